@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The workloads, and what a program has to prepare for them. Only here do payloads and models meet.
+ */
+#ifndef ASSAY_WORKLOADS_H
+#define ASSAY_WORKLOADS_H
+
+#include "codec.h"
+#include "payload.h"
+#include "workload.h"
+
+/* model_config.setup: read-only once made, shared by all threads. */
+struct workload_setup {
+    const struct payload *payload;
+    const struct codec *codec;
+    struct plan *plan;
+    struct corpus corpus;
+    uint8_t *
+        *bodies; /* corpus.count encoded documents: request bodies, and what replies must equal */
+    size_t *body_lens;
+    uint64_t
+        cpu_iterations; /* `cpu`: rounds of work per request; recorded, the same for every server */
+    uint32_t hops;      /* `ring`: cells that a request passes */
+};
+
+/* 0 or a negative errno with a sentence in why. finish takes a zeroed setup too. */
+int workload_setup_init(struct workload_setup *setup, const struct payload *payload,
+                        const struct codec *codec, char *why, size_t why_cap);
+void workload_setup_finish(struct workload_setup *setup);
+
+/* Is this the right reply to body number `document`? Used by load, model_bench and the tests. */
+bool workload_reply_ok(const struct workload *workload, const struct workload_setup *setup,
+                       size_t document, int status, const uint8_t *reply, size_t reply_len);
+
+/* Iterations of `cpu` that take about `us` microseconds here: measured once per run. */
+uint64_t workload_calibrate_cpu(double us);
+
+extern const struct workload *const workloads[]; /* NULL-terminated; bench/workloads/meson.build */
+const struct workload *workload_find(const char *name);
+
+#endif

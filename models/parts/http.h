@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HTTP/1.1 on llhttp, the same parser and writer for every model and for the load generator.
+ *
+ * A server connection is sequential: the next pipelined request is parsed only after the one before
+ * it has been answered, so replies are in order by construction. No function here blocks unless the
+ * socket is a blocking one and flags is 0; flags are those of recv() and send(): 0 or MSG_DONTWAIT.
+ * Not thread-safe: one thread has a connection at a time.
+ */
+#ifndef ASSAY_HTTP_H
+#define ASSAY_HTTP_H
+
+#include "bytes.h"
+
+#include <llhttp.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum http_step {
+    HTTP_MORE,    /* all that was read is parsed, no request is complete: read on */
+    HTTP_WORK,    /* POST /: body and body_len are set and valid until the reply */
+    HTTP_HEALTH,  /* GET or HEAD /health */
+    HTTP_METRICS, /* GET or HEAD /metrics */
+    HTTP_REFUSE,  /* to be answered with `status` (400, 404, 405, 413, 431, 501 …) and no body */
+};
+
+struct http_conn {
+    int fd;
+    uint64_t serial; /* set by the model: counts accepted connections */
+    bool begun;      /* a first byte of a request was read and it is not yet answered */
+    bool keep_alive; /* false: close once the reply in out is flushed */
+    bool head;       /* the current request is a HEAD */
+    int status;      /* HTTP_REFUSE */
+    const uint8_t *body;
+    size_t body_len;
+
+    size_t max_body_bytes;
+    struct bytes
+        in; /* read, not yet parsed from parsed_to on; freed while the connection is idle */
+    size_t parsed_to;
+    struct bytes
+        out; /* written by http_conn_reply, not yet taken by the socket; freed when empty */
+    size_t sent;
+    llhttp_t parser;
+    /* … what http.c needs besides */
+    struct bytes assembled; /* a chunked body */
+    char url[16];
+    size_t url_len;
+    bool expect_continue;
+    bool complete;
+};
+
+/* fd becomes the connection's (TCP_NODELAY is set on it). Cannot fail. */
+void http_conn_init(struct http_conn *conn, int fd, size_t max_body_bytes);
+void http_conn_finish(struct http_conn *conn); /* closes fd, frees the buffers */
+
+/* One recv(). > 0: bytes read; 0: the peer's end; -EAGAIN: nothing there; else the connection is
+ * dead. */
+ssize_t http_conn_read(struct http_conn *conn, int flags);
+
+/* Parses what was read, up to one request; answers Expect: 100-continue by itself. */
+enum http_step http_conn_parse(struct http_conn *conn);
+
+/*
+ * Answers the current request: header and body in one send. stopping: add Connection: close.
+ * 0: all is sent (close if !keep_alive); -EAGAIN: the rest is kept, http_conn_flush() when
+ * writable; other: dead. After 0 the next request may be parsed.
+ */
+int http_conn_reply(struct http_conn *conn, int status, const char *content_type,
+                    const uint8_t *body, size_t body_len, bool stopping, int flags);
+int http_conn_flush(struct http_conn *conn, int flags); /* same results */
+
+/* Client side: used for calls to the downstream service and by the load generator. */
+
+/* Appends a request head and body. host is for the Host header. */
+void http_request_write(struct bytes *out, const char *method, const char *path, const char *host,
+                        const char *content_type, const uint8_t *body, size_t body_len);
+
+struct http_response {
+    llhttp_t parser;
+    int status;
+    bool keep_alive;
+    bool head; /* set before parsing if the request was a HEAD: no body follows */
+    bool complete;
+    struct bytes body; /* collected if collect is set */
+    bool collect;
+    uint64_t body_bytes; /* counted in any case */
+};
+
+void http_response_init(struct http_response *response, bool collect);
+void http_response_reset(struct http_response *response); /* before the next response */
+void http_response_finish(struct http_response *response);
+/* Feeds bytes; *used is how many belonged to this response. 0: see complete; -EBADMSG: not HTTP. */
+int http_response_feed(struct http_response *response, const uint8_t *data, size_t len,
+                       size_t *used);
+/* The peer closed: completes a response that is delimited by the end. 0 or -EBADMSG. */
+int http_response_eof(struct http_response *response);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A bump allocator with a budget, as a ProtobufCAllocator: what a decode may take from the heap is
+ * bounded, and giving it back is one reset. One thread at a time. Zero-initialised is valid and
+ * empty until arena_init.
+ */
+#ifndef ASSAY_ARENA_H
+#define ASSAY_ARENA_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stddef.h>
+
+struct arena_block;
+struct arena {
+    ProtobufCAllocator allocator; /* pass &arena->allocator to decode */
+    struct arena_block *first, *current;
+    size_t used;
+    size_t budget; /* bytes that one decode may take; beyond it alloc returns NULL */
+};
+
+#define ARENA_DEFAULT_BUDGET ((size_t)64 << 20)
+
+void arena_init(struct arena *arena, size_t budget);
+void arena_reset(struct arena *arena);  /* everything handed out is gone; the blocks are kept */
+void arena_finish(struct arena *arena); /* frees the blocks */
+
+#endif

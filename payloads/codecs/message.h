@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* What can be done with any message of any payload, through its descriptor. */
+#ifndef ASSAY_MESSAGE_H
+#define ASSAY_MESSAGE_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How a message came back: values compared and values that differ (a lost bit of a double is one).
+ */
+struct message_diff {
+    uint64_t values;
+    uint64_t changed;
+};
+
+/* Same shape and same values, bit for bit (-0.0 is not 0.0; NaN equals the same NaN). */
+bool message_equal(const ProtobufCMessage *a, const ProtobufCMessage *b);
+/* Counts; false if the shapes differ (another number of elements, presence, oneof case). */
+bool message_compare(const ProtobufCMessage *a, const ProtobufCMessage *b,
+                     struct message_diff *diff);
+/* Reads every byte of every field and returns a checksum: no lazy decoder gets away with less. */
+uint64_t message_touch(const ProtobufCMessage *message);
+/* Frees a decoded message: protobuf_c_message_free_unpacked, NULL is fine. */
+void message_free(ProtobufCMessage *message, ProtobufCAllocator *allocator);
+
+#endif
