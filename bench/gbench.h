@@ -14,7 +14,7 @@
  *
  * A body that never enters its loop, leaves it early, or fails in one of several threads is
  * reported as an error (libbenchmark 1.7 aborts and leaves broken JSON), and gbench_main then
- * returns 1.
+ * returns 1. Works with libbenchmark 1.7.1 to 1.9.
  */
 #ifndef ASSAY_GBENCH_H
 #define ASSAY_GBENCH_H
@@ -25,6 +25,9 @@
 
 #ifdef __cplusplus
 extern "C" {
+#define GBENCH_NOEXCEPT noexcept
+#else
+#define GBENCH_NOEXCEPT
 #endif
 
 struct gbench_state;
@@ -35,31 +38,58 @@ enum gbench_counter_kind { GBENCH_TOTAL, GBENCH_RATE, GBENCH_PER_ITERATION };
 struct gbench_options {
     int threads;        /* 0: one */
     int64_t iterations; /* 0: the library decides from --benchmark_min_time */
+    int slow_percent;   /* injected slow-down: the loop runs this much more often than it says */
 };
 
-/* name is also the stable case id: it is repeated in --json, since the library adds suffixes to its
- * own names. arg must outlive gbench_main. options may be NULL. */
+/* An option of the program itself, `--name VALUE` or `--name=VALUE`. *text becomes the value as
+ * typed; without `value` (NULL) it takes none and *text becomes "". */
+struct gbench_flag {
+    const char *name; /* with its two dashes */
+    const char *value;
+    const char *help;
+    const char **text;
+};
+
+struct gbench_program {
+    const char *summary;             /* first lines of --help */
+    const struct gbench_flag *flags; /* ends with a NULL name; may be NULL */
+    int (*prepare)(void);            /* registers the cases once the flags are read; 0 or the exit
+                                        code, having said why */
+};
+
+/* From prepare(). name is the stable case id: it is what --list, --benchmark_filter, --iterations
+ * and --json know, while the library adds suffixes to its own names. arg must outlive gbench_main.
+ * options may be NULL. */
 void gbench_register(const char *name, gbench_function *function, void *arg,
-                     const struct gbench_options *options);
-void gbench_context(const char *key, const char *value); /* goes into the JSON; a key once */
+                     const struct gbench_options *options) GBENCH_NOEXCEPT;
+void gbench_context(const char *key,
+                    const char *value) GBENCH_NOEXCEPT; /* goes into the JSON; a key once */
 
 /*
- * Parses argv (Google Benchmark's own flags, --help, --list and --json FILE; anything else is a
- * usage error), runs, writes. Returns the program's exit code: 0, 1 a benchmark failed, 2 usage
- * (also: the filter matches nothing).
+ * Parses argv (the program's flags, Google Benchmark's own, --help, --list, --json FILE and
+ * --iterations FILE; anything else is a usage error), runs, writes. Returns the program's exit
+ * code: 0, 1 a benchmark failed, 2 usage (also: the filter matches nothing), 3 the environment
+ * refused. BENCHMARK_* environment variables, which would set flags silently, are dropped first:
+ * for that the program starts itself again.
  */
-int gbench_main(int argc, char **argv, const char *program_summary);
+int gbench_main(int argc, char **argv, const struct gbench_program *program) GBENCH_NOEXCEPT;
+
+/* Writes a file whole: a reader sees the old one or the complete new one. 0 or a negative errno. */
+int gbench_write_file(const char *path, const char *data, size_t len) GBENCH_NOEXCEPT;
 
 /* Inside a benchmark. */
-int64_t
-gbench_begin(struct gbench_state *state); /* number of iterations to run; 0 after an error */
-void gbench_end(struct gbench_state *state);
-void gbench_fail(struct gbench_state *state, const char *why); /* then return */
-void gbench_bytes(struct gbench_state *state, int64_t per_iteration);
-void gbench_counter(
-    struct gbench_state *state, const char *name, double value,
-    enum gbench_counter_kind kind); /* names of the library's own keys are refused */
-int gbench_thread(const struct gbench_state *state);
+int64_t gbench_begin(struct gbench_state *state)
+    GBENCH_NOEXCEPT; /* number of iterations to run; 0 after an error */
+void gbench_end(struct gbench_state *state) GBENCH_NOEXCEPT;
+void gbench_fail(struct gbench_state *state, const char *why) GBENCH_NOEXCEPT; /* then return */
+void gbench_bytes(struct gbench_state *state, int64_t per_iteration) GBENCH_NOEXCEPT;
+/* At most 8 different names a case; names of the library's own keys are refused. */
+void gbench_counter(struct gbench_state *state, const char *name, double value,
+                    enum gbench_counter_kind kind) GBENCH_NOEXCEPT;
+int gbench_thread(const struct gbench_state *state) GBENCH_NOEXCEPT;
+/* The library's own `benchmark::State *`, for a row in C++ that runs the loop itself, start to end:
+ * our clock then runs from this call until the body returns. */
+void *gbench_library_state(struct gbench_state *state) GBENCH_NOEXCEPT;
 
 #define GBENCH_LOOP(state)                                                                         \
     for (int64_t gbench_left_ = gbench_begin(state); gbench_left_ > 0;                             \
