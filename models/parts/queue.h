@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The task queue of a thread pool: bounded, first in first out, many producers, many workers.
+ *
+ * The worker that fell asleep last is woken first (its caches are warm, and the others may stay
+ * asleep), and nobody is woken when nobody sleeps. A woken worker competes for the task with those
+ * that are awake: handing it over directly would leave it lying for the time a wake-up takes.
+ * Workers take one task at a time: tasks may block, and a second one in the pocket of a blocked
+ * worker would wait for nothing while others are idle.
+ */
+#ifndef ASSAY_QUEUE_H
+#define ASSAY_QUEUE_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One per worker thread, in a place that lives as long as the queue. */
+struct queue_worker {
+    sem_t wake; /* posted once by whoever took this worker off the idle stack */
+    struct queue_worker *below;
+};
+
+struct queue {
+    pthread_mutex_t lock; /* protects everything below; held for some ten instructions */
+    void **ring;
+    uint32_t mask;
+    uint32_t limit;
+    uint32_t first; /* of the ring; free-running */
+    uint32_t len;
+    struct queue_worker *idle; /* asleep, or about to be; the most recent on top */
+    uint32_t idle_count;
+    bool closed;
+};
+
+/* Room for limit tasks (at least 1). 0, -EINVAL or -ENOMEM. */
+int queue_init(struct queue *queue, uint32_t limit);
+void queue_finish(struct queue *queue); /* nobody uses it any more */
+
+int queue_worker_init(struct queue_worker *worker); /* 0 or a negative errno */
+void queue_worker_finish(struct queue_worker *worker);
+
+/* Any thread; never blocks. 0: queued; 1: queued, and a sleeping worker was woken; -EAGAIN: full;
+ * -ESHUTDOWN: closed. task is not NULL. */
+int queue_push(struct queue *queue, void *task);
+
+/* The worker's own thread. Sleeps while there is none; NULL: closed and empty. */
+void *queue_pop(struct queue *queue, struct queue_worker *worker);
+
+/* Nothing gets in any more; what is inside still comes out. Wakes everybody. */
+void queue_close(struct queue *queue);
+
+/* How many workers sleep now; of interest to tests and statistics only. */
+uint32_t queue_idle(struct queue *queue);
+
+#endif
