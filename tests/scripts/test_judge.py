@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: MIT
+"""The judge against data whose truth is known."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import synthetic  # noqa: E402
+from assaylib import judge  # noqa: E402
+
+
+@pytest.mark.parametrize("alpha, rounds", [(0.05, 6), (0.05 / 2, 7), (0.05 / 4, 8), (0.05 / 10, 9), (0.05 / 40, 11), (0.05 / 100, 12)])
+def test_rounds_that_an_interval_needs(alpha, rounds):
+    assert judge.rounds_needed(alpha) == rounds
+    assert judge.order_interval(range(rounds - 1), alpha) is None
+    assert judge.order_interval(range(rounds), alpha) == (0, rounds - 1)
+
+
+@pytest.mark.parametrize("n, rank", [(10, 2), (15, 4), (20, 6), (30, 10), (50, 18)])
+def test_ranks_agree_with_published_tables(n, rank):
+    # Conover, Practical Nonparametric Statistics, table A3 (two-sided 5 % points of the sign test).
+    assert judge.interval_rank(n) == rank
+
+
+def test_median_and_percentile():
+    assert judge.median([3, 1, 2]) == 2
+    assert judge.median([4, 1, 2, 3]) == 2.5
+    assert judge.percentile(range(1, 101), 0.95) == 95
+    assert judge.percentile([7], 0.95) == 7
+    with pytest.raises(ValueError):
+        judge.median([])
+
+
+def test_interval_and_p_value_agree():
+    rng = random.Random(1)
+    both = set()
+    for _ in range(2000):
+        values = [rng.choice([0.0, rng.gauss(0.5, 1)]) if rng.random() < 0.1 else rng.gauss(0.5, 1) for _ in range(rng.randint(6, 30))]
+        low, high = judge.order_interval(values)
+        excludes = low > 0 or high < 0
+        both.add(excludes)
+        assert excludes == (judge.sign_test(values) <= judge.ALPHA)
+    assert both == {True, False}
+
+
+def test_holm_by_hand():
+    assert judge.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert judge.holm([0.9, 0.8]) == [1.0, 1.0]
+    assert judge.holm([]) == []
+
+
+@pytest.mark.parametrize("n, bound", [(200, 15), (60, 6), (8, 2), (2, 1)])
+def test_misses_that_chance_allows(n, bound):
+    assert judge.binomial_bound(n) == bound
+
+
+@pytest.mark.parametrize("n, alpha", [(8, 0.05), (10, 0.025), (15, 0.05), (15, 0.0125), (30, 0.05 / 40)])
+def test_coverage_is_not_below_nominal(n, alpha):
+    """Also for skewed values: the interval is of the median and assumes no distribution."""
+    rng = random.Random(n)
+    truth = math.log(2)  # median of the unit exponential
+    trials = 4000
+    missed = 0
+    for _ in range(trials):
+        low, high = judge.order_interval([rng.expovariate(1) for _ in range(n)], alpha)
+        missed += not low <= truth <= high
+    sd = math.sqrt(alpha * (1 - alpha) / trials)
+    assert missed / trials <= alpha + 3 * sd
+
+
+def family_of_identical(rng, members, rounds):
+    names = ["base", *(f"m{i}" for i in range(members))]
+    plan = {"id": "codec/x/encode", "kind": "codec", "baseline": "base", "members": names, "aliases": {}, "floors": {}}
+    lines = []
+    for number in range(rounds):
+        drift = rng.gauss(0, 0.2)
+        for name in names:
+            ns = 1000 * math.exp(drift + rng.gauss(0, 0.05))
+            lines.append({"kind": "codec", "family": plan["id"], "member": name, "round": number, "status": "ok", "metrics": {"time_ns": ns}})
+    return {"margin_percent": 0, "families": [plan]}, lines
+
+
+def test_family_wise_false_claims():
+    """Identical members, no margin to hide behind: some claim in at most 5 % of the families."""
+    rng = random.Random(11)
+    trials, false = 1500, 0
+    for _ in range(trials):
+        (family,) = judge.judge(*family_of_identical(rng, 4, 12)).families
+        claims = [c for c in family.comparisons if c.verdict in (judge.BETTER, judge.WORSE)]
+        holm = [c for c in family.comparisons if c.p_holm <= 0.05]
+        assert {c.member for c in claims} <= {c.member for c in holm}
+        false += bool(claims)
+    assert false / trials <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / trials)
+
+
+def test_the_best_of_identical_members_is_not_a_winner():
+    rng = random.Random(12)
+    alone = 0
+    trials = 300
+    for _ in range(trials):
+        (family,) = judge.judge(*family_of_identical(rng, 5, 15)).families
+        (tie,) = family.ties
+        assert tie.resolved
+        alone += len(tie.members) < 6
+    assert alone / trials <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / trials)
+
+
+MARGIN = math.log1p(0.03)
+
+
+@pytest.mark.parametrize("interval, expected", [
+    ((math.log(1.04), math.log(1.2)), judge.BETTER),
+    ((MARGIN, 0.5), judge.UNRESOLVED),
+    ((0.01, 0.5), judge.UNRESOLVED),
+    ((-0.02, 0.02), judge.EQUIVALENT),
+    ((-MARGIN, MARGIN), judge.EQUIVALENT),
+    ((0.001, 0.02), judge.EQUIVALENT),
+    ((-0.5, 0.5), judge.UNRESOLVED),
+    ((-0.5, -0.01), judge.UNRESOLVED),
+    ((-0.5, math.log(1 / 1.04)), judge.WORSE),
+    (None, judge.NO_INTERVAL),
+])
+def test_verdicts(interval, expected):
+    assert judge.verdict(interval, 0.03) == expected
+
+
+def test_blocks_are_paired_with_their_neighbours_in_time():
+    # The machine slows down fourfold on the way; adjacent blocks see the same machine.
+    theirs = [[slot, 100 * 4 ** (slot / 100)] for slot in range(0, 100, 2)]
+    ours = [[slot, 50 * 4 ** (slot / 100)] for slot in range(1, 100, 2)]
+    assert judge.paired_log_ratio(ours, theirs) == pytest.approx(math.log(2), abs=1e-9)
+    shuffled = random.Random(3).sample(theirs, len(theirs))
+    assert judge.paired_log_ratio(ours, shuffled) == judge.paired_log_ratio(ours, theirs)
+    with pytest.raises(ValueError):
+        judge.paired_log_ratio([], theirs)
+
+
+def test_estimates_find_the_truth_of_a_whole_run():
+    run, lines = synthetic.make_run(count=12, kinds=("codec",))
+    result = judge.judge(run, lines)
+    covered = total = 0
+    for family in result.families:
+        _, payload, op = family.id.split("/")
+        for codec, ns in zip(synthetic.CODECS[1:], synthetic.CODEC_NS[payload][op][1:]):
+            found = family.compared(codec, "time_ns")
+            truth = math.log(synthetic.CODEC_NS[payload][op][0] / ns)
+            covered += found.estimate.interval[0] <= truth <= found.estimate.interval[1]
+            total += 1
+            assert found.verdict == judge.BETTER
+    assert total == 16 and covered >= 15
+    assert {a.form for a in result.aliases("codec")} == {"same", "copy"}
+    assert all(f.delta >= 0.03 for f in result.families)
+    order = next(f for f in result.families if f.id == "codec/order/decode")
+    assert order.ties[0].members in (["msgpack_c", "protobuf_c"], ["protobuf_c", "msgpack_c"])
+    assert math.exp(order.floor_ratios["cjson"].median) == pytest.approx(21900 / (4 + 1183 / 11), rel=0.05)
+
+
+def test_better_is_better_for_every_metric():
+    run, lines = synthetic.make_run(kinds=("service",))
+    family = next(f for f in judge.judge(run, lines).families if f.id == "service/rpc")
+    assert family.alpha == 0.05 / 4
+    assert math.exp(family.compared("event_loop", "cpu_ns_per_request").estimate.median) == pytest.approx(71 / 52, rel=0.1)
+    assert math.exp(family.compared("event_loop", "closed_hz").estimate.median) == pytest.approx(159 / 118, rel=0.15)
+
+
+def test_rounds_are_discarded_by_their_covariate_only():
+    run, lines = synthetic.make_run(count=6, rounds=8, kinds=("codec",))
+    for line in lines:
+        if line["family"] == "codec/ack/encode" and line["round"] == 2:
+            line["covariates"]["steal_percent"] = 30.0
+        if line["family"] == "codec/ack/encode" and line["round"] == 3:
+            line["metrics"]["time_ns"] *= 50
+            line["repetitions"] = [[slot, ns * 50] for slot, ns in line["repetitions"]]
+    family = next(f for f in judge.judge(run, lines).families if f.id == "codec/ack/encode")
+    assert family.discarded == {2: 30.0}
+    assert family.rounds == [0, 1, 3, 4, 5, 6, 7]
+    assert len(family.compared("msgpack_c", "time_ns").estimate.values) == 7
+
+
+def test_a_case_that_fails_a_gate_has_no_number():
+    run, lines = synthetic.make_run(kinds=("service",), fail_gate="actor")
+    family = next(f for f in judge.judge(run, lines).families if f.id == "service/cpu")
+    found = family.compared("actor", "cpu_ns_per_request")
+    assert found.verdict == judge.NO_NUMBER and found.estimate is None
+    assert "achieved over offered 0.9" in found.why_not and "8 of 8" in found.why_not
+    assert family.level("actor", "cpu_ns_per_request") is None
+    assert family.level("actor", "p99_ns") is None
+    # Closed-loop throughput is another measurement, and its own gate held.
+    assert family.compared("actor", "closed_hz").verdict != judge.NO_NUMBER
+    assert "actor" not in family.ties[0].members
+
+
+def test_a_late_generator_costs_the_tail_only():
+    run, lines = synthetic.make_run(kinds=("service",))
+    for line in lines:
+        line["gates"]["lag_p99_over_p50"]["ok"] = False
+    family = judge.judge(run, lines).families[0]
+    assert family.level("thread_pool", "p99_ns") is None
+    assert family.level("thread_pool", "cpu_ns_per_request") is not None
+
+
+def test_missing_processes_are_said_and_not_guessed():
+    run, lines = synthetic.make_run(count=6, rounds=8, kinds=("codec",))
+    for line in lines:
+        if line["member"] == "protobuf_c" and line["family"] == "codec/ack/encode":
+            line.update(status="failed", reason="exit 1: wrong shape", metrics=None, repetitions=None)
+    kept = [l for l in lines if l["family"] != "codec/ack/decode"]
+    families = {f.id: f for f in judge.judge(run, kept).families}
+    assert "failed in 8 rounds: exit 1: wrong shape" in families["codec/ack/encode"].compared("protobuf_c", "time_ns").why_not
+    assert families["codec/ack/encode"].compared("msgpack_c", "time_ns").verdict == judge.BETTER
+    assert families["codec/ack/decode"].compared("msgpack_c", "time_ns").why_not == "msgpack_c was not measured"
+
+
+def test_too_few_rounds_print_no_interval():
+    run, lines = synthetic.make_run(count=6, rounds=3, kinds=("codec",))
+    family = judge.judge(run, lines).families[0]
+    found = family.compared("msgpack_c", "time_ns")
+    assert found.verdict == judge.NO_INTERVAL and found.estimate.interval is None and found.estimate.needed == 7
+    assert not family.ties[0].resolved
+
+
+def test_the_floor_of_the_same_code_raises_the_margin():
+    run, lines = synthetic.make_run(count=6, rounds=10, kinds=("codec",))
+    for line in lines:
+        if line["member"] == "cjson.copy":
+            line["repetitions"] = [[slot, ns * 1.08] for slot, ns in line["repetitions"]]
+    family = judge.judge(run, lines).families[0]
+    assert family.delta == pytest.approx(0.08, abs=0.02)
+
+
+def test_an_injected_slow_down_is_measured():
+    run, lines = synthetic.make_run(count=12, kinds=("codec",))
+    family = run["families"][0]
+    family["members"].append("slow.cjson.5")
+    for line in [l for l in lines if l["case"] == "codec/ack/encode/cjson.same"]:
+        slow = [[slot, ns * 1.05] for slot, ns in line["repetitions"]]
+        lines.append({**line, "member": "slow.cjson.5", "repetitions": slow})
+    judged = judge.judge(run, lines).families[0]
+    (injected,) = judged.injected
+    assert injected.percent == 5 and injected.covered
+    assert [c.member for c in judged.comparisons] == ["protobuf_c", "msgpack_c"]
+
+
+def test_drift_and_modes():
+    assert judge.trend(range(8)) == pytest.approx((1.0, 2 / math.factorial(8)))
+    assert judge.trend([1, 1, 1])[0] == 0
+    rng = random.Random(5)
+    flagged = sum(judge.trend([rng.random() for _ in range(12)])[1] < 0.05 for _ in range(1000))
+    assert flagged <= 71
+    low, high = judge.two_modes([0.0, 0.001, 0.002, 0.001, 0.1, 0.101, 0.102, 0.099])
+    assert (low, high) == pytest.approx((0.001, 0.1005), abs=0.001)
+    assert judge.two_modes([rng.gauss(0, 1) for _ in range(15)]) is None
+
+
+def test_a_truncated_file_keeps_its_complete_lines(tmp_path):
+    path = tmp_path / "samples.jsonl"
+    path.write_bytes(b'{"kind": "codec"}\n{"kind": "co\n{"kind": "model"}\n{"kind": "serv')
+    lines, notices = judge.read_samples(path)
+    assert [line["kind"] for line in lines] == ["codec", "model"]
+    assert [n.split(":")[1] for n in notices] == ["2", "4"] and "cut off" in notices[1]
+    assert "missing" in judge.read_samples(tmp_path / "none")[1][0]
+
+
+def test_the_same_samples_in_any_order_give_the_same_judgement():
+    run, lines = synthetic.make_run(count=6, rounds=8)
+    shuffled = random.Random(2).sample(lines, len(lines))
+    pick = lambda result: [[(c.member, c.metric, c.verdict, c.estimate and c.estimate.interval) for c in f.comparisons] for f in result.families]
+    assert pick(judge.judge(run, lines)) == pick(judge.judge(json.loads(json.dumps(run)), shuffled))
