@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What this machine can resolve: figures below these are the machine's, not the code's.
+ * Everything is measured with plain system calls, a few seconds in all.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/perf_event.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    CLOCK_READS = 200000,
+    TIMER_SAMPLES = 1000,
+    TIMER_SLEEP_NS = 500000, /* shorter than a tick, so that high-resolution timers show */
+    WAKE_SAMPLES = 4000,
+    LOOP_SAMPLES = 200,
+    LOOP_LENGTH = 1000000, /* about half a millisecond */
+};
+
+static int64_t now_ns(clockid_t clock)
+{
+    struct timespec at;
+    clock_gettime(clock, &at);
+    return at.tv_sec * INT64_C(1000000000) + at.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void sort(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, by_value);
+}
+
+/* Nearest rank; values are sorted. */
+static double percentile(const double *values, size_t count, double percent)
+{
+    size_t rank = (size_t)(percent / 100 * (double)count + 0.999999);
+    return values[rank == 0 ? 0 : rank - 1];
+}
+
+static double clock_cost_ns(void)
+{
+    int64_t began = now_ns(CLOCK_MONOTONIC);
+    for (int i = 0; i < CLOCK_READS; i++)
+        now_ns(CLOCK_MONOTONIC);
+    return (double)(now_ns(CLOCK_MONOTONIC) - began) / CLOCK_READS;
+}
+
+/* How late clock_nanosleep() returns. */
+static void timer_lateness(double late[TIMER_SAMPLES])
+{
+    for (int i = 0; i < TIMER_SAMPLES; i++) {
+        int64_t due = now_ns(CLOCK_MONOTONIC) + TIMER_SLEEP_NS;
+        struct timespec at = {due / 1000000000, due % 1000000000};
+        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
+            ;
+        late[i] = (double)(now_ns(CLOCK_MONOTONIC) - due);
+    }
+    sort(late, TIMER_SAMPLES);
+}
+
+static bool pin(int cpu)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    return sched_setaffinity(0, sizeof set, &set) == 0;
+}
+
+struct partner {
+    int ping, pong; /* eventfds */
+    int cpu;
+    bool pinned;
+};
+
+static void *answer(void *arg)
+{
+    struct partner *partner = arg;
+    uint64_t count = 1;
+    partner->pinned = pin(partner->cpu);
+    for (int i = 0; i < WAKE_SAMPLES; i++)
+        if (read(partner->ping, &count, sizeof count) != sizeof count ||
+            write(partner->pong, &count, sizeof count) != sizeof count)
+            break;
+    return NULL;
+}
+
+/* Half a round trip between two sleeping threads: one wake-up. Sorted. 0 or a negative errno. */
+static int wake_up(int cpu, int partner_cpu, double waited[WAKE_SAMPLES])
+{
+    struct partner partner = {.ping = eventfd(0, 0), .pong = eventfd(0, 0), .cpu = partner_cpu};
+    pthread_t thread;
+    int error = partner.ping < 0 || partner.pong < 0 ? -errno : 0;
+
+    if (!error && !pin(cpu))
+        error = -errno;
+    if (!error && (error = -pthread_create(&thread, NULL, answer, &partner)) == 0) {
+        uint64_t count = 1;
+        for (int i = 0; i < WAKE_SAMPLES && !error; i++) {
+            int64_t began = now_ns(CLOCK_MONOTONIC);
+            if (write(partner.ping, &count, sizeof count) != sizeof count ||
+                read(partner.pong, &count, sizeof count) != sizeof count)
+                error = -EIO;
+            waited[i] = (double)(now_ns(CLOCK_MONOTONIC) - began) / 2;
+        }
+        pthread_join(thread, NULL);
+        if (!error && !partner.pinned)
+            error = -EPERM;
+    }
+    if (partner.ping >= 0)
+        close(partner.ping);
+    if (partner.pong >= 0)
+        close(partner.pong);
+    if (!error)
+        sort(waited, WAKE_SAMPLES);
+    return error;
+}
+
+/* The same work again and again: what varies is the machine. Wall and CPU time, sorted. */
+static void fixed_loop(double wall[LOOP_SAMPLES], double cpu[LOOP_SAMPLES])
+{
+    volatile uint64_t sink;
+    for (int i = 0; i < LOOP_SAMPLES; i++) {
+        int64_t wall_began = now_ns(CLOCK_MONOTONIC);
+        int64_t cpu_began = now_ns(CLOCK_THREAD_CPUTIME_ID);
+        uint64_t x = 88172645463325252u;
+        for (int j = 0; j < LOOP_LENGTH; j++) {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+        }
+        sink = x;
+        cpu[i] = (double)(now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_began);
+        wall[i] = (double)(now_ns(CLOCK_MONOTONIC) - wall_began);
+    }
+    (void)sink;
+    sort(wall, LOOP_SAMPLES);
+    sort(cpu, LOOP_SAMPLES);
+}
+
+/* NULL: instructions can be counted here; else why not. */
+static const char *no_counters(void)
+{
+    struct perf_event_attr attr = {
+        .type = PERF_TYPE_HARDWARE,
+        .size = sizeof attr,
+        .config = PERF_COUNT_HW_INSTRUCTIONS,
+        .exclude_kernel = 1,
+        .exclude_hv = 1,
+    };
+    int fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+    if (fd < 0)
+        return strerror(errno);
+    uint64_t count = 0;
+    bool counted = read(fd, &count, sizeof count) == sizeof count && count > 0;
+    close(fd);
+    return counted ? NULL : "the counter stays at zero";
+}
+
+static void write_spread(FILE *out, const char *name, const double *sorted, size_t count)
+{
+    double median = percentile(sorted, count, 50);
+    fprintf(out, "  \"%s_p50_ns\": %.0f,\n", name, median);
+    fprintf(out, "  \"%s_p99_ns\": %.0f,\n", name, percentile(sorted, count, 99));
+    /* Quartiles, not the standard deviation: one interruption must not decide it. */
+    fprintf(out, "  \"%s_iqr_percent\": %.3f,\n", name,
+            100 * (percentile(sorted, count, 75) - percentile(sorted, count, 25)) / median);
+}
+
+static void write_wake_up(FILE *out, const char *name, int cpu, int partner_cpu)
+{
+    static double waited[WAKE_SAMPLES];
+    int error = wake_up(cpu, partner_cpu, waited);
+    if (error) {
+        fprintf(out, "  \"%s_error\": \"%s\",\n", name, strerror(-error));
+        return;
+    }
+    fprintf(out, "  \"%s_p50_ns\": %.0f,\n", name, percentile(waited, WAKE_SAMPLES, 50));
+    fprintf(out, "  \"%s_p99_ns\": %.0f,\n", name, percentile(waited, WAKE_SAMPLES, 99));
+}
+
+/* The first two CPUs that this process may use; false: there is only one. */
+static bool two_cpus(int cpus[2])
+{
+    cpu_set_t set;
+    int found = 0;
+    cpus[0] = cpus[1] = 0;
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return false;
+    for (int cpu = 0; cpu < CPU_SETSIZE && found < 2; cpu++)
+        if (CPU_ISSET(cpu, &set))
+            cpus[found++] = cpu;
+    return found == 2;
+}
+
+static void write_all(FILE *out)
+{
+    static double late[TIMER_SAMPLES], wall[LOOP_SAMPLES], cpu[LOOP_SAMPLES];
+    int cpus[2];
+    bool two = two_cpus(cpus);
+
+    fprintf(out, "{\"schema\": 1, \"program\": \"machine\", \"machine\": {\n");
+    fprintf(out, "  \"clock_cost_ns\": %.1f,\n", clock_cost_ns());
+    timer_lateness(late);
+    fprintf(out, "  \"timer_late_p50_ns\": %.0f,\n", percentile(late, TIMER_SAMPLES, 50));
+    fprintf(out, "  \"timer_late_p99_ns\": %.0f,\n", percentile(late, TIMER_SAMPLES, 99));
+    fixed_loop(wall, cpu);
+    write_spread(out, "loop_wall", wall, LOOP_SAMPLES);
+    write_spread(out, "loop_cpu", cpu, LOOP_SAMPLES);
+    write_wake_up(out, "wake_same_cpu", cpus[0], cpus[0]);
+    if (two)
+        write_wake_up(out, "wake_other_cpu", cpus[0], cpus[1]);
+    const char *why = no_counters();
+    fprintf(out, "  \"hardware_counters\": \"%s\"\n}}\n", why ? why : "yes");
+}
+
+static int usage(FILE *out, int code)
+{
+    fprintf(out,
+            "usage: machine [--json FILE] [--list]\n"
+            "Measures what this machine can resolve: clock cost, timer lateness, variation of\n"
+            "a fixed loop, wake-ups on the same and on another CPU, hardware counters.\n");
+    return code;
+}
+
+/* Written beside and renamed, so that FILE is whole or absent. 0 or a negative errno. */
+static int write_file(const char *path)
+{
+    char temporary[4096];
+    if (snprintf(temporary, sizeof temporary, "%s.tmp", path) >= (int)sizeof temporary)
+        return -ENAMETOOLONG;
+    FILE *out = fopen(temporary, "w");
+    if (!out)
+        return -errno;
+    write_all(out);
+    if (fclose(out) != 0 || rename(temporary, path) != 0)
+        return -errno;
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"json", required_argument, NULL, 'j'},
+                                            {"list", no_argument, NULL, 'l'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    const char *json = NULL;
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == 'h')
+            return usage(stdout, 0);
+        if (option == 'l')
+            return puts("machine") < 0;
+        if (option != 'j')
+            return usage(stderr, 2);
+        json = optarg;
+    }
+    if (optind < argc) {
+        fprintf(stderr, "machine: %s: unexpected argument\n", argv[optind]);
+        return 2;
+    }
+    if (!json) {
+        write_all(stdout);
+        return 0;
+    }
+    int error = write_file(json);
+    if (error)
+        fprintf(stderr, "machine: --json %s: %s\n", json, strerror(-error));
+    return error ? 2 : 0;
+}

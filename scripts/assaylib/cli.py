@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""The command line. Exit codes: 0 good, 1 a benchmark failed or a check did not hold, 2 usage,
+3 the environment refused, 130 interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from . import AssayError, UsageError, environment, machine, plan, programs
+
+ROOT = Path(__file__).resolve().parents[2]
+DRAWING = ("numpy", "scipy", "matplotlib", "jinja2", "rich")
+DRAWING_PACKAGES = "python3-numpy python3-scipy python3-matplotlib python3-jinja2 python3-rich"
+DRAWING_COMMANDS = ("report", "compare")  # modules of these names: main(argv) -> exit code
+DEBIAN_PYTHON = "/usr/bin/python3"
+
+
+def main(argv: list[str]) -> int:
+    try:
+        words = [word for word in argv if not word.startswith("-")]
+        if words and argv[0] == words[0] and words[0] in DRAWING_COMMANDS:
+            return draw(words[0], argv[1:])
+        arguments = parser().parse_args(argv)
+        if arguments.command in DRAWING_COMMANDS:  # after --build, which they have no use for
+            raise UsageError(f"--build: has no effect on {arguments.command}")
+        return int(arguments.run(arguments))
+    except AssayError as error:
+        print(f"assay: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="assay",
+        description="Measures concurrency models and serialization codecs on this machine.",
+        allow_abbrev=False,
+    )
+    top.add_argument(
+        "--build",
+        type=Path,
+        default=ROOT / "build",
+        metavar="DIR",
+        help="Meson build directory (default: build/ of the checkout)",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    listing = commands.add_parser("list", help="tiers and families that this build can measure")
+    listing.add_argument("--cases", action="store_true", help="every case id, one a line")
+    listing.set_defaults(run=do_list)
+
+    run = commands.add_parser("run", help="measure; the last line on stdout is the run's folder")
+    tiers = "; ".join(f"{t.name}: {t.summary}" for t in plan.TIERS.values())
+    run.add_argument("--tier", choices=list(plan.TIERS), help=f"{tiers} (default: standard)")
+    run.add_argument("--only", metavar="REGEX", help="only families whose id matches")
+    run.add_argument("--seed", type=int, metavar="N", help="of the order (default: drawn)")
+    run.add_argument("--id", metavar="ID", help="name of the run's folder (default: time and tier)")
+    run.add_argument("--reports", type=Path, metavar="DIR", help="where runs go (default: reports/)")
+    run.add_argument("--force", action="store_true", help="measure anyway; the report says why not to")
+    run.add_argument("--resume", type=Path, metavar="DIR", help="go on with an interrupted run")
+    run.add_argument("--dry-run", action="store_true", help="print the plan and its time")
+    run.set_defaults(run=do_run)
+
+    commands.add_parser("report", help="draw report.html and report.md of a run", add_help=False)
+    commands.add_parser("compare", help="compare two runs", add_help=False)
+
+    env = commands.add_parser("env", help="what this machine is and what it can resolve")
+    env.add_argument("--json", action="store_true", help="as JSON")
+    env.set_defaults(run=do_env)
+
+    check = commands.add_parser("check", help="may claims rest on this run? exit 1 if not")
+    check.add_argument("folder", type=Path, metavar="RUN")
+    check.set_defaults(run=do_check)
+
+    export = commands.add_parser("export", help="Google Benchmark JSON on stdout")
+    export.add_argument("folder", type=Path, metavar="RUN")
+    export.set_defaults(run=do_export)
+    return top
+
+
+def do_list(arguments: argparse.Namespace) -> int:
+    from . import run
+
+    built = run.discover(programs.Build.open(arguments.build))
+    plans = [plan.make(built, tier, seed=0) for tier in plan.TIERS.values()]
+    if arguments.cases:
+        everything = {f.case(m): None for p in plans for f in p.families for m in f.members}
+        print("\n".join(everything))
+        return 0
+    for each in plans:
+        print(f"{each.tier.name:9} {each.seconds / 60:5.1f} min  {each.tier.summary}")
+    print()
+    for family in max(plans, key=lambda p: len(p.families)).families:
+        print(f"{family.id:24} {' '.join(family.members)}")
+    return 0
+
+
+def do_run(arguments: argparse.Namespace) -> int:
+    from . import run
+
+    build = programs.Build.open(arguments.build)
+    if arguments.resume is not None:
+        fixed = ("tier", "only", "seed", "id", "reports", "dry_run")
+        for name in fixed:
+            if getattr(arguments, name) not in (None, False):
+                option = "--" + name.replace("_", "-")
+                raise UsageError(f"{option}: has no effect with --resume: the run's plan is fixed")
+        return run.resume(build, ROOT, arguments.resume, force=arguments.force)
+    request = run.Request(
+        tier=plan.TIERS[arguments.tier or "standard"],
+        only=arguments.only,
+        seed=arguments.seed,
+        id=arguments.id,
+        reports=arguments.reports or ROOT / "reports",
+        force=arguments.force,
+    )
+    if arguments.dry_run:
+        return run.dry_run(build, request)
+    return run.start(build, ROOT, request)
+
+
+def do_env(arguments: argparse.Namespace) -> int:
+    build = programs.Build.open(arguments.build)
+    quiet = machine.look()
+    commit, dirty = environment.commit(ROOT)
+    facts = {
+        "schema": 1,
+        "commit": commit,
+        "dirty": dirty,
+        "environment": environment.fingerprint(),
+        "build": environment.describe_build(build),
+        "libraries": environment.libraries(build),
+        "now": {
+            "busy_percent": quiet.busy_percent,
+            "steal_percent": quiet.steal_percent,
+            "load1": quiet.load1,
+        },
+        "machine": machine.measure(build),
+    }
+    if arguments.json:
+        print(json.dumps(facts, indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(_indented(facts)))
+    return 0
+
+
+def _indented(content: dict[str, object], depth: int = 0) -> list[str]:
+    lines = []
+    for key, value in content.items():
+        label = "  " * depth + key
+        if isinstance(value, dict):
+            lines += [label, *_indented(value, depth + 1)]
+        else:
+            shown = " ".join(map(str, value)) if isinstance(value, list) else value
+            lines.append(f"{label:32} {shown}")
+    return lines
+
+
+def do_check(arguments: argparse.Namespace) -> int:
+    from . import check
+
+    return check.main(arguments.folder)
+
+
+def do_export(arguments: argparse.Namespace) -> int:
+    from . import export
+
+    return export.main(arguments.folder)
+
+
+def draw(command: str, argv: list[str]) -> int:
+    """report and compare need modules that the interpreter in PATH may not have, while Debian's own
+    does: then the command starts again with that one."""
+    if _missing():
+        again = _interpreter()
+        entry = Path(sys.argv[0]).resolve()
+        os.execv(again, [again, str(entry), command, *argv])
+    module = importlib.import_module(f".{command}", __package__)
+    return int(module.main(argv))
+
+
+def _missing() -> list[str]:
+    return [name for name in DRAWING if importlib.util.find_spec(name) is None]
+
+
+def _interpreter() -> str:
+    probe = f"import {', '.join(DRAWING)}"
+    if sys.executable != DEBIAN_PYTHON and os.access(DEBIAN_PYTHON, os.X_OK):
+        done = subprocess.run([DEBIAN_PYTHON, "-c", probe], capture_output=True, check=False)
+        if done.returncode == 0:
+            return DEBIAN_PYTHON
+    raise UsageError(
+        f"drawing needs the Python modules {' '.join(_missing())}"
+        f" (Debian: apt-get install {DRAWING_PACKAGES})"
+    )

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""Codec and model families: one Google Benchmark process per round, in which all members alternate
+in short blocks of a fixed length (METHOD 1.2, 1.3)."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from . import machine
+from .plan import INJECT_PERCENT, Family, Plan, Tier
+from .programs import Build, Finished, execute, json_file, read_json
+
+BLOCK_NS = 0.7e6
+BLOCKS_MIN, BLOCKS_MAX = 12, 150
+PILOT_MIN_TIME_S = 0.02
+PILOT_BLOCKS = 3
+PILOT_TIMEOUT_S = 60.0
+TIMEOUT_FACTOR = 10.0  # of the planned time: a stuck process, not a slow moment
+TIMEOUT_MIN_S = 20.0
+
+
+def _argv(build: Build, family: Family) -> list[str]:
+    if family.kind == "model":
+        argv = [str(build.program("model_bench"))]
+    else:
+        argv = [str(build.program("codec_bench"))]
+        if family.injected:
+            argv += ["--inject", str(INJECT_PERCENT)]
+    return [*argv, f"--benchmark_filter=^{family.id}/"]
+
+
+def fidelity(build: Build, made: Plan) -> list[dict[str, Any]]:
+    """How many values each codec does not carry through encode and decode."""
+    if not any(family.kind == "codec" for family in made.families):
+        return []
+    with json_file() as path:
+        argv = [str(build.program("codec_bench")), "--fidelity", "--json", str(path)]
+        done = execute(argv, timeout_s=PILOT_TIMEOUT_S)
+        content, wrong = read_json(path)
+    if wrong is not None or "fidelity" not in content:
+        return [{"error": done.failure or wrong or "no fidelity in its --json file"}]
+    return list(content["fidelity"])
+
+
+def pilot(
+    build: Build, family: Family, tier: Tier, say: Callable[[str], None]
+) -> tuple[Family, dict[str, str]]:
+    """The family with its iteration counts and its number of blocks; and the program's context."""
+    argv = [
+        *_argv(build, family),
+        f"--benchmark_min_time={PILOT_MIN_TIME_S}",
+        f"--benchmark_repetitions={PILOT_BLOCKS}",
+    ]
+    with json_file() as path:
+        done = execute([*argv, "--json", str(path)], timeout_s=PILOT_TIMEOUT_S, cpus=_cpus(family))
+        content, wrong = read_json(path)
+    results = _results(content)
+    measured = {member: results.get(family.case(member)) for member in family.members}
+    times = {m: _median_ns(r) for m, r in measured.items() if r and not r.get("error")}
+    if not times:
+        reason = done.failure or wrong or _first_error(results) or "no case was measured"
+        say(f"assay: {family.id}: the pilot failed: {reason}")
+        return replace(family, note=f"the pilot failed: {reason}"), {}
+    counts = {}
+    for member, time_ns in times.items():
+        # A whole round of the corpus in every block: blocks must differ in nothing but their time.
+        documents = int((measured[member] or {}).get("counters", {}).get("documents", 1))
+        counts[member] = documents * max(1, round(BLOCK_NS / time_ns / documents))
+    for member in (*family.aliases, *family.injected):
+        if member in counts and family.baseline in counts:
+            counts[member] = counts[family.baseline]
+    cycle_s = sum(counts[member] * times[member] for member in counts) / 1e9
+    blocks = min(BLOCKS_MAX, max(BLOCKS_MIN, math.floor(tier.blocks_s / cycle_s)))
+    context = {
+        key: value
+        for key, value in (content.get("context") or {}).items()
+        if key.endswith("_version") and isinstance(value, str)
+    }
+    piloted = replace(
+        family,
+        iterations={family.case(member): count for member, count in counts.items()},
+        load={"blocks": blocks, "cpus": _cpus(family)},
+    )
+    return piloted, context
+
+
+def measure(
+    build: Build, family: Family, tier: Tier, iterations: Path, *, padding: int
+) -> dict[str, dict[str, Any]]:
+    """One process; for every member what goes into its line."""
+    if not family.iterations:
+        return {member: _failed(family.note or "no pilot", 0.0) for member in family.members}
+    argv = [
+        *_argv(build, family),
+        f"--benchmark_repetitions={family.load['blocks']}",
+        "--benchmark_enable_random_interleaving=true",
+        "--iterations",
+        str(iterations),
+    ]
+    timeout_s = max(TIMEOUT_MIN_S, TIMEOUT_FACTOR * tier.blocks_s)
+    before = machine.Ticks.now()
+    with json_file() as path:
+        done = execute(
+            [*argv, "--json", str(path)],
+            timeout_s=timeout_s,
+            cpus=_cpus(family),
+            padding=padding,
+        )
+        content, wrong = read_json(path)
+    covariates = machine.covariates(before, done.involuntary_switches, done.major_faults)
+    results = _results(content)
+    shared = {"seconds": round(done.seconds, 3), "covariates": covariates}
+    return {
+        member: {**_line(results.get(family.case(member)), done, wrong), **shared}
+        for member in family.members
+    }
+
+
+def _line(result: dict[str, Any] | None, done: Finished, wrong: str | None) -> dict[str, Any]:
+    if result is None:
+        return _failed(done.failure or wrong or "the program did not measure it", done.seconds)
+    if result.get("error"):
+        return _failed(str(result["error"]), done.seconds)
+    blocks = result.get("blocks") or []
+    if not blocks:
+        return _failed("no blocks", done.seconds)
+    # A crash after this member's result spoils the process: its time is not to be trusted either.
+    if done.returncode < 0:
+        return _failed(done.failure or "died", done.seconds)
+    metrics = {"time_ns": _median_ns(result), "block_iterations": result.get("iterations")}
+    for name, value in (result.get("counters") or {}).items():
+        metrics.setdefault(name, value)
+    return {"status": "ok", "reason": None, "metrics": metrics, "repetitions": blocks}
+
+
+def _failed(reason: str, seconds: float) -> dict[str, Any]:
+    return {
+        "seconds": round(seconds, 3),
+        "status": "failed",
+        "reason": reason,
+        "metrics": {},
+        "repetitions": [],
+        "covariates": {},
+    }
+
+
+def _results(content: Any) -> dict[str, dict[str, Any]]:
+    if not isinstance(content, dict):
+        return {}
+    return {result["case"]: result for result in content.get("benchmarks", [])}
+
+
+def _first_error(results: dict[str, dict[str, Any]]) -> str | None:
+    return next((str(r["error"]) for r in results.values() if r.get("error")), None)
+
+
+def _median_ns(result: dict[str, Any]) -> float:
+    return float(statistics.median(ns for _, ns in result["blocks"]))
+
+
+def _cpus(family: Family) -> list[int] | None:
+    """Codecs stay on one CPU, away from this command; a model's threads spread as they would."""
+    return [machine.cpus()[-1]] if family.kind == "codec" else None

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""What this machine can resolve, measured before anything else (METHOD 1.12), and whether it is
+quiet now."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import AssayError
+from .programs import Build, execute, json_file, read_json
+
+BUSY_PERCENT_MAX = 10.0  # of all CPUs, by others, while nothing of ours runs
+STEAL_PERCENT_MAX = 5.0
+QUIET_WAIT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Ticks:
+    """/proc/stat's first line: clock ticks of all CPUs since boot."""
+
+    total: int
+    idle: int
+    steal: int
+
+    @staticmethod
+    def now() -> Ticks:
+        fields = [int(f) for f in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        fields += [0] * (8 - len(fields))
+        return Ticks(sum(fields), fields[3] + fields[4], fields[7])
+
+    def steal_percent_since(self, before: Ticks) -> float:
+        total = self.total - before.total
+        return 100.0 * (self.steal - before.steal) / total if total > 0 else 0.0
+
+    def busy_percent_since(self, before: Ticks) -> float:
+        """Steal apart: that is the host's business, not a program's here."""
+        total = self.total - before.total
+        busy = total - (self.idle - before.idle) - (self.steal - before.steal)
+        return 100.0 * busy / total if total > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Quiet:
+    busy_percent: float
+    steal_percent: float
+    load1: float
+
+    @property
+    def why_not(self) -> str | None:
+        reasons = []
+        if self.busy_percent > BUSY_PERCENT_MAX:
+            reasons.append(
+                f"other programs use {self.busy_percent:.0f} % of the CPUs"
+                f" (limit {BUSY_PERCENT_MAX:.0f} %)"
+            )
+        if self.steal_percent > STEAL_PERCENT_MAX:
+            reasons.append(
+                f"the host takes {self.steal_percent:.0f} % of the CPUs"
+                f" (limit {STEAL_PERCENT_MAX:.0f} %)"
+            )
+        return " and ".join(reasons) or None
+
+
+def look(seconds: float = 1.0) -> Quiet:
+    """Watches for that long. The load average alone would still remember the build before."""
+    before = Ticks.now()
+    time.sleep(seconds)
+    after = Ticks.now()
+    return Quiet(
+        round(after.busy_percent_since(before), 2),
+        round(after.steal_percent_since(before), 2),
+        round(os.getloadavg()[0], 2),
+    )
+
+
+def wait_until_quiet(seconds: float, say: Callable[[str], None]) -> Quiet:
+    """The first quiet second within that time, else the last busy one."""
+    deadline = time.monotonic() + seconds
+    said = False
+    while True:
+        quiet = look()
+        if quiet.why_not is None or time.monotonic() >= deadline:
+            return quiet
+        if not said:
+            say(f"waiting up to {seconds:.0f} s for a quiet machine: {quiet.why_not}")
+            said = True
+
+
+def measure(build: Build) -> dict[str, Any]:
+    """Runs bench/machine; its figures, and what was stolen meanwhile."""
+    before = Ticks.now()
+    with json_file() as path:
+        done = execute([str(build.program("machine")), "--json", str(path)], timeout_s=60)
+        content, wrong = read_json(path)
+    if done.failure or wrong:
+        raise AssayError(done.failure or f"machine: {wrong}")
+    figures = dict(content["machine"])
+    figures["steal_percent"] = round(Ticks.now().steal_percent_since(before), 2)
+    figures["load1"] = round(os.getloadavg()[0], 2)
+    return figures
+
+
+def cpus() -> tuple[int, ...]:
+    """The CPUs that this command may use."""
+    return tuple(sorted(os.sched_getaffinity(0)))
+
+
+def covariates(before: Ticks, involuntary_switches: int, major_faults: int) -> dict[str, float]:
+    """What may excuse a process, independent of its time (METHOD 1.10)."""
+    return {
+        "steal_percent": round(Ticks.now().steal_percent_since(before), 3),
+        "load1": round(os.getloadavg()[0], 2),
+        "involuntary_switches": involuntary_switches,
+        "major_faults": major_faults,
+    }

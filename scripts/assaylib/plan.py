@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: MIT
+"""What a run will do: families × rounds × seconds. A pure function of what is built, the tier and
+the seed, so that a resumed run does exactly what the interrupted one would have done.
+
+A codec or model family is one process per round: its members alternate inside it in short blocks.
+A service family is one server process per member and round. The rounds of all families are spread
+over the whole run, so that drift of the machine meets every family alike (METHOD 1.2).
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from . import UsageError
+
+INJECT_PERCENT = 5  # the known slow-down that every codec family carries (METHOD 1.11)
+SERVICE_BASELINE = "thread_pool"
+MACHINE_S = 8.0  # what this machine can resolve, fingerprint, fidelity, waiting for quiet
+REPORT_S = 15.0
+PILOT_S = 2.5  # a family's discarded pilot
+START_S = 0.5  # starting a codec or model process, its checks included
+CAPTURE_S = 0.05  # writing a process's lines
+SERVE_START_S = 0.7  # start, first answer, drain and exit of a server, downstream and load
+
+
+@dataclass(frozen=True)
+class Tier:
+    """How long everything may take, and how it is spent."""
+
+    name: str
+    budget_s: float
+    rounds: int  # fresh processes of a codec or model family
+    blocks_s: float  # seconds of blocks in each of them
+    service_rounds: int
+    services: tuple[str, ...]
+    warmup_s: float  # fixed rate: before the window …
+    window_s: float  # … and the window itself
+    closed_s: float  # closed loop, with a third of it as warm-up before
+    summary: str
+
+
+TIERS = {
+    tier.name: tier
+    for tier in (
+        Tier("smoke", 120, 2, 0.08, 2, ("rpc", "cpu", "call"), 0.1, 0.25, 0.2,
+             "does the chain work? 2 rounds, too few for any interval"),
+        Tier("quick", 300, 10, 0.6, 6, ("rpc", "call"), 0.2, 0.5, 0.3,
+             "ratios of codecs and models; services without tails"),
+        Tier("standard", 1200, 15, 0.9, 8, ("rpc", "cpu", "call"), 0.5, 3.5, 1.2,
+             "everything, services with p50 and p99"),
+        Tier("publish", 7200, 30, 1.2, 15, ("rpc", "cpu", "call"), 2.0, 12.0, 4.0,
+             "everything, for publication"),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build can measure: the case ids of its programs, and its workloads over sockets."""
+
+    codec_cases: tuple[str, ...] = ()
+    model_cases: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    cpus: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True)
+class Family:
+    id: str
+    kind: str  # codec | model | service
+    title: str
+    baseline: str
+    members: tuple[str, ...]
+    aliases: dict[str, str]
+    floors: dict[str, str]
+    injected: dict[str, float]
+    rounds: int
+    iterations: dict[str, int] = field(default_factory=dict)
+    load: dict[str, Any] = field(default_factory=dict)
+    note: str | None = None
+
+    def case(self, member: str) -> str:
+        return f"{self.id}/{member}"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_json(content: dict[str, Any]) -> Family:
+        return Family(**{**content, "members": tuple(content["members"])})
+
+
+@dataclass(frozen=True)
+class Task:
+    """One process to be measured; number is its place in the order of the run."""
+
+    number: int
+    family: str
+    round: int
+    member: str | None  # None: all members of the family, in one process
+
+
+@dataclass(frozen=True)
+class Plan:
+    tier: Tier
+    seed: int
+    families: tuple[Family, ...]
+    tasks: tuple[Task, ...]
+    seconds: float  # everything: machine, pilot, processes, report
+
+    def family(self, id: str) -> Family:
+        return next(family for family in self.families if family.id == id)
+
+
+def make(built: Built, tier: Tier, seed: int, only: str | None = None) -> Plan:
+    try:
+        wanted = re.compile(only or "")
+    except re.error as error:
+        raise UsageError(f"--only {only}: not a regular expression: {error}") from None
+    every = [*_in_process(built, tier), *_services(built, tier)]
+    families = tuple(family for family in every if wanted.search(family.id))
+    if not families:
+        known = " ".join(family.id for family in every) or "none: nothing is built"
+        raise UsageError(f"--only {only}: matches no family (known: {known})")
+    tasks = order(families, seed)
+    return Plan(tier, seed, families, tasks, total_s(families, tasks, tier))
+
+
+def order(families: Sequence[Family], seed: int) -> tuple[Task, ...]:
+    """Every family's rounds spread evenly over the run, shuffled among each other; the members of a
+    service family's round follow each other, in an order of their own."""
+    generator = random.Random(seed)
+    most = max(family.rounds for family in families)
+    blocks = [
+        (int((number + 0.5) * most / family.rounds), generator.random(), family, number + 1)
+        for family in families
+        for number in range(family.rounds)
+    ]
+    blocks.sort(key=lambda block: block[:2])
+    wanted: list[tuple[str, int, str | None]] = []
+    for _, _, family, number in blocks:
+        if family.kind == "service":
+            members = list(family.members)
+            generator.shuffle(members)
+            wanted += [(family.id, number, member) for member in members]
+        else:
+            wanted.append((family.id, number, None))
+    return tuple(Task(number, *task) for number, task in enumerate(wanted))
+
+
+def process_s(family: Family, tier: Tier) -> float:
+    """Seconds that one process of a family takes, with starting and stopping it."""
+    if family.kind == "service":
+        loads = tier.warmup_s + tier.window_s + tier.closed_s * 4 / 3
+        return SERVE_START_S + loads + CAPTURE_S
+    return START_S + tier.blocks_s + CAPTURE_S
+
+
+def pilot_s(family: Family, tier: Tier) -> float:
+    if family.kind == "service":
+        return len(family.members) * (SERVE_START_S + tier.closed_s * 4 / 3)
+    return PILOT_S
+
+
+def total_s(families: Iterable[Family], tasks: Iterable[Task], tier: Tier) -> float:
+    each = {family.id: process_s(family, tier) for family in families}
+    pilots = sum(pilot_s(family, tier) for family in families)
+    return MACHINE_S + pilots + sum(each[task.family] for task in tasks) + REPORT_S
+
+
+def _grouped(cases: Iterable[str]) -> dict[str, list[str]]:
+    """Case ids by family: what stands before the member's slash."""
+    families: dict[str, list[str]] = {}
+    for case in cases:
+        family, _, member = case.rpartition("/")
+        families.setdefault(family, []).append(member)
+    return families
+
+
+def _in_process(built: Built, tier: Tier) -> list[Family]:
+    families = []
+    for id, members in _grouped([*built.codec_cases, *built.model_cases]).items():
+        kind, subject, *rest = id.split("/")
+        if kind == "codec":
+            baseline, title = "cjson", f"{' '.join(rest)} {subject}"
+        else:
+            baseline, title = "thread_pool", f"{subject}, in process"
+        if baseline not in members:
+            raise UsageError(f"{id}: its baseline {baseline} is not built")
+        families.append(
+            Family(
+                id=id,
+                kind=kind,
+                title=title,
+                baseline=baseline,
+                members=tuple(members),
+                aliases=_aliases(baseline, members),
+                floors={m[7:]: m for m in members if m.startswith("memcpy.")},
+                injected={m: float(m.rpartition(".")[2]) for m in members if m.startswith("slow.")},
+                rounds=tier.rounds,
+            )
+        )
+    return families
+
+
+def _aliases(baseline: str, members: Iterable[str]) -> dict[str, str]:
+    kinds = {f"{baseline}.{kind}": kind for kind in ("same", "copy")}
+    return {member: kinds[member] for member in members if member in kinds}
+
+
+def models(built: Built) -> list[str]:
+    """The models that can serve: those measured in process, but for the floor and the aliases."""
+    names: dict[str, None] = {}
+    for case in built.model_cases:
+        member = case.rpartition("/")[2]
+        if "." not in member and member != "inline":
+            names[member] = None
+    return list(names)
+
+
+def _services(built: Built, tier: Tier) -> list[Family]:
+    members = models(built)
+    if SERVICE_BASELINE not in members:
+        return []
+    same = f"{SERVICE_BASELINE}.same"
+    return [
+        Family(
+            id=f"service/{workload}",
+            kind="service",
+            title=f"{workload}, over sockets",
+            baseline=SERVICE_BASELINE,
+            members=(SERVICE_BASELINE, *(m for m in members if m != SERVICE_BASELINE), same),
+            aliases={same: "same"},
+            floors={},
+            injected={},
+            rounds=tier.service_rounds,
+            load=service_load(workload, tier, built.cpus),
+        )
+        for workload in tier.services
+        if workload in built.services
+    ]
+
+
+def service_load(workload: str, tier: Tier, cpus: Sequence[int]) -> dict[str, Any]:
+    """The stated conditions of a service family; the rate is added by the pilot.
+
+    `call` waits for a downstream service: there the thread pool gets as many threads as it takes to
+    wait in parallel, and the ceiling that follows from threads ÷ delay is stated.
+    """
+    server, client = cpus[0], cpus[-1]
+    load: dict[str, Any] = {
+        "payload": "order",
+        "codec": "protobuf_c",
+        "arrival": "poisson",
+        "connections": 32,
+        "warmup_s": tier.warmup_s,
+        "duration_s": tier.window_s,
+        "closed_warmup_s": round(tier.closed_s / 3, 3),
+        "closed_duration_s": tier.closed_s,
+        "threads": {},  # models not named: 1
+        "queue_limit": 1024,
+        "on_full": "reject",
+        "server_cpu": server,
+        "load_cpu": client,
+        "rate_hz": None,
+        "ceiling_hz": None,
+    }
+    if workload == "call":
+        threads, delay_us, connections = 64, 5000, 128
+        load.update(
+            connections=connections,
+            threads={SERVICE_BASELINE: threads},
+            downstream_cpu=client,
+            downstream_delay_us=delay_us,
+            downstream_connections=connections,
+            ceilings_hz={
+                "threads/delay": threads * 1e6 / delay_us,
+                "connections/delay": connections * 1e6 / delay_us,
+            },
+            ceiling_hz=threads * 1e6 / delay_us,
+            rate_hz=2000.0,
+        )
+    return load
+
+
+def with_rate(family: Family, rate_hz: float) -> Family:
+    return replace(family, load={**family.load, "rate_hz": rate_hz})

@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: MIT
+"""A run: plan, look at the machine, pilot, then one fresh process after the other.
+
+Whatever happens to a process is a line in samples.jsonl; only what makes every number worthless
+(the machine, the build, a folder that cannot be written) ends the run before it begins.
+"""
+
+from __future__ import annotations
+
+import datetime
+import random
+import re
+import secrets
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from . import (
+    SCHEMA,
+    AssayError,
+    RefusedError,
+    UsageError,
+    environment,
+    inprocess,
+    machine,
+    plan,
+    service,
+    store,
+)
+from .plan import Family, Plan, Task
+from .programs import Build
+from .progress import Progress, minutes
+
+MARGIN_PERCENT = 3.0
+# Chosen on a two-core VM: undisturbed processes see 0 to 3 % there, its bad moments 10 % and more.
+STEAL_PERCENT_MAX = 5.0
+PADDING_MAX = 4096
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Request:
+    tier: plan.Tier
+    only: str | None
+    seed: int | None
+    id: str | None
+    reports: Path
+    force: bool
+
+
+def discover(build: Build) -> plan.Built:
+    """What the programs of this build say that they can measure."""
+    built = plan.Built(
+        codec_cases=tuple(
+            case
+            for case in build.cases("codec_bench", "--inject", str(plan.INJECT_PERCENT))
+            if case.startswith("codec/")
+        ),
+        model_cases=tuple(c for c in build.cases("model_bench") if c.startswith("model/")),
+        services=service.workloads(build),
+        cpus=machine.cpus(),
+    )
+    if not (built.codec_cases or built.model_cases or built.services):
+        raise UsageError(f"{build.folder}: no program that measures is built (ninja -C build)")
+    return built
+
+
+def dry_run(build: Build, request: Request) -> int:
+    made = plan.make(discover(build), request.tier, request.seed or 0, request.only)
+    for family in made.families:
+        tasks = [task for task in made.tasks if task.family == family.id]
+        each = plan.process_s(family, made.tier)
+        print(
+            f"{family.id:24} {family.rounds:3} rounds {len(tasks):4} processes"
+            f" {len(tasks) * each:7.0f} s"
+        )
+    total, budget = minutes(made.seconds), minutes(made.tier.budget_s)
+    print(f"{made.tier.name}: {total} in all, pilot and report included; budget {budget}")
+    return 0
+
+
+def start(build: Build, root: Path, request: Request) -> int:
+    seed = request.seed if request.seed is not None else secrets.randbelow(2**31)
+    made = plan.make(discover(build), request.tier, seed, request.only)
+    created = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    id = request.id or f"{created[:16].replace(':', '')}-{request.tier.name}"
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", id):
+        raise UsageError(f"--id {id}: letters, digits, dots, dashes and underscores only")
+    folder = request.reports / id
+    if folder.exists():
+        raise UsageError(f"{folder}: exists already (another --id, or --resume {folder})")
+    store.probe(request.reports)
+
+    described = environment.describe_build(build)
+    forced = _may_measure(described, request.force)
+    with interruptible():
+        facts = _facts(build, root, made, described, forced, created, id, request)
+        _say(f"{len(made.tasks)} processes, about {minutes(made.seconds)}; pilot first")
+        try:
+            made = _pilot(build, made, facts)
+        except KeyboardInterrupt:
+            _say("assay: interrupted before the first measurement; nothing was kept")
+            return INTERRUPTED
+        facts["families"] = [family.to_json() for family in made.families]
+        try:
+            folder.mkdir()
+            store.write_whole(folder / "iterations.json", _iterations(made))
+            store.write_whole(folder / "run.json", facts)
+        except OSError as error:
+            raise UsageError(f"{folder}: cannot write there: {error.strerror}") from None
+        return _measure(build, made, facts, folder, set())
+
+
+def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
+    facts = store.read_run(folder)
+    samples = store.read_samples(folder / "samples.jsonl")
+    tier = plan.TIERS[facts["tier"]]
+    families = tuple(Family.from_json(family) for family in facts["families"])
+    tasks = plan.order(families, facts["seed"])
+    made = Plan(tier, facts["seed"], families, tasks, plan.total_s(families, tasks, tier))
+    complete = store.complete_processes(samples, {t.number: len(_cases(made, t)) for t in tasks})
+    for notice in samples.notices:
+        _say(f"assay: {notice}")
+    if len(complete) == len(tasks):
+        _say(f"assay: {folder}: complete, nothing to do")
+        print(folder)
+        return _exit_code(samples.lines)
+
+    described = environment.describe_build(build)
+    forced = _may_measure(described, force)
+    if environment.identity(environment.fingerprint(), described) != facts["identity"]:
+        changed = "the build or the machine is not the one that the run began with"
+        if not force:
+            raise RefusedError(f"{folder}: {changed} (--force goes on, and is recorded)")
+        forced.append(f"resumed although {changed}")
+    try:
+        dropped = store.cut_tail(folder, samples, complete)
+        writer = store.Writer(folder)
+        writer.append(
+            [
+                {
+                    "schema": SCHEMA,
+                    "kind": "resume",
+                    "started": _utc(),
+                    "complete": len(complete),
+                    "dropped_bytes": dropped,
+                    "forced": forced,
+                }
+            ]
+        )
+        writer.close()
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot write there: {error}") from None
+    with interruptible():
+        return _measure(build, made, facts, folder, complete)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does: children stopped, what is measured kept."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _utc() -> str:
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03}Z"
+
+
+def _may_measure(described: dict[str, Any], force: bool) -> list[str]:
+    """The reasons that --force overrode; without it they end the command."""
+    reasons = list(described["unfit"])
+    if reasons and not force:
+        raise RefusedError(f"{'; '.join(reasons)}: not fit for measuring (--force measures anyway)")
+    quiet = machine.look() if force else machine.wait_until_quiet(machine.QUIET_WAIT_S, _say)
+    if quiet.why_not:
+        if not force:
+            raise RefusedError(f"the machine is busy: {quiet.why_not} (--force measures anyway)")
+        reasons.append(f"busy at the start: {quiet.why_not}")
+    for reason in reasons:
+        _say(f"assay: measuring by force: {reason}")
+    return reasons
+
+
+def _facts(
+    build: Build,
+    root: Path,
+    made: Plan,
+    described: dict[str, Any],
+    forced: list[str],
+    created: str,
+    id: str,
+    request: Request,
+) -> dict[str, Any]:
+    """run.json, but for what the pilot adds."""
+    commit, dirty = environment.commit(root)
+    fingerprint = environment.fingerprint()
+    command = ["scripts/assay", "run", "--tier", made.tier.name, "--seed", str(made.seed)]
+    if request.only:
+        command += ["--only", request.only]
+    if request.force:
+        command += ["--force"]
+    return {
+        "schema": SCHEMA,
+        "id": id,
+        "tier": made.tier.name,
+        "command": command,
+        "seed": made.seed,
+        "commit": commit,
+        "dirty": dirty,
+        "created": created,
+        "margin_percent": MARGIN_PERCENT,
+        "forced": forced,
+        "build": described,
+        "environment": fingerprint,
+        "identity": environment.identity(fingerprint, described),
+        "machine": machine.measure(build),
+        "libraries": environment.libraries(build),
+        "fidelity": inprocess.fidelity(build, made),
+        "families": [],
+        "discard_rule": {
+            "steal_percent_max": STEAL_PERCENT_MAX,
+            "text": f"a process during which the host took more than {STEAL_PERCENT_MAX:g} % of"
+            " the CPU time does not count, and with it the round of its family",
+        },
+    }
+
+
+def _pilot(build: Build, made: Plan, facts: dict[str, Any]) -> Plan:
+    """Discarded processes from which iteration counts and rates follow; then they are fixed."""
+    families = []
+    for family in made.families:
+        if family.kind == "service":
+            families.append(service.pilot(build, family, _say))
+        else:
+            piloted, context = inprocess.pilot(build, family, made.tier, _say)
+            facts["libraries"].update(context)
+            families.append(piloted)
+    return replace(made, families=tuple(families))
+
+
+def _iterations(made: Plan) -> dict[str, int]:
+    return {case: n for family in made.families for case, n in family.iterations.items()}
+
+
+def _cases(made: Plan, task: Task) -> list[str]:
+    """The members that get a line from this process."""
+    return [task.member] if task.member else list(made.family(task.family).members)
+
+
+def _measure(
+    build: Build, made: Plan, facts: dict[str, Any], folder: Path, complete: set[int]
+) -> int:
+    missing = [task for task in made.tasks if task.number not in complete]
+    each = {family.id: plan.process_s(family, made.tier) for family in made.families}
+    progress = Progress(sum(each[task.family] for task in missing), len(missing))
+    writer = store.Writer(folder)
+    try:
+        for task in missing:
+            lines = _process(build, made, task, folder)
+            writer.append(lines)
+            for line in lines:
+                if line["status"] != "ok":
+                    progress.say(f"assay: {line['case']}: round {task.round}: {line['reason']}")
+                    break
+            progress.done(each[task.family], task.family)
+    except KeyboardInterrupt:
+        again = shlex.join(["scripts/assay", "run", "--resume", str(folder)])
+        progress.say(f"assay: interrupted; what is measured is kept. To go on: {again}")
+        return INTERRUPTED
+    except OSError as error:
+        raise AssayError(f"{folder}: {error}; to go on: assay run --resume {folder}") from None
+    finally:
+        writer.close()
+    print(folder)
+    return _exit_code(store.read_samples(folder / "samples.jsonl").lines)
+
+
+def _exit_code(lines: list[dict[str, Any]]) -> int:
+    failed = sorted({line["case"] for line in lines if line["status"] != "ok"})
+    if failed:
+        _say(f"assay: failed at least once: {' '.join(failed)}")
+    return 1 if failed else 0
+
+
+def _process(build: Build, made: Plan, task: Task, folder: Path) -> list[dict[str, Any]]:
+    """Runs one process; its lines, one for each member that it measures."""
+    family = made.family(task.family)
+    chance = random.Random(f"{made.seed}/{task.number}")
+    padding, seed = chance.randrange(PADDING_MAX), chance.randrange(2**31)
+    started = _utc()
+    if family.kind == "service":
+        results = service.measure(build, family, str(task.member), seed=seed, padding=padding)
+    else:
+        results = inprocess.measure(
+            build, family, made.tier, folder / "iterations.json", padding=padding
+        )
+    return [
+        {
+            "schema": SCHEMA,
+            "kind": family.kind,
+            "family": family.id,
+            "case": family.case(member),
+            "member": member,
+            "round": task.round,
+            "process": task.number,
+            "started": started,
+            **results[member],
+        }
+        for member in _cases(made, task)
+    ]
