@@ -18,7 +18,7 @@ from .programs import Build
 Facts = dict[str, Any]
 
 # What changes from minute to minute without the machine being another one.
-VOLATILE = ("load1",)
+VOLATILE = ("load1", "python")
 
 
 def fingerprint() -> Facts:
@@ -207,6 +207,6 @@ def _compiler(build: Build) -> tuple[str | None, list[str]]:
             if sources.get("language") != "c" or not sources.get("compiler"):
                 continue
             version = _run([*sources["compiler"], "--version"])
-            flags = [f for f in sources["parameters"] if "/" not in f and not f.startswith("-I")]
+            flags = [f for f in sources["parameters"] if "/" not in f and not f.startswith(("-I", "-fdiagnostics"))]
             return (version.splitlines()[0] if version else sources["compiler"][-1]), flags
     return None, []
