@@ -260,6 +260,7 @@ class Comparison:
     why_not: str = ""  #: for NO_NUMBER
     drift: tuple[float, float] | None = None  #: Kendall's tau and p, if p < 0.01
     modes: tuple[float, float] | None = None
+    doubt: str = ""  #: why a verdict was taken back
 
 
 @dataclass
@@ -427,13 +428,23 @@ def role(plan: dict[str, Any], member: str) -> str:
     """baseline, alias, floor, injected or candidate."""
     if member == plan["baseline"]:
         return "baseline"
-    if member in (plan.get("aliases") or {}):
-        return "injected" if member.startswith("slow.") else "alias"
-    if member.startswith("slow."):
+    if member in (plan.get("injected") or {}) or member.startswith("slow."):
         return "injected"
+    if member in (plan.get("aliases") or {}):
+        return "alias"
     if member in (plan.get("floors") or {}).values() or member.startswith("memcpy.") or member == "inline":
         return "floor"
     return "candidate"
+
+
+def floors_of(plan: dict[str, Any]) -> dict[str, str]:
+    """member → its floor: the memcpy of its own bytes, or the model that does nothing but the work."""
+    floors = dict(plan.get("floors") or {})
+    if plan["kind"] == "model" and "inline" in plan["members"]:
+        for member in plan["members"]:
+            if role(plan, member) in ("baseline", "candidate"):
+                floors.setdefault(member, "inline")
+    return floors
 
 
 def gate_scope(name: str, gate: dict[str, Any]) -> str:
@@ -607,23 +618,28 @@ def _compare(family: Family, margin: float, result: Judgement) -> None:
 
     rivals = [m for m in family.candidates if m != family.baseline]
     measured = [m for m in metrics if any(_has_metric(family, r, m) for r in [family.baseline, *rivals])] or list(metrics)
-    family.alpha = ALPHA / max(1, len(rivals) * len(measured))
+    # Each metric is a question of its own; intervals are simultaneous over the members asked about.
+    family.alpha = ALPHA / max(1, len(rivals))
     for metric in measured:
         for member in rivals:
             family.comparisons.append(_judge_one(family, member, metric, metrics[metric]))
         _tie(family, metric, metrics[metric])
-    judged = [c for c in family.comparisons if c.p is not None]
-    # What could not be judged was planned all the same: it keeps its place in the correction.
-    missing = [1.0] * (len(family.comparisons) - len(judged))
-    for comparison, adjusted in zip(judged, holm([float(c.p or 0) for c in judged] + missing)):
-        comparison.p_holm = adjusted
-    for member, floor in sorted((family.plan.get("floors") or {}).items()):
+        _adjust([c for c in family.comparisons if c.metric == metric])
+    for member, floor in sorted(floors_of(family.plan).items()):
         values = _advantages(family, floor, member, "time_ns", False)
         if values:
             family.floor_ratios[member] = Estimate.of(values, ALPHA)
     for member in family.plan["members"]:
         if role(family.plan, member) == "injected":
             _judge_injected(family, member)
+
+
+def _adjust(comparisons: Sequence[Comparison]) -> None:
+    """Holm over the comparisons; one that could not be judged was planned and keeps its place."""
+    judged = [c for c in comparisons if c.p is not None]
+    missing = [1.0] * (len(comparisons) - len(judged))
+    for comparison, adjusted in zip(judged, holm([float(c.p or 0) for c in judged] + missing)):
+        comparison.p_holm = adjusted
 
 
 def _has_metric(family: Family, member: str, metric: str) -> bool:
@@ -647,7 +663,25 @@ def _judge_one(family: Family, member: str, metric: str, more: bool) -> Comparis
     tau, p = trend(values)
     found.drift = (tau, p) if p < 0.01 else None
     found.modes = two_modes(values)
+    if found.modes and found.verdict in (BETTER, WORSE, EQUIVALENT):
+        said = {verdict((mode, mode), family.deltas[metric]) for mode in found.modes}
+        if said != {found.verdict}:
+            found.verdict, found.doubt = UNRESOLVED, "two modes that do not agree"
     return found
+
+
+def disagree(ours: Judgement, others: Sequence[tuple[str, Judgement]]) -> None:
+    """Takes back verdicts that another session contradicts: the two intervals are apart."""
+    for name, other in others:
+        theirs = {(c.family, c.member, c.metric): c for f in other.families for c in f.comparisons}
+        for family in ours.families:
+            for mine in family.comparisons:
+                found = theirs.get((mine.family, mine.member, mine.metric))
+                if found is None or found.baseline != mine.baseline:
+                    continue
+                a, b = mine.estimate and mine.estimate.interval, found.estimate and found.estimate.interval
+                if a and b and (a[1] < b[0] or b[1] < a[0]):
+                    mine.verdict, mine.doubt = UNRESOLVED, f"not reproducible: run {name} disagrees"
 
 
 def _absence(family: Family, member: str) -> str:
@@ -681,10 +715,13 @@ def _tie(family: Family, metric: str, more: bool) -> None:
 def _judge_injected(family: Family, member: str) -> None:
     """slow.NAME.PERCENT runs 1 + PERCENT/100 times the baseline's iterations: the truth is known."""
     values = _advantages(family, member, family.baseline, "time_ns", False)
-    try:
-        percent = float(member.split(".", 2)[2])
-    except (IndexError, ValueError):
-        return
+    percent = (family.plan.get("injected") or {}).get(member)
+    if percent is None:
+        try:
+            percent = float(member.rpartition(".")[2])
+        except ValueError:
+            return
     if values:
         estimate = Estimate.of(values, ALPHA)
-        family.injected.append(Injected(family.id, member, percent, estimate, verdict(estimate.interval, family.deltas["time_ns"])))
+        said = verdict(estimate.interval, family.deltas["time_ns"])
+        family.injected.append(Injected(family.id, member, float(percent), estimate, said))

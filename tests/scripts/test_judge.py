@@ -167,7 +167,7 @@ def test_estimates_find_the_truth_of_a_whole_run():
 def test_better_is_better_for_every_metric():
     run, lines = synthetic.make_run(kinds=("service",))
     family = next(f for f in judge.judge(run, lines).families if f.id == "service/rpc")
-    assert family.alpha == 0.05 / 4
+    assert family.alpha == 0.05 / 2
     assert math.exp(family.compared("event_loop", "cpu_ns_per_request").estimate.median) == pytest.approx(71 / 52, rel=0.1)
     assert math.exp(family.compared("event_loop", "closed_hz").estimate.median) == pytest.approx(159 / 118, rel=0.15)
 
@@ -248,6 +248,25 @@ def test_an_injected_slow_down_is_measured():
     (injected,) = judged.injected
     assert injected.percent == 5 and injected.covered
     assert [c.member for c in judged.comparisons] == ["protobuf_c", "msgpack_c"]
+
+
+def test_another_session_can_take_a_verdict_back():
+    run, lines = synthetic.make_run(count=6, rounds=8, kinds=("codec",))
+    other = [{**l, "repetitions": [[s, ns * 1.5] for s, ns in l["repetitions"]]} if l["member"] == "msgpack_c" else l for l in lines]
+    ours, theirs = judge.judge(run, lines), judge.judge(run, other)
+    judge.disagree(ours, [("tuesday", theirs)])
+    found = ours.families[0].compared("msgpack_c", "time_ns")
+    assert found.verdict == judge.UNRESOLVED and "tuesday" in found.doubt
+    assert ours.families[0].compared("protobuf_c", "time_ns").verdict == judge.BETTER
+
+
+def test_inline_is_the_floor_of_models():
+    run, lines = synthetic.make_run(count=6, rounds=8, kinds=("model",))
+    for family in run["families"]:
+        family["floors"] = {}
+    family = judge.judge(run, lines).families[0]
+    assert set(family.floor_ratios) == {"thread_pool", "event_loop", "actor"}
+    assert [c.member for c in family.comparisons] == ["event_loop", "actor"]
 
 
 def test_drift_and_modes():
