@@ -176,10 +176,10 @@ static const char *no_counters(void)
 static void write_spread(FILE *out, const char *name, const double *sorted, size_t count)
 {
     double median = percentile(sorted, count, 50);
-    fprintf(out, "  \"%s_p50_ns\": %.0f,\n", name, median);
+    fprintf(out, "  \"%s_ns\": %.0f,\n", name, median);
     fprintf(out, "  \"%s_p99_ns\": %.0f,\n", name, percentile(sorted, count, 99));
     /* Quartiles, not the standard deviation: one interruption must not decide it. */
-    fprintf(out, "  \"%s_iqr_percent\": %.3f,\n", name,
+    fprintf(out, "  \"%s_variation_percent\": %.3f,\n", name,
             100 * (percentile(sorted, count, 75) - percentile(sorted, count, 25)) / median);
 }
 
@@ -191,7 +191,7 @@ static void write_wake_up(FILE *out, const char *name, int cpu, int partner_cpu)
         fprintf(out, "  \"%s_error\": \"%s\",\n", name, strerror(-error));
         return;
     }
-    fprintf(out, "  \"%s_p50_ns\": %.0f,\n", name, percentile(waited, WAKE_SAMPLES, 50));
+    fprintf(out, "  \"%s_ns\": %.0f,\n", name, percentile(waited, WAKE_SAMPLES, 50));
     fprintf(out, "  \"%s_p99_ns\": %.0f,\n", name, percentile(waited, WAKE_SAMPLES, 99));
 }
 
@@ -221,13 +221,16 @@ static void write_all(FILE *out)
     fprintf(out, "  \"timer_late_p50_ns\": %.0f,\n", percentile(late, TIMER_SAMPLES, 50));
     fprintf(out, "  \"timer_late_p99_ns\": %.0f,\n", percentile(late, TIMER_SAMPLES, 99));
     fixed_loop(wall, cpu);
-    write_spread(out, "loop_wall", wall, LOOP_SAMPLES);
+    write_spread(out, "loop", wall, LOOP_SAMPLES);
     write_spread(out, "loop_cpu", cpu, LOOP_SAMPLES);
-    write_wake_up(out, "wake_same_cpu", cpus[0], cpus[0]);
+    write_wake_up(out, "wake_same_core", cpus[0], cpus[0]);
     if (two)
-        write_wake_up(out, "wake_other_cpu", cpus[0], cpus[1]);
+        write_wake_up(out, "wake_cross_core", cpus[0], cpus[1]);
     const char *why = no_counters();
-    fprintf(out, "  \"hardware_counters\": \"%s\"\n}}\n", why ? why : "yes");
+    fprintf(out, "  \"hardware_counters\": %s", why ? "false" : "true");
+    if (why)
+        fprintf(out, ",\n  \"hardware_counters_error\": \"%s\"", why);
+    fprintf(out, "\n}}\n");
 }
 
 static int usage(FILE *out, int code)

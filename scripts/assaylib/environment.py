@@ -23,11 +23,11 @@ VOLATILE = ("load1", "python")
 
 def fingerprint() -> Facts:
     return {
-        "cpu": _cpu(),
+        **_cpu(),
         "memory_bytes": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
         "page_bytes": os.sysconf("SC_PAGE_SIZE"),
         "kernel": f"{platform.system()} {platform.release()}",
-        "distribution": _distribution(),
+        "os": _distribution(),
         "libc": " ".join(platform.libc_ver()),
         "python": platform.python_version(),
         "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or "none visible",
@@ -130,13 +130,13 @@ def _cpu() -> Facts:
         level, kind = _read(f"{index}/level"), _read(f"{index}/type")
         suffix = {"Data": "d", "Instruction": "i"}.get(kind or "", "")
         caches[f"L{level}{suffix}"] = _read(f"{index}/size")
-    threads_per_core = listed.get("Thread(s) per core", "")
+    listed_threads = listed.get("Thread(s) per core", "")
+    threads_per_core = int(listed_threads) if listed_threads.isdigit() else 1
     return {
-        "model": model.group(1) if model else listed.get("Model name", "unknown"),
+        "cpu": model.group(1) if model else listed.get("Model name", "unknown"),
         "architecture": platform.machine(),
-        "threads": os.cpu_count(),
-        "threads_per_core": int(threads_per_core) if threads_per_core.isdigit() else None,
-        "sockets": listed.get("Socket(s)"),
+        "cores": (os.cpu_count() or 1) // threads_per_core,
+        "threads_per_core": threads_per_core,
         "caches": caches,
     }
 
@@ -198,7 +198,7 @@ def _introspect(build: Build, what: str) -> Any:
         return None
 
 
-def _compiler(build: Build) -> tuple[str | None, list[str]]:
+def _compiler(build: Build) -> tuple[str | None, str | None]:
     """The C compiler's own first line, and its flags without search paths."""
     for target in _introspect(build, "targets") or []:
         if target["name"] not in ("codec_bench", "codecs", "machine"):
@@ -208,5 +208,5 @@ def _compiler(build: Build) -> tuple[str | None, list[str]]:
                 continue
             version = _run([*sources["compiler"], "--version"])
             flags = [f for f in sources["parameters"] if "/" not in f and not f.startswith(("-I", "-fdiagnostics"))]
-            return (version.splitlines()[0] if version else sources["compiler"][-1]), flags
-    return None, []
+            return (version.splitlines()[0] if version else sources["compiler"][-1]), " ".join(flags)
+    return None, None

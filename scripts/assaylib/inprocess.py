@@ -24,6 +24,10 @@ TIMEOUT_FACTOR = 10.0  # of the planned time: a stuck process, not a slow moment
 TIMEOUT_MIN_S = 20.0
 
 
+# In the run's folder, by kind of family.
+ITERATIONS = {"codec": "iterations.codec_bench.json", "model": "iterations.model_bench.json"}
+
+
 def _argv(build: Build, family: Family) -> list[str]:
     if family.kind == "model":
         argv = [str(build.program("model_bench"))]
@@ -81,6 +85,8 @@ def pilot(
         for key, value in (content.get("context") or {}).items()
         if key.endswith("_version") and isinstance(value, str)
     }
+    if "library_version" in context:
+        context["libbenchmark"] = context.pop("library_version")
     piloted = replace(
         family,
         iterations={family.case(member): count for member, count in counts.items()},
@@ -90,7 +96,7 @@ def pilot(
 
 
 def measure(
-    build: Build, family: Family, tier: Tier, iterations: Path, *, padding: int
+    build: Build, family: Family, tier: Tier, folder: Path, *, padding: int
 ) -> dict[str, dict[str, Any]]:
     """One process; for every member what goes into its line."""
     if not family.iterations:
@@ -100,7 +106,7 @@ def measure(
         f"--benchmark_repetitions={family.load['blocks']}",
         "--benchmark_enable_random_interleaving=true",
         "--iterations",
-        str(iterations),
+        str(folder / ITERATIONS[family.kind]),
     ]
     timeout_s = max(TIMEOUT_MIN_S, TIMEOUT_FACTOR * tier.blocks_s)
     before = machine.Ticks.now()

@@ -199,12 +199,20 @@ def _in_process(built: Built, tier: Tier) -> list[Family]:
                 baseline=baseline,
                 members=tuple(members),
                 aliases=_aliases(baseline, members),
-                floors={m[7:]: m for m in members if m.startswith("memcpy.")},
+                floors=_floors(kind, members),
                 injected={m: float(m.rpartition(".")[2]) for m in members if m.startswith("slow.")},
                 rounds=tier.rounds,
             )
         )
     return families
+
+
+def _floors(kind: str, members: Sequence[str]) -> dict[str, str]:
+    """What no member can beat: memcpy of a codec's own bytes; one thread that runs the turns."""
+    if kind == "codec":
+        return {member[7:]: member for member in members if member.startswith("memcpy.")}
+    others = [m for m in members if m != "inline" and "." not in m]
+    return dict.fromkeys(others, "inline") if "inline" in members else {}
 
 
 def _aliases(baseline: str, members: Iterable[str]) -> dict[str, str]:
@@ -223,35 +231,40 @@ def models(built: Built) -> list[str]:
 
 
 def _services(built: Built, tier: Tier) -> list[Family]:
-    members = models(built)
-    if SERVICE_BASELINE not in members:
+    others = models(built)
+    if SERVICE_BASELINE not in others:
         return []
+    others.remove(SERVICE_BASELINE)
     same = f"{SERVICE_BASELINE}.same"
+    members = (SERVICE_BASELINE, *others, same)
     return [
         Family(
             id=f"service/{workload}",
             kind="service",
             title=f"{workload}, over sockets",
             baseline=SERVICE_BASELINE,
-            members=(SERVICE_BASELINE, *(m for m in members if m != SERVICE_BASELINE), same),
+            members=members,
             aliases={same: "same"},
             floors={},
             injected={},
             rounds=tier.service_rounds,
-            load=service_load(workload, tier, built.cpus),
+            load=service_load(workload, members, tier, built.cpus),
         )
         for workload in tier.services
         if workload in built.services
     ]
 
 
-def service_load(workload: str, tier: Tier, cpus: Sequence[int]) -> dict[str, Any]:
+def service_load(
+    workload: str, members: Sequence[str], tier: Tier, cpus: Sequence[int]
+) -> dict[str, Any]:
     """The stated conditions of a service family; the rate is added by the pilot.
 
     `call` waits for a downstream service: there the thread pool gets as many threads as it takes to
     wait in parallel, and the ceiling that follows from threads ÷ delay is stated.
     """
     server, client = cpus[0], cpus[-1]
+    same = f"{SERVICE_BASELINE}.same"
     load: dict[str, Any] = {
         "payload": "order",
         "codec": "protobuf_c",
@@ -261,7 +274,7 @@ def service_load(workload: str, tier: Tier, cpus: Sequence[int]) -> dict[str, An
         "duration_s": tier.window_s,
         "closed_warmup_s": round(tier.closed_s / 3, 3),
         "closed_duration_s": tier.closed_s,
-        "threads": {},  # models not named: 1
+        "threads": dict.fromkeys(members, 1),
         "queue_limit": 1024,
         "on_full": "reject",
         "server_cpu": server,
@@ -273,14 +286,12 @@ def service_load(workload: str, tier: Tier, cpus: Sequence[int]) -> dict[str, An
         threads, delay_us, connections = 64, 5000, 128
         load.update(
             connections=connections,
-            threads={SERVICE_BASELINE: threads},
+            threads={**load["threads"], SERVICE_BASELINE: threads, same: threads},
             downstream_cpu=client,
             downstream_delay_us=delay_us,
             downstream_connections=connections,
-            ceilings_hz={
-                "threads/delay": threads * 1e6 / delay_us,
-                "connections/delay": connections * 1e6 / delay_us,
-            },
+            ceiling=f"{threads} threads / {delay_us / 1000:g} ms",
+            ceiling_connections_hz=connections * 1e6 / delay_us,
             ceiling_hz=threads * 1e6 / delay_us,
             rate_hz=2000.0,
         )

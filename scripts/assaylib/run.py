@@ -109,7 +109,8 @@ def start(build: Build, root: Path, request: Request) -> int:
         facts["families"] = [family.to_json() for family in made.families]
         try:
             folder.mkdir()
-            store.write_whole(folder / "iterations.json", _iterations(made))
+            for kind, name in inprocess.ITERATIONS.items():
+                store.write_whole(folder / name, _iterations(made, kind))
             store.write_whole(folder / "run.json", facts)
         except OSError as error:
             raise UsageError(f"{folder}: cannot write there: {error.strerror}") from None
@@ -255,8 +256,10 @@ def _pilot(build: Build, made: Plan, facts: dict[str, Any]) -> Plan:
     return replace(made, families=tuple(families))
 
 
-def _iterations(made: Plan) -> dict[str, int]:
-    return {case: n for family in made.families for case, n in family.iterations.items()}
+def _iterations(made: Plan, kind: str) -> dict[str, int]:
+    """What a program is told by --iterations; it refuses ids of another program."""
+    families = (family for family in made.families if family.kind == kind)
+    return {case: count for family in families for case, count in family.iterations.items()}
 
 
 def _cases(made: Plan, task: Task) -> list[str]:
@@ -308,9 +311,7 @@ def _process(build: Build, made: Plan, task: Task, folder: Path) -> list[dict[st
     if family.kind == "service":
         results = service.measure(build, family, str(task.member), seed=seed, padding=padding)
     else:
-        results = inprocess.measure(
-            build, family, made.tier, folder / "iterations.json", padding=padding
-        )
+        results = inprocess.measure(build, family, made.tier, folder, padding=padding)
     return [
         {
             "schema": SCHEMA,
