@@ -25,7 +25,8 @@ enum model_on_full {
     MODEL_WAIT,   /* stop reading until there is room; post() returns -EAGAIN */
 };
 
-/* Filled by the program; every default is explicit there and recorded. The model copies it. */
+/* Filled by the program; every default is explicit there and recorded. The model copies it;
+ * what it points to outlives the run. */
 struct model_config {
     const struct workload *workload;
     const void *setup; /* handed to the workload's hooks; outlives the run */

@@ -8,6 +8,7 @@
 #define ASSAY_REQUEST_H
 
 #include "parts/bytes.h"
+#include "parts/pool.h"
 #include "workload.h"
 
 struct request {
@@ -26,11 +27,17 @@ struct request {
 
     /* The model's own while it holds the request. */
     struct turn turn;
+    struct pool_call call;              /* a TURN_CALL; its answer */
     uint64_t due_ns;                    /* of a wait or a deadline, CLOCK_MONOTONIC */
     void *owner;                        /* e.g. the connection it came from */
     void *link;                         /* spare pointer for the model's own lists */
     _Alignas(16) unsigned char frame[]; /* workload->frame_size bytes */
 };
+
+static inline struct request *request_of_call(struct pool_call *call)
+{
+    return (struct request *)(void *)((char *)call - offsetof(struct request, call));
+}
 
 /* NULL when out of memory. destroy takes NULL and calls workload->frame_close. */
 struct request *request_create(const struct workload *workload);
@@ -38,7 +45,8 @@ void request_destroy(struct request *request, const struct workload *workload);
 
 /*
  * Runs one turn: fills in request->turn for the event, calls step(), returns how it ended. cell is
- * the cell's state or NULL. answer_* of the turn are the caller's to set before a TURN_ANSWER.
+ * the cell's state or NULL. For TURN_ANSWER the turn's answer is that of request->call. request->
+ * status is set when the turn ends in REPLY or REJECT (503, out empty), request->cell in FORWARD.
  */
 enum turn_end request_step(struct request *request, const struct workload *workload, void *cell,
                            enum turn_event event, const void *setup);

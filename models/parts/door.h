@@ -37,7 +37,13 @@ static inline bool door_leave(struct door *door)
     return atomic_fetch_sub_explicit(&door->inside, 1, memory_order_acq_rel) == door->limit;
 }
 
-/* Appends GET /metrics (Prometheus text) or GET /health for these figures. */
+/* What is wrong with a config, whatever the model: -EINVAL, else 0. For start(). */
+int door_check(const struct model_config *config);
+
+/* Append the bodies of GET /health and GET /metrics, and their content types. */
+#define DOOR_HEALTH_TYPE "text/plain; charset=utf-8"
+#define DOOR_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+void door_write_health(struct bytes *out);
 void door_write_metrics(struct bytes *out, const char *model, const char *workload,
                         const struct model_stats *stats);
 

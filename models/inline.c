@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The floor, and the template for a model of your own: one thread, one request at a time.
+ *
+ * The socket door is one thread that polls its connections and serves whoever is ready, one request
+ * each in turn. A request runs to its end in place: WAIT sleeps, CALL blocks, and meanwhile nobody
+ * else is served; a peer that does not read its reply holds everybody up for io_timeout_ns at most.
+ * (One that is slow to send holds nobody up: only complete requests are begun.) post() runs the
+ * request on the caller's thread.
+ */
+#include "model.h"
+
+#include "parts/cells.h"
+#include "parts/counters.h"
+#include "parts/cpus.h"
+#include "parts/door.h"
+#include "parts/http.h"
+#include "parts/listener.h"
+#include "parts/pool.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+const struct model inline_model;
+
+struct conn {
+    struct http_conn http;
+    bool more; /* the buffer may hold another request: no need to wait for bytes */
+    bool held; /* a complete request waits for room at the door */
+    bool dead;
+    uint64_t deadline_ns; /* for the rest of a request that has begun */
+};
+
+enum { MINE, OTHERS, COUNTERS }; /* counters: of the door's thread, of threads that post() */
+
+struct model_run {
+    struct model_config config;
+    struct cells cells;
+    struct door door;
+    struct pool *pool;
+    struct counters *counters;
+    /* Protects every cell: held during a turn, never across a WAIT or a CALL. */
+    pthread_mutex_t turn;
+
+    bool has_thread;
+    pthread_t thread;
+    int wake_fd; /* written once, by stop() */
+    struct listener listener;
+    struct request *request; /* the one that the door's thread works on */
+    struct conn **conns;
+    struct pollfd *polls; /* wake_fd, the listener, then one per connection */
+    size_t count, cap;
+    uint64_t lost;
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void sleep_ns(uint64_t ns)
+{
+    struct timespec left = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+    while (nanosleep(&left, &left) < 0 && errno == EINTR)
+        ;
+}
+
+/* Carries out a request, turn by turn, and leaves status and out in it. */
+static void run_request(struct model_run *run, struct request *request, struct counters *counters)
+{
+    const struct model_config *config = &run->config;
+    enum turn_event event = TURN_REQUEST;
+    for (;;) {
+        pthread_mutex_lock(&run->turn);
+        enum turn_end end = request_step(
+            request, config->workload, cells_at(&run->cells, request->cell), event, config->setup);
+        pthread_mutex_unlock(&run->turn);
+        counter_add_shared(&counters->turns, 1);
+        switch (end) {
+        case TURN_REPLY:
+            counter_add_shared(&counters->answered, 1);
+            return;
+        case TURN_REJECT:
+            counter_add_shared(&counters->rejected, 1);
+            return;
+        case TURN_FORWARD:
+            event = TURN_REQUEST;
+            break;
+        case TURN_WAIT:
+            sleep_ns(request->turn.wait_ns);
+            event = TURN_WAKE;
+            break;
+        case TURN_CALL: {
+            struct pool_call *call = &request->call;
+            uint64_t timeout_ns = request->turn.deadline_ns;
+            call->body = request->out.data;
+            call->body_len = request->out.len;
+            call->deadline_ns = now_ns() + (timeout_ns ? timeout_ns : config->call_timeout_ns);
+            call->answer.len = 0;
+            call->status = -ECONNREFUSED;
+            if (run->pool) {
+                counter_add_shared(&counters->calls, 1);
+                pool_call(run->pool, call);
+            }
+            if (call->status < 0)
+                counter_add_shared(&counters->call_errors, 1);
+            event = TURN_ANSWER;
+            break;
+        }
+        }
+    }
+}
+
+/* A request posted from within done() is put behind and run when done() has returned: a caller that
+ * always posts the next one from there would otherwise never leave its stack. */
+static _Thread_local struct {
+    struct model_run *run;
+    struct request *first, **last;
+} posting;
+
+static int inline_post(struct model_run *run, struct request *request)
+{
+    struct counters *counters = &run->counters[OTHERS];
+    if (!door_enter(&run->door)) {
+        if (run->config.on_full == MODEL_WAIT)
+            return -EAGAIN;
+        counter_add_shared(&counters->rejected, 1);
+        request->status = 503;
+        request->out.len = 0;
+        request->done(request);
+        return 0;
+    }
+    counter_add_shared(&counters->requests, 1);
+    request->next = NULL;
+    if (posting.run == run) {
+        *posting.last = request;
+        posting.last = &request->next;
+        return 0;
+    }
+    struct model_run *outer = posting.run;
+    posting.run = run;
+    posting.first = request;
+    posting.last = &request->next;
+    while ((request = posting.first)) {
+        run_request(run, request, counters);
+        posting.first = request->next;
+        if (!posting.first)
+            posting.last = &posting.first;
+        door_leave(&run->door);
+        request->done(request);
+    }
+    posting.run = outer;
+    return 0;
+}
+
+/* The socket door. */
+
+static void conn_add(struct model_run *run, int fd)
+{
+    struct conn *conn = calloc(1, sizeof *conn);
+    if (run->count == run->cap) {
+        size_t cap = run->cap ? run->cap * 2 : 64;
+        struct conn **conns = realloc(run->conns, cap * sizeof *conns);
+        run->conns = conns ? conns : run->conns;
+        struct pollfd *polls = realloc(run->polls, (cap + 2) * sizeof *polls);
+        run->polls = polls ? polls : run->polls;
+        run->cap = conns && polls ? cap : run->cap;
+    }
+    if (!conn || run->count == run->cap) {
+        free(conn);
+        close(fd);
+        return;
+    }
+    uint64_t us = run->config.io_timeout_ns / 1000;
+    struct timeval timeout = {(time_t)(us / 1000000), (suseconds_t)(us % 1000000 + (us == 0))};
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+    http_conn_init(&conn->http, fd, run->config.max_body_bytes);
+    conn->http.serial = run->counters[MINE].connections;
+    counter_add_shared(&run->counters[MINE].connections, 1);
+    run->conns[run->count++] = conn;
+}
+
+static void conn_remove(struct model_run *run, size_t index)
+{
+    struct conn *conn = run->conns[index];
+    run->conns[index] = run->conns[--run->count];
+    http_conn_finish(&conn->http);
+    free(conn);
+    counter_add_shared(&run->counters[MINE].closed, 1);
+}
+
+/* At most one request of one connection. */
+static void conn_serve(struct model_run *run, struct conn *conn, bool readable, bool stopping)
+{
+    struct counters *counters = &run->counters[MINE];
+    struct http_conn *http = &conn->http;
+    struct request *request = run->request;
+    const char *type = NULL;
+    bool entered = false;
+    enum http_step step = HTTP_WORK;
+
+    if (!conn->held) {
+        if (readable && !conn->more) {
+            ssize_t got = http_conn_read(http, MSG_DONTWAIT);
+            conn->dead = got <= 0 && got != -EAGAIN;
+        }
+        if (conn->dead)
+            return;
+        bool had_begun = http->begun;
+        step = http_conn_parse(http);
+        if (http->begun && !had_begun)
+            conn->deadline_ns = now_ns() + run->config.io_timeout_ns;
+    }
+    conn->more = step != HTTP_MORE;
+    request->out.len = 0;
+    switch (step) {
+    case HTTP_MORE:
+        return;
+    case HTTP_HEALTH:
+        door_write_health(&request->out);
+        request->status = 200;
+        type = DOOR_HEALTH_TYPE;
+        break;
+    case HTTP_METRICS: {
+        struct model_stats stats;
+        inline_model.stats(run, &stats);
+        door_write_metrics(&request->out, inline_model.name, run->config.workload->name, &stats);
+        request->status = 200;
+        type = DOOR_METRICS_TYPE;
+        break;
+    }
+    case HTTP_REFUSE:
+        request->status = http->status;
+        counter_add_shared(&counters->bad_requests, 1);
+        break;
+    case HTTP_WORK: {
+        entered = door_enter(&run->door);
+        conn->held = !entered && run->config.on_full == MODEL_WAIT;
+        if (conn->held)
+            return;
+        if (!entered) {
+            counter_add_shared(&counters->rejected, 1);
+            request->status = 503;
+            break;
+        }
+        counter_add_shared(&counters->requests, 1);
+        request->in = http->body;
+        request->in_len = http->body_len;
+        request->cell = cells_route(&run->cells, http->body, http->body_len, http->serial);
+        run_request(run, request, counters);
+        type = request->out.len ? run->config.content_type : NULL;
+        break;
+    }
+    }
+    int error = http_conn_reply(http, request->status, type, request->out.data, request->out.len,
+                                stopping, 0);
+    if (entered)
+        door_leave(&run->door);
+    conn->dead = error != 0 || !http->keep_alive;
+}
+
+/* Takes every connection that waits. */
+static void accept_all(struct model_run *run)
+{
+    int fd;
+    while ((fd = listener_accept(&run->listener)) >= 0 || fd == -EMFILE) {
+        if (fd >= 0)
+            conn_add(run, fd);
+    }
+    if (fd != -EAGAIN) /* the system is short of something: do not spin on it */
+        sleep_ns(1000000);
+}
+
+/* Drops a connection that is done, too slow or, at stop, idle. */
+static bool over(const struct conn *conn, uint64_t now, bool stopping)
+{
+    if (conn->dead)
+        return true;
+    if (conn->http.begun)
+        return !conn->held && !conn->more && now >= conn->deadline_ns;
+    return stopping && !conn->more;
+}
+
+static void *door_main(void *arg)
+{
+    struct model_run *run = arg;
+    bool stopping = false;
+    uint64_t give_up_ns = UINT64_MAX;
+    while (!stopping || run->count > 0) {
+        int timeout_ms = stopping ? 10 : -1;
+        for (size_t i = 0; i < run->count; i++) {
+            const struct conn *conn = run->conns[i];
+            run->polls[2 + i] = (struct pollfd){.fd = conn->http.fd, .events = POLLIN};
+            if (conn->held || conn->more) /* nothing to wait for but room, or nothing at all */
+                run->polls[2 + i].events = 0, timeout_ms = conn->held ? 1 : 0;
+            else if (conn->http.begun && timeout_ms < 0)
+                timeout_ms = 100; /* often enough to see io_timeout_ns pass */
+        }
+        run->polls[0] = (struct pollfd){.fd = run->wake_fd, .events = stopping ? 0 : POLLIN};
+        run->polls[1] = (struct pollfd){.fd = run->listener.fd, .events = POLLIN};
+        if (poll(run->polls, run->count + 2, timeout_ms) < 0)
+            continue;
+
+        bool last_chance = !stopping && run->polls[0].revents;
+        size_t known = run->count; /* those that have an entry in polls */
+        if (run->polls[1].revents || last_chance)
+            accept_all(run);
+        if (last_chance) {
+            stopping = true;
+            give_up_ns = now_ns() + run->config.drain_ns;
+            listener_close(&run->listener);
+        }
+        for (size_t i = 0; i < run->count; i++) {
+            struct conn *conn = run->conns[i];
+            bool readable = last_chance || (i < known && run->polls[2 + i].revents);
+            if (readable || conn->held || conn->more)
+                conn_serve(run, conn, readable, stopping);
+        }
+        uint64_t now = now_ns();
+        for (size_t i = run->count; i-- > 0;) {
+            struct conn *conn = run->conns[i];
+            bool lost = now >= give_up_ns && conn->http.begun && !conn->dead;
+            run->lost += lost;
+            if (lost || over(conn, now, stopping))
+                conn_remove(run, i);
+        }
+    }
+    return NULL;
+}
+
+static void run_free(struct model_run *run)
+{
+    while (run->count > 0)
+        conn_remove(run, run->count - 1);
+    listener_close(&run->listener);
+    if (run->wake_fd >= 0)
+        close(run->wake_fd);
+    free(run->conns);
+    free(run->polls);
+    request_destroy(run->request, run->config.workload);
+    pool_destroy(run->pool);
+    cells_close(&run->cells);
+    pthread_mutex_destroy(&run->turn);
+    free(run->counters);
+    free(run);
+}
+
+static int inline_start(const struct model_config *config, struct model_run **out, uint16_t *port)
+{
+    int error = door_check(config);
+    if (error)
+        return error;
+    struct model_run *run = calloc(1, sizeof *run);
+    if (!run)
+        return -ENOMEM;
+    run->config = *config;
+    run->door = (struct door){.limit = config->queue_limit, .on_full = config->on_full};
+    run->wake_fd = run->listener.fd = run->listener.reserve = -1;
+    pthread_mutex_init(&run->turn, NULL);
+
+    error = cells_open(&run->cells, config->workload, config->cells, config->setup);
+    if (!error && config->downstream)
+        error = pool_create(&run->pool, &(struct pool_config){config->downstream,
+                                                              config->downstream_connections,
+                                                              config->content_type});
+    run->counters = counters_create(COUNTERS);
+    run->request = request_create(config->workload);
+    run->polls = calloc(2, sizeof *run->polls);
+    if (!error && (!run->counters || !run->request || !run->polls))
+        error = -ENOMEM;
+    if (!error && config->listen) {
+        error = listener_open(&run->listener, config->listen);
+        if (!error && (run->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+            error = -errno;
+        if (!error)
+            error = cpus_thread_create(&run->thread, config->cpus, "inline", door_main, run);
+        run->has_thread = !error;
+    }
+    if (error) {
+        run_free(run);
+        return error;
+    }
+    if (port)
+        *port = run->listener.port;
+    *out = run;
+    return 0;
+}
+
+static void inline_stats(struct model_run *run, struct model_stats *stats)
+{
+    counters_sum(run->counters, COUNTERS, stats);
+    stats->in_flight = atomic_load_explicit(&run->door.inside, memory_order_relaxed);
+    stats->threads = run->has_thread;
+}
+
+static uint64_t inline_stop(struct model_run *run, struct model_stats *final)
+{
+    uint64_t give_up_ns = now_ns() + run->config.drain_ns;
+    if (run->has_thread) {
+        uint64_t one = 1;
+        (void)!write(run->wake_fd, &one, sizeof one);
+        pthread_join(run->thread, NULL);
+    }
+    /* Requests of post() run on their callers' threads: wait for those to be out. */
+    while (atomic_load_explicit(&run->door.inside, memory_order_acquire) && now_ns() < give_up_ns)
+        sleep_ns(100000);
+    uint64_t lost = run->lost + atomic_load_explicit(&run->door.inside, memory_order_acquire);
+    if (final)
+        inline_stats(run, final);
+    if (atomic_load_explicit(&run->door.inside, memory_order_acquire) == 0)
+        run_free(run); /* else somebody is still in there: rather leak than pull it away */
+    return lost;
+}
+
+const struct model inline_model = {
+    .name = "inline",
+    .summary = "floor: one thread, one request at a time, nothing overlaps",
+    .start = inline_start,
+    .post = inline_post,
+    .stats = inline_stats,
+    .stop = inline_stop,
+};

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Counts for model_stats without a shared cache line in a hot path: one struct counters per thread
+ * of the model (allocate them as an array with counters_create), written by that thread only with
+ * counter_add, and one more for threads that are not the model's (post() from outside), written
+ * with counter_add_shared. stats() sums them with counters_sum and adds what it knows besides
+ * (in_flight = door.inside, threads).
+ */
+#ifndef ASSAY_COUNTERS_H
+#define ASSAY_COUNTERS_H
+
+#include "../model.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Relaxed everywhere: these are figures, nothing is ordered by them. Atomic only so that a reader
+ * in another thread sees whole values. Aligned so that no two threads share a cache line. */
+struct counters {
+    _Alignas(128) _Atomic uint64_t requests;
+    _Atomic uint64_t answered, rejected, turns, messages, wakeups, calls, call_errors;
+    _Atomic uint64_t connections, closed, bad_requests;
+};
+
+/* Zeroed; NULL when out of memory; free() it. */
+static inline struct counters *counters_create(unsigned count)
+{
+    struct counters *counters = aligned_alloc(_Alignof(struct counters), count * sizeof *counters);
+    if (counters)
+        memset(counters, 0, count * sizeof *counters);
+    return counters;
+}
+
+/* By the one thread that owns the struct: a load and a store, no locked instruction. */
+static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
+{
+    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, value + n, memory_order_relaxed);
+}
+
+/* By any thread. */
+static inline void counter_add_shared(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+/* Sets every field of stats that is a sum; in_flight and threads are left at 0. */
+void counters_sum(const struct counters *counters, unsigned count, struct model_stats *stats);
+
+#endif

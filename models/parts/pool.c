@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include "pool.h"
+
+#include "http.h"
+#include "listener.h"
+#include "slot.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct pool {
+    struct slot_target target;
+    char *host;
+    unsigned connections;
+    /* Protects idle, and which slots are in it. A blocking caller sleeps on `freed` until one is.
+     */
+    pthread_mutex_t lock;
+    pthread_cond_t freed; /* CLOCK_MONOTONIC, as the deadlines */
+    struct slot *idle;    /* last used first: its connection is the least likely to be stale */
+    struct slot slots[];
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int pool_create(struct pool **out, const struct pool_config *config)
+{
+    if (config->connections == 0)
+        return -EINVAL;
+    struct pool *pool = calloc(1, sizeof *pool + config->connections * sizeof pool->slots[0]);
+    if (!pool)
+        return -ENOMEM;
+    int error = address_parse(config->address, &pool->target.address, &pool->target.address_len);
+    if (!error && !(pool->host = strdup(config->address)))
+        error = -ENOMEM;
+    if (error) {
+        free(pool);
+        return error;
+    }
+    pool->target.host = pool->host;
+    pool->target.content_type = config->content_type;
+    pool->connections = config->connections;
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&pool->freed, &attr);
+    pthread_condattr_destroy(&attr);
+    for (unsigned i = pool->connections; i-- > 0;) {
+        slot_init(&pool->slots[i], &pool->target);
+        pool->slots[i].next = pool->idle;
+        pool->idle = &pool->slots[i];
+    }
+    *out = pool;
+    return 0;
+}
+
+void pool_destroy(struct pool *pool)
+{
+    if (!pool)
+        return;
+    for (unsigned i = 0; i < pool->connections; i++)
+        slot_finish(&pool->slots[i]);
+    pthread_cond_destroy(&pool->freed);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool->host);
+    free(pool);
+}
+
+/* NULL when the deadline passed before a connection was free. */
+static struct slot *take(struct pool *pool, uint64_t deadline_ns)
+{
+    struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
+                             .tv_nsec = (long)(deadline_ns % 1000000000u)};
+    int error = 0;
+    pthread_mutex_lock(&pool->lock);
+    while (!pool->idle && error == 0)
+        error = pthread_cond_timedwait(&pool->freed, &pool->lock, &until);
+    struct slot *slot = pool->idle;
+    if (slot)
+        pool->idle = slot->next;
+    pthread_mutex_unlock(&pool->lock);
+    return slot;
+}
+
+static void give_back(struct pool *pool, struct slot *slot)
+{
+    pthread_mutex_lock(&pool->lock);
+    slot->next = pool->idle;
+    pool->idle = slot;
+    pthread_mutex_unlock(&pool->lock);
+    pthread_cond_signal(&pool->freed);
+}
+
+int pool_call(struct pool *pool, struct pool_call *call)
+{
+    struct slot *slot = take(pool, call->deadline_ns);
+    if (!slot)
+        return call->status = -ETIMEDOUT;
+    int result = slot_begin(slot, call);
+    uint32_t events = 0;
+    while (result == 0 && (result = slot_progress(slot, events)) == -EAGAIN) {
+        uint64_t now = now_ns();
+        if (now >= call->deadline_ns) {
+            result = -ETIMEDOUT;
+            break;
+        }
+        struct pollfd wait = {.fd = slot->fd, .events = slot_wants(slot)};
+        uint64_t left = call->deadline_ns - now;
+        struct timespec timeout = {.tv_sec = (time_t)(left / 1000000000u),
+                                   .tv_nsec = (long)(left % 1000000000u)};
+        if (ppoll(&wait, 1, &timeout, NULL) < 0)
+            wait.revents = 0;
+        events = (uint32_t)wait.revents; /* POLLIN and its like equal EPOLLIN and its like */
+        result = 0;
+    }
+    slot_end(slot, result);
+    give_back(pool, slot);
+    return call->status;
+}

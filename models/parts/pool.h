@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Connections to the downstream service: what a TURN_CALL goes out on. Never more than
+ * `connections` of them, whatever the number of threads; further calls queue, and their deadline
+ * runs meanwhile. A connection is kept alive between calls; one that turns out to be closed before
+ * a byte of the response came is replaced once. Two faces, used by different models:
+ *
+ *   pool_call           blocks its thread: thread pool, inline
+ *   pool_share_*        never blocks: one share per epoll loop, used by that loop's thread only
+ */
+#ifndef ASSAY_POOL_H
+#define ASSAY_POOL_H
+
+#include "bytes.h"
+#include "source.h"
+
+#include <stdint.h>
+
+struct pool_config {
+    const char *address;      /* "HOST:PORT", copied */
+    unsigned connections;     /* at least 1 */
+    const char *content_type; /* of the calls; outlives the pool */
+};
+
+/* One call (it is part of struct request). The answer stays in it until its next call. */
+struct pool_call {
+    const uint8_t *body; /* valid until the call is done */
+    size_t body_len;
+    uint64_t deadline_ns;                 /* CLOCK_MONOTONIC, absolute; queueing included */
+    void (*done)(struct pool_call *call); /* pool_share_start only */
+
+    int status; /* HTTP status, or -ETIMEDOUT, -ECONNREFUSED, -EPIPE, -EBADMSG … */
+    struct bytes answer;
+
+    struct pool_call *next; /* the pool's own from here on */
+};
+
+struct pool;
+/* 0, -EINVAL, -EADDRNOTAVAIL (from the address), -ENOMEM. Nothing is connected yet. */
+int pool_create(struct pool **pool, const struct pool_config *config);
+void pool_destroy(struct pool *pool); /* after its shares; NULL is fine */
+
+/* Blocking: sets call->status and answer; returns the status. Any thread. Do not mix with shares of
+ * the same pool. */
+int pool_call(struct pool *pool, struct pool_call *call);
+
+/*
+ * Non-blocking. With at least as many connections as shares, each share has its own part of them
+ * and never meets another thread. With fewer, connections go from share to share: a share that
+ * wants one waits its turn (first come, first served), and is told by wake().
+ */
+struct pool_share;
+struct pool_share_config {
+    struct pool *pool;
+    unsigned index, shares;  /* this one, of how many: all are created before the first call */
+    int epoll_fd;            /* where the connections are registered (source.h), edge-triggered */
+    void (*wake)(void *arg); /* any thread: have the owner call pool_share_run() soon */
+    void *arg;
+};
+
+int pool_share_create(struct pool_share **share, const struct pool_share_config *config);
+/* Closes; calls still queued or under way are forgotten: cancel or wait for them first. */
+void pool_share_destroy(struct pool_share *share);
+
+/* call->done() will be called exactly once, from pool_share_run() or a source's ready(), never from
+ * within this function. */
+void pool_share_start(struct pool_share *share, struct pool_call *call);
+/* To be called once per round of the loop, and after wake(): delivers what has failed or run out of
+ * time, and starts queued calls on connections that came from other shares. */
+void pool_share_run(struct pool_share *share, uint64_t now_ns);
+/* When pool_share_run() is needed at the latest; 0: now; UINT64_MAX: no call is open. */
+uint64_t pool_share_due_ns(const struct pool_share *share);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One connection to the downstream service, and the call that is on it: the state machine that both
+ * faces of the pool drive. Nothing here blocks. Inside of pool.c and share.c only.
+ */
+#ifndef ASSAY_SLOT_H
+#define ASSAY_SLOT_H
+
+#include "http.h"
+#include "pool.h"
+
+#include <sys/socket.h>
+
+struct slot_target {
+    struct sockaddr_storage address;
+    socklen_t address_len;
+    const char *host;
+    const char *content_type;
+};
+
+struct slot {
+    struct event_source source;
+    const struct slot_target *target;
+    struct slot *next; /* for the list that holds it now */
+    void *owner;       /* the share that has it */
+    int fd;            /* -1: not connected */
+    int epoll_fd;      /* where a new connection is registered; -1: nowhere */
+    bool used;         /* the connection carried a call before: it may be stale */
+    struct pool_call *call;
+    struct bytes head; /* of the request */
+    size_t sent;       /* of head and body */
+    struct http_response response;
+};
+
+void slot_init(struct slot *slot, const struct slot_target *target);
+void slot_finish(struct slot *slot);
+void slot_close(struct slot *slot); /* the connection only */
+
+/* Connects if need be. 0 or a negative errno; then slot_end(). */
+int slot_begin(struct slot *slot, struct pool_call *call);
+/* Sends and receives what can be; events are those that came (EPOLLIN …; 0 at first). 0: answered;
+ * -EAGAIN: more events, please; else the call failed. In both cases slot_end() comes next. */
+int slot_progress(struct slot *slot, uint32_t events);
+short slot_wants(const struct slot *slot); /* POLLIN or POLLOUT */
+/* Sets call->status and hands the answer over; a failed call's connection is closed. */
+void slot_end(struct slot *slot, int result);
+
+#endif
