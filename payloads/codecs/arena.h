@@ -8,6 +8,7 @@
 #define ASSAY_ARENA_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena_block;
@@ -16,6 +17,7 @@ struct arena {
     struct arena_block *first, *current;
     size_t used;
     size_t budget; /* bytes that one decode may take; beyond it alloc returns NULL */
+    bool refused;  /* it did, since the last reset */
 };
 
 #define ARENA_DEFAULT_BUDGET ((size_t)64 << 20)
@@ -23,5 +25,8 @@ struct arena {
 void arena_init(struct arena *arena, size_t budget);
 void arena_reset(struct arena *arena);  /* everything handed out is gone; the blocks are kept */
 void arena_finish(struct arena *arena); /* frees the blocks */
+
+/* malloc and free, for what lives longer than one decode. */
+extern ProtobufCAllocator heap_allocator;
 
 #endif

@@ -7,13 +7,85 @@
 #define ASSAY_PLAN_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-struct plan; /* the fields are in plan.c's own words: the owner of this folder completes this header
-              */
+/* Messages nest at most this deep, in every format and both ways: beyond it encode says -EINVAL and
+ * decode -EBADMSG. The root has depth 1. */
+#define PLAN_MAX_DEPTH 100
+/* A field's pre-encoded key may be copied as this many bytes whatever its length, up to it. */
+#define PLAN_KEY_COPY 32
+
+/* What the struct holds: protobuf's seventeen types without their wire encodings. */
+enum plan_kind {
+    PLAN_INT32,
+    PLAN_UINT32,
+    PLAN_INT64,
+    PLAN_UINT64,
+    PLAN_FLOAT,
+    PLAN_DOUBLE,
+    PLAN_BOOL, /* protobuf_c_boolean: an int */
+    PLAN_ENUM, /* an int */
+    PLAN_STRING,
+    PLAN_BYTES,
+    PLAN_MESSAGE,
+};
+
+/* How the struct says whether a field is there; see field_present in field.h. */
+enum plan_presence {
+    PLAN_ALWAYS,  /* required */
+    PLAN_WORD32,  /* 32 bits at test_offset are not 0: a value, or a has_ flag */
+    PLAN_WORD64,  /* 64 bits at test_offset are not 0 */
+    PLAN_SIZE,    /* a size_t at test_offset is not 0: a count, or the length of bytes */
+    PLAN_TEXT,    /* the string is neither NULL nor empty */
+    PLAN_POINTER, /* the pointer is neither NULL nor the default */
+    PLAN_CASE,    /* the oneof's case at test_offset is this field's id */
+};
+
+struct plan_field {
+    enum plan_kind kind;
+    enum plan_presence presence;
+    bool repeated;
+    bool oneof;
+    uint8_t value_size;  /* bytes of one value in the struct or array */
+    uint32_t offset;     /* of the value; of the array pointer if repeated */
+    uint32_t quantifier; /* offset of the count, has_ flag or case; meaningless if there is none */
+    uint32_t test_offset;
+    uint32_t id;
+    uint32_t name_len;
+    const char *name;   /* as the .proto spells it, with a NUL */
+    const uint8_t *key; /* the name as a MessagePack string; PLAN_KEY_COPY bytes are readable */
+    uint32_t key_len;
+    const struct plan_message *message; /* of PLAN_MESSAGE */
+    const ProtobufCFieldDescriptor *descriptor;
+};
+
+struct plan_message {
+    const ProtobufCMessageDescriptor *type;
+    uint32_t count;
+    struct plan_field *fields; /* ascending ids */
+    uint8_t *keys;
+    unsigned depth; /* of the deepest nesting from here on, if the plan is bounded */
+};
+
+struct plan {
+    const struct plan_message *root;
+    /* The type itself keeps nesting within PLAN_MAX_DEPTH; false if it contains itself. */
+    bool bounded;
+    size_t count;
+    struct plan_message *messages; /* root first */
+};
 
 /* 0 or a negative errno; -ENOTSUP with a sentence in why for what no codec here can carry. */
 int plan_create(struct plan **plan, const ProtobufCMessageDescriptor *type, char *why,
                 size_t why_cap);
 void plan_destroy(struct plan *plan); /* NULL is fine */
+
+/* The rules behind the table, for those who walk a descriptor once and need no plan. */
+enum plan_kind plan_kind_of(const ProtobufCFieldDescriptor *field);
+enum plan_presence plan_presence_of(const ProtobufCFieldDescriptor *field, uint32_t *test_offset);
+/* Bytes of one value of that kind. */
+size_t plan_value_size(enum plan_kind kind);
 
 #endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads NAME.json into messages: proto3's JSON mapping, led by the plan of the type. */
+#include "arena.h"
+#include "field.h"
+#include "json_reader.h"
+#include "json_scalar.h"
+#include "message.h"
+#include "payload.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool read_message(struct json_reader *reader, const struct plan_message *type,
+                         ProtobufCMessage *message, unsigned depth);
+
+static bool read_integer(struct json_reader *reader, const struct plan_field *field, void *slot)
+{
+    static const char *const name[] = {[PLAN_INT32] = "a 32-bit integer",
+                                       [PLAN_UINT32] = "an unsigned 32-bit integer",
+                                       [PLAN_INT64] = "a 64-bit integer",
+                                       [PLAN_UINT64] = "an unsigned 64-bit integer",
+                                       [PLAN_ENUM] = "a 32-bit integer"};
+    bool quoted = json_reader_peek(reader) == '"';
+    if (quoted ? !json_reader_string(reader) : !json_reader_number(reader))
+        return false;
+    int error = json_parse_integer(reader->text, reader->text_len, field->kind, slot);
+    if (error == -ERANGE)
+        return json_reader_fail(reader, -ERANGE, "%s is beyond %s", reader->text,
+                                name[field->kind]);
+    if (error != 0)
+        return json_reader_fail(reader, -EBADMSG, "expected %s", name[field->kind]);
+    return true;
+}
+
+/* In the C locale, whatever the program's is. */
+static double parse_real(const char *text)
+{
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    double value = plain ? strtod_l(text, NULL, plain) : strtod(text, NULL);
+    if (plain)
+        freelocale(plain);
+    return value;
+}
+
+static bool read_real(struct json_reader *reader, const struct plan_field *field, void *slot)
+{
+    double value;
+    bool quoted = json_reader_peek(reader) == '"';
+    if (quoted ? !json_reader_string(reader) : !json_reader_number(reader))
+        return false;
+    if (!quoted || !json_parse_special(reader->text, reader->text_len, &value)) {
+        if (!json_is_number(reader->text, reader->text_len))
+            return json_reader_fail(reader, -EBADMSG, "expected a number");
+        value = parse_real(reader->text);
+        if (!isfinite(value))
+            return json_reader_fail(reader, -ERANGE, "%s is beyond a double", reader->text);
+    }
+    if (field_put_real(slot, field->kind, value) != 0)
+        return json_reader_fail(reader, -ERANGE, "%s is beyond a float", reader->text);
+    return true;
+}
+
+static bool read_enum(struct json_reader *reader, const struct plan_field *field, void *slot)
+{
+    const ProtobufCEnumDescriptor *type = field->descriptor->descriptor;
+    if (json_reader_peek(reader) != '"')
+        return read_integer(reader, field, slot);
+    if (!json_reader_string(reader))
+        return false;
+    const ProtobufCEnumValue *value =
+        protobuf_c_enum_descriptor_get_value_by_name(type, reader->text);
+    if (value == NULL)
+        return json_reader_fail(reader, -EBADMSG, "%s has no value %s", type->name, reader->text);
+    *(int32_t *)slot = value->value;
+    return true;
+}
+
+static bool read_bool(struct json_reader *reader, void *slot)
+{
+    bool yes = json_reader_word(reader, "true");
+    if (!yes && !json_reader_word(reader, "false"))
+        return json_reader_fail(reader, -EBADMSG, "expected true or false");
+    *(protobuf_c_boolean *)slot = yes;
+    return true;
+}
+
+static bool read_text(struct json_reader *reader, const struct plan_field *field, void *slot)
+{
+    if (json_reader_peek(reader) != '"')
+        return json_reader_fail(reader, -EBADMSG, "expected a string%s",
+                                field->kind == PLAN_BYTES ? " (base64)" : "");
+    if (!json_reader_string(reader))
+        return false;
+    if (field->kind == PLAN_STRING) {
+        if (memchr(reader->text, '\0', reader->text_len) != NULL)
+            return json_reader_fail(reader, -EBADMSG, "\\u0000: C strings cannot hold it");
+        if (field_put_string(slot, reader->text, reader->text_len, &heap_allocator) != 0)
+            return json_reader_fail(reader, -ENOMEM, "out of memory");
+        return true;
+    }
+    ProtobufCBinaryData *bytes = slot;
+    bytes->data = malloc(reader->text_len / 4 * 3 + 2);
+    if (bytes->data == NULL)
+        return json_reader_fail(reader, -ENOMEM, "out of memory");
+    if (json_parse_base64(reader->text, reader->text_len, bytes->data, &bytes->len) == 0)
+        return true;
+    free(bytes->data);
+    *bytes = (ProtobufCBinaryData){0};
+    return json_reader_fail(reader, -EBADMSG, "expected base64");
+}
+
+/* Into an empty slot. */
+static bool read_value(struct json_reader *reader, const struct plan_field *field, void *slot,
+                       unsigned depth)
+{
+    switch (field->kind) {
+    case PLAN_FLOAT:
+    case PLAN_DOUBLE:
+        return read_real(reader, field, slot);
+    case PLAN_BOOL:
+        return read_bool(reader, slot);
+    case PLAN_ENUM:
+        return read_enum(reader, field, slot);
+    case PLAN_STRING:
+    case PLAN_BYTES:
+        return read_text(reader, field, slot);
+    case PLAN_MESSAGE: {
+        ProtobufCMessage *inner = field_new_message(field->message, &heap_allocator);
+        *(ProtobufCMessage **)slot = inner;
+        if (inner == NULL)
+            return json_reader_fail(reader, -ENOMEM, "out of memory");
+        return read_message(reader, field->message, inner, depth + 1);
+    }
+    default:
+        return read_integer(reader, field, slot);
+    }
+}
+
+static bool read_array(struct json_reader *reader, const struct plan_field *field,
+                       ProtobufCMessage *message, unsigned depth)
+{
+    void **array = field_at(message, field->offset);
+    size_t *count = field_at(message, field->quantifier), room = 0;
+    size_t path_len = reader->path_len;
+    if (!json_reader_expect(reader, '[', "an array"))
+        return false;
+    if (json_reader_take(reader, ']'))
+        return true;
+    do {
+        if (*count == room) {
+            room = room ? room * 2 : 4;
+            void *more = realloc(*array, room * field->value_size);
+            if (more == NULL)
+                return json_reader_fail(reader, -ENOMEM, "out of memory");
+            *array = more;
+        }
+        char *slot = (char *)*array + *count * field->value_size;
+        memset(slot, 0, field->value_size);
+        json_reader_enter_index(reader, *count);
+        ++*count; /* before reading: a message given up half-way is freed with the rest */
+        if (!read_value(reader, field, slot, depth))
+            return false;
+        json_reader_leave(reader, path_len);
+    } while (json_reader_take(reader, ','));
+    return json_reader_expect(reader, ']', "',' or ']'");
+}
+
+static bool read_field(struct json_reader *reader, const struct plan_field *field,
+                       ProtobufCMessage *message, unsigned depth)
+{
+    if (field->oneof && *(const uint32_t *)field_get(message, field->quantifier) != 0)
+        return json_reader_fail(reader, -EBADMSG, "another member of its oneof was there before");
+    if (json_reader_word(reader, "null"))
+        return true;
+    if (field->repeated)
+        return read_array(reader, field, message, depth);
+    return read_value(reader, field, field_open(message, field, &heap_allocator), depth);
+}
+
+static bool required_are_there(struct json_reader *reader, const struct plan_message *type,
+                               const bool *seen)
+{
+    for (uint32_t i = 0; i < type->count; i++) {
+        if (type->fields[i].presence == PLAN_ALWAYS && !seen[i])
+            return json_reader_fail(reader, -EBADMSG, "required field %s is missing",
+                                    type->fields[i].name);
+    }
+    return true;
+}
+
+static bool read_fields(struct json_reader *reader, const struct plan_message *type,
+                        ProtobufCMessage *message, bool *seen, unsigned depth)
+{
+    size_t path_len = reader->path_len;
+    uint32_t guess = 0;
+    if (json_reader_take(reader, '}'))
+        return required_are_there(reader, type, seen);
+    do {
+        if (!json_reader_string(reader))
+            return false;
+        const struct plan_field *field = field_named(type, &guess, reader->text, reader->text_len);
+        json_reader_enter_field(reader, reader->text);
+        if (field == NULL)
+            return json_reader_fail(reader, -EBADMSG, "%s has no such field", type->type->name);
+        if (seen[field - type->fields])
+            return json_reader_fail(reader, -EBADMSG, "the field is there twice");
+        seen[field - type->fields] = true;
+        if (!json_reader_expect(reader, ':', "':'") || !read_field(reader, field, message, depth))
+            return false;
+        json_reader_leave(reader, path_len);
+    } while (json_reader_take(reader, ','));
+    return json_reader_expect(reader, '}', "',' or '}'") && required_are_there(reader, type, seen);
+}
+
+static bool read_message(struct json_reader *reader, const struct plan_message *type,
+                         ProtobufCMessage *message, unsigned depth)
+{
+    if (depth > PLAN_MAX_DEPTH)
+        return json_reader_fail(reader, -EBADMSG, "more than %d levels deep", PLAN_MAX_DEPTH);
+    if (!json_reader_expect(reader, '{', "an object"))
+        return false;
+    bool *seen = calloc(type->count + 1, sizeof(*seen));
+    if (seen == NULL)
+        return json_reader_fail(reader, -ENOMEM, "out of memory");
+    bool good = read_fields(reader, type, message, seen, depth);
+    free(seen);
+    return good;
+}
+
+static bool read_documents(struct json_reader *reader, const struct plan *plan,
+                           struct corpus *corpus)
+{
+    if (!json_reader_expect(reader, '[', "an array of documents"))
+        return false;
+    do {
+        ProtobufCMessage **more =
+            realloc(corpus->documents, (corpus->count + 1) * sizeof(*corpus->documents));
+        if (more == NULL)
+            return json_reader_fail(reader, -ENOMEM, "out of memory");
+        corpus->documents = more;
+        ProtobufCMessage *document = field_new_message(plan->root, &heap_allocator);
+        if (document == NULL)
+            return json_reader_fail(reader, -ENOMEM, "out of memory");
+        json_reader_enter_index(reader, corpus->count);
+        corpus->documents[corpus->count++] = document;
+        if (!read_message(reader, plan->root, document, 1))
+            return false;
+        json_reader_leave(reader, 0);
+    } while (json_reader_take(reader, ','));
+    if (!json_reader_expect(reader, ']', "',' or ']'"))
+        return false;
+    if (json_reader_peek(reader) != '\0' || reader->at != reader->end)
+        return json_reader_fail(reader, -EBADMSG, "something follows the array of documents");
+    return true;
+}
+
+/* The whole file in memory; NULL and errno. */
+static char *read_file(const char *path, size_t *len)
+{
+    FILE *file = fopen(path, "rbe");
+    char *text = NULL;
+    size_t cap = 0;
+    *len = 0;
+    while (file != NULL) {
+        if (*len == cap) {
+            cap = cap ? cap * 2 : 64 << 10;
+            char *more = realloc(text, cap);
+            if (more == NULL)
+                break;
+            text = more;
+        }
+        size_t got = fread(text + *len, 1, cap - *len, file);
+        *len += got;
+        if (got == 0 && !ferror(file)) {
+            fclose(file);
+            return text;
+        }
+        if (got == 0)
+            break;
+    }
+    int error = errno;
+    free(text);
+    if (file != NULL)
+        fclose(file);
+    errno = error;
+    return NULL;
+}
+
+int corpus_load(struct corpus *corpus, const struct payload *payload, const char *path, char *why,
+                size_t why_cap)
+{
+    struct plan *plan = NULL;
+    struct json_reader reader;
+    size_t len;
+    *corpus = (struct corpus){0};
+    if (path == NULL)
+        path = payload->corpus_path;
+    char *text = read_file(path, &len);
+    if (text == NULL) {
+        int error = errno ? errno : EIO;
+        snprintf(why, why_cap, "%s: %s", path, strerror(error));
+        return -error;
+    }
+    int error = plan_create(&plan, payload->type, why, why_cap);
+    if (error == 0) {
+        json_reader_init(&reader, path, text, len, why, why_cap);
+        error = read_documents(&reader, plan, corpus) ? 0 : reader.error;
+        json_reader_finish(&reader);
+    }
+    plan_destroy(plan);
+    free(text);
+    if (error != 0)
+        corpus_finish(corpus);
+    return error;
+}
+
+void corpus_finish(struct corpus *corpus)
+{
+    for (size_t i = 0; i < corpus->count; i++)
+        message_free(corpus->documents[i], &heap_allocator);
+    free(corpus->documents);
+    *corpus = (struct corpus){0};
+}

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+#include "plan.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum plan_kind plan_kind_of(const ProtobufCFieldDescriptor *field)
+{
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_SINT32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+        return PLAN_INT32;
+    case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_FIXED32:
+        return PLAN_UINT32;
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_SINT64:
+    case PROTOBUF_C_TYPE_SFIXED64:
+        return PLAN_INT64;
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64:
+        return PLAN_UINT64;
+    case PROTOBUF_C_TYPE_FLOAT:
+        return PLAN_FLOAT;
+    case PROTOBUF_C_TYPE_DOUBLE:
+        return PLAN_DOUBLE;
+    case PROTOBUF_C_TYPE_BOOL:
+        return PLAN_BOOL;
+    case PROTOBUF_C_TYPE_ENUM:
+        return PLAN_ENUM;
+    case PROTOBUF_C_TYPE_STRING:
+        return PLAN_STRING;
+    case PROTOBUF_C_TYPE_BYTES:
+        return PLAN_BYTES;
+    case PROTOBUF_C_TYPE_MESSAGE:
+        break;
+    }
+    return PLAN_MESSAGE;
+}
+
+size_t plan_value_size(enum plan_kind kind)
+{
+    switch (kind) {
+    case PLAN_INT64:
+    case PLAN_UINT64:
+    case PLAN_DOUBLE:
+        return 8;
+    case PLAN_STRING:
+    case PLAN_MESSAGE:
+        return sizeof(void *);
+    case PLAN_BYTES:
+        return sizeof(ProtobufCBinaryData);
+    default:
+        return 4;
+    }
+}
+
+/* A field without a label of its own (proto3): there if it differs from zero, bit for bit. */
+static enum plan_presence presence_by_value(enum plan_kind kind)
+{
+    switch (kind) {
+    case PLAN_STRING:
+        return PLAN_TEXT;
+    case PLAN_BYTES:
+        return PLAN_SIZE;
+    case PLAN_MESSAGE:
+        return PLAN_POINTER;
+    default:
+        return plan_value_size(kind) == 8 ? PLAN_WORD64 : PLAN_WORD32;
+    }
+}
+
+enum plan_presence plan_presence_of(const ProtobufCFieldDescriptor *field, uint32_t *test_offset)
+{
+    enum plan_kind kind = plan_kind_of(field);
+    *test_offset = field->quantifier_offset;
+    if (field->label == PROTOBUF_C_LABEL_REPEATED)
+        return PLAN_SIZE;
+    if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
+        return PLAN_CASE;
+    if (field->label == PROTOBUF_C_LABEL_OPTIONAL && kind != PLAN_STRING && kind != PLAN_MESSAGE)
+        return PLAN_WORD32;
+    *test_offset = field->offset;
+    if (field->label == PROTOBUF_C_LABEL_REQUIRED)
+        return PLAN_ALWAYS;
+    if (field->label == PROTOBUF_C_LABEL_OPTIONAL)
+        return PLAN_POINTER;
+    return presence_by_value(kind);
+}
+
+/* MessagePack's header of a string of len bytes; returns its length. */
+static size_t string_header(uint8_t header[3], size_t len)
+{
+    if (len < 32) {
+        header[0] = (uint8_t)(0xa0 | len);
+        return 1;
+    }
+    if (len < 256) {
+        header[0] = 0xd9;
+        header[1] = (uint8_t)len;
+        return 2;
+    }
+    header[0] = 0xda;
+    header[1] = (uint8_t)(len >> 8);
+    header[2] = (uint8_t)len;
+    return 3;
+}
+
+static int compile_keys(struct plan_message *message)
+{
+    size_t room = PLAN_KEY_COPY;
+    for (uint32_t i = 0; i < message->count; i++)
+        room += message->fields[i].name_len + 3;
+    message->keys = calloc(1, room);
+    if (message->keys == NULL)
+        return -ENOMEM;
+    uint8_t *at = message->keys;
+    for (uint32_t i = 0; i < message->count; i++) {
+        struct plan_field *field = &message->fields[i];
+        size_t header = string_header(at, field->name_len);
+        memcpy(at + header, field->name, field->name_len);
+        field->key = at;
+        field->key_len = (uint32_t)(header + field->name_len);
+        at += field->key_len;
+    }
+    return 0;
+}
+
+static int compile_message(struct plan_message *message, char *why, size_t why_cap)
+{
+    const ProtobufCMessageDescriptor *type = message->type;
+    message->count = type->n_fields;
+    message->fields = calloc(type->n_fields + 1, sizeof(*message->fields));
+    if (message->fields == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < type->n_fields; i++) {
+        const ProtobufCFieldDescriptor *from = &type->fields[i];
+        if (from->name == NULL || strlen(from->name) > UINT16_MAX) {
+            snprintf(why, why_cap,
+                     "%s: field %u has no usable name (optimize_for = CODE_SIZE drops the names)",
+                     type->name ? type->name : "message", from->id);
+            return -ENOTSUP;
+        }
+        struct plan_field *field = &message->fields[i];
+        field->kind = plan_kind_of(from);
+        field->presence = plan_presence_of(from, &field->test_offset);
+        field->repeated = from->label == PROTOBUF_C_LABEL_REPEATED;
+        field->oneof = (from->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0;
+        field->value_size = (uint8_t)plan_value_size(field->kind);
+        field->offset = from->offset;
+        field->quantifier = from->quantifier_offset;
+        field->id = from->id;
+        field->name = from->name;
+        field->name_len = (uint32_t)strlen(from->name);
+        field->descriptor = from;
+    }
+    return compile_keys(message);
+}
+
+/* The number of message types reachable from type, itself included; they go to seen in that order.
+ * -1 if memory runs out. */
+static ssize_t reachable(const ProtobufCMessageDescriptor *type,
+                         const ProtobufCMessageDescriptor ***seen)
+{
+    size_t count = 1;
+    const ProtobufCMessageDescriptor **list = malloc(sizeof(*list));
+    if (list == NULL)
+        return -1;
+    list[0] = type;
+    for (size_t at = 0; at < count; at++) {
+        for (unsigned i = 0; i < list[at]->n_fields; i++) {
+            const ProtobufCFieldDescriptor *field = &list[at]->fields[i];
+            if (field->type != PROTOBUF_C_TYPE_MESSAGE)
+                continue;
+            size_t known = 0;
+            while (known < count && list[known] != field->descriptor)
+                known++;
+            if (known < count)
+                continue;
+            const ProtobufCMessageDescriptor **more = realloc(list, (count + 1) * sizeof(*list));
+            if (more == NULL) {
+                free(list);
+                return -1;
+            }
+            list = more;
+            list[count++] = field->descriptor;
+        }
+    }
+    *seen = list;
+    return (ssize_t)count;
+}
+
+static const struct plan_message *message_of(const struct plan *plan, const void *type)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->messages[i].type == type)
+            return &plan->messages[i];
+    }
+    return NULL;
+}
+
+/* Raises every type's depth above its fields' until nothing moves; false if that never ends,
+ * because a type contains itself: no path without a repetition is longer than there are types. */
+static bool settle_depths(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        plan->messages[i].depth = 1;
+    for (size_t round = 0; round <= plan->count; round++) {
+        bool moved = false;
+        for (size_t i = 0; i < plan->count; i++) {
+            struct plan_message *message = &plan->messages[i];
+            for (uint32_t f = 0; f < message->count; f++) {
+                const struct plan_message *inner = message->fields[f].message;
+                if (inner != NULL && inner->depth >= message->depth) {
+                    message->depth = inner->depth + 1;
+                    moved = true;
+                }
+            }
+        }
+        if (!moved)
+            return true;
+    }
+    return false;
+}
+
+int plan_create(struct plan **created, const ProtobufCMessageDescriptor *type, char *why,
+                size_t why_cap)
+{
+    const ProtobufCMessageDescriptor **types = NULL;
+    ssize_t count = reachable(type, &types);
+    struct plan *plan = count < 0 ? NULL : calloc(1, sizeof(*plan));
+    if (plan != NULL)
+        plan->messages = calloc((size_t)count, sizeof(*plan->messages));
+    int error = plan == NULL || plan->messages == NULL ? -ENOMEM : 0;
+    for (ssize_t i = 0; error == 0 && i < count; i++) {
+        plan->messages[i].type = types[i];
+        plan->count++;
+        error = compile_message(&plan->messages[i], why, why_cap);
+    }
+    free(types);
+    if (error != 0) {
+        if (error == -ENOMEM)
+            snprintf(why, why_cap, "%s: out of memory", type->name ? type->name : "message");
+        plan_destroy(plan);
+        return error;
+    }
+    for (size_t m = 0; m < plan->count; m++) {
+        for (uint32_t i = 0; i < plan->messages[m].count; i++) {
+            struct plan_field *field = &plan->messages[m].fields[i];
+            if (field->kind == PLAN_MESSAGE)
+                field->message = message_of(plan, field->descriptor->descriptor);
+        }
+    }
+    plan->root = &plan->messages[0];
+    plan->bounded = settle_depths(plan) && plan->root->depth <= PLAN_MAX_DEPTH;
+    *created = plan;
+    return 0;
+}
+
+void plan_destroy(struct plan *plan)
+{
+    if (plan == NULL)
+        return;
+    for (size_t i = 0; i < plan->count; i++) {
+        free(plan->messages[i].fields);
+        free(plan->messages[i].keys);
+    }
+    free(plan->messages);
+    free(plan);
+}
