@@ -48,7 +48,7 @@ TIERS = {
     for tier in (
         Tier("smoke", 120, 2, 0.08, 2, ("rpc", "cpu", "call"), 0.1, 0.25, 0.2,
              "does the chain work? 2 rounds, too few for any interval"),
-        Tier("quick", 300, 10, 0.6, 6, ("rpc", "call"), 0.2, 0.5, 0.3,
+        Tier("quick", 300, 10, 0.5, 8, ("rpc", "call"), 0.2, 0.4, 0.25,
              "ratios of codecs and models; services without tails"),
         Tier("standard", 1200, 15, 0.9, 8, ("rpc", "cpu", "call"), 0.5, 3.5, 1.2,
              "everything, services with p50 and p99"),

@@ -82,6 +82,8 @@ def read_samples(path: Path) -> Samples:
             raise UsageError(f"{path}:{number}: schema {line.get('schema')}, expected {SCHEMA}")
         if line.get("kind") == "resume":
             samples.resumes.append(line)
+        elif not isinstance(line.get("process"), int):
+            raise UsageError(f"{path}:{number}: no process")
         else:
             samples.lines.append(line)
             samples.starts.setdefault(line["process"], offset)

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""Shared by the tests of scripts/: the package in the path, the build that Meson tests, the command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "scripts"), str(Path(__file__).resolve().parent)]
+
+Assay = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def build() -> Path:
+    """The build directory: Meson names it; by hand it is build/ of the checkout."""
+    folder = Path(os.environ.get("ASSAY_BUILD", ROOT / "build"))
+    if not (folder / "meson-info").is_dir():
+        pytest.skip(f"{folder} is not a build directory (ASSAY_BUILD names one)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def assay(build: Path) -> Assay:
+    """Runs the command as people type it, with that build."""
+
+    def run(*arguments: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        argv = [str(ROOT / "scripts" / "assay"), "--build", str(build), *map(str, arguments)]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False)
+
+    return run

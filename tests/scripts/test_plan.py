@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""The plan: it adds up to the tiers' limits, and is the same for the same seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from assaylib import UsageError, plan
+
+CODEC_MEMBERS = (
+    "cjson protobuf_c msgpack_c cjson.same cjson.copy"
+    " memcpy.cjson memcpy.protobuf_c memcpy.msgpack_c slow.cjson.5"
+).split()
+MODEL_MEMBERS = "thread_pool event_loop actor inline thread_pool.same thread_pool.copy".split()
+BUILT = plan.Built(
+    codec_cases=tuple(
+        f"codec/{payload}/{operation}/{member}"
+        for payload in ("ack", "order", "telemetry", "feed")
+        for operation in ("encode", "decode")
+        for member in CODEC_MEMBERS
+    ),
+    model_cases=tuple(
+        f"model/{workload}/{member}"
+        for workload in ("echo", "rpc", "cpu", "ring")
+        for member in MODEL_MEMBERS
+    ),
+    services=("rpc", "cpu", "call"),
+    cpus=(0, 1),
+)
+LIMITS_S = {"smoke": 120, "quick": 5 * 60, "standard": 20 * 60, "publish": 120 * 60}
+
+
+@pytest.mark.parametrize("name", LIMITS_S)
+def test_tier_keeps_its_limit(name: str) -> None:
+    """All that is named in the issue, start-up, pilot and report included."""
+    made = plan.make(BUILT, plan.TIERS[name], seed=1)
+    assert made.seconds <= LIMITS_S[name]
+    each = {family.id: plan.process_s(family, made.tier) for family in made.families}
+    assert made.seconds > sum(each[task.family] for task in made.tasks)
+
+
+def test_every_family_is_planned() -> None:
+    made = plan.make(BUILT, plan.TIERS["standard"], seed=1)
+    assert Counter(family.kind for family in made.families) == {"codec": 8, "model": 4, "service": 3}
+    assert [f.id for f in plan.make(BUILT, plan.TIERS["quick"], 1).families if f.kind == "service"] == [
+        "service/rpc",
+        "service/call",
+    ]
+
+
+@pytest.mark.parametrize("name", ["quick", "standard", "publish"])
+def test_rounds_suffice_for_intervals(name: str) -> None:
+    """Two rivals, in two metrics for services, at a simultaneous 95 %."""
+    judge = pytest.importorskip("assaylib.judge")
+    for family in plan.make(BUILT, plan.TIERS[name], seed=1).families:
+        comparisons = 4 if family.kind == "service" else 2
+        assert family.rounds >= judge.rounds_needed(judge.ALPHA / comparisons), family.id
+
+
+def test_codec_family() -> None:
+    family = plan.make(BUILT, plan.TIERS["quick"], 1, only="^codec/ack/decode$").families[0]
+    assert family.baseline == "cjson"
+    assert family.aliases == {"cjson.same": "same", "cjson.copy": "copy"}
+    assert family.floors["msgpack_c"] == "memcpy.msgpack_c"
+    assert family.injected == {"slow.cjson.5": 5.0}
+    assert plan.Family.from_json(family.to_json()) == family
+
+
+def test_service_family_states_its_ceiling() -> None:
+    family = plan.make(BUILT, plan.TIERS["quick"], 1, only="service/call").families[0]
+    load = family.load
+    assert family.members == ("thread_pool", "event_loop", "actor", "thread_pool.same")
+    assert family.aliases == {"thread_pool.same": "same"}
+    assert load["threads"]["thread_pool"] == load["threads"]["thread_pool.same"]
+    assert load["ceiling_hz"] == load["threads"]["thread_pool"] / (load["downstream_delay_us"] / 1e6)
+    assert load["rate_hz"] < load["ceiling_hz"] / 2
+
+
+def test_order_is_the_seed_s() -> None:
+    first, again, other = (plan.make(BUILT, plan.TIERS["standard"], seed).tasks for seed in (5, 5, 6))
+    assert first == again
+    assert [t.family for t in first] != [t.family for t in other]
+    assert [task.number for task in first] == list(range(len(first)))
+
+
+def test_every_case_once_a_round() -> None:
+    made = plan.make(BUILT, plan.TIERS["standard"], seed=3)
+    counted = Counter((task.family, task.round, task.member) for task in made.tasks)
+    assert set(counted.values()) == {1}
+    for family in made.families:
+        mine = [task for task in made.tasks if task.family == family.id]
+        members = len(family.members) if family.kind == "service" else 1
+        assert len(mine) == family.rounds * members
+        assert {task.round for task in mine} == set(range(1, family.rounds + 1))
+
+
+def test_rounds_are_spread_over_the_run() -> None:
+    """Drift must meet every family: none is done before half of the run, rounds in their order."""
+    made = plan.make(BUILT, plan.TIERS["standard"], seed=4)
+    for family in made.families:
+        places = [task.number for task in made.tasks if task.family == family.id]
+        rounds = [task.round for task in made.tasks if task.family == family.id]
+        assert min(places) < len(made.tasks) / 4
+        assert max(places) > len(made.tasks) * 3 / 4
+        assert rounds == sorted(rounds)
+
+
+def test_members_of_a_service_round_stay_together_in_changing_order() -> None:
+    made = plan.make(BUILT, plan.TIERS["publish"], seed=4)
+    orders = set()
+    for number in range(1, 16):
+        tasks = [t for t in made.tasks if t.family == "service/rpc" and t.round == number]
+        assert tasks[-1].number - tasks[0].number == len(tasks) - 1
+        orders.add(tuple(task.member for task in tasks))
+    assert len(orders) > 5
+
+
+@pytest.mark.parametrize(
+    ("built", "only", "words"),
+    [
+        (BUILT, "nothing-like-it", "codec/ack/encode"),
+        (BUILT, "(", "--only"),
+        (plan.Built(codec_cases=("codec/ack/encode/protobuf_c",)), None, "baseline cjson"),
+        (plan.Built(), None, "nothing is built"),
+    ],
+)
+def test_what_cannot_be_planned(built: plan.Built, only: str | None, words: str) -> None:
+    with pytest.raises(UsageError, match=words.replace("(", r"\(")):
+        plan.make(built, plan.TIERS["quick"], 1, only)
+
+
+def test_a_model_of_ones_own_is_served_too() -> None:
+    cases = (*BUILT.model_cases, "model/rpc/mine", "model/echo/mine")
+    built = plan.Built(model_cases=cases, services=("rpc",))
+    family = plan.make(built, plan.TIERS["quick"], 1, only="service").families[0]
+    assert "mine" in family.members and "inline" not in family.members
