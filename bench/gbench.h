@@ -39,6 +39,10 @@ struct gbench_options {
     int threads;        /* 0: one */
     int64_t iterations; /* 0: the library decides from --benchmark_min_time */
     int slow_percent;   /* injected slow-down: the loop runs this much more often than it says */
+    /* Counts from --iterations FILE are rounded up to a multiple of this (of the documents that the
+     * body rotates over, so that every block does the same work). Called once, if the case is to
+     * run. Optional. */
+    int64_t (*multiple_of)(void *arg);
 };
 
 /* An option of the program itself, `--name VALUE` or `--name=VALUE`. *text becomes the value as

@@ -460,6 +460,15 @@ std::vector<bench_case *> chosen_cases()
     return chosen;
 }
 
+void round_up(bench_case &bench)
+{
+    int64_t &count = bench.options.iterations;
+    const int64_t unit =
+        count > 0 && bench.options.multiple_of ? bench.options.multiple_of(bench.arg) : 1;
+    if (unit > 1)
+        count = (count + unit - 1) / unit * unit;
+}
+
 void run_with_library(const options &options, const std::vector<bench_case *> &chosen)
 {
     std::vector<std::string> words = {program_name};
@@ -476,6 +485,7 @@ void run_with_library(const options &options, const std::vector<bench_case *> &c
     for (const auto &entry : gbench::the_registry().context)
         benchmark::AddCustomContext(entry.first, entry.second);
     for (bench_case *bench : chosen) {
+        round_up(*bench);
         bench->blocks.resize(options.repetitions); // nothing is allocated between two blocks
         gbench::register_with_library(*bench);
     }

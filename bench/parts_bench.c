@@ -2,6 +2,7 @@
 /* What the pieces cost: the loop itself, the clock, memcpy, and the parts of the models. */
 #include "gbench.h"
 #include "parts_loop.h"
+#include "parts_models.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,6 +88,7 @@ static int prepare(void)
     register_loops();
     register_clocks();
     register_copies();
+    parts_models_register();
     return 0;
 }
 
