@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool.h"
 
-#include "http.h"
 #include "listener.h"
 #include "slot.h"
 
@@ -11,18 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-struct pool {
-    struct slot_target target;
-    char *host;
-    unsigned connections;
-    /* Protects idle, and which slots are in it. A blocking caller sleeps on `freed` until one is.
-     */
-    pthread_mutex_t lock;
-    pthread_cond_t freed; /* CLOCK_MONOTONIC, as the deadlines */
-    struct slot *idle;    /* last used first: its connection is the least likely to be stale */
-    struct slot slots[];
-};
 
 static uint64_t now_ns(void)
 {

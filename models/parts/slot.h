@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One connection to the downstream service, and the call that is on it: the state machine that both
- * faces of the pool drive. Nothing here blocks. Inside of pool.c and share.c only.
+ * faces of the pool drive; and the pool itself. Nothing here blocks. The inside of pool.c and
+ * share.c, for nobody else.
  */
 #ifndef ASSAY_SLOT_H
 #define ASSAY_SLOT_H
@@ -9,6 +10,7 @@
 #include "http.h"
 #include "pool.h"
 
+#include <pthread.h>
 #include <sys/socket.h>
 
 struct slot_target {
@@ -21,15 +23,29 @@ struct slot_target {
 struct slot {
     struct event_source source;
     const struct slot_target *target;
-    struct slot *next; /* for the list that holds it now */
-    void *owner;       /* the share that has it */
-    int fd;            /* -1: not connected */
-    int epoll_fd;      /* where a new connection is registered; -1: nowhere */
-    bool used;         /* the connection carried a call before: it may be stale */
+    struct slot *next;    /* for the list of free ones that holds it now */
+    struct slot *sibling; /* the next of all slots of the share that has it */
+    struct pool_share *owner;
+    int fd;       /* -1: not connected */
+    int epoll_fd; /* where a new connection is registered; -1: nowhere */
+    bool used;    /* the connection carried a call before: it may be stale */
     struct pool_call *call;
     struct bytes head; /* of the request */
     size_t sent;       /* of head and body */
     struct http_response response;
+};
+
+struct pool {
+    struct slot_target target;
+    char *host;
+    unsigned connections;
+    /* Protects idle and waiting, and in shares that connections go between, what they are given. A
+     * blocking caller sleeps on `freed` until a slot is idle. */
+    pthread_mutex_t lock;
+    pthread_cond_t freed; /* CLOCK_MONOTONIC, as the deadlines */
+    struct slot *idle;    /* last used first: its connection is the least likely to be stale */
+    struct pool_share *waiting; /* shares that want a slot, the first to be served first */
+    struct slot slots[];
 };
 
 void slot_init(struct slot *slot, const struct slot_target *target);
