@@ -24,8 +24,9 @@ struct codec {
 
     /*
      * Message to bytes, at most cap of them. 0; -ENOSPC if it does not fit; -EINVAL if the message
-     * cannot be said in this format. Whatever the library allocates is given back before it
-     * returns: that time is the codec's. Thread-safe.
+     * cannot be said in this format; -ENOMEM if the library gets no memory. dst may hold anything
+     * after an error, and is never written beyond cap. Whatever the library allocates is given back
+     * before it returns: that time is the codec's. Thread-safe.
      */
     int (*encode)(const struct plan *plan, const ProtobufCMessage *message, uint8_t *dst,
                   size_t cap, size_t *len);
@@ -46,8 +47,11 @@ struct codec {
 extern const struct codec *const codecs[]; /* NULL-terminated; payloads/codecs/meson.build */
 const struct codec *codec_find(const char *name);
 
-/* An upper bound that an encoded message of `packed_bytes` (Protocol Buffers size) fits into, in
- * any format here: what a caller allocates for dst. */
+/* cjson compiled a second time, for the A/A rows of codec_bench; not in the table. */
+extern const struct codec cjson_copy_codec;
+
+/* An upper bound of the encoded message in any format here, escapes and all: what a caller
+ * allocates for dst. Walks the message; not meant for a hot path. */
 size_t codec_bound(const struct plan *plan, const ProtobufCMessage *message);
 
 #endif

@@ -94,11 +94,19 @@ void *field_open(ProtobufCMessage *message, const struct plan_field *field,
 
 /*
  * Replaces a repeated field's array by one with room for count values, of which it holds none yet:
- * write the value, then ++*filled, and a message that is given up half-way frees just those. 0;
- * -ENOMEM; count 0 leaves it empty.
+ * field_next hands them out one by one. 0; -ENOMEM; count 0 leaves it empty.
  */
 int field_open_array(ProtobufCMessage *message, const struct plan_field *field, size_t count,
                      ProtobufCAllocator *allocator, void **array, size_t **filled);
+
+/* The next slot, empty and counted already: a message given up half-way is freed with it. */
+static inline void *field_next(void *array, const struct plan_field *field, size_t *filled)
+{
+    void *slot = (char *)array + (*filled)++ * field->value_size;
+    if (field->kind >= PLAN_STRING)
+        memset(slot, 0, field->value_size);
+    return slot;
+}
 
 /* Integers into the slot of a number's kind; -EBADMSG if it does not fit the kind. */
 int field_put_signed(void *slot, enum plan_kind kind, int64_t value);

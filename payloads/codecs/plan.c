@@ -157,6 +157,14 @@ static int compile_message(struct plan_message *message, char *why, size_t why_c
         field->name = from->name;
         field->name_len = (uint32_t)strlen(from->name);
         field->descriptor = from;
+        if (field->presence != PLAN_ALWAYS)
+            continue;
+        if (message->required == UINT64_MAX) {
+            snprintf(why, why_cap, "%s.%s: more than 64 required fields", type->name, from->name);
+            return -ENOTSUP;
+        }
+        field->required_bit = message->required + 1; /* the next bit: those below are all taken */
+        message->required |= field->required_bit;
     }
     return compile_keys(message);
 }

@@ -53,6 +53,7 @@ struct plan_field {
     uint32_t quantifier; /* offset of the count, has_ flag or case; meaningless if there is none */
     uint32_t test_offset;
     uint32_t id;
+    uint64_t required_bit; /* one bit of its own if proto2 requires it, else 0 */
     uint32_t name_len;
     const char *name;   /* as the .proto spells it, with a NUL */
     const uint8_t *key; /* the name as a MessagePack string; PLAN_KEY_COPY bytes are readable */
@@ -66,7 +67,8 @@ struct plan_message {
     uint32_t count;
     struct plan_field *fields; /* ascending ids */
     uint8_t *keys;
-    unsigned depth; /* of the deepest nesting from here on, if the plan is bounded */
+    unsigned depth;    /* of the deepest nesting from here on, if the plan is bounded */
+    uint64_t required; /* all required_bits: a decoder that did not see them all has no message */
 };
 
 struct plan {
