@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from . import UsageError
@@ -296,7 +296,3 @@ def service_load(
             rate_hz=2000.0,
         )
     return load
-
-
-def with_rate(family: Family, rate_hz: float) -> Family:
-    return replace(family, load={**family.load, "rate_hz": rate_hz})
