@@ -139,6 +139,8 @@ def _line(result: dict[str, Any] | None, done: Finished, wrong: str | None) -> d
     if done.returncode < 0:
         return _failed(done.failure or "died", done.seconds)
     metrics = {"time_ns": _median_ns(result), "block_iterations": result.get("iterations")}
+    if result.get("thread_cpu_ns"):
+        metrics["thread_cpu_ns"] = float(statistics.median(result["thread_cpu_ns"]))
     for name, value in (result.get("counters") or {}).items():
         metrics.setdefault(name, value)
     return {"status": "ok", "reason": None, "metrics": metrics, "repetitions": blocks}

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""Reviews a finished run: may claims rest on it? Prints what speaks against it, and what a reader
+should know."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from . import judge, plan, store
+
+
+def main(folder: Path) -> int:
+    against, notes = review(folder)
+    for text in against:
+        print(f"AGAINST  {text}")
+    for text in notes:
+        print(f"note     {text}")
+    if against:
+        print(f"{folder.name}: {len(against)} findings speak against claims from this run")
+        return 1
+    print(f"{folder.name}: nothing speaks against claims from this run")
+    return 0
+
+
+def review(folder: Path) -> tuple[list[str], list[str]]:
+    """(what speaks against claims, what a reader should know)."""
+    run, samples = store.load(folder)
+    result = judge.judge(run, samples.lines, samples.notices)
+    against = [
+        *_incomplete(run, samples),
+        *_failed(samples.lines),
+        *_conditions(run, samples),
+        *_too_few(result),
+        *_calibration(result),
+        *_gates(result),
+    ]
+    return against, [*_discards(run, result), *_wide_margins(run, result), *_provenance(run)]
+
+
+def _incomplete(run: dict[str, Any], samples: store.Samples) -> list[str]:
+    families = [plan.Family.from_json(family) for family in run["families"]]
+    expected = sum(family.rounds * len(family.members) for family in families)
+    got = len(samples.lines)
+    if got >= expected:
+        return []
+    return [f"incomplete: {got} of {expected} lines; assay run --resume goes on with it"]
+
+
+def _failed(lines: list[store.Line]) -> list[str]:
+    failed = Counter(line["case"] for line in lines if line["status"] != "ok")
+    reasons = {line["case"]: line["reason"] for line in lines if line["status"] != "ok"}
+    return [
+        f"{case}: failed in {count} processes, last: {reasons[case]}"
+        for case, count in sorted(failed.items())
+    ]
+
+
+def _conditions(run: dict[str, Any], samples: store.Samples) -> list[str]:
+    found = [f"measured by force: {reason}" for reason in run.get("forced", [])]
+    for line in samples.resumes:
+        found += [f"resumed by force: {reason}" for reason in line.get("forced", [])]
+    if not run["build"].get("fit", True) and not run.get("forced"):
+        found.append("the build was not fit for measuring")
+    return found
+
+
+def _too_few(result: judge.Judgement) -> list[str]:
+    found = []
+    for family in result.families:
+        alphas = [c.estimate.alpha for c in family.comparisons if c.estimate]
+        if not alphas:
+            continue
+        needed, count = judge.rounds_needed(min(alphas)), len(family.rounds)
+        if count < needed:
+            found.append(f"{family.id}: {count} rounds count, an interval takes {needed}")
+    return found
+
+
+def _calibration(result: judge.Judgement) -> list[str]:
+    """More A/A intervals that exclude equality than chance allows: the intervals are too narrow."""
+    found = []
+    same = [alias for alias in result.aliases(form="same") if alias.estimate.interval]
+    if same:
+        off = [alias for alias in same if alias.estimate.excludes_one]
+        bound = judge.binomial_bound(len(same))
+        if len(off) > bound:
+            names = " ".join(f"{alias.family}/{alias.member}:{alias.metric}" for alias in off)
+            found.append(
+                f"A/A: {len(off)} of {len(same)} intervals exclude equality, chance allows"
+                f" {bound}: {names}"
+            )
+    return found
+
+
+def _gates(result: judge.Judgement) -> list[str]:
+    return [
+        f"{family.id}/{member}: no {scope} figures: {why}"
+        for family in result.families
+        for (member, scope), why in sorted(family.withheld.items())
+    ]
+
+
+def _discards(run: dict[str, Any], result: judge.Judgement) -> list[str]:
+    found = []
+    for family in result.families:
+        planned = family.plan["rounds"]
+        if len(family.rounds) < planned and family.samples:
+            found.append(f"{family.id}: {len(family.rounds)} of {planned} rounds count")
+    if found:
+        found.append(f"rule: {run['discard_rule']['text']}")
+    return found
+
+
+def _wide_margins(run: dict[str, Any], result: judge.Judgement) -> list[str]:
+    margin = float(run["margin_percent"]) / 100
+    return [
+        f"{family.id}: {metric}: the baseline differs from itself by {100 * floor:.1f} %;"
+        " differences below that are not claimed"
+        for family in result.families
+        for metric, floor in sorted(family.floors.items())
+        if floor is not None and floor > margin
+    ]
+
+
+def _provenance(run: dict[str, Any]) -> list[str]:
+    if run.get("dirty"):
+        return ["the checkout had changes that no commit holds"]
+    return [] if run.get("commit") else ["the commit is not known"]
