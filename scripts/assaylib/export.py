@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,6 @@ def convert(run: dict[str, Any], lines: list[store.Line]) -> dict[str, Any]:
         for index, family in enumerate(run["families"])
         for place, member in enumerate(family["members"])
     }
-    rounds = {family["id"]: family["rounds"] for family in run["families"]}
     left_out = {"failed": 0, "discarded": 0}
     entries = []
     for line in lines:
@@ -47,9 +47,16 @@ def convert(run: dict[str, Any], lines: list[store.Line]) -> dict[str, Any]:
         elif line["round"] not in counting[line["family"]]:
             left_out["discarded"] += 1
         else:
-            entries.append((order[line["case"]], line["round"], _entry(line, order, rounds)))
+            entries.append((order[line["case"]], line["round"], _entry(line, order)))
     entries.sort(key=lambda entry: entry[:2])
-    return {"context": _context(run, left_out), "benchmarks": [entry for _, _, entry in entries]}
+    benchmarks = [entry for _, _, entry in entries]
+    seen: Counter[str] = Counter()
+    for entry in benchmarks:
+        entry["repetition_index"] = seen[entry["name"]]
+        seen[entry["name"]] += 1
+    for entry in benchmarks:
+        entry["repetitions"] = seen[entry["name"]]
+    return {"context": _context(run, left_out), "benchmarks": benchmarks}
 
 
 def _context(run: dict[str, Any], left_out: dict[str, int]) -> dict[str, Any]:
@@ -57,8 +64,8 @@ def _context(run: dict[str, Any], left_out: dict[str, int]) -> dict[str, Any]:
     return {
         "date": run["created"],
         "executable": "assay",
-        "num_cpus": environment["cores"] * environment["threads_per_core"],
-        "load_avg": [environment["load1"]],
+        "num_cpus": environment["cores"] * environment.get("threads_per_core", 1),
+        "load_avg": [environment.get("load1", 0.0)],
         "library_build_type": "release" if run["build"]["fit"] else "debug",
         "json_schema_version": 1,
         "assay_run": run["id"],
@@ -68,9 +75,7 @@ def _context(run: dict[str, Any], left_out: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _entry(
-    line: store.Line, order: dict[str, tuple[int, int]], rounds: dict[str, int]
-) -> dict[str, Any]:
+def _entry(line: store.Line, order: dict[str, tuple[int, int]]) -> dict[str, Any]:
     """In process: the median of the process's blocks. Services: real_time is the median latency,
     cpu_time the server's CPU time per request, both at the stated rate."""
     metrics = line["metrics"]
@@ -85,8 +90,8 @@ def _entry(
         "per_family_instance_index": place,
         "run_name": line["case"],
         "run_type": "iteration",
-        "repetitions": rounds[line["family"]],
-        "repetition_index": line["round"] - 1,
+        "repetitions": 0,
+        "repetition_index": 0,
         "threads": 1,
         "iterations": int(metrics.get("block_iterations") or metrics.get("answered") or 1),
         "real_time": real,
