@@ -8,6 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WORKLOAD(name) extern const struct service name##_workload;
+#include "workload_table.inc"
+#undef WORKLOAD
+
+#define WORKLOAD(name) &name##_workload.turns,
+const struct workload *const workloads[] = {
+#include "workload_table.inc"
+    NULL,
+};
+#undef WORKLOAD
+
 const struct workload *workload_find(const char *name)
 {
     for (size_t i = 0; workloads[i]; i++) {

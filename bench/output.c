@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include "output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void release(struct output *output)
+{
+    free(output->path);
+    free(output->temporary);
+    *output = (struct output){0};
+}
+
+int output_open(struct output *output, const char *path)
+{
+    *output = (struct output){0};
+    if (!path)
+        return 0;
+    output->path = strdup(path);
+    int err = -ENOMEM;
+    if (!output->path || asprintf(&output->temporary, "%s.%ld.tmp", path, (long)getpid()) < 0) {
+        output->temporary = NULL;
+        goto fail;
+    }
+    output->file = fopen(output->temporary, "wxe");
+    if (!output->file) {
+        err = -errno;
+        goto fail;
+    }
+    fputs("{\n ", output->file);
+    return 0;
+fail:
+    release(output);
+    return err;
+}
+
+void output_discard(struct output *output)
+{
+    if (!output->file)
+        return;
+    fclose(output->file);
+    unlink(output->temporary);
+    release(output);
+}
+
+int output_close(struct output *output)
+{
+    if (!output->file)
+        return 0;
+    fputs("\n}\n", output->file);
+    int err = ferror(output->file) ? -EIO : 0;
+    if (fclose(output->file) != 0 && err == 0)
+        err = -errno;
+    if (err == 0 && rename(output->temporary, output->path) != 0)
+        err = -errno;
+    if (err != 0)
+        unlink(output->temporary);
+    release(output);
+    return err;
+}
+
+static void quote(FILE *file, const char *text)
+{
+    fputc('"', file);
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            fprintf(file, "\\%c", *c);
+        else if (*c < 0x20)
+            fprintf(file, "\\u%04x", *c);
+        else
+            fputc(*c, file);
+    }
+    fputc('"', file);
+}
+
+static bool begin_member(struct output *output, const char *key)
+{
+    if (!output->file)
+        return false;
+    if (output->comma)
+        fputs(",\n ", output->file);
+    output->comma = true;
+    quote(output->file, key);
+    fputs(": ", output->file);
+    return true;
+}
+
+void output_count(struct output *output, const char *key, uint64_t value)
+{
+    if (begin_member(output, key))
+        fprintf(output->file, "%" PRIu64, value);
+}
+
+void output_number(struct output *output, const char *key, double value)
+{
+    if (!begin_member(output, key))
+        return;
+    if (isfinite(value))
+        fprintf(output->file, "%.15g", value);
+    else
+        fputs("null", output->file);
+}
+
+void output_bool(struct output *output, const char *key, bool value)
+{
+    if (begin_member(output, key))
+        fputs(value ? "true" : "false", output->file);
+}
+
+void output_text(struct output *output, const char *key, const char *value)
+{
+    if (!begin_member(output, key))
+        return;
+    if (value)
+        quote(output->file, value);
+    else
+        fputs("null", output->file);
+}
+
+void output_begin(struct output *output, const char *key)
+{
+    if (begin_member(output, key))
+        fputc('{', output->file);
+    output->comma = false;
+}
+
+void output_end(struct output *output)
+{
+    if (output->file)
+        fputc('}', output->file);
+    output->comma = true;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A JSON object written to a file that is either whole or not there: to a temporary file beside it,
+ * renamed at the end. Zero-initialised and never opened: every call does nothing, so a program
+ * without --json needs no special case.
+ */
+#ifndef ASSAY_OUTPUT_H
+#define ASSAY_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct output {
+    FILE *file;
+    char *path, *temporary;
+    bool comma; /* the object open now has a member already */
+};
+
+/* Opens for path; NULL: no output. 0 or a negative errno: found out before the run, not after. */
+int output_open(struct output *output, const char *path);
+/* 0 or a negative errno; then there is no file at path that was not there before. */
+int output_close(struct output *output);
+void output_discard(struct output *output); /* instead of output_close */
+
+/* Members of the object; text may be NULL (null), a number that is not finite is null. */
+void output_count(struct output *output, const char *key, uint64_t value);
+void output_number(struct output *output, const char *key, double value);
+void output_bool(struct output *output, const char *key, bool value);
+void output_text(struct output *output, const char *key, const char *value);
+void output_begin(struct output *output, const char *key); /* a nested object */
+void output_end(struct output *output);
+
+#endif

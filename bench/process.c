@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include "process.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+void process_prepare(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+static sigset_t stops(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    return set;
+}
+
+void process_block_stops(void)
+{
+    sigset_t set = stops();
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static void die(int signal)
+{
+    (void)signal;
+    _exit(1);
+}
+
+void process_await_stop(void)
+{
+    sigset_t set = stops();
+    int which;
+    sigwait(&set, &which);
+    struct sigaction at_once = {.sa_handler = die};
+    sigaction(SIGTERM, &at_once, NULL);
+    sigaction(SIGINT, &at_once, NULL);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
