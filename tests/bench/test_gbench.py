@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Bench, program, strict_json
+from gbench_testing import Bench, program, strict_json
 
 FAST = "--benchmark_min_time=0.0005"
 
