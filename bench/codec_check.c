@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include "codec_check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool codec_corpus_load(struct codec_corpus *corpus)
+{
+    if (corpus->tried)
+        return !*corpus->why;
+    corpus->tried = true;
+    const struct payload *payload = corpus->payload;
+    int err = plan_create(&corpus->plan, payload->type, corpus->why, sizeof corpus->why);
+    if (err == 0)
+        err = corpus_load(&corpus->corpus, payload, NULL, corpus->why, sizeof corpus->why);
+    if (err == 0 && corpus->corpus.count == 0)
+        snprintf(corpus->why, sizeof corpus->why, "%s: no documents", payload->corpus_path);
+    if (err != 0 && !*corpus->why)
+        snprintf(corpus->why, sizeof corpus->why, "%s: %s", payload->name, strerror(-err));
+    return !*corpus->why;
+}
+
+/* A member of a message or of an array, whatever its type. */
+static size_t element_size(const ProtobufCFieldDescriptor *field)
+{
+    return field->type == PROTOBUF_C_TYPE_DOUBLE ? sizeof(double) : sizeof(float);
+}
+
+static void zero_floats(ProtobufCMessage *message);
+
+static void zero_floats_of(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
+{
+    char *base = (char *)message;
+    char *member = base + field->offset;
+    const bool nested = field->type == PROTOBUF_C_TYPE_MESSAGE;
+    if (!nested && field->type != PROTOBUF_C_TYPE_DOUBLE && field->type != PROTOBUF_C_TYPE_FLOAT)
+        return;
+    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+        const size_t count = *(size_t *)(void *)(base + field->quantifier_offset);
+        void *array = *(void **)(void *)member;
+        if (!nested && count > 0)
+            memset(array, 0, count * element_size(field));
+        for (size_t i = 0; nested && i < count; i++)
+            zero_floats(((ProtobufCMessage **)array)[i]);
+        return;
+    }
+    /* Of a oneof only the chosen one is there: the others share its memory. */
+    if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) &&
+        *(uint32_t *)(void *)(base + field->quantifier_offset) != field->id)
+        return;
+    if (nested)
+        zero_floats(*(ProtobufCMessage **)(void *)member);
+    else
+        memset(member, 0, element_size(field));
+}
+
+static void zero_floats(ProtobufCMessage *message)
+{
+    for (unsigned i = 0; message && i < message->descriptor->n_fields; i++)
+        zero_floats_of(message, &message->descriptor->fields[i]);
+}
+
+/* Are floats and doubles all that differs? Changes `back`. */
+static bool only_floats_differ(const ProtobufCMessage *document, ProtobufCMessage *back)
+{
+    const size_t len = protobuf_c_message_get_packed_size(document);
+    uint8_t *packed = malloc(len ? len : 1);
+    if (!packed)
+        return false;
+    protobuf_c_message_pack(document, packed);
+    ProtobufCMessage *copy = protobuf_c_message_unpack(document->descriptor, NULL, len, packed);
+    free(packed);
+    if (!copy)
+        return false;
+    zero_floats(copy);
+    zero_floats(back);
+    const bool same = message_equal(copy, back);
+    protobuf_c_message_free_unpacked(copy, NULL);
+    return same;
+}
+
+/* cJSON prints a double with 15 digits and, if that is not near enough, with 17, but takes "near"
+ * to be equal within an epsilon: bits get lost, and that is a figure of the report. */
+static bool floats_excused(const struct codec *codec)
+{
+    return strcmp(codec->library, "cJSON") == 0;
+}
+
+static int check_document(struct codec_wire *wire, size_t i, struct arena *arena)
+{
+    const struct codec *codec = wire->codec;
+    const struct plan *plan = wire->corpus->plan;
+    const ProtobufCMessage *document = wire->corpus->corpus.documents[i];
+    const char *problem = NULL;
+    ProtobufCMessage *back;
+
+    const size_t cap = codec_bound(plan, document);
+    if (cap > wire->cap)
+        wire->cap = cap;
+    uint8_t *bytes = malloc(cap ? cap : 1);
+    if (!bytes)
+        return -ENOMEM;
+    wire->bytes[i] = bytes;
+    int err = codec->encode(plan, document, bytes, cap, &wire->lens[i]);
+    if (err == 0) {
+        arena_reset(arena);
+        err = codec->decode(plan, bytes, wire->lens[i], &arena->allocator, &back);
+    }
+    if (err != 0) {
+        problem = strerror(-err);
+    } else {
+        struct message_diff diff = {0};
+        if (!message_compare(document, back, &diff))
+            problem = "another shape came back";
+        else if (diff.changed > 0 && !(floats_excused(codec) && only_floats_differ(document, back)))
+            problem = "another value came back";
+        wire->diff.values += diff.values;
+        wire->diff.changed += diff.changed;
+    }
+    if (!problem)
+        return 0;
+    snprintf(wire->why, sizeof wire->why, "%s: document %zu through %s: %s",
+             wire->corpus->payload->name, i, codec->name, problem);
+    return -EILSEQ;
+}
+
+bool codec_wire_check(struct codec_wire *wire)
+{
+    if (wire->tried)
+        return !*wire->why;
+    wire->tried = true;
+    if (!codec_corpus_load(wire->corpus)) {
+        memcpy(wire->why, wire->corpus->why, sizeof wire->why);
+        return false;
+    }
+    const size_t count = wire->corpus->corpus.count;
+    struct arena arena = {0};
+    arena_init(&arena, ARENA_DEFAULT_BUDGET);
+    wire->bytes = calloc(count, sizeof *wire->bytes);
+    wire->lens = calloc(count, sizeof *wire->lens);
+    int err = wire->bytes && wire->lens ? 0 : -ENOMEM;
+    for (size_t i = 0; i < count && err == 0; i++)
+        err = check_document(wire, i, &arena);
+    arena_finish(&arena);
+    if (err != 0 && !*wire->why)
+        snprintf(wire->why, sizeof wire->why, "%s", strerror(-err));
+    return err == 0;
+}
+
+double codec_wire_mean_bytes(const struct codec_wire *wire)
+{
+    const size_t count = wire->corpus->corpus.count;
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)wire->lens[i];
+    return sum / (double)count;
+}
