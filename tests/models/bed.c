@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+#include "bed.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A model that is not named here is held to what all share. */
+static const struct bed_traits traits[] = {
+    {"inline", BED_ONE_AT_A_TIME},
+    {"thread_pool", BED_PER_THREAD},
+    {"event_loop", BED_UNLIMITED},
+    {"actor", BED_UNLIMITED},
+};
+
+static const unsigned thread_counts[] = {1, 3};
+
+static const char *volatile running = "";
+
+static void give_up(int signal)
+{
+    (void)signal;
+    static const char what[] = "\ncontract: no end after its time: ";
+    ssize_t written = write(2, what, sizeof what - 1);
+    written = write(2, running, strlen(running));
+    written = write(2, "\n", 1);
+    (void)written;
+    _exit(1);
+}
+
+unsigned bed_scale(unsigned count)
+{
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define BED_SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__) || defined(BED_SANITIZED)
+    return count < 10 ? count : (count + 9) / 10;
+#else
+    return count;
+#endif
+}
+
+static int count_entries(const char *path)
+{
+    int count = 0;
+    DIR *dir = opendir(path);
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        count += entry->d_name[0] != '.';
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
+int bed_count_fds(void)
+{
+    return count_entries("/proc/self/fd");
+}
+
+int bed_count_tasks(void)
+{
+    return count_entries("/proc/self/task");
+}
+
+bool bed_wait_tasks(int wanted)
+{
+    for (int ms = 0; ms < 1000; ms++) {
+        if (bed_count_tasks() == wanted)
+            return true;
+        bed_sleep_ms(1);
+    }
+    fprintf(stderr, "waited for %d threads, there are %d\n", wanted, bed_count_tasks());
+    return false;
+}
+
+void bed_sleep_ms(unsigned ms)
+{
+    struct timespec left = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    while (nanosleep(&left, &left) < 0 && errno == EINTR)
+        ;
+}
+
+bool bed_wait_int(_Atomic int *value, int wanted)
+{
+    for (int ms = 0; ms < BED_WAIT_MS; ms++) {
+        if (atomic_load(value) == wanted)
+            return true;
+        bed_sleep_ms(1);
+    }
+    fprintf(stderr, "waited for %d, it is %d\n", wanted, atomic_load(value));
+    return false;
+}
+
+struct model_stats bed_stats(struct bed *bed)
+{
+    struct model_stats stats = {0};
+    bed->model->stats(bed->run, &stats);
+    return stats;
+}
+
+bool bed_wait_in_flight(struct bed *bed, uint32_t wanted)
+{
+    for (int ms = 0; ms < BED_WAIT_MS; ms++) {
+        if (bed_stats(bed).in_flight == wanted)
+            return true;
+        bed_sleep_ms(1);
+    }
+    fprintf(stderr, "waited for %u in flight, there are %u\n", wanted, bed_stats(bed).in_flight);
+    return false;
+}
+
+void bed_start(struct bed *bed)
+{
+    bed->run = NULL;
+    bed->port = 0;
+    atomic_store(&bed->probe.turns, 0);
+    int error = bed->model->start(&bed->config, &bed->run, &bed->port);
+    if (error) {
+        bed->run = NULL;
+        fail_msg("start: %s", strerror(-error));
+    }
+    assert_non_null(bed->run);
+    if (bed->config.listen)
+        assert_int_not_equal(bed->port, 0);
+}
+
+void bed_start_with_service(struct bed *bed)
+{
+    assert_int_equal(service_start(&bed->service), 0);
+    bed->service_runs = true;
+    bed->config.downstream = bed->service.address;
+    bed_start(bed);
+}
+
+/* A request is refused before it is accepted (the limit) or after (TURN_REJECT). */
+void bed_check_books(const struct bed *bed)
+{
+    assert_true(bed->final.requests >= bed->final.answered);
+    assert_true(bed->final.requests <= bed->final.answered + bed->final.rejected);
+}
+
+static void *stop_main(void *arg)
+{
+    struct bed *bed = arg;
+    bed->stop_lost = bed->model->stop(bed->run, &bed->final);
+    atomic_store(&bed->stop_ended, 1);
+    return NULL;
+}
+
+void bed_begin_stop(struct bed *bed)
+{
+    atomic_store(&bed->stop_ended, 0);
+    assert_int_equal(pthread_create(&bed->stop_thread, NULL, stop_main, bed), 0);
+    bed->stopping = true;
+}
+
+void bed_stop(struct bed *bed)
+{
+    bed_begin_stop(bed);
+    bed_end_stop(bed);
+}
+
+void bed_end_stop(struct bed *bed)
+{
+    pthread_join(bed->stop_thread, NULL);
+    bed->stopping = false;
+    bed->run = NULL;
+    assert_int_equal(bed->stop_lost, 0);
+    if (atomic_load(&bed->probe.faults))
+        fail_msg("workload.h: %s", atomic_load(&bed->probe.fault));
+    assert_int_equal(atomic_load(&bed->probe.overlaps), 0);
+    assert_int_equal(atomic_load(&bed->probe.cells_opened), atomic_load(&bed->probe.cells_closed));
+    assert_int_equal(bed->final.turns, atomic_load(&bed->probe.turns));
+    assert_int_equal(bed->final.in_flight, 0);
+    bed_check_books(bed);
+    assert_int_equal(bed->final.connections_open, 0);
+}
+
+void bed_open(struct bed *bed, int client)
+{
+    if (!client_open(&bed->clients[client], bed->port))
+        fail_msg("client %d: connect: %s", client, strerror(errno));
+}
+
+void bed_open_gate(struct bed *bed)
+{
+    atomic_store(&bed->probe.gate, true);
+}
+
+unsigned bed_expected_overlap(const struct bed *bed, unsigned requests)
+{
+    unsigned most = bed->overlap == BED_UNLIMITED    ? requests
+                    : bed->overlap == BED_PER_THREAD ? bed->threads
+                                                     : 1;
+    return requests < most ? requests : most;
+}
+
+unsigned bed_expected_posted_overlap(const struct bed *bed, unsigned requests)
+{
+    return bed->overlap == BED_ONE_AT_A_TIME ? requests : bed_expected_overlap(bed, requests);
+}
+
+static void posted_done(struct request *request)
+{
+    struct posted *posted = request->arg;
+    posted->status = request->status;
+    atomic_fetch_add(&posted->dones, 1);
+}
+
+void posted_init(struct posted *posted, const struct bed *bed, uint32_t cell, const char *text)
+{
+    memset(posted, 0, sizeof *posted);
+    snprintf(posted->text, sizeof posted->text, "%s", text);
+    posted->request = request_create(bed->config.workload);
+    assert_non_null(posted->request);
+    posted->request->in = (const uint8_t *)posted->text;
+    posted->request->in_len = strlen(posted->text);
+    posted->request->cell = cell;
+    posted->request->done = posted_done;
+    posted->request->arg = posted;
+}
+
+static void *post_main(void *arg)
+{
+    struct posted *posted = arg;
+    atomic_store(&posted->posted, posted->bed->model->post(posted->bed->run, posted->request));
+    return NULL;
+}
+
+void posted_join(struct posted *posted)
+{
+    if (posted->has_thread)
+        pthread_join(posted->thread, NULL);
+    posted->has_thread = false;
+}
+
+int posted_post(struct posted *posted, struct bed *bed)
+{
+    if (bed->overlap != BED_ONE_AT_A_TIME)
+        return bed->model->post(bed->run, posted->request);
+    posted_join(posted);
+    posted->bed = bed;
+    atomic_store(&posted->posted, 1);
+    uint32_t before = bed_stats(bed).in_flight;
+    assert_int_equal(pthread_create(&posted->thread, NULL, post_main, posted), 0);
+    posted->has_thread = true;
+    for (int ms = 0; ms < BED_WAIT_MS && atomic_load(&posted->posted) == 1; ms++) {
+        if (bed_stats(bed).in_flight > before)
+            return 0;
+        bed_sleep_ms(1);
+    }
+    return atomic_load(&posted->posted);
+}
+
+bool posted_is(struct posted *posted, int status, const char *text)
+{
+    if (!bed_wait_int(&posted->dones, 1))
+        return false;
+    const struct bytes *out = &posted->request->out;
+    bool same = posted->status == status &&
+                (!text || (out->len == strlen(text) &&
+                           (out->len == 0 || !memcmp(out->data, text, out->len))));
+    if (!same)
+        fprintf(stderr, "expected %d '%.60s', got %d '%.*s'\n", status, text ? text : "",
+                posted->status, (int)(out->len > 60 ? 60 : out->len), (const char *)out->data);
+    return same;
+}
+
+void posted_finish(struct posted *posted, const struct bed *bed)
+{
+    posted_join(posted);
+    request_destroy(posted->request, bed->config.workload);
+    posted->request = NULL;
+}
+
+static int set_up(void **state)
+{
+    struct bed *bed = *state;
+    running = bed->name;
+    signal(SIGALRM, give_up);
+    alarm(BED_PATIENCE_S);
+    bed->fds = bed_count_fds();
+    bed->tasks = bed_count_tasks();
+    memset(&bed->probe, 0, sizeof bed->probe);
+    bed->config = (struct model_config){
+        .workload = &probe_routed,
+        .setup = &bed->probe,
+        .cells = 4,
+        .threads = bed->threads,
+        .queue_limit = 1000,
+        .on_full = MODEL_REJECT,
+        .listen = "127.0.0.1:0",
+        .content_type = "text/plain",
+        .max_body_bytes = 1 << 20,
+        .io_timeout_ns = 5000000000u,
+        .drain_ns = 10000000000u,
+        .downstream_connections = 4,
+        .call_timeout_ns = 5000000000u,
+    };
+    return 0;
+}
+
+static void run_property(void **state)
+{
+    struct bed *bed = *state;
+    bed->property(bed);
+}
+
+/* Also after a failure: the next test starts clean, or its own failure would say nothing. */
+static int tear_down(void **state)
+{
+    struct bed *bed = *state;
+    atomic_store(&bed->probe.gate, true);
+    if (bed->service_runs)
+        service_release(&bed->service);
+    bool stopped = !bed->run;
+    for (size_t i = 0; i < sizeof bed->clients / sizeof bed->clients[0]; i++)
+        client_close(&bed->clients[i]);
+    if (bed->stopping)
+        pthread_join(bed->stop_thread, NULL);
+    else if (bed->run)
+        bed->model->stop(bed->run, NULL);
+    bed->stopping = false;
+    bed->run = NULL;
+    if (bed->service_runs)
+        service_stop(&bed->service);
+    bed->service_runs = false;
+    alarm(0);
+    if (stopped)
+        bed_wait_tasks(bed->tasks);
+    int fds = bed_count_fds(), tasks = bed_count_tasks();
+    if (fds == bed->fds && tasks == bed->tasks)
+        return 0;
+    fprintf(stderr, "%s: left behind%s: %d descriptors, %d threads\n", bed->name,
+            stopped ? "" : " after a failure", fds - bed->fds, tasks - bed->tasks);
+    return stopped ? -1 : 0;
+}
+
+static enum bed_overlap overlap_of(const struct model *model)
+{
+    for (size_t i = 0; i < sizeof traits / sizeof traits[0]; i++)
+        if (!strcmp(traits[i].model, model->name))
+            return traits[i].overlap;
+    return BED_ONE_AT_A_TIME;
+}
+
+static void add(struct bed *bed, struct CMUnitTest *test, const struct model *model,
+                unsigned threads, const struct bed_property *property)
+{
+    char name[160];
+    snprintf(name, sizeof name, "%s/%u: %s", model->name, threads, property->name);
+    *bed = (struct bed){.name = strdup(name),
+                        .model = model,
+                        .overlap = overlap_of(model),
+                        .threads = threads,
+                        .property = property->test};
+    *test = (struct CMUnitTest){.name = bed->name,
+                                .test_func = run_property,
+                                .setup_func = set_up,
+                                .teardown_func = tear_down,
+                                .initial_state = bed};
+}
+
+static void *nothing(void *arg)
+{
+    return arg;
+}
+
+int bed_main(int argc, char **argv, const struct bed_property *properties, size_t count)
+{
+    const char *only = argc > 1 ? argv[1] : NULL;
+    if (only && !model_find(only)) {
+        fprintf(stderr, "%s: unknown model '%s'\n", argv[0], only);
+        return 2;
+    }
+    if (argc > 2)
+        cmocka_set_test_filter(argv[2]); /* with * and ?, e.g. "*split*" */
+
+    /* Thread sanitizer starts a thread of its own with our first: before anything is counted. */
+    pthread_t first;
+    if (pthread_create(&first, NULL, nothing, NULL) != 0 || pthread_join(first, NULL) != 0)
+        return 3;
+
+    size_t models_count = 0;
+    while (models[models_count])
+        models_count++;
+    size_t most = models_count * 2 * count;
+    struct bed *beds = calloc(most, sizeof *beds);
+    struct CMUnitTest *tests = calloc(most, sizeof *tests);
+    if (!beds || !tests)
+        return 3;
+    size_t n = 0;
+    for (size_t m = 0; m < models_count; m++) {
+        if (only && strcmp(models[m]->name, only) != 0)
+            continue;
+        /* One request at a time needs one thread. */
+        size_t kinds = overlap_of(models[m]) == BED_ONE_AT_A_TIME ? 1 : 2;
+        for (size_t t = 0; t < kinds; t++)
+            for (size_t p = 0; p < count; p++, n++)
+                add(&beds[n], &tests[n], models[m], thread_counts[t], &properties[p]);
+    }
+    int failed = _cmocka_run_group_tests("contract", tests, n, NULL, NULL);
+    for (size_t i = 0; i < n; i++)
+        free((char *)(uintptr_t)beds[i].name);
+    free(beds);
+    free(tests);
+    return failed ? 1 : 0;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The test bed of the contract tests: every property × every model of models[] × 1 and 3 threads,
+ * each with a fresh model that runs the probe workload. A test is bounded: after BED_PATIENCE_S the
+ * program ends with a message that names it.
+ */
+#ifndef ASSAY_TESTS_BED_H
+#define ASSAY_TESTS_BED_H
+
+#include "client.h"
+#include "model.h"
+#include "probe.h"
+#include "service.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define BED_PATIENCE_S 30 /* a whole test */
+#define BED_WAIT_MS 5000  /* one condition in it */
+
+/* How many waits (or calls) of a model can be in progress at once. */
+enum bed_overlap {
+    BED_ONE_AT_A_TIME, /* inline: each request to its end; post() blocks, on its caller's thread */
+    BED_PER_THREAD,    /* a waiting request keeps its thread */
+    BED_UNLIMITED,
+};
+
+struct bed_traits {
+    const char *model;
+    enum bed_overlap overlap;
+};
+
+struct bed {
+    const char *name; /* model/threads: property */
+    const struct model *model;
+    enum bed_overlap overlap;
+    unsigned threads;
+    void (*property)(struct bed *bed);
+
+    struct probe probe;
+    struct model_config config; /* good defaults; a test changes it before bed_start() */
+    struct model_run *run;      /* NULL: not running */
+    uint16_t port;
+    struct model_stats final;
+    pthread_t stop_thread; /* bed_begin_stop() */
+    bool stopping;
+    uint64_t stop_lost;
+    _Atomic int stop_ended;
+    struct service service;
+    bool service_runs;
+    struct client clients[64]; /* closed at the end, whatever happens */
+    int fds, tasks;            /* open before the test: nothing may be left after it */
+};
+
+struct bed_property {
+    const char *name;
+    void (*test)(struct bed *bed);
+};
+
+/* main() of a contract test: `[MODEL]` limits it to one. Returns the exit code. */
+int bed_main(int argc, char **argv, const struct bed_property *properties, size_t count);
+
+/* Everything below fails the test when it cannot do what it says. Main thread only. */
+void bed_start(struct bed *bed);
+void bed_start_with_service(struct bed *bed);
+void bed_stop(struct bed *bed); /* nothing may be lost; checks what always holds, see there */
+/* The same in two parts: stop() runs in a thread of its own while the test goes on. */
+void bed_begin_stop(struct bed *bed);
+void bed_end_stop(struct bed *bed);
+void bed_check_books(const struct bed *bed);
+void bed_open(struct bed *bed, int client);
+void bed_open_gate(struct bed *bed);
+/* How many of these requests wait at once: from sockets, or posted (inline: on as many threads). */
+unsigned bed_expected_overlap(const struct bed *bed, unsigned requests);
+unsigned bed_expected_posted_overlap(const struct bed *bed, unsigned requests);
+
+/* Polls until the value is as wanted; false after BED_WAIT_MS. */
+bool bed_wait_int(_Atomic int *value, int wanted);
+bool bed_wait_in_flight(struct bed *bed, uint32_t wanted);
+void bed_sleep_ms(unsigned ms);
+struct model_stats bed_stats(struct bed *bed);
+
+/* Smaller under sanitizers, which are 5 to 20 times slower. */
+unsigned bed_scale(unsigned count);
+
+int bed_count_fds(void);
+int bed_count_tasks(void);
+bool bed_wait_tasks(int wanted); /* a joined thread may be in /proc for a moment longer */
+
+/* A request for post(), and what became of it. */
+struct posted {
+    struct request *request;
+    _Atomic int dones; /* how often done() was called: written there, last; read by the test */
+    int status;
+    struct bed *bed; /* these three: where post() blocks, it is called on a thread of its own */
+    bool has_thread;
+    pthread_t thread;
+    _Atomic int posted; /* what post() returned, 1 until then */
+    char text[64];      /* its body */
+};
+void posted_init(struct posted *posted, const struct bed *bed, uint32_t cell, const char *text);
+/* Returns when it is inside (or answered, or refused), even where post() blocks. */
+int posted_post(struct posted *posted, struct bed *bed);
+bool posted_is(struct posted *posted, int status, const char *text); /* once done, exactly once */
+void posted_finish(struct posted *posted, const struct bed *bed);
+void posted_join(struct posted *posted); /* post() has returned, wherever it was called */
+
+#endif

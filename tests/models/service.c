@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "service.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void raise_to(_Atomic int *max, int value)
+{
+    int seen = atomic_load(max);
+    while (value > seen && !atomic_compare_exchange_weak(max, &seen, value))
+        ;
+}
+
+static void hang_up(struct service *service, struct service_connection *connection)
+{
+    if (connection->held)
+        atomic_fetch_sub(&service->held, 1);
+    close(connection->fd);
+    memset(connection, 0, sizeof *connection);
+    connection->fd = -1;
+    atomic_fetch_sub(&service->open, 1);
+}
+
+static void say(struct service_connection *connection, const char *text, size_t len)
+{
+    /* Replies are small and the peer reads them: a blocking send suffices. */
+    if (send(connection->fd, text, len, MSG_NOSIGNAL) < 0)
+        connection->deaf = true;
+}
+
+static void answer(struct service_connection *connection, int status, const char *extra)
+{
+    char text[1024];
+    int n = snprintf(text, sizeof text, "HTTP/1.1 %d x\r\n%sContent-Length: %zu\r\n\r\n%s", status,
+                     extra, strlen(connection->body), connection->body);
+    say(connection, text, (size_t)n);
+}
+
+static void answer_in_chunks(struct service_connection *connection)
+{
+    char text[128];
+    int n = snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    say(connection, text, (size_t)n);
+    for (const char *at = connection->body; *at; at++) {
+        n = snprintf(text, sizeof text, "1\r\n%c\r\n", *at);
+        say(connection, text, (size_t)n);
+    }
+    say(connection, "0\r\n\r\n", 5);
+}
+
+static bool asked(const struct service_connection *connection, const char *word)
+{
+    return !strncmp(connection->body, word, strlen(word));
+}
+
+static void serve(struct service *service, struct service_connection *connection)
+{
+    static const char half[] = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of";
+    atomic_fetch_add(&service->requests, 1);
+    if (asked(connection, "hold") && !atomic_load(&service->released)) {
+        connection->held = true;
+        raise_to(&service->held_max, atomic_fetch_add(&service->held, 1) + 1);
+    } else if (asked(connection, "stall")) {
+        /* says nothing, listens on */
+    } else if (asked(connection, "die")) {
+        say(connection, half, sizeof half - 1);
+        hang_up(service, connection);
+    } else if (asked(connection, "drop")) {
+        hang_up(service, connection);
+    } else if (asked(connection, "bye")) {
+        answer(connection, 200, "Connection: close\r\n");
+        hang_up(service, connection);
+    } else if (asked(connection, "leave")) {
+        answer(connection, 200, "");
+        hang_up(service, connection);
+    } else if (asked(connection, "chunks")) {
+        answer_in_chunks(connection);
+    } else if (asked(connection, "error")) {
+        answer(connection, 500, "");
+    } else if (asked(connection, "noise")) {
+        say(connection, "\x16\x03\x01 not HTTP\r\n\r\n", 16);
+    } else {
+        answer(connection, 200, "");
+    }
+}
+
+/* One request at a time: a client of ours sends the next one only after the reply. */
+static void hear(struct service *service, struct service_connection *connection)
+{
+    ssize_t n = recv(connection->fd, connection->in + connection->len,
+                     sizeof connection->in - connection->len - 1, MSG_DONTWAIT);
+    if (n <= 0) {
+        if (n == 0 || errno != EAGAIN)
+            hang_up(service, connection);
+        return;
+    }
+    connection->len += (size_t)n;
+    connection->in[connection->len] = 0;
+    char *head_end = strstr(connection->in, "\r\n\r\n");
+    char *length = strcasestr(connection->in, "\r\ncontent-length:");
+    if (!head_end || !length)
+        return;
+    size_t body_len = strtoul(length + strlen("\r\ncontent-length:"), NULL, 10);
+    if (connection->len < (size_t)(head_end + 4 - connection->in) + body_len)
+        return;
+    snprintf(connection->body, sizeof connection->body, "%.*s", (int)body_len, head_end + 4);
+    connection->len = 0;
+    serve(service, connection);
+}
+
+/* Who closed before a new one came is not counted beside it, even if poll() saw it too late. */
+static void bury_the_dead(struct service *service)
+{
+    char byte;
+    for (int i = 0; i < SERVICE_CONNECTIONS; i++) {
+        struct service_connection *connection = &service->connections[i];
+        if (connection->fd >= 0 && recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+            hang_up(service, connection);
+    }
+}
+
+static void welcome(struct service *service)
+{
+    int fd = accept4(service->listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0)
+        return;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    bury_the_dead(service);
+    for (int i = 0; i < SERVICE_CONNECTIONS; i++)
+        if (service->connections[i].fd < 0) {
+            service->connections[i].fd = fd;
+            atomic_fetch_add(&service->accepted, 1);
+            raise_to(&service->open_max, atomic_fetch_add(&service->open, 1) + 1);
+            return;
+        }
+    raise_to(&service->open_max, SERVICE_CONNECTIONS + 1);
+    close(fd);
+}
+
+static void answer_held(struct service *service)
+{
+    for (int i = 0; i < SERVICE_CONNECTIONS; i++)
+        if (service->connections[i].fd >= 0 && service->connections[i].held) {
+            service->connections[i].held = false;
+            atomic_fetch_sub(&service->held, 1);
+            answer(&service->connections[i], 200, "");
+        }
+}
+
+static void *service_main(void *arg)
+{
+    struct service *service = arg;
+    struct pollfd polled[SERVICE_CONNECTIONS + 2];
+    while (!atomic_load(&service->stop)) {
+        for (int i = 0; i < SERVICE_CONNECTIONS; i++)
+            polled[i] = (struct pollfd){.fd = service->connections[i].fd, .events = POLLIN};
+        polled[SERVICE_CONNECTIONS] = (struct pollfd){.fd = service->listener, .events = POLLIN};
+        polled[SERVICE_CONNECTIONS + 1] = (struct pollfd){.fd = service->wake[0], .events = POLLIN};
+        if (poll(polled, SERVICE_CONNECTIONS + 2, -1) < 0 && errno != EINTR)
+            break;
+        /* Ends before beginnings: a connection that was replaced is not counted twice. */
+        for (int i = 0; i < SERVICE_CONNECTIONS; i++)
+            if (polled[i].revents && service->connections[i].fd >= 0)
+                hear(service, &service->connections[i]);
+        if (polled[SERVICE_CONNECTIONS].revents)
+            welcome(service);
+        char byte;
+        if (polled[SERVICE_CONNECTIONS + 1].revents && read(service->wake[0], &byte, 1) == 1 &&
+            atomic_load(&service->released))
+            answer_held(service);
+    }
+    return NULL;
+}
+
+int service_start(struct service *service)
+{
+    memset(service, 0, sizeof *service);
+    for (int i = 0; i < SERVICE_CONNECTIONS; i++)
+        service->connections[i].fd = -1;
+    service->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t at_len = sizeof at;
+    if (service->listener < 0 || bind(service->listener, (struct sockaddr *)&at, at_len) < 0 ||
+        listen(service->listener, 128) < 0 ||
+        getsockname(service->listener, (struct sockaddr *)&at, &at_len) < 0 ||
+        pipe(service->wake) < 0)
+        return -errno;
+    service->port = ntohs(at.sin_port);
+    snprintf(service->address, sizeof service->address, "127.0.0.1:%u", service->port);
+    return -pthread_create(&service->thread, NULL, service_main, service);
+}
+
+static void wake(struct service *service)
+{
+    while (write(service->wake[1], "", 1) < 0 && errno == EINTR)
+        ;
+}
+
+void service_release(struct service *service)
+{
+    atomic_store(&service->released, true);
+    wake(service);
+}
+
+void service_stop(struct service *service)
+{
+    atomic_store(&service->stop, true);
+    wake(service);
+    pthread_join(service->thread, NULL);
+    for (int i = 0; i < SERVICE_CONNECTIONS; i++)
+        if (service->connections[i].fd >= 0)
+            hang_up(service, &service->connections[i]);
+    close(service->listener);
+    close(service->wake[0]);
+    close(service->wake[1]);
+}

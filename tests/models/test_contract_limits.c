@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* Contract: queue_limit is exact to the unit, over both doors; beyond it, as configured. */
+#include "bed.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LIMIT = 2 };
+
+/* Can a request be read at all while LIMIT others are held at the gate? One whose reader is held
+ * itself cannot be refused: it is answered when the gate opens. */
+static bool reads_on(const struct bed *bed)
+{
+    return bed_expected_overlap(bed, LIMIT + 1) > LIMIT;
+}
+
+/* Fills the model to its limit with requests at the gate: over sockets, and from `posted` on. */
+static void fill(struct bed *bed, int by_socket, struct posted *posts, int by_post)
+{
+    for (int i = 0; i < by_socket; i++) {
+        bed_open(bed, i);
+        assert_true(client_post(&bed->clients[i], "g#inside"));
+    }
+    assert_true(bed_wait_in_flight(bed, (uint32_t)by_socket));
+    for (int i = 0; i < by_post; i++) {
+        posted_init(&posts[i], bed, 0, "g#inside");
+        assert_int_equal(posted_post(&posts[i], bed), 0);
+    }
+    assert_int_equal(bed_stats(bed).in_flight, by_socket + by_post);
+}
+
+static void empty(struct bed *bed, int by_socket, struct posted *posts, int by_post)
+{
+    bed_open_gate(bed);
+    for (int i = 0; i < by_socket; i++)
+        assert_true(client_expect(&bed->clients[i], 200, "g#inside"));
+    for (int i = 0; i < by_post; i++)
+        assert_true(posted_is(&posts[i], 200, "g#inside"));
+}
+
+static void rejects_posts(struct bed *bed)
+{
+    enum { MORE = 3, MANY = 5 };
+    struct posted inside[MANY], outside[MORE];
+    bed->config.queue_limit = MANY;
+    bed_start(bed);
+    fill(bed, 0, inside, MANY);
+    for (int i = 0; i < MORE; i++) {
+        posted_init(&outside[i], bed, 0, "#one too many");
+        assert_int_equal(posted_post(&outside[i], bed), 0);
+        assert_true(posted_is(&outside[i], 503, NULL));
+    }
+    assert_int_equal(bed_stats(bed).in_flight, MANY);
+    empty(bed, 0, inside, MANY);
+    assert_int_equal(posted_post(&outside[0], bed), 0); /* there is room again */
+    assert_true(bed_wait_int(&outside[0].dones, 2));
+    assert_int_equal(outside[0].status, 200);
+    bed_stop(bed);
+    assert_int_equal(bed->final.rejected, MORE);
+    assert_int_equal(bed->final.answered, MANY + 1);
+    for (int i = 0; i < MANY; i++)
+        posted_finish(&inside[i], bed);
+    for (int i = 0; i < MORE; i++)
+        posted_finish(&outside[i], bed);
+}
+
+static void holds_posts_back(struct bed *bed)
+{
+    enum { MANY = 5 };
+    struct posted inside[MANY], outside;
+    bed->config.queue_limit = MANY;
+    bed->config.on_full = MODEL_WAIT;
+    bed_start(bed);
+    fill(bed, 0, inside, MANY);
+    posted_init(&outside, bed, 0, "#later");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(posted_post(&outside, bed), -EAGAIN);
+    empty(bed, 0, inside, MANY);
+    assert_int_equal(atomic_load(&outside.dones), 0); /* it was still ours */
+    assert_int_equal(posted_post(&outside, bed), 0);
+    assert_true(posted_is(&outside, 200, "#later"));
+    bed_stop(bed);
+    assert_int_equal(bed->final.rejected, 0);
+    assert_int_equal(bed->final.answered, MANY + 1);
+    for (int i = 0; i < MANY; i++)
+        posted_finish(&inside[i], bed);
+    posted_finish(&outside, bed);
+}
+
+/* by_socket + by_post = LIMIT are inside; what comes then is refused at both doors. */
+static void rejects(struct bed *bed, int by_socket, int by_post)
+{
+    struct posted inside[LIMIT], outside;
+    bed->config.queue_limit = LIMIT;
+    bed_start(bed);
+    if (!reads_on(bed)) { /* see reads_on(): all the room by post(), the socket waits its turn */
+        by_post = LIMIT;
+        by_socket = 0;
+    }
+    fill(bed, by_socket, inside, by_post);
+    posted_init(&outside, bed, 0, "#one too many");
+    assert_int_equal(posted_post(&outside, bed), 0);
+    assert_true(posted_is(&outside, 503, NULL));
+    bed_open(bed, 10);
+    for (int i = 0; i < 3; i++) {
+        assert_true(client_post(&bed->clients[10], "#one too many"));
+        if (reads_on(bed))
+            assert_true(client_expect(&bed->clients[10], 503, NULL));
+    }
+    empty(bed, by_socket, inside, by_post);
+    if (!reads_on(bed))
+        for (int i = 0; i < 3; i++) {
+            struct client_reply reply; /* read when there was room, or just before */
+            assert_int_equal(client_reply(&bed->clients[10], &reply), 1);
+            assert_true(reply.status == 200 || reply.status == 503);
+        }
+    for (int i = 0; i < 5; i++) {
+        assert_true(client_post(&bed->clients[10], "#room"));
+        assert_true(client_expect(&bed->clients[10], 200, "#room"));
+    }
+    bed_stop(bed);
+    if (reads_on(bed))
+        assert_int_equal(bed->final.rejected, 4);
+    for (int i = 0; i < by_post; i++)
+        posted_finish(&inside[i], bed);
+    posted_finish(&outside, bed);
+}
+
+static void rejects_sockets(struct bed *bed)
+{
+    rejects(bed, LIMIT, 0);
+}
+
+static void rejects_with_both_doors(struct bed *bed)
+{
+    rejects(bed, 1, LIMIT - 1);
+}
+
+static void holds_back(struct bed *bed, int by_socket, int by_post)
+{
+    enum { MORE = 6 };
+    struct posted inside[LIMIT], outside;
+    bed->config.queue_limit = LIMIT;
+    bed->config.on_full = MODEL_WAIT;
+    bed_start(bed);
+    if (!reads_on(bed)) {
+        by_post = LIMIT;
+        by_socket = 0;
+    }
+    fill(bed, by_socket, inside, by_post);
+    for (int i = 0; i < MORE; i++) {
+        bed_open(bed, 10 + i);
+        assert_true(client_post(&bed->clients[10 + i], "g#held back"));
+    }
+    for (int i = 0; i < MORE; i++)
+        assert_true(client_silent(&bed->clients[10 + i], 10));
+    posted_init(&outside, bed, 0, "#no");
+    assert_int_equal(posted_post(&outside, bed), -EAGAIN);
+    assert_int_equal(bed_stats(bed).in_flight, LIMIT);
+    empty(bed, by_socket, inside, by_post);
+    for (int i = 0; i < MORE; i++)
+        assert_true(client_expect(&bed->clients[10 + i], 200, "g#held back"));
+    bed_stop(bed);
+    assert_true(atomic_load(&bed->probe.gated_max) <= LIMIT);
+    assert_int_equal(bed->final.rejected, 0);
+    assert_int_equal(bed->final.answered, LIMIT + MORE);
+    for (int i = 0; i < by_post; i++)
+        posted_finish(&inside[i], bed);
+    posted_finish(&outside, bed);
+}
+
+static void holds_sockets_back(struct bed *bed)
+{
+    holds_back(bed, LIMIT, 0);
+}
+
+/* Room is made by a post() that ends: whoever holds sockets back must hear of it. */
+static void holds_back_until_a_post_ends(struct bed *bed)
+{
+    holds_back(bed, 0, LIMIT);
+}
+
+/* Full and not full again, hundreds of times: one lost wake-up and somebody is never answered. */
+static void full_over_and_over(struct bed *bed)
+{
+    enum { CONNECTIONS = 8 };
+    unsigned requests = bed_scale(60);
+    char text[64 * 1024], body[64];
+    bed->config.queue_limit = 1;
+    bed->config.on_full = MODEL_WAIT;
+    bed_start(bed);
+    for (int c = 0; c < CONNECTIONS; c++) {
+        size_t len = 0;
+        bed_open(bed, c);
+        for (unsigned i = 0; i < requests; i++) {
+            snprintf(body, sizeof body, "%s#%d.%u", i % 9 ? "" : "w1", c, i);
+            len += client_format(text + len, sizeof text - len, body);
+        }
+        assert_true(client_send(&bed->clients[c], text, len));
+    }
+    for (int c = 0; c < CONNECTIONS; c++)
+        for (unsigned i = 0; i < requests; i++) {
+            snprintf(body, sizeof body, "%s#%d.%u", i % 9 ? "" : "w1", c, i);
+            assert_true(client_expect(&bed->clients[c], 200, body));
+        }
+    bed_stop(bed);
+    assert_int_equal(bed->final.answered, CONNECTIONS * requests);
+    assert_true(atomic_load(&bed->probe.in_turn_max) <= 1);
+}
+
+/* Beyond the limit every request has an answer all the same, 200 or 503, and the books agree. */
+static void books_agree(struct bed *bed)
+{
+    enum { CONNECTIONS = 8 };
+    unsigned requests = bed_scale(60), good = 0, refused = 0;
+    char text[64 * 1024];
+    bed->config.queue_limit = LIMIT;
+    bed_start(bed);
+    for (int c = 0; c < CONNECTIONS; c++) {
+        size_t len = 0;
+        bed_open(bed, c);
+        for (unsigned i = 0; i < requests; i++)
+            len += client_format(text + len, sizeof text - len, i % 3 ? "#a" : "w1#a");
+        assert_true(client_send(&bed->clients[c], text, len));
+    }
+    for (int c = 0; c < CONNECTIONS; c++)
+        for (unsigned i = 0; i < requests; i++) {
+            struct client_reply reply;
+            assert_int_equal(client_reply(&bed->clients[c], &reply), 1);
+            good += reply.status == 200;
+            refused += reply.status == 503;
+        }
+    assert_int_equal(good + refused, CONNECTIONS * requests);
+    bed_stop(bed);
+    assert_int_equal(bed->final.answered, good);
+    assert_int_equal(bed->final.rejected, refused);
+}
+
+/* Once a reply has been seen, its request is no longer inside. */
+static void answered_is_outside(struct bed *bed)
+{
+    bed->config.queue_limit = 1;
+    bed_start(bed);
+    for (int c = 0; c < 3; c++)
+        bed_open(bed, c);
+    for (int i = 0; i < 100; i++) {
+        assert_true(client_post(&bed->clients[i % 3], "#one by one"));
+        assert_true(client_expect(&bed->clients[i % 3], 200, "#one by one"));
+    }
+    bed_stop(bed);
+    assert_int_equal(bed->final.rejected, 0);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct bed_property properties[] = {
+        {"reject: posts beyond the limit", rejects_posts},
+        {"reject: sockets beyond the limit", rejects_sockets},
+        {"reject: one limit for both doors", rejects_with_both_doors},
+        {"wait: post() says -EAGAIN", holds_posts_back},
+        {"wait: sockets are held back", holds_sockets_back},
+        {"wait: a post that ends makes room for sockets", holds_back_until_a_post_ends},
+        {"wait: full over and over", full_over_and_over},
+        {"reject: the books agree", books_agree},
+        {"an answered request is outside", answered_is_outside},
+    };
+    return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/* Contract: slow, idle, silent and vanishing peers harm nobody but themselves. */
+#include "bed.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* More than the two socket buffers of a loopback connection hold. */
+#define LARGE "b16777216"
+enum { LARGE_BYTES = 16777216, OTHER = 20 };
+
+/* How many slow peers a model carries while others are still served at once. */
+static int bearable(const struct bed *bed)
+{
+    return (int)bed_expected_overlap(bed, 6) - 1;
+}
+
+static void others_are_served(struct bed *bed, int requests)
+{
+    for (int c = OTHER; c < OTHER + 3; c++)
+        bed_open(bed, c);
+    for (int i = 0; i < requests; i++) {
+        struct client *client = &bed->clients[OTHER + i % 3];
+        assert_true(client_post(client, "+f1f2#others"));
+        assert_true(client_expect(client, 200, "+f1f2#others"));
+    }
+    for (int c = OTHER; c < OTHER + 3; c++)
+        client_close(&bed->clients[c]);
+}
+
+static void expect_large(struct client *client)
+{
+    struct client_reply reply;
+    uint8_t *pattern = malloc(LARGE_BYTES);
+    assert_non_null(pattern);
+    probe_pattern(pattern, LARGE_BYTES);
+    int got = client_reply(client, &reply);
+    bool same =
+        got == 1 && reply.body_len == LARGE_BYTES && !memcmp(reply.body, pattern, LARGE_BYTES);
+    free(pattern);
+    assert_int_equal(got, 1);
+    assert_true(same);
+}
+
+static void slow_readers(struct bed *bed)
+{
+    int slow = bearable(bed);
+    bed_start(bed);
+    for (int c = 0; c < slow; c++) {
+        bed_open(bed, c);
+        assert_true(client_post(&bed->clients[c], LARGE));
+    }
+    for (int ms = 0; ms < BED_WAIT_MS && atomic_load(&bed->probe.turns) < (uint64_t)slow; ms++)
+        bed_sleep_ms(1);
+    others_are_served(bed, 30);      /* with inline or one worker: nobody is slow, see bearable() */
+    for (int c = 0; c < slow; c++) { /* now they read after all */
+        assert_true(client_post(&bed->clients[c], "#next"));
+        expect_large(&bed->clients[c]);
+        assert_true(client_expect(&bed->clients[c], 200, "#next"));
+    }
+    bed_stop(bed);
+}
+
+static void late_reader_gets_all(struct bed *bed)
+{
+    bed_start(bed);
+    bed_open(bed, 0);
+    assert_true(client_post(&bed->clients[0], LARGE));
+    assert_true(client_post(&bed->clients[0], "w1#after"));
+    bed_sleep_ms(50);
+    expect_large(&bed->clients[0]);
+    assert_true(client_expect(&bed->clients[0], 200, "w1#after"));
+    bed_stop(bed);
+}
+
+/* As many as there are threads, and one more: given up after io_timeout, and all is well again. */
+static void deaf_readers_are_given_up(struct bed *bed)
+{
+    int slow = bearable(bed) + 2;
+    bed->config.io_timeout_ns = 200000000;
+    bed_start(bed);
+    for (int c = 0; c < slow; c++) {
+        bed_open(bed, c);
+        assert_true(client_post(&bed->clients[c], LARGE));
+    }
+    others_are_served(bed, 10);
+    for (int ms = 0; ms < BED_WAIT_MS && bed_stats(bed).connections_open > 3; ms++)
+        bed_sleep_ms(1);
+    for (int c = 0; c < slow; c++) {
+        struct client_reply reply;
+        assert_int_not_equal(client_reply(&bed->clients[c], &reply), 1);
+    }
+    bed_stop(bed);
+}
+
+static void slow_senders(struct bed *bed)
+{
+    static const char *const halves[] = {
+        "P", "POST / HTTP/1.1\r\nHost: t\r\nContent-Le",
+        "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\n#a",
+        "POST / HTTP/1.1\r\nHost: t\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n5\r\n#a"};
+    static const char *const rests[] = {
+        "OST / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\n#abcd", "ngth: 5\r\n\r\n#abcd",
+        "bcd", "bcd\r\n0\r\n\r\n"};
+    int slow = bearable(bed);
+    bed_start(bed);
+    for (int c = 0; c < slow; c++) {
+        bed_open(bed, c);
+        assert_true(client_send(&bed->clients[c], halves[c % 4], strlen(halves[c % 4])));
+    }
+    bed_sleep_ms(10);
+    others_are_served(bed, 30);
+    for (int c = 0; c < slow; c++) {
+        assert_true(client_send(&bed->clients[c], rests[c % 4], strlen(rests[c % 4])));
+        assert_true(client_expect(&bed->clients[c], 200, "#abcd"));
+    }
+    bed_stop(bed);
+}
+
+static void mute_senders_are_given_up(struct bed *bed)
+{
+    int slow = bearable(bed) + 2;
+    bed->config.io_timeout_ns = 200000000;
+    bed_start(bed);
+    for (int c = 0; c < slow; c++) {
+        bed_open(bed, c);
+        assert_true(client_send(&bed->clients[c], "POST / HTTP/1.1\r\nHo", 19));
+    }
+    others_are_served(bed, 10);
+    for (int c = 0; c < slow; c++) {
+        struct client_reply reply; /* 408 and the end, or just the end */
+        int got = client_reply(&bed->clients[c], &reply);
+        assert_true(got == 0 || got == -ECONNRESET || (got == 1 && reply.status == 408));
+    }
+    bed_stop(bed);
+}
+
+/* io_timeout is for peers that keep us waiting, not for those that we keep waiting. */
+static void patience_is_for_the_slow(struct bed *bed)
+{
+    bed->config.io_timeout_ns = 60000000;
+    bed_start(bed);
+    bed_open(bed, 0);
+    bed_sleep_ms(150); /* idle from the start */
+    assert_true(client_post(&bed->clients[0], "w150#long work"));
+    assert_true(client_expect(&bed->clients[0], 200, "w150#long work"));
+    bed_sleep_ms(150); /* idle between requests */
+    assert_true(client_post(&bed->clients[0], "#still here"));
+    assert_true(client_expect(&bed->clients[0], 200, "#still here"));
+    bed_stop(bed);
+}
+
+static int raised_limit(void)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    if (limit.rlim_max < 24000) {
+        struct rlimit more = {.rlim_cur = 24000, .rlim_max = 24000};
+        if (setrlimit(RLIMIT_NOFILE, &more) == 0) /* privileged */
+            return 24000;
+    }
+    setrlimit(RLIMIT_NOFILE, &limit);
+    return (int)limit.rlim_cur;
+}
+
+static void thousands_are_idle(struct bed *bed)
+{
+    int most = (raised_limit() - 300) / 2; /* both ends are ours */
+    int idle = (int)bed_scale(10000);
+    idle = idle < most ? idle : most;
+    int *fds = malloc((size_t)idle * sizeof *fds);
+    assert_non_null(fds);
+    bed_start(bed);
+    int opened = 0;
+    for (; opened < idle; opened++) {
+        struct client client;
+        if (!client_open(&client, bed->port))
+            break;
+        fds[opened] = client.fd;
+    }
+    if (opened == idle)
+        others_are_served(bed, 30);
+    int answered = 0; /* some wake up */
+    for (int i = 0; i < 20; i++) {
+        struct client client = {.fd = fds[i * (opened / 20)]};
+        answered += client_post(&client, "#awake") && client_expect(&client, 200, "#awake");
+        free(client.in);
+    }
+    for (int i = 0; i < opened; i++)
+        close(fds[i]);
+    free(fds);
+    assert_int_equal(opened, idle);
+    assert_int_equal(answered, 20);
+    for (int ms = 0; ms < BED_WAIT_MS && bed_stats(bed).connections_open > 0; ms++)
+        bed_sleep_ms(1);
+    assert_int_equal(bed_stats(bed).connections_open, 0);
+    bed_stop(bed);
+    assert_int_equal(bed->final.connections, idle + 3);
+}
+
+/* Peers that go away with RST: before, during and after their request. */
+static void resets(struct bed *bed)
+{
+    bed_start(bed);
+    for (int round = 0; round < 5; round++) {
+        for (int c = 0; c < 8; c++)
+            bed_open(bed, c);
+        assert_true(client_send(&bed->clients[1], "POST / HT", 9));
+        assert_true(client_post(&bed->clients[2], "w5f1#gone"));
+        assert_true(client_post(&bed->clients[3], "w5w1#gone"));
+        assert_true(client_post(&bed->clients[3], "#gone with more"));
+        assert_true(client_post(&bed->clients[4], "#answered, not read"));
+        assert_true(client_post(&bed->clients[5], "b2000000"));
+        assert_true(client_get(&bed->clients[6], "/metrics"));
+        if (round % 2)
+            bed_sleep_ms(2);
+        for (int c = 0; c < 8; c++)
+            client_reset(&bed->clients[c]);
+        others_are_served(bed, 6);
+    }
+    assert_true(bed_wait_in_flight(bed, 0));
+    for (int ms = 0; ms < BED_WAIT_MS && bed_stats(bed).connections_open > 0; ms++)
+        bed_sleep_ms(1);
+    assert_int_equal(bed_stats(bed).connections_open, 0);
+    bed_stop(bed);
+}
+
+/* No descriptors left for accept(): whoever comes then is served later, or sees the end at once;
+ * and all is well as soon as there are some again. */
+static void out_of_descriptors(struct bed *bed)
+{
+    enum { WAITING = 5 };
+    struct rlimit before;
+    getrlimit(RLIMIT_NOFILE, &before);
+    bed_start(bed);
+    others_are_served(bed, 3);
+    for (int ms = 0; ms < BED_WAIT_MS && bed_stats(bed).connections_open > 0; ms++)
+        bed_sleep_ms(1);
+
+    /* Sockets first; connecting them takes no descriptor on this side. */
+    for (int c = 0; c < WAITING; c++) {
+        bed->clients[c].fd = socket(AF_INET, SOCK_STREAM, 0);
+        assert_true(bed->clients[c].fd > 0);
+        struct timeval patience = {.tv_sec = CLIENT_PATIENCE_S};
+        setsockopt(bed->clients[c].fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    }
+    int next = dup(0);
+    close(next);
+    struct rlimit none = {.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons(bed->port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    bool connected = true;
+    for (int c = 0; c < WAITING; c++) {
+        connected &= connect(bed->clients[c].fd, (struct sockaddr *)&to, sizeof to) == 0;
+        client_post(&bed->clients[c], "#at last");
+        bed_sleep_ms(10);
+    }
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_true(connected);
+    for (int c = 0; c < WAITING; c++) {
+        struct client_reply reply;
+        int got = client_reply(&bed->clients[c], &reply);
+        assert_true(got == 0 || got == -ECONNRESET || (got == 1 && reply.status == 200));
+        client_close(&bed->clients[c]);
+    }
+    others_are_served(bed, 10);
+    bed_stop(bed);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct bed_property properties[] = {
+        {"slow readers stall a worker each at most", slow_readers},
+        {"a late reader gets every byte", late_reader_gets_all},
+        {"deaf readers are given up", deaf_readers_are_given_up},
+        {"slow senders stall a worker each at most", slow_senders},
+        {"mute senders are given up", mute_senders_are_given_up},
+        {"io_timeout is not for idle or waiting peers", patience_is_for_the_slow},
+        {"10,000 idle connections occupy nobody", thousands_are_idle},
+        {"resets", resets},
+        {"accept recovers from EMFILE", out_of_descriptors},
+    };
+    return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/* Contract: stop() loses nothing whose first byte was read, serves the backlog, leaves nothing. */
+#include "bed.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The reply, then the end, of which a reply that was made after stop() began may warn. */
+static void expect_last(struct client *client, const char *body)
+{
+    struct client_reply reply;
+    assert_int_equal(client_reply(client, &reply), 1);
+    assert_int_equal(reply.status, 200);
+    assert_int_equal(reply.body_len, strlen(body));
+    assert_memory_equal(reply.body, body, reply.body_len);
+    assert_true(client_expect_end(client, false));
+}
+
+static void in_flight(struct bed *bed)
+{
+    enum { REQUESTS = 6 };
+    bed_start(bed);
+    for (int c = 0; c < REQUESTS; c++) {
+        bed_open(bed, c);
+        assert_true(client_post(&bed->clients[c], "g#in flight"));
+    }
+    assert_true(bed_wait_int(&bed->probe.gated, (int)bed_expected_overlap(bed, REQUESTS)));
+    bed_begin_stop(bed);
+    bed_sleep_ms(50);
+    assert_int_equal(atomic_load(&bed->stop_ended), 0);
+    bed_open_gate(bed);
+    for (int c = 0; c < REQUESTS; c++)
+        expect_last(&bed->clients[c], "g#in flight");
+    bed_end_stop(bed);
+    assert_int_equal(bed->final.answered, REQUESTS);
+}
+
+static void posts_in_flight(struct bed *bed)
+{
+    enum { REQUESTS = 10 };
+    struct posted posts[REQUESTS];
+    bed_start(bed);
+    for (int i = 0; i < REQUESTS; i++) {
+        posted_init(&posts[i], bed, (uint32_t)i % 4, i % 2 ? "gf2w5f1#" : "w20#");
+        assert_int_equal(posted_post(&posts[i], bed), 0);
+    }
+    bed_begin_stop(bed);
+    bed_sleep_ms(30);
+    bed_open_gate(bed);
+    bed_end_stop(bed);
+    for (int i = 0; i < REQUESTS; i++)
+        posted_join(&posts[i]);
+    for (int i = 0; i < REQUESTS; i++) { /* all of them before stop() returned */
+        assert_int_equal(atomic_load(&posts[i].dones), 1);
+        assert_int_equal(posts[i].status, 200);
+        posted_finish(&posts[i], bed);
+    }
+}
+
+/* A request is half here when stop() begins; its sender goes on. */
+static void half_read(struct bed *bed)
+{
+    static const char first[] = "POST / HTTP/1.1\r\nHost: t\r\nContent-Le";
+    static const char rest[] = "ngth: 9\r\n\r\n#finished";
+    static const char body_cut[] = "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\n#fini";
+    int senders = bed_expected_overlap(bed, 2) == 2 ? 2 : 1;
+    bed_start(bed);
+    bed_open(bed, 0);
+    bed_open(bed, 1);
+    assert_true(client_post(&bed->clients[0], "#warm"));
+    assert_true(client_expect(&bed->clients[0], 200, "#warm"));
+    assert_true(client_send(&bed->clients[0], first, sizeof first - 1));
+    if (senders == 2)
+        assert_true(client_send(&bed->clients[1], body_cut, sizeof body_cut - 1));
+    bed_sleep_ms(50); /* it has read that by now, or reads it in its drain */
+    bed_begin_stop(bed);
+    bed_sleep_ms(50);
+    assert_int_equal(atomic_load(&bed->stop_ended), 0);
+    assert_true(client_send(&bed->clients[0], rest, sizeof rest - 1));
+    expect_last(&bed->clients[0], "#finished");
+    if (senders == 2) {
+        assert_true(client_send(&bed->clients[1], "shed", 4));
+        expect_last(&bed->clients[1], "#finished");
+    }
+    bed_end_stop(bed);
+}
+
+/* Whoever never finishes delays stop() by io_timeout and no longer. */
+static void never_finished(struct bed *bed)
+{
+    bed->config.io_timeout_ns = 150000000;
+    bed->config.drain_ns = 20000000000u;
+    bed_start(bed);
+    for (int c = 0; c < 3; c++) {
+        bed_open(bed, c);
+        assert_true(client_send(&bed->clients[c], "POST / HTTP/1.1\r\nHost", 21));
+    }
+    bed_sleep_ms(20);
+    bed_begin_stop(bed);
+    assert_true(bed_wait_int(&bed->stop_ended, 1));
+    bed_end_stop(bed);
+}
+
+/* Connected and sent just before: some are in the backlog, some accepted, some read. */
+static void backlog(struct bed *bed)
+{
+    enum { CONNECTIONS = 30 };
+    bed_start(bed);
+    /* Busy, so that a model which accepts in a worker has not got round to them. */
+    bed_open(bed, 40);
+    assert_true(client_post(&bed->clients[40], "w30#busy"));
+    for (int c = 0; c < CONNECTIONS; c++) {
+        bed_open(bed, c);
+        assert_true(client_post(&bed->clients[c], "#from the backlog"));
+    }
+    bed_begin_stop(bed);
+    for (int c = 0; c < CONNECTIONS; c++) {
+        assert_true(client_expect(&bed->clients[c], 200, "#from the backlog"));
+        assert_true(client_expect_end(&bed->clients[c], false));
+    }
+    assert_true(client_expect(&bed->clients[40], 200, "w30#busy"));
+    bed_end_stop(bed);
+    assert_int_equal(bed->final.answered, CONNECTIONS + 1);
+}
+
+static void idle_connections_end(struct bed *bed)
+{
+    bed_start(bed);
+    for (int c = 0; c < 6; c++) {
+        bed_open(bed, c);
+        if (c % 2 == 0)
+            continue; /* never sent anything */
+        assert_true(client_post(&bed->clients[c], "#then idle"));
+        assert_true(client_expect(&bed->clients[c], 200, "#then idle"));
+    }
+    bed_sleep_ms(20);
+    bed_begin_stop(bed);
+    for (int c = 0; c < 6; c++)
+        assert_true(client_expect_end(&bed->clients[c], false));
+    assert_true(bed_wait_int(&bed->stop_ended, 1));
+    bed_end_stop(bed);
+}
+
+/* Pipelined: what is answered is answered whole and in order, then comes the end. What had been
+ * read is answered; a later request that was not begun may be left (its sender sees the end). */
+static void in_a_pipeline(struct bed *bed)
+{
+    char text[1024];
+    bed_start(bed);
+    bed_open(bed, 0);
+    size_t len = client_format(text, sizeof text, "w40#one");
+    len += client_format(text + len, sizeof text - len, "#two");
+    assert_true(client_send(&bed->clients[0], text, len));
+    for (int ms = 0; ms < BED_WAIT_MS && atomic_load(&bed->probe.turns) == 0; ms++)
+        bed_sleep_ms(1);
+    bed_begin_stop(bed);
+    /* Both came in one segment, so the first byte of the second was read with the first. */
+    assert_true(client_expect(&bed->clients[0], 200, "w40#one"));
+    expect_last(&bed->clients[0], "#two");
+    bed_end_stop(bed);
+}
+
+static void during_calls(struct bed *bed)
+{
+    enum { CALLS = 5 };
+    bed->config.downstream_connections = 2;
+    bed_start_with_service(bed);
+    for (int c = 0; c < CALLS; c++) {
+        bed_open(bed, c);
+        assert_true(client_post(&bed->clients[c], "k0w2k0a#hold"));
+    }
+    assert_true(bed_wait_int(&bed->service.held, (int)bed_expected_overlap(bed, 2)));
+    bed_begin_stop(bed);
+    bed_sleep_ms(40);
+    assert_int_equal(atomic_load(&bed->stop_ended), 0);
+    service_release(&bed->service);
+    for (int c = 0; c < CALLS; c++)
+        expect_last(&bed->clients[c], "200:hold");
+    bed_end_stop(bed);
+}
+
+/* Held back at the limit: read already, so answered. */
+static void held_back(struct bed *bed)
+{
+    enum { REQUESTS = 5 };
+    bed->config.queue_limit = 1;
+    bed->config.on_full = MODEL_WAIT;
+    bed_start(bed);
+    for (int c = 0; c < REQUESTS; c++) {
+        bed_open(bed, c);
+        assert_true(client_post(&bed->clients[c], "g#held back"));
+    }
+    assert_true(bed_wait_int(&bed->probe.gated, 1));
+    bed_sleep_ms(20);
+    bed_begin_stop(bed);
+    bed_sleep_ms(20);
+    bed_open_gate(bed);
+    for (int c = 0; c < REQUESTS; c++)
+        expect_last(&bed->clients[c], "g#held back");
+    bed_end_stop(bed);
+}
+
+static void late_reader(struct bed *bed)
+{
+    struct client_reply reply;
+    bed_start(bed);
+    bed_open(bed, 0);
+    assert_true(client_post(&bed->clients[0], "b16777216"));
+    for (int ms = 0; ms < BED_WAIT_MS && atomic_load(&bed->probe.turns) == 0; ms++)
+        bed_sleep_ms(1);
+    bed_begin_stop(bed);
+    bed_sleep_ms(50);
+    assert_int_equal(client_reply(&bed->clients[0], &reply), 1);
+    assert_int_equal(reply.body_len, 16777216);
+    assert_true(client_expect_end(&bed->clients[0], false));
+    bed_end_stop(bed);
+}
+
+/* drain_ns runs out: stop() says how many it lost, and still leaves nothing running. */
+static void gives_up(struct bed *bed)
+{
+    enum { REQUESTS = 4 };
+    struct posted posts[REQUESTS];
+    if (bed->overlap == BED_ONE_AT_A_TIME)
+        skip(); /* post() runs on the caller's thread: it cannot be taken from under it */
+    bed->config.drain_ns = 100000000;
+    bed_start(bed);
+    for (int i = 0; i < REQUESTS; i++) {
+        posted_init(&posts[i], bed, (uint32_t)i, "g#never");
+        assert_int_equal(posted_post(&posts[i], bed), 0);
+    }
+    assert_true(bed_wait_int(&bed->probe.gated, (int)bed_expected_posted_overlap(bed, REQUESTS)));
+    struct model_run *run = bed->run;
+    bed->run = NULL;
+    uint64_t lost = bed->model->stop(run, &bed->final);
+    assert_int_equal(lost, REQUESTS);
+    assert_int_equal(bed->final.answered, 0);
+    assert_true(bed_wait_tasks(bed->tasks));
+    for (int i = 0; i < REQUESTS; i++)
+        posted_finish(&posts[i], bed); /* they are ours again */
+}
+
+static void gives_up_on_sockets(struct bed *bed)
+{
+    bed->config.drain_ns = 100000000;
+    bed_start(bed);
+    unsigned inside = bed_expected_overlap(bed, 3);
+    for (unsigned c = 0; c < inside; c++) {
+        bed_open(bed, (int)c);
+        assert_true(client_post(&bed->clients[c], "g#never"));
+    }
+    assert_true(bed_wait_int(&bed->probe.gated, (int)inside));
+    struct model_run *run = bed->run;
+    bed->run = NULL;
+    assert_int_equal(bed->model->stop(run, &bed->final), inside);
+    assert_true(bed_wait_tasks(bed->tasks));
+    for (unsigned c = 0; c < inside; c++) {
+        struct client_reply reply;
+        assert_int_not_equal(client_reply(&bed->clients[c], &reply), 1);
+    }
+}
+
+static void over_and_over(struct bed *bed)
+{
+    for (int round = 0; round < 20; round++) {
+        bed->config.workload = round % 2 ? &probe_plain : &probe_cells;
+        bed_start(bed);
+        if (round % 4 == 3) { /* and sometimes at once */
+            bed_stop(bed);
+            continue;
+        }
+        struct posted posted;
+        posted_init(&posted, bed, 1, "w1#posted");
+        assert_int_equal(posted_post(&posted, bed), 0);
+        for (int c = 0; c < 3; c++) {
+            bed_open(bed, c);
+            assert_true(client_post(&bed->clients[c], c ? "w1#round" : "#round"));
+        }
+        for (int c = 0; c < 3; c++)
+            assert_true(client_expect(&bed->clients[c], 200, c ? "w1#round" : "#round"));
+        bed_stop(bed);
+        assert_int_equal(atomic_load(&posted.dones), 1);
+        posted_finish(&posted, bed);
+        for (int c = 0; c < 3; c++) {
+            assert_true(client_expect_end(&bed->clients[c], false));
+            client_close(&bed->clients[c]);
+        }
+        assert_int_equal(bed_count_fds(), bed->fds);
+        assert_true(bed_wait_tasks(bed->tasks));
+    }
+}
+
+/* Requests keep coming while it stops: each has its whole answer or none at all. */
+static void under_fire(struct bed *bed)
+{
+    enum { CONNECTIONS = 12, ROUNDS = 5 };
+    for (int round = 0; round < ROUNDS; round++) {
+        bed_start(bed);
+        for (int c = 0; c < CONNECTIONS; c++) {
+            bed_open(bed, c);
+            assert_true(client_post(&bed->clients[c], "w1#first"));
+        }
+        for (int c = 0; c < CONNECTIONS; c++) {
+            assert_true(client_expect(&bed->clients[c], 200, "w1#first"));
+            if (c == round * 2)
+                bed_begin_stop(bed);
+            client_post(&bed->clients[c], "f1#second"); /* may come too late */
+        }
+        for (int c = 0; c < CONNECTIONS; c++) {
+            struct client_reply reply;
+            int got = client_reply(&bed->clients[c], &reply);
+            if (got == 1)
+                assert_memory_equal(reply.body, "f1#second", 9);
+            else
+                assert_true(got == 0 || got == -ECONNRESET || got == -EPIPE);
+            client_close(&bed->clients[c]);
+        }
+        bed_end_stop(bed);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct bed_property properties[] = {
+        {"stop with requests in flight", in_flight},
+        {"stop with posts in flight", posts_in_flight},
+        {"stop with half a request read", half_read},
+        {"stop does not wait for the unfinished", never_finished},
+        {"stop serves the backlog", backlog},
+        {"stop ends idle connections", idle_connections_end},
+        {"stop in a pipeline", in_a_pipeline},
+        {"stop during calls", during_calls},
+        {"stop answers what was held back", held_back},
+        {"stop waits for a late reader", late_reader},
+        {"stop gives up after drain_ns (posts)", gives_up},
+        {"stop gives up after drain_ns (sockets)", gives_up_on_sockets},
+        {"20 starts and stops", over_and_over},
+        {"stop under fire", under_fire},
+    };
+    return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
+}
