@@ -51,6 +51,9 @@ struct model_run {
     bool has_thread;
     pthread_t thread;
     int wake_fd; /* written once, by stop() */
+    /* When the door's thread abandons a request that still waits. Stored by stop() (release) before
+     * it writes wake_fd, read by that thread (acquire). */
+    _Atomic uint64_t give_up_ns;
     struct listener listener;
     struct request *request; /* the one that the door's thread works on */
     struct conn **conns;
@@ -73,11 +76,37 @@ static void sleep_ns(uint64_t ns)
         ;
 }
 
-/* Carries out a request, turn by turn, and leaves status and out in it. */
-static void run_request(struct model_run *run, struct request *request, struct counters *counters)
+static bool given_up(const struct model_run *run)
+{
+    return now_ns() >= atomic_load_explicit(&run->give_up_ns, memory_order_acquire);
+}
+
+/* A WAIT of the door's thread, which stop() may cut short: false if it is given up. */
+static bool wait_ns(struct model_run *run, uint64_t ns)
+{
+    uint64_t now = now_ns(), due = now + ns;
+    struct pollfd stop = {.fd = run->wake_fd, .events = POLLIN};
+    for (; now < due; now = now_ns()) {
+        uint64_t end = atomic_load_explicit(&run->give_up_ns, memory_order_acquire);
+        if (now >= end)
+            return false;
+        uint64_t left = (due < end ? due : end) - now;
+        struct timespec most = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
+        if (end != UINT64_MAX)
+            sleep_ns(left);
+        else
+            ppoll(&stop, 1, &most, NULL);
+    }
+    return true;
+}
+
+/* Carries out a request, turn by turn, and leaves status and out in it. False: given up by stop(),
+ * which only the door's own requests are. */
+static bool run_request(struct model_run *run, struct request *request, struct counters *counters)
 {
     const struct model_config *config = &run->config;
     enum turn_event event = TURN_REQUEST;
+    bool mine = counters == &run->counters[MINE];
     for (;;) {
         pthread_mutex_lock(&run->turn);
         enum turn_end end = request_step(
@@ -87,15 +116,18 @@ static void run_request(struct model_run *run, struct request *request, struct c
         switch (end) {
         case TURN_REPLY:
             counter_add_shared(&counters->answered, 1);
-            return;
+            return true;
         case TURN_REJECT:
             counter_add_shared(&counters->rejected, 1);
-            return;
+            return true;
         case TURN_FORWARD:
             event = TURN_REQUEST;
             break;
         case TURN_WAIT:
-            sleep_ns(request->turn.wait_ns);
+            if (!mine)
+                sleep_ns(request->turn.wait_ns);
+            else if (!wait_ns(run, request->turn.wait_ns))
+                return false;
             event = TURN_WAKE;
             break;
         case TURN_CALL: {
@@ -112,6 +144,8 @@ static void run_request(struct model_run *run, struct request *request, struct c
             }
             if (call->status < 0)
                 counter_add_shared(&counters->call_errors, 1);
+            if (mine && given_up(run))
+                return false;
             event = TURN_ANSWER;
             break;
         }
@@ -255,7 +289,12 @@ static void conn_serve(struct model_run *run, struct conn *conn, bool readable, 
         request->in = http->body;
         request->in_len = http->body_len;
         request->cell = cells_route(&run->cells, http->body, http->body_len, http->serial);
-        run_request(run, request, counters);
+        if (!run_request(run, request, counters)) {
+            run->lost++;
+            conn->dead = true;
+            door_leave(&run->door);
+            return;
+        }
         type = request->out.len ? run->config.content_type : NULL;
         break;
     }
@@ -293,7 +332,6 @@ static void *door_main(void *arg)
 {
     struct model_run *run = arg;
     bool stopping = false;
-    uint64_t give_up_ns = UINT64_MAX;
     while (!stopping || run->count > 0) {
         int timeout_ms = stopping ? 10 : -1;
         for (size_t i = 0; i < run->count; i++) {
@@ -315,7 +353,6 @@ static void *door_main(void *arg)
             accept_all(run);
         if (last_chance) {
             stopping = true;
-            give_up_ns = now_ns() + run->config.drain_ns;
             listener_close(&run->listener);
         }
         for (size_t i = 0; i < run->count; i++) {
@@ -327,7 +364,7 @@ static void *door_main(void *arg)
         uint64_t now = now_ns();
         for (size_t i = run->count; i-- > 0;) {
             struct conn *conn = run->conns[i];
-            bool lost = now >= give_up_ns && conn->http.begun && !conn->dead;
+            bool lost = given_up(run) && conn->http.begun && !conn->dead;
             run->lost += lost;
             if (lost || over(conn, now, stopping))
                 conn_remove(run, i);
@@ -363,6 +400,7 @@ static int inline_start(const struct model_config *config, struct model_run **ou
         return -ENOMEM;
     run->config = *config;
     run->door = (struct door){.limit = config->queue_limit, .on_full = config->on_full};
+    atomic_init(&run->give_up_ns, UINT64_MAX);
     run->wake_fd = run->listener.fd = run->listener.reserve = -1;
     pthread_mutex_init(&run->turn, NULL);
 
@@ -404,6 +442,7 @@ static void inline_stats(struct model_run *run, struct model_stats *stats)
 static uint64_t inline_stop(struct model_run *run, struct model_stats *final)
 {
     uint64_t give_up_ns = now_ns() + run->config.drain_ns;
+    atomic_store_explicit(&run->give_up_ns, give_up_ns, memory_order_release);
     if (run->has_thread) {
         uint64_t one = 1;
         (void)!write(run->wake_fd, &one, sizeof one);
