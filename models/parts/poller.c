@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+#include "poller.h"
+
+#include "cpus.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    EVENTS_MAX = 256,
+    AWAY_MAX = 32, /* requests of one connection turned away in a row */
+};
+#define MS UINT64_C(1000000)
+#define ACCEPT_PAUSE (10 * MS) /* after accept() failed for want of memory or the like */
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void poller_close(struct poller *poller, struct poller_conn *conn, struct counters *counters)
+{
+    pthread_mutex_lock(&poller->lock);
+    if (conn->next)
+        conn->next->prev = conn->prev;
+    if (conn->prev)
+        conn->prev->next = conn->next;
+    else
+        poller->conns = conn->next;
+    pthread_mutex_unlock(&poller->lock);
+    http_conn_finish(&conn->http);
+    free(conn);
+    counter_add(&counters->closed, 1);
+}
+
+bool poller_arm(struct poller *poller, struct poller_conn *conn, uint32_t events)
+{
+    struct epoll_event event = {.events = events | EPOLLONESHOT, .data.ptr = conn};
+    pthread_mutex_lock(&poller->lock);
+    bool arm = !poller->draining || events & EPOLLOUT || conn->http.begun;
+    if (arm) {
+        atomic_store_explicit(&conn->armed, true, memory_order_release);
+        epoll_ctl(poller->epoll, EPOLL_CTL_MOD, conn->http.fd, &event);
+    }
+    pthread_mutex_unlock(&poller->lock);
+    return arm;
+}
+
+static bool disarm(struct poller *poller, struct poller_conn *conn)
+{
+    timers_cancel(&poller->timers, &conn->timer);
+    return atomic_exchange_explicit(&conn->armed, false, memory_order_acquire);
+}
+
+/* ---- The full door ---- */
+
+static void admit(struct poller *poller, struct door *door, struct counters *counters)
+{
+    pthread_mutex_lock(&poller->held_lock);
+    while (poller->held && door_enter(door)) {
+        struct poller_conn *conn = poller->held;
+        poller->held = conn->waiting;
+        if (!poller->held)
+            poller->held_end = &poller->held;
+        poller->config.submit(poller->config.arg, conn, counters);
+    }
+    atomic_store(&poller->holding, poller->held != NULL);
+    pthread_mutex_unlock(&poller->held_lock);
+}
+
+void poller_leave(struct poller *poller, struct door *door, struct counters *counters)
+{
+    if (!door_leave(door))
+        return;
+    atomic_thread_fence(memory_order_seq_cst); /* see holding */
+    if (atomic_load(&poller->holding))
+        admit(poller, door, counters);
+}
+
+static void hold(struct poller *poller, struct poller_conn *conn)
+{
+    pthread_mutex_lock(&poller->held_lock);
+    conn->waiting = NULL;
+    *poller->held_end = conn;
+    poller->held_end = &conn->waiting;
+    atomic_store(&poller->holding, true);
+    pthread_mutex_unlock(&poller->held_lock);
+    atomic_thread_fence(memory_order_seq_cst); /* see holding */
+    admit(poller, poller->config.door, poller->config.counters);
+}
+
+static void turn_away(struct poller *poller, struct poller_conn *conn)
+{
+    uint32_t events = EPOLLIN;
+    int error = conn->http.out.len ? http_conn_flush(&conn->http, MSG_DONTWAIT) : 0;
+    for (unsigned served = 0; error == 0;) {
+        enum http_step step = http_conn_parse(&conn->http);
+        if (step == HTTP_MORE) {
+            ssize_t got = http_conn_read(&conn->http, MSG_DONTWAIT);
+            error = got > 0 ? 0 : got == 0 ? -EPIPE : (int)got;
+            continue;
+        }
+        error = poller->config.turn_away(poller->config.arg, conn, step);
+        if (error == 0 && !conn->http.keep_alive)
+            error = -EPIPE;
+        if (error == 0 && ++served == AWAY_MAX) {
+            events = EPOLLIN | EPOLLOUT; /* again at once, but after the others */
+            error = -EAGAIN;
+        }
+    }
+    if (conn->http.out.len)
+        events = EPOLLOUT;
+    if (error != -EAGAIN || !poller_arm(poller, conn, events))
+        poller_close(poller, conn, poller->config.counters);
+    else if (conn->http.begun || conn->http.out.len)
+        timers_add(&poller->timers, now_ns() + poller->config.model->io_timeout_ns, conn,
+                   &conn->timer);
+}
+
+/* ---- The thread ---- */
+
+/* The connection has become the poller's, and there is something to read. */
+static void dispatch(struct poller *poller, struct poller_conn *conn)
+{
+    if (door_enter(poller->config.door))
+        poller->config.submit(poller->config.arg, conn, poller->config.counters);
+    else if (poller->config.model->on_full == MODEL_WAIT)
+        hold(poller, conn);
+    else
+        turn_away(poller, conn);
+}
+
+static void open_conn(struct poller *poller, int fd)
+{
+    struct poller_conn *conn = calloc(1, sizeof *conn);
+    if (!conn) {
+        close(fd);
+        return;
+    }
+    uint64_t us = poller->config.model->io_timeout_ns / 1000 + 1; /* 0 would mean for ever */
+    struct timeval timeout = {(time_t)(us / 1000000), (suseconds_t)(us % 1000000)};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+    http_conn_init(&conn->http, fd, poller->config.model->max_body_bytes);
+    conn->http.serial = poller->serial++;
+    counter_add(&poller->config.counters->connections, 1);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = conn};
+    atomic_init(&conn->armed, true);
+    pthread_mutex_lock(&poller->lock);
+    conn->next = poller->conns;
+    if (conn->next)
+        conn->next->prev = conn;
+    poller->conns = conn;
+    pthread_mutex_unlock(&poller->lock);
+    if (epoll_ctl(poller->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+        poller_close(poller, conn, poller->config.counters);
+}
+
+static void watch_listener(struct poller *poller, int op, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = &poller->listener};
+    epoll_ctl(poller->epoll, op, poller->listener.fd, &event);
+}
+
+static void accept_all(struct poller *poller)
+{
+    int fd;
+    while ((fd = listener_accept(&poller->listener)) >= 0 || fd == -EMFILE)
+        if (fd >= 0)
+            open_conn(poller, fd);
+    if (fd != -EAGAIN) { /* look away for a moment, or it would wake us for ever */
+        watch_listener(poller, EPOLL_CTL_MOD, 0);
+        timers_add(&poller->timers, now_ns() + ACCEPT_PAUSE, &poller->listener, NULL);
+    }
+}
+
+static void run_timers(struct poller *poller)
+{
+    void *item;
+    while ((item = timers_pop(&poller->timers, now_ns()))) {
+        if (item == &poller->listener)
+            watch_listener(poller, EPOLL_CTL_MOD, EPOLLIN);
+        else if (disarm(poller, item)) /* stuck in the middle of a request */
+            poller_close(poller, item, poller->config.counters);
+    }
+}
+
+/* Takes what waits to be accepted, then every connection that is armed: those with nothing to read
+ * are closed, the others served. */
+static void begin_draining(struct poller *poller)
+{
+    accept_all(poller);
+    listener_close(&poller->listener);
+    struct poller_conn *taken = NULL;
+    pthread_mutex_lock(&poller->lock);
+    poller->draining = true;
+    for (struct poller_conn *conn = poller->conns; conn; conn = conn->next) {
+        if (!disarm(poller, conn))
+            continue;
+        conn->waiting = taken;
+        taken = conn;
+    }
+    pthread_mutex_unlock(&poller->lock);
+    while (taken) {
+        struct poller_conn *conn = taken;
+        taken = conn->waiting;
+        ssize_t got = http_conn_read(&conn->http, MSG_DONTWAIT);
+        if (got > 0 || (got == -EAGAIN && (conn->http.in.len || conn->http.out.len)))
+            dispatch(poller, conn);
+        else
+            poller_close(poller, conn, poller->config.counters);
+    }
+}
+
+/* Time is up: counts what is lost, and cuts every connection so that no worker stays blocked. */
+static void abandon(struct poller *poller)
+{
+    atomic_store_explicit(&poller->abandoned, true, memory_order_release);
+    poller->lost = atomic_load_explicit(&poller->config.door->inside, memory_order_acquire);
+    pthread_mutex_lock(&poller->held_lock);
+    for (struct poller_conn *conn = poller->held; conn; conn = conn->waiting)
+        poller->lost += conn->http.begun;
+    poller->held = NULL; /* they stay in the list of all, and are freed with it */
+    poller->held_end = &poller->held;
+    pthread_mutex_unlock(&poller->held_lock);
+    pthread_mutex_lock(&poller->lock);
+    for (struct poller_conn *conn = poller->conns; conn; conn = conn->next) {
+        poller->lost += poller_flag(&conn->armed) && conn->http.begun;
+        shutdown(conn->http.fd, SHUT_RDWR);
+    }
+    pthread_mutex_unlock(&poller->lock);
+}
+
+static bool drained(struct poller *poller)
+{
+    pthread_mutex_lock(&poller->lock);
+    bool none = !poller->conns;
+    pthread_mutex_unlock(&poller->lock);
+    /* Acquire: pairs with door_leave, so that whoever stops sees what the requests did. */
+    return none && atomic_load_explicit(&poller->config.door->inside, memory_order_acquire) == 0;
+}
+
+static void *poller_main(void *arg)
+{
+    struct poller *poller = arg;
+    struct epoll_event events[EVENTS_MAX];
+    while (!poller->draining || !drained(poller)) {
+        uint64_t now = now_ns(), due = timers_next_ns(&poller->timers);
+        if (poller->draining && now >= poller->give_up_ns) {
+            abandon(poller);
+            break;
+        }
+        int timeout_ms = due == TIMERS_NEVER ? -1 : due <= now ? 0 : (int)((due - now) / MS) + 1;
+        if (poller->draining)
+            timeout_ms = 1; /* how often to see whether all is answered */
+        int count = epoll_wait(poller->epoll, events, EVENTS_MAX, timeout_ms);
+        bool wake = false;
+        for (int i = 0; i < count; i++) {
+            void *source = events[i].data.ptr;
+            if (source == &poller->wake)
+                wake = true;
+            else if (source == &poller->listener)
+                accept_all(poller);
+            else if (disarm(poller, source))
+                dispatch(poller, source);
+        }
+        run_timers(poller);
+        if (wake && poller_flag(&poller->stopping) && !poller->draining)
+            begin_draining(poller);
+    }
+    return NULL;
+}
+
+void poller_init(struct poller *poller, const struct poller_config *config)
+{
+    *poller = (struct poller){.config = *config, .epoll = -1, .wake = -1};
+    poller->held_end = &poller->held;
+    poller->listener.fd = poller->listener.reserve = -1;
+    pthread_mutex_init(&poller->lock, NULL);
+    pthread_mutex_init(&poller->held_lock, NULL);
+}
+
+int poller_start(struct poller *poller)
+{
+    const struct model_config *model = poller->config.model;
+    int error = listener_open(&poller->listener, model->listen);
+    if (error)
+        return error;
+    poller->epoll = epoll_create1(EPOLL_CLOEXEC);
+    poller->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = &poller->wake};
+    if (poller->epoll < 0 || poller->wake < 0 ||
+        epoll_ctl(poller->epoll, EPOLL_CTL_ADD, poller->wake, &event) < 0)
+        return -errno;
+    watch_listener(poller, EPOLL_CTL_ADD, EPOLLIN);
+    error = cpus_thread_create(&poller->thread, model->cpus, "poller", poller_main, poller);
+    poller->running = !error;
+    return error;
+}
+
+uint64_t poller_stop(struct poller *poller)
+{
+    struct door *door = poller->config.door;
+    poller->give_up_ns = now_ns() + poller->config.model->drain_ns;
+    atomic_store_explicit(&poller->stopping, true, memory_order_release);
+    if (poller->running) {
+        uint64_t one = 1;
+        (void)!write(poller->wake, &one, sizeof one);
+        pthread_join(poller->thread, NULL);
+        return poller->lost;
+    }
+    struct timespec pause = {.tv_nsec = 100000};
+    while (atomic_load_explicit(&door->inside, memory_order_acquire)) {
+        if (now_ns() >= poller->give_up_ns) {
+            atomic_store_explicit(&poller->abandoned, true, memory_order_release);
+            return atomic_load_explicit(&door->inside, memory_order_acquire);
+        }
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
+void poller_finish(struct poller *poller)
+{
+    while (poller->conns)
+        poller_close(poller, poller->conns, poller->config.counters);
+    listener_close(&poller->listener);
+    if (poller->epoll >= 0)
+        close(poller->epoll);
+    if (poller->wake >= 0)
+        close(poller->wake);
+    timers_finish(&poller->timers);
+    pthread_mutex_destroy(&poller->lock);
+    pthread_mutex_destroy(&poller->held_lock);
+}

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Thread pool. A poller waits for all idle connections and hands those that are readable to workers
+ * through one bounded queue (parts/poller.h, parts/queue.h); a worker reads, runs all turns of the
+ * request and writes, blocking, with time-outs. So an idle connection occupies nobody, and k slow
+ * peers occupy at most k workers. post() puts its request into the same queue.
+ *
+ * Whatever stands in the queue has a place in the door, so the queue, as large as the door, is
+ * never full.
+ */
+#include "parts/cells.h"
+#include "parts/cpus.h"
+#include "parts/poller.h"
+#include "parts/queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+/* Requests of one connection in a row, before others in the queue have a turn. */
+#define SERVE_MAX 32
+/* A worker that sleeps for long looks up this often to see if stop() gave up. */
+#define SLEEP_SLICE_NS UINT64_C(50000000)
+
+struct cell_lock {
+    /* One turn at a time. Held during a turn only, not over a wait, a call or into the next cell,
+     * so no thread ever has two of them. */
+    _Alignas(64) pthread_mutex_t turn;
+};
+
+struct worker {
+    struct model_run *run;
+    struct counters *counters;
+    struct queue_worker queue;
+    struct request *request; /* for connections: a worker has one at a time */
+    pthread_t thread;
+    bool running;
+};
+
+struct model_run {
+    struct model_config config;
+    struct door door;
+    struct queue queue;
+    struct poller poller;
+    struct pool *downstream;
+    struct cells cells;
+    struct cell_lock *locks; /* one per cell; NULL: no shared state */
+    struct worker *workers;
+    struct counters *counters; /* one per worker, the poller's, and that of all other threads */
+};
+
+/* A task of the queue is a request or, with the low bit set, a connection. */
+#define CONN_TASK ((uintptr_t)1)
+
+/* The worker that this thread is, if any: post() from within done() counts there. */
+static _Thread_local struct worker *self;
+
+const struct model thread_pool_model;
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* ---- Turns ---- */
+
+/* False: stop() gave up meanwhile. */
+static bool sleep_until(struct model_run *run, uint64_t due_ns)
+{
+    for (uint64_t now = now_ns(); now < due_ns; now = now_ns()) {
+        if (poller_flag(&run->poller.abandoned))
+            return false;
+        uint64_t until = due_ns - now > SLEEP_SLICE_NS ? now + SLEEP_SLICE_NS : due_ns;
+        struct timespec at = {.tv_sec = (time_t)(until / 1000000000u),
+                              .tv_nsec = (long)(until % 1000000000u)};
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+    }
+    return true;
+}
+
+static void call(struct worker *worker, struct request *request)
+{
+    struct model_run *run = worker->run;
+    struct pool_call *call = &request->call;
+    uint64_t within = request->turn.deadline_ns;
+    call->body = request->out.data;
+    call->body_len = request->out.len;
+    call->deadline_ns = now_ns() + (within ? within : run->config.call_timeout_ns);
+    call->answer.len = 0;
+    call->status = -ECONNREFUSED;
+    if (run->downstream) {
+        counter_add(&worker->counters->calls, 1);
+        pool_call(run->downstream, call);
+    }
+    counter_add(&worker->counters->call_errors, call->status < 0);
+}
+
+static void reject(struct worker *worker, struct request *request)
+{
+    request->status = 503;
+    request->out.len = 0;
+    counter_add(&worker->counters->rejected, 1);
+}
+
+/* All turns of a request, from the first to its reply: status and out are set. */
+static void run_turns(struct worker *worker, struct request *request)
+{
+    struct model_run *run = worker->run;
+    enum turn_event event = TURN_REQUEST;
+    for (;;) {
+        if (poller_flag(&run->poller.abandoned)) {
+            reject(worker, request);
+            return;
+        }
+        void *cell = cells_at(&run->cells, request->cell);
+        pthread_mutex_t *turn = cell ? &run->locks[request->cell % run->cells.count].turn : NULL;
+        if (turn)
+            pthread_mutex_lock(turn);
+        enum turn_end end =
+            request_step(request, run->config.workload, cell, event, run->config.setup);
+        if (turn)
+            pthread_mutex_unlock(turn);
+        counter_add(&worker->counters->turns, 1);
+        switch (end) {
+        case TURN_REPLY:
+            counter_add(&worker->counters->answered, 1);
+            return;
+        case TURN_REJECT:
+            counter_add(&worker->counters->rejected, 1);
+            return;
+        case TURN_FORWARD:
+            event = TURN_REQUEST;
+            break;
+        case TURN_WAIT:
+            sleep_until(run, now_ns() + request->turn.wait_ns);
+            event = TURN_WAKE;
+            break;
+        case TURN_CALL:
+            call(worker, request);
+            event = TURN_ANSWER;
+            break;
+        }
+    }
+}
+
+/* ---- Connections ---- */
+
+/* Answers what was parsed; request is NULL unless it is work that was done. */
+static int answer(struct model_run *run, struct counters *counters, struct poller_conn *conn,
+                  enum http_step step, const struct request *request, int flags)
+{
+    struct bytes text = {0};
+    const struct bytes *body = request ? &request->out : &text;
+    const char *type = NULL;
+    int status = 200;
+    switch (step) {
+    case HTTP_HEALTH:
+        door_write_health(&text);
+        type = DOOR_HEALTH_TYPE;
+        break;
+    case HTTP_METRICS: {
+        struct model_stats stats;
+        thread_pool_model.stats(run, &stats);
+        door_write_metrics(&text, thread_pool_model.name, run->config.workload->name, &stats);
+        type = DOOR_METRICS_TYPE;
+        break;
+    }
+    case HTTP_WORK:
+        status = request ? request->status : 503;
+        type = body->len ? run->config.content_type : NULL;
+        break;
+    default:
+        status = conn->http.status;
+        counter_add(&counters->bad_requests, 1);
+    }
+    int error = http_conn_reply(&conn->http, status, type, body->data, body->len,
+                                poller_flag(&run->poller.stopping), flags);
+    bytes_finish(&text);
+    return error;
+}
+
+static int turn_away(void *arg, struct poller_conn *conn, enum http_step step)
+{
+    struct model_run *run = arg;
+    struct counters *counters = run->poller.config.counters;
+    counter_add(&counters->rejected, step == HTTP_WORK);
+    return answer(run, counters, conn, step, NULL, MSG_DONTWAIT);
+}
+
+/* Any thread, with the counters that it has. */
+static int push(struct model_run *run, uintptr_t task, struct counters *counters)
+{
+    int woken = queue_push(&run->queue, (void *)task);
+    if (woken >= 0) {
+        void (*add)(_Atomic uint64_t *, uint64_t) =
+            counters == &run->counters[run->config.threads + 1] ? counter_add_shared : counter_add;
+        add(&counters->messages, 1);
+        add(&counters->wakeups, (uint64_t)woken);
+    }
+    return woken;
+}
+
+static void submit(void *arg, struct poller_conn *conn, struct counters *counters)
+{
+    push(arg, (uintptr_t)conn | CONN_TASK, counters);
+}
+
+/* Reads on, blocking. A peer that drips has io_timeout_ns for the whole request. */
+static bool read_on(struct model_run *run, struct poller_conn *conn, uint64_t *until_ns)
+{
+    if (conn->http.begun) {
+        uint64_t now = now_ns();
+        if (!*until_ns)
+            *until_ns = now + run->config.io_timeout_ns;
+        if (now > *until_ns)
+            return false;
+    }
+    return http_conn_read(&conn->http, 0) > 0;
+}
+
+/* One request, from parsing it to its reply. True: all is well and the connection stays open.
+ * *inside: it has a place in the door. It keeps the place if more of its requests are already here,
+ * and leaves it before the reply: who has seen the reply finds room. */
+static bool serve_one(struct worker *worker, struct poller_conn *conn, bool *inside)
+{
+    struct model_run *run = worker->run;
+    struct request *request = worker->request;
+    struct http_conn *http = &conn->http;
+    uint64_t until_ns = 0;
+    enum http_step step;
+    while ((step = http_conn_parse(http)) == HTTP_MORE) {
+        if (poller_flag(&run->poller.abandoned) || !read_on(run, conn, &until_ns))
+            return false;
+    }
+    if (step == HTTP_WORK) {
+        counter_add(&worker->counters->requests, 1);
+        request->in = http->body;
+        request->in_len = http->body_len;
+        request->cell = cells_route(&run->cells, http->body, http->body_len, http->serial);
+        run_turns(worker, request);
+    }
+    *inside = http->in.len > http->parsed_to;
+    if (!*inside)
+        poller_leave(&run->poller, &run->door, worker->counters);
+    return answer(run, worker->counters, conn, step, step == HTTP_WORK ? request : NULL, 0) == 0 &&
+           http->keep_alive;
+}
+
+/* The connection came with a place in the door: serves what is buffered, then tries one more read,
+ * then gives the connection back to the poller. */
+static void serve(struct worker *worker, struct poller_conn *conn)
+{
+    struct model_run *run = worker->run;
+    bool inside = true;
+    if (conn->http.out.len && http_conn_flush(&conn->http, 0) != 0)
+        goto close;
+    for (unsigned served = 1; serve_one(worker, conn, &inside); served++) {
+        if (!inside) {
+            ssize_t got = http_conn_read(&conn->http, MSG_DONTWAIT);
+            if (got == -EAGAIN && poller_arm(&run->poller, conn, EPOLLIN))
+                return;
+            if (got <= 0)
+                goto close;
+            inside = door_enter(&run->door);
+            if (!inside) { /* the poller knows what to do with those outside */
+                poller_arm(&run->poller, conn, EPOLLIN | EPOLLOUT);
+                return;
+            }
+        }
+        if (served >= SERVE_MAX) {
+            submit(run, conn, worker->counters);
+            return;
+        }
+    }
+close:
+    if (inside)
+        poller_leave(&run->poller, &run->door, worker->counters);
+    poller_close(&run->poller, conn, worker->counters);
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *worker = self = arg;
+    struct model_run *run = worker->run;
+    uintptr_t task;
+    while ((task = (uintptr_t)queue_pop(&run->queue, &worker->queue))) {
+        if (task & CONN_TASK) {
+            serve(worker, (struct poller_conn *)(task & ~CONN_TASK));
+        } else {
+            struct request *request = (struct request *)task;
+            run_turns(worker, request);
+            poller_leave(&run->poller, &run->door, worker->counters);
+            request->done(request);
+        }
+    }
+    return NULL;
+}
+
+/* ---- The model ---- */
+
+static int thread_pool_post(struct model_run *run, struct request *request)
+{
+    bool ours = self && self->run == run;
+    struct counters *counters = ours ? self->counters : &run->counters[run->config.threads + 1];
+    void (*add)(_Atomic uint64_t *, uint64_t) = ours ? counter_add : counter_add_shared;
+    if (!door_enter(&run->door)) {
+        if (run->config.on_full == MODEL_WAIT)
+            return -EAGAIN;
+        add(&counters->rejected, 1);
+        request->status = 503;
+        request->out.len = 0;
+        request->done(request);
+        return 0;
+    }
+    add(&counters->requests, 1);
+    int error = push(run, (uintptr_t)request, counters);
+    if (error < 0) /* after stop() */
+        poller_leave(&run->poller, &run->door, counters);
+    return error < 0 ? error : 0;
+}
+
+static void thread_pool_stats(struct model_run *run, struct model_stats *stats)
+{
+    counters_sum(run->counters, run->config.threads + 2, stats);
+    stats->in_flight = atomic_load_explicit(&run->door.inside, memory_order_relaxed);
+    stats->threads = run->config.threads + (run->config.listen != NULL);
+}
+
+static uint64_t thread_pool_stop(struct model_run *run, struct model_stats *final)
+{
+    uint64_t lost = poller_stop(&run->poller);
+    queue_close(&run->queue);
+    for (unsigned i = 0; i < run->config.threads; i++) {
+        struct worker *worker = &run->workers[i];
+        if (worker->running)
+            pthread_join(worker->thread, NULL);
+        if (worker->run)
+            queue_worker_finish(&worker->queue);
+        request_destroy(worker->request, run->config.workload);
+    }
+    poller_finish(&run->poller);
+    if (final)
+        thread_pool_stats(run, final);
+    pool_destroy(run->downstream);
+    for (uint32_t i = 0; run->locks && i < run->cells.count; i++)
+        pthread_mutex_destroy(&run->locks[i].turn);
+    free(run->locks);
+    cells_close(&run->cells);
+    queue_finish(&run->queue);
+    free(run->workers);
+    free(run->counters);
+    free(run);
+    return lost;
+}
+
+static int start_workers(struct model_run *run)
+{
+    for (unsigned i = 0; i < run->config.threads; i++) {
+        struct worker *worker = &run->workers[i];
+        worker->run = run;
+        worker->counters = &run->counters[i];
+        int error = queue_worker_init(&worker->queue);
+        if (error)
+            return error;
+        worker->request = request_create(run->config.workload);
+        if (!worker->request)
+            return -ENOMEM;
+        error = cpus_thread_create(&worker->thread, run->config.cpus, "pool", worker_main, worker);
+        if (error)
+            return error;
+        worker->running = true;
+    }
+    return 0;
+}
+
+static int make_locks(struct model_run *run)
+{
+    if (!run->cells.state)
+        return 0;
+    run->locks = aligned_alloc(64, run->cells.count * sizeof *run->locks);
+    for (uint32_t i = 0; run->locks && i < run->cells.count; i++)
+        pthread_mutex_init(&run->locks[i].turn, NULL);
+    return run->locks ? 0 : -ENOMEM;
+}
+
+static int thread_pool_start(const struct model_config *config, struct model_run **out,
+                             uint16_t *port)
+{
+    int error = door_check(config);
+    if (error)
+        return error;
+    struct model_run *run = calloc(1, sizeof *run);
+    struct counters *counters = counters_create(config->threads + 2);
+    struct worker *workers = calloc(config->threads, sizeof *workers);
+    error = run && counters && workers ? queue_init(&run->queue, config->queue_limit) : -ENOMEM;
+    if (error) {
+        free(run);
+        free(counters);
+        free(workers);
+        return error;
+    }
+    run->config = *config;
+    run->counters = counters;
+    run->workers = workers;
+    run->door = (struct door){.limit = config->queue_limit, .on_full = config->on_full};
+    poller_init(&run->poller,
+                &(struct poller_config){&run->config, &run->door, &counters[config->threads],
+                                        submit, turn_away, run});
+    error = cells_open(&run->cells, config->workload, config->cells, config->setup);
+    if (!error)
+        error = make_locks(run);
+    if (!error && config->downstream)
+        error = pool_create(&run->downstream, &(struct pool_config){config->downstream,
+                                                                    config->downstream_connections,
+                                                                    config->content_type});
+    if (!error)
+        error = start_workers(run);
+    if (!error && config->listen)
+        error = poller_start(&run->poller);
+    if (error) {
+        thread_pool_stop(run, NULL);
+        return error;
+    }
+    if (port)
+        *port = run->poller.listener.port;
+    *out = run;
+    return 0;
+}
+
+const struct model thread_pool_model = {
+    .name = "thread_pool",
+    .summary = "a poller hands ready connections to blocking worker threads",
+    .start = thread_pool_start,
+    .post = thread_pool_post,
+    .stats = thread_pool_stats,
+    .stop = thread_pool_stop,
+};
