@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""report.html, report.md and the SVGs of a run: a pure function of run.json and samples.jsonl (and
+of the runs named with --with). No clock, no locale, no time zone is asked: the same bytes each time.
+
+Here the pieces are put in order; what they say is made in page.py (page one) and detail.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+from html import escape
+from pathlib import Path
+from typing import Any, Sequence
+
+from . import charts, detail, judge, page
+from .blocks import Raw
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+
+class ReportError(Exception):
+    """The run cannot be reported on; one line that says why."""
+
+
+def read(folder: Path) -> tuple[judge.Judgement, list[Raw]]:
+    """A run's judgement and what its raw files are. ReportError if run.json cannot be used."""
+    path = folder / "run.json"
+    try:
+        run = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ReportError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ReportError(f"{path}: not JSON: {error}") from error
+    if not isinstance(run, dict) or run.get("schema") != 1:
+        raise ReportError(f"{path}: schema {run.get('schema') if isinstance(run, dict) else None!r} is not 1")
+    lines, notices = judge.read_samples(folder / "samples.jsonl")
+    try:
+        judged = judge.judge(run, lines, notices)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ReportError(f"{folder}: the raw data is not as the schema says: {error!r}") from error
+    raw = []
+    for name in ("run.json", "samples.jsonl"):
+        data = (folder / name).read_bytes() if (folder / name).exists() else b""
+        raw.append(Raw(name, len(data), hashlib.sha256(data).hexdigest()))
+    return judged, raw
+
+
+def render(run_dir: Path | str, with_runs: Sequence[Path | str] = ()) -> Path:
+    """Writes the report into run_dir and returns the path of report.html."""
+    folder = Path(run_dir)
+    judged, raw = read(folder)
+    others = []
+    for path in with_runs:
+        other, other_raw = read(Path(path))
+        others.append((str(other.run.get("id", Path(path).name)), other, other_raw))
+    judge.disagree(judged, [(name, other) for name, other, _ in others])
+    drawn = detail.pictures(judged)
+    view = {
+        "page": page.build(judged, raw, drawn),
+        "sections": detail.build(judged, raw, drawn, others),
+        "palette": charts.PALETTE,
+        "chart_style": charts.STYLE,
+    }
+    for stale in sorted(folder.glob("*.svg")):
+        if stale.stem not in drawn:
+            stale.unlink()
+    for name, chart in sorted(drawn.items()):
+        _write(folder / f"{name}.svg", chart.standalone())
+    _write(folder / "report.md", _fill("report.md.j2", view, html=False))
+    _write(folder / "report.html", _fill("report.html.j2", view, html=True))
+    return folder / "report.html"
+
+
+def _fill(template: str, view: dict[str, Any], html: bool) -> str:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=html,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["inline"] = lambda text: jinja2.utils.markupsafe.Markup(_inline(text))
+    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|")
+    text = environment.get_template(template).render(view)
+    return text if html else re.sub(r"\n{3,}", "\n\n", text)
+
+
+def _inline(text: str) -> str:
+    """`code` and **strong**, the only marks that sentences carry."""
+    said = escape(str(text), quote=False)
+    said = re.sub(r"`([^`]+)`", r"<code>\1</code>", said)
+    return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", said)
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(text.encode("utf-8"))
+    os.replace(temporary, path)
+
+
+def main(argv: Sequence[str]) -> int:
+    """`assay report RUN [--with RUN]…`; the last line on stdout is the report's path."""
+    parser = argparse.ArgumentParser(prog="assay report", description="Draws report.html and report.md of a run.", allow_abbrev=False)
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, such as reports/ID")
+    parser.add_argument("--with", dest="others", type=Path, action="append", default=[], metavar="RUN",
+                        help="another session of the same families: verdicts it contradicts are taken back")  # fmt: skip
+    arguments = parser.parse_args(list(argv))
+    import sys
+
+    if not arguments.run.is_dir():
+        print(f"assay: report {arguments.run}: no such folder", file=sys.stderr)
+        return 2
+    try:
+        print(render(arguments.run, arguments.others))
+    except ReportError as error:
+        print(f"assay: report: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"assay: report: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    return 0

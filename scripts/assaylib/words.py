@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""How the report says numbers and verdicts.
+
+Rounding never flatters: ends of intervals are rounded outwards, "at least" is rounded down. No
+locale is asked: a point for decimals, a narrow space for thousands.
+"""
+
+from __future__ import annotations
+
+import decimal
+import math
+from typing import Iterable
+
+from . import judge
+
+SPACE = "\u202f"  # narrow no-break space
+MINUS = "\u2212"
+
+#: Members by the names their authors give them.
+LABELS = {"cjson": "cJSON", "protobuf_c": "protobuf-c", "msgpack_c": "msgpack-c"}
+FORMATS = {"cjson": "JSON", "protobuf_c": "Protocol Buffers", "msgpack_c": "MessagePack"}
+
+#: metric → better, worse, what a ratio counts, unit of the absolute figure, divisor to get there.
+METRICS = {
+    "time_ns": ("faster", "slower", "times as fast", "ns", 1.0),
+    "cpu_ns_per_request": ("cheaper", "dearer", "requests per CPU second", "µs", 1e3),
+    "closed_hz": ("higher", "lower", "requests per second, closed loop", "1/s", 1.0),
+}
+
+MARKS = {
+    judge.BETTER: "▲",
+    judge.WORSE: "▼",
+    judge.EQUIVALENT: "◆",
+    judge.UNRESOLVED: "○",
+    judge.NO_INTERVAL: "–",
+    judge.NO_NUMBER: "×",
+}
+
+
+def label(member: str) -> str:
+    stem, dot, rest = member.partition(".")
+    return LABELS.get(stem, stem) + dot + rest
+
+
+def fixed(value: float, decimals: int, rounding: str = decimal.ROUND_HALF_EVEN) -> str:
+    """A number with so many decimals; thousands apart; a true minus sign."""
+    step = decimal.Decimal(1).scaleb(-decimals)
+    number = decimal.Decimal(repr(round(value, 12))).quantize(step, rounding)
+    if number == 0:
+        number = abs(number)
+    return f"{number:,f}".replace(",", SPACE).replace("-", MINUS)
+
+
+def floor(value: float, decimals: int) -> str:
+    return fixed(value, decimals, decimal.ROUND_FLOOR)
+
+
+def ceiling(value: float, decimals: int) -> str:
+    return fixed(value, decimals, decimal.ROUND_CEILING)
+
+
+def decimals_for(value: float, significant: int = 3) -> int:
+    """So many that three figures remain; one more near 1, where the thousandths matter."""
+    if value <= 0:
+        return 2
+    return max(0, significant - 1 - math.floor(math.log10(value))) + (1 if 1 <= value < 1.1 else 0)
+
+
+def ratio(value: float) -> str:
+    return fixed(value, decimals_for(value))
+
+
+def span(low: float, high: float, decimals: int, between: str = " to ") -> str:
+    """An interval, rounded outwards."""
+    return f"{floor(low, decimals)}{between}{ceiling(high, decimals)}"
+
+
+def percent(share: float, decimals: int | None = None) -> str:
+    """0.031 is "3.1 %"."""
+    value = 100 * share
+    return fixed(value, (1 if abs(value) < 9.95 else 0) if decimals is None else decimals) + SPACE + "%"
+
+
+def margin(share: float) -> str:
+    """A margin is rounded up, without a needless decimal: "3 %", "3.4 %"."""
+    text = ceiling(100 * share, 1)
+    return (text[:-2] if text.endswith(".0") else text) + SPACE + "%"
+
+
+def column(values: Iterable[float | None], significant: int = 3) -> int:
+    """Decimals for a column of ratios: enough for its smallest, thousandths if some are near 1."""
+    known = [v for v in values if v is not None and v > 0]
+    return min(4, max((decimals_for(v, significant) for v in known), default=2))
+
+
+def times(low: float, high: float) -> str:
+    """ "at least 18.9 ×" or "at least 24 %" for a factor whose interval is above 1; by its low end."""
+    if low >= 2:
+        return f"at least {floor(low, max(0, decimals_for(low)))}{SPACE}×"
+    gain = 100 * (low - 1)
+    return f"by at least {floor(gain, 1 if gain < 10 else 0)}{SPACE}%"
+
+
+def bound(comparison: judge.Comparison) -> str:
+    """The end of the interval nearest to 1, as a claim: "by at least 24 %", "at least 18.9 ×"."""
+    assert comparison.estimate and comparison.estimate.interval
+    low, high = comparison.estimate.interval
+    if comparison.verdict == judge.BETTER:
+        return times(math.exp(low), math.exp(high))
+    if comparison.metric == "closed_hz":  # a rate is lower by a share of the baseline's
+        return f"by at least {floor(-100 * math.expm1(high), 1)}{SPACE}%"
+    said = times(math.exp(-high), math.exp(-low))
+    return said + (" the time" if said.endswith("×") and comparison.metric == "time_ns" else "")
+
+
+def verdict(comparison: judge.Comparison, delta: float) -> str:
+    """One of the four, in words."""
+    better, worse, *_ = METRICS[comparison.metric]
+    estimate = comparison.estimate
+    if comparison.verdict == judge.NO_NUMBER or estimate is None:
+        return f"no number: {comparison.why_not}"
+    if comparison.verdict == judge.NO_INTERVAL:
+        return f"no interval: {len(estimate.values)} of {estimate.needed} rounds needed"
+    if comparison.verdict in (judge.BETTER, judge.WORSE):
+        word = better if comparison.verdict == judge.BETTER else worse
+        said = bound(comparison)
+        return f"{word}, {said}" if said.startswith("at") else f"{word} {said}"
+    if comparison.verdict == judge.EQUIVALENT:
+        return f"equivalent within ±{margin(delta)}"
+    if comparison.doubt:
+        return f"not resolved here: {comparison.doubt}"
+    return f"not resolved here (could show {resolvable(estimate)})"
+
+
+def resolvable(estimate: judge.Estimate) -> str:
+    """The smallest difference that this interval could have told from none, rounded up."""
+    share = 100 * math.expm1(estimate.half_width or 0.0)
+    return f"±{ceiling(share, 1)}{SPACE}%"
+
+
+def interval(estimate: judge.Estimate, decimals: int | None = None, between: str = " to ") -> str:
+    if estimate.interval is None:
+        return ""
+    low, high = (math.exp(end) for end in estimate.interval)
+    return span(low, high, decimals_for(math.exp(estimate.median)) if decimals is None else decimals, between)
+
+
+def confidence(alpha: float) -> str:
+    """Of each single interval: "97.5 %"."""
+    text = floor(100 * (1 - alpha), 2).rstrip("0").rstrip(".")
+    return text + SPACE + "%"
+
+
+def listed(words: Iterable[str]) -> str:
+    """a; a and b; a, b and c."""
+    said = list(words)
+    return said[0] if len(said) == 1 else ", ".join(said[:-1]) + " and " + said[-1] if said else "none"
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "es" if noun.endswith("s") else "s")
