@@ -12,6 +12,7 @@
 #include "parts/cpus.h"
 #include "parts/poller.h"
 #include "parts/queue.h"
+#include "parts/reply.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -149,46 +150,18 @@ static void run_turns(struct worker *worker, struct request *request)
 
 /* ---- Connections ---- */
 
-/* Answers what was parsed; request is NULL unless it is work that was done. */
 static int answer(struct model_run *run, struct counters *counters, struct poller_conn *conn,
                   enum http_step step, const struct request *request, int flags)
 {
-    struct bytes text = {0};
-    const struct bytes *body = request ? &request->out : &text;
-    const char *type = NULL;
-    int status = 200;
-    switch (step) {
-    case HTTP_HEALTH:
-        door_write_health(&text);
-        type = DOOR_HEALTH_TYPE;
-        break;
-    case HTTP_METRICS: {
-        struct model_stats stats;
-        thread_pool_model.stats(run, &stats);
-        door_write_metrics(&text, thread_pool_model.name, run->config.workload->name, &stats);
-        type = DOOR_METRICS_TYPE;
-        break;
-    }
-    case HTTP_WORK:
-        status = request ? request->status : 503;
-        type = body->len ? run->config.content_type : NULL;
-        break;
-    default:
-        status = conn->http.status;
-        counter_add(&counters->bad_requests, 1);
-    }
-    int error = http_conn_reply(&conn->http, status, type, body->data, body->len,
-                                poller_flag(&run->poller.stopping), flags);
-    bytes_finish(&text);
-    return error;
+    bool stopping = poller_flag(&run->poller.stopping);
+    struct reply reply = {&thread_pool_model, run, &run->config, counters, stopping, flags};
+    return reply_send(&reply, &conn->http, step, request);
 }
 
 static int turn_away(void *arg, struct poller_conn *conn, enum http_step step)
 {
     struct model_run *run = arg;
-    struct counters *counters = run->poller.config.counters;
-    counter_add(&counters->rejected, step == HTTP_WORK);
-    return answer(run, counters, conn, step, NULL, MSG_DONTWAIT);
+    return answer(run, run->poller.config.counters, conn, step, NULL, MSG_DONTWAIT);
 }
 
 /* Any thread, with the counters that it has. */

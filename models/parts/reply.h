@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* What was parsed from a connection, answered: the same for every model that uses it. */
+#ifndef ASSAY_REPLY_H
+#define ASSAY_REPLY_H
+
+#include "../model.h"
+#include "counters.h"
+#include "http.h"
+
+struct reply {
+    const struct model *model;
+    struct model_run *run;
+    const struct model_config *config;
+    struct counters *counters; /* of the calling thread */
+    bool stopping;             /* the connection ends with the last request that was read from it */
+    int flags;                 /* of send() */
+};
+
+/*
+ * Health, metrics and what the HTTP layer refuses are answered here; HTTP_WORK with the request's
+ * status and body, or with 503 if request is NULL (counted as rejected). Results are those of
+ * http_conn_reply(): 0, -EAGAIN (the rest is kept), or dead.
+ */
+int reply_send(const struct reply *reply, struct http_conn *conn, enum http_step step,
+               const struct request *request);
+
+#endif
