@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool.h"
 
-#include "clock.h"
 #include "listener.h"
 #include "slot.h"
 
@@ -10,6 +9,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
 
 int pool_create(struct pool **out, const struct pool_config *config)
 {
@@ -58,7 +65,8 @@ void pool_destroy(struct pool *pool)
 /* NULL when the deadline passed before a connection was free. */
 static struct slot *take(struct pool *pool, uint64_t deadline_ns)
 {
-    struct timespec until = clock_timespec(deadline_ns);
+    struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
+                             .tv_nsec = (long)(deadline_ns % 1000000000u)};
     int error = 0;
     pthread_mutex_lock(&pool->lock);
     while (!pool->idle && error == 0)
@@ -87,13 +95,15 @@ int pool_call(struct pool *pool, struct pool_call *call)
     int result = slot_begin(slot, call);
     uint32_t events = 0;
     while (result == 0 && (result = slot_progress(slot, events)) == -EAGAIN) {
-        uint64_t now = clock_now_ns();
+        uint64_t now = now_ns();
         if (now >= call->deadline_ns) {
             result = -ETIMEDOUT;
             break;
         }
         struct pollfd wait = {.fd = slot->fd, .events = slot_wants(slot)};
-        struct timespec timeout = clock_timespec(call->deadline_ns - now);
+        uint64_t left = call->deadline_ns - now;
+        struct timespec timeout = {.tv_sec = (time_t)(left / 1000000000u),
+                                   .tv_nsec = (long)(left % 1000000000u)};
         if (ppoll(&wait, 1, &timeout, NULL) < 0)
             wait.revents = 0;
         events = (uint32_t)wait.revents; /* POLLIN and its like equal EPOLLIN and its like */

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* Models without sockets: model/WORKLOAD/MEMBER, through post() in a closed loop. */
+#include "closed_loop.h"
+#include "gbench.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BASELINE "thread_pool"
+extern const struct model thread_pool_copy_model; /* its source, compiled a second time */
+
+/* The options, as typed. */
+static struct {
+    const char *payload, *codec, *threads, *cpu, *cpu_iterations, *hops, *inject;
+} text = {.payload = "order", .codec = "protobuf_c", .threads = "1", .hops = "100"};
+
+static struct closed_loop_world world;
+
+/* What is registered; lives as long as the process. */
+static struct closed_loop *cases;
+static size_t cases_len;
+
+static void block(struct gbench_state *state, void *arg)
+{
+    struct closed_loop *loop = arg;
+    if (!closed_loop_ready(loop)) {
+        gbench_fail(state, loop->why);
+        return;
+    }
+    struct closed_loop_cost cost;
+    closed_loop_cost_begin(loop, &cost);
+    const int64_t n = gbench_begin(state);
+    if (n == 0)
+        return;
+    closed_loop_run(loop, n);
+    gbench_end(state);
+    closed_loop_cost_end(loop, &cost);
+    if (!closed_loop_good(loop)) {
+        gbench_fail(state, loop->why);
+        return;
+    }
+    gbench_counter(state, "turns_per_request", cost.turns, GBENCH_PER_ITERATION);
+    gbench_counter(state, "messages_per_request", cost.messages, GBENCH_PER_ITERATION);
+    gbench_counter(state, "wakeups_per_request", cost.wakeups, GBENCH_PER_ITERATION);
+    gbench_counter(state, "cpu_ns_per_request", cost.cpu_ns, GBENCH_PER_ITERATION);
+    gbench_counter(state, "documents", (double)world.setup.corpus.count, GBENCH_TOTAL);
+}
+
+/* Every block takes whole rounds over the corpus: documents differ in what they ask for. */
+static int64_t documents_of(void *arg)
+{
+    struct closed_loop *loop = arg;
+    return closed_loop_world_ready(loop->world) ? (int64_t)loop->world->setup.corpus.count : 1;
+}
+
+static void add(const struct workload *workload, const char *member, const struct model *model,
+                int slow_percent)
+{
+    struct closed_loop *loop = &cases[cases_len++];
+    *loop = (struct closed_loop){.world = &world, .model = model, .workload = workload};
+    char name[256];
+    snprintf(name, sizeof name, "model/%s/%s", workload->name, member);
+    const struct gbench_options options = {
+        .multiple_of = documents_of,
+        .slow_percent = slow_percent,
+    };
+    gbench_register(name, block, loop, &options);
+}
+
+static void add_family(const struct workload *workload, int slow_percent)
+{
+    for (size_t i = 0; models[i]; i++) {
+        add(workload, models[i]->name, models[i], 0);
+        if (strcmp(models[i]->name, BASELINE) != 0)
+            continue;
+        add(workload, BASELINE ".same", models[i], 0);
+        add(workload, BASELINE ".copy", &thread_pool_copy_model, 0);
+        if (slow_percent > 0) {
+            char member[64];
+            snprintf(member, sizeof member, "slow." BASELINE ".%d", slow_percent);
+            add(workload, member, models[i], slow_percent);
+        }
+    }
+}
+
+/* A whole number in [low, high], or fallback if the option was not given; -1, having said why. */
+static long number(const char *option, const char *value, long low, long high, long fallback)
+{
+    if (!value)
+        return fallback;
+    char *end;
+    errno = 0;
+    const long result = strtol(value, &end, 10);
+    if (!errno && !*end && end != value && result >= low && result <= high)
+        return result;
+    fprintf(stderr, "model_bench: %s: %s: expected a whole number from %ld to %ld\n", option, value,
+            low, high);
+    return -1;
+}
+
+static int last_allowed_cpu(void)
+{
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        return 0;
+    int cpu = CPU_SETSIZE - 1;
+    while (cpu > 0 && !CPU_ISSET(cpu, &allowed))
+        cpu--;
+    return cpu;
+}
+
+/* One worker shares its CPU with the client, which sleeps until a block is done: a wake-up on the
+ * same core costs some 3 us, across cores some 70 on a virtual machine, and would be all that a
+ * block measures. */
+static int pin(long threads, long cpu)
+{
+    if (cpu < 0 && threads > 1)
+        return 0;
+    if (cpu < 0)
+        cpu = last_allowed_cpu();
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((int)cpu, &one);
+    if (sched_setaffinity(0, sizeof one, &one) != 0) {
+        fprintf(stderr, "model_bench: --cpu: %ld: %s\n", cpu, strerror(errno));
+        return errno == EINVAL ? 2 : 3;
+    }
+    snprintf(world.cpus, sizeof world.cpus, "%ld", cpu);
+    return 0;
+}
+
+static int find_payload_and_codec(void)
+{
+    world.payload = payload_find(text.payload);
+    world.codec = codec_find(text.codec);
+    if (!world.payload) {
+        fprintf(stderr,
+                "model_bench: --payload: %s: there is none of that name; known:", text.payload);
+        for (size_t i = 0; payloads[i].name; i++)
+            fprintf(stderr, " %s", payloads[i].name);
+        fputc('\n', stderr);
+    }
+    if (!world.codec) {
+        fprintf(stderr, "model_bench: --codec: %s: there is none of that name; known:", text.codec);
+        for (size_t i = 0; codecs[i]; i++)
+            fprintf(stderr, " %s", codecs[i]->name);
+        fputc('\n', stderr);
+    }
+    return world.payload && world.codec ? 0 : 2;
+}
+
+static void tell_context(void)
+{
+    char value[32];
+    gbench_context("payload", world.payload->name);
+    gbench_context("codec", world.codec->name);
+    gbench_context("cpus", *world.cpus ? world.cpus : "any");
+    snprintf(value, sizeof value, "%u", world.threads);
+    gbench_context("threads_of_a_model", value);
+    snprintf(value, sizeof value, "%llu", (unsigned long long)world.cpu_iterations);
+    gbench_context("cpu_iterations", value);
+    snprintf(value, sizeof value, "%u", world.hops);
+    gbench_context("hops", value);
+    snprintf(value, sizeof value, "%d", CLOSED_LOOP_REQUESTS);
+    gbench_context("requests_in_flight", value);
+}
+
+static int prepare(void)
+{
+    const long threads = number("--threads", text.threads, 1, 1024, 1);
+    const long cpu = number("--cpu", text.cpu, 0, CPU_SETSIZE - 1, -2);
+    const long iterations =
+        number("--cpu-iterations", text.cpu_iterations, 1, 1000000000, WORKLOAD_CPU_ITERATIONS);
+    const long hops = number("--hops", text.hops, 1, 1000000, 100);
+    const long slow_percent = number("--inject", text.inject, 1, 1000, 0);
+    if (threads < 0 || cpu == -1 || iterations < 0 || hops < 0 || slow_percent < 0)
+        return 2;
+    world.threads = (unsigned)threads;
+    world.cpu_iterations = (uint64_t)iterations;
+    world.hops = (uint32_t)hops;
+    int code = find_payload_and_codec();
+    if (code == 0)
+        code = pin(threads, cpu);
+    if (code != 0)
+        return code;
+    tell_context();
+
+    size_t model_count = 0, workload_count = 0;
+    while (models[model_count])
+        model_count++;
+    while (workloads[workload_count])
+        workload_count++;
+    cases = calloc(workload_count * (model_count + 3), sizeof *cases); /* + same, copy, slow */
+    if (!cases) {
+        fprintf(stderr, "model_bench: out of memory\n");
+        return 1;
+    }
+    for (size_t i = 0; i < workload_count; i++)
+        if (!(workload_needs(workloads[i]) & WORKLOAD_NEEDS_DOWNSTREAM)) /* that takes a socket */
+            add_family(workloads[i], (int)slow_percent);
+    return 0;
+}
+
+/* Stops every model that was started; 1 if one of them lost a request on the way. */
+static int stop_all(void)
+{
+    int code = 0;
+    for (size_t i = 0; i < cases_len; i++) {
+        const uint64_t lost = closed_loop_stop(&cases[i]);
+        if (lost == 0)
+            continue;
+        fprintf(stderr, "model_bench: model/%s/%s: %llu requests were lost at stop\n",
+                cases[i].workload->name, cases[i].model->name, (unsigned long long)lost);
+        code = 1;
+    }
+    closed_loop_world_finish(&world);
+    free(cases);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct gbench_flag flags[] = {
+        {"--payload", "NAME", "documents that requests carry (default: order)", &text.payload},
+        {"--codec", "NAME", "their encoding (default: protobuf_c)", &text.codec},
+        {"--threads", "N", "workers of every model (default: 1)", &text.threads},
+        {"--cpu", "N",
+         "CPU of everything (default: the last allowed; with several workers: no pinning)",
+         &text.cpu},
+        {"--cpu-iterations", "N", "work of a request of `cpu`, in rounds", &text.cpu_iterations},
+        {"--hops", "N", "cells that a request of `ring` passes (default: 100)", &text.hops},
+        {"--inject", "PERCENT",
+         "add slow." BASELINE ".PERCENT: a slow-down of known size, to see whether it is found",
+         &text.inject},
+        {0},
+    };
+    static const struct gbench_program program = {
+        .summary = "model_bench: what a request costs in each concurrency model, without sockets.\n"
+                   "\n"
+                   "Cases are model/WORKLOAD/MEMBER; an iteration is one request. 16 requests are\n"
+                   "in flight: an answer hands over the next one, and the client sleeps until a\n"
+                   "block is done. Replies are checked.",
+        .flags = flags,
+        .prepare = prepare,
+    };
+    const int code = gbench_main(argc, argv, &program);
+    const int stopped = stop_all();
+    return code ? code : stopped;
+}

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+"""codec_bench and model_bench from the outside: cases, results, fidelity, usage errors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from gbench_testing import Bench, program, strict_json
+
+FAST = "--benchmark_min_time=0.0002"
+PAYLOADS = ("ack", "order", "telemetry", "feed")
+CODECS = ("cjson", "protobuf_c", "msgpack_c")
+
+
+@pytest.fixture
+def codec_bench(tmp_path: Path) -> Bench:
+    return Bench(program("CODEC_BENCH"), tmp_path)
+
+
+@pytest.fixture
+def model_bench(tmp_path: Path) -> Bench:
+    return Bench(program("MODEL_BENCH"), tmp_path)
+
+
+def fixed(bench: Bench, counts: dict[str, int]) -> list[str]:
+    path = bench.folder / "iterations.json"
+    path.write_text(json.dumps(counts))
+    return ["--iterations", str(path)]
+
+
+def test_codec_cases(codec_bench: Bench) -> None:
+    listed = set(codec_bench.run("--list").stdout.splitlines())
+    for payload in PAYLOADS:
+        for op in ("encode", "decode"):
+            family = f"codec/{payload}/{op}/"
+            members = {case.removeprefix(family) for case in listed if case.startswith(family)}
+            floors = {f"memcpy.{codec}" for codec in CODECS}
+            assert members >= {*CODECS, "cjson.same", "cjson.copy"} | floors
+            assert not any(member.startswith("slow.") for member in members)
+    injected = codec_bench.run("--list", "--inject", "5").stdout.splitlines()
+    assert "codec/order/encode/slow.cjson.5" in injected
+    assert len(injected) == len(listed) + len({case.rsplit("/", 1)[0] for case in listed})
+
+
+def test_every_codec_case_runs(codec_bench: Bench) -> None:
+    found = codec_bench.results("--inject=50", "--benchmark_filter=^codec/(ack|order)/", FAST)
+    assert found["benchmarks"]
+    for entry in found["benchmarks"]:
+        assert entry["error"] is None
+        assert entry["blocks"][0][1] > 0
+        assert entry["counters"]["wire_bytes"] > 0
+    versions = {k: v for k, v in found["context"].items() if k.endswith("_version")}
+    assert versions["cjson_version"].startswith("cJSON ")
+    assert versions["protobuf_c_version"].startswith("protobuf-c ")
+
+
+def test_blocks_are_whole_rounds_over_the_corpus(codec_bench: Bench) -> None:
+    name = "codec/ack/encode/cjson"
+    entry = codec_bench.case(name, *fixed(codec_bench, {name: 1}))
+    assert entry["iterations"] == entry["counters"]["documents"] >= 16
+    entry = codec_bench.case(name, *fixed(codec_bench, {name: entry["iterations"] + 1}))
+    assert entry["iterations"] == 2 * entry["counters"]["documents"]
+
+
+def test_injected_time_is_divided_by_n(codec_bench: Bench) -> None:
+    """Not timed: the injected member reports the same count, and runs half as much again."""
+    name = "codec/ack/encode/slow.cjson.50"
+    entry = codec_bench.case(name, "--inject", "50", *fixed(codec_bench, {name: 64}))
+    assert entry["error"] is None and entry["iterations"] == 64
+
+
+def test_fidelity(codec_bench: Bench) -> None:
+    path = codec_bench.folder / "fidelity.json"
+    assert codec_bench.run("--fidelity", "--json", str(path)).returncode == 0
+    rows = strict_json(path.read_text())["fidelity"]
+    assert {(row["payload"], row["codec"]) for row in rows} >= {
+        (payload, codec) for payload in PAYLOADS for codec in CODECS
+    }
+    for row in rows:
+        assert len(row["wire_bytes"]) == row["documents"] > 0
+        assert min(row["wire_bytes"]) > 0
+        assert 0 <= row["changed"] < row["values"]
+        if row["codec"] != "cjson":
+            assert row["changed"] == 0
+    mean = {r["payload"]: sum(r["wire_bytes"]) / r["documents"] for r in rows if r["codec"] == "cjson"}
+    entry = codec_bench.case("codec/order/encode/cjson", FAST)
+    assert entry["counters"]["wire_bytes"] == pytest.approx(mean["order"])
+    printed = codec_bench.run("--fidelity")
+    assert printed.returncode == 0 and strict_json(printed.stdout)["fidelity"] == rows
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--fidelity", "--list"], "--fidelity: takes no other option than --json FILE"),
+        (["--inject", "x"], "--inject: x: expected a whole percentage"),
+        (["--inject", "0"], "--inject: 0: expected a whole percentage"),
+        (["--inject=2000"], "--inject: 2000: expected a whole percentage"),
+        (["--inject="], "--inject: needs a value"),
+    ],
+)
+def test_codec_usage_errors(codec_bench: Bench, args: list[str], message: str) -> None:
+    done = codec_bench.run(*args)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_fidelity_into_a_folder_that_is_not_there(codec_bench: Bench) -> None:
+    done = codec_bench.run("--fidelity", "--json", "/nowhere/f.json")
+    assert done.returncode != 0
+    assert "/nowhere/f.json: No such file or directory" in done.stderr
+
+
+def test_codec_google_json(codec_bench: Bench) -> None:
+    done = codec_bench.run("--benchmark_format=json", "--benchmark_filter=^codec/ack/", FAST)
+    assert done.returncode == 0
+    content = strict_json(done.stdout)
+    assert content["context"]["build_type"]
+    assert {"name", "real_time", "cpu_time", "time_unit"} <= content["benchmarks"][0].keys()
+
+
+def test_model_cases(model_bench: Bench) -> None:
+    listed = model_bench.run("--list").stdout.splitlines()
+    for workload in ("echo", "rpc", "cpu", "ring"):
+        for member in ("inline", "thread_pool", "thread_pool.same", "thread_pool.copy"):
+            assert f"model/{workload}/{member}" in listed
+    assert not any(case.startswith("model/call/") for case in listed), "that takes a socket"
+
+
+def test_every_model_case_runs(model_bench: Bench) -> None:
+    args = ["--hops=7", "--cpu-iterations=50", "--inject=50", "--benchmark_repetitions=3", FAST]
+    interleaved = "--benchmark_enable_random_interleaving=true"
+    found = model_bench.results(*args, interleaved)
+    assert found["context"]["hops"] == "7" and found["context"]["cpu_iterations"] == "50"
+    for entry in found["benchmarks"]:
+        assert entry["error"] is None, entry["case"]
+        assert len(entry["blocks"]) == 3
+        turns = entry["counters"]["turns_per_request"]
+        if "/slow." not in entry["case"]:
+            assert turns == (7 if entry["case"].startswith("model/ring/") else 1)
+        assert entry["counters"]["cpu_ns_per_request"] > 0
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("codec", CODECS)
+def test_model_with_other_payload(model_bench: Bench, codec: str, threads: str) -> None:
+    args = ["--payload=telemetry", f"--codec={codec}", f"--threads={threads}", FAST]
+    found = model_bench.results("--benchmark_filter=^model/rpc/", *args)
+    assert all(entry["error"] is None for entry in found["benchmarks"])
+    assert found["context"]["payload"] == "telemetry" and found["context"]["codec"] == codec
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--payload", "x"], "--payload: x: there is none of that name; known: ack order"),
+        (["--codec", "x"], "--codec: x: there is none of that name; known: cjson"),
+        (["--threads", "0"], "--threads: 0: expected a whole number"),
+        (["--hops", "1.5"], "--hops: 1.5: expected a whole number"),
+        (["--cpu", "-1"], "--cpu: -1: expected a whole number"),
+        (["--cpu-iterations", ""], "--cpu-iterations: needs a value"),
+        (["--inject", "a"], "--inject: a: expected a whole number"),
+    ],
+)
+def test_model_usage_errors(model_bench: Bench, args: list[str], message: str) -> None:
+    done = model_bench.run(*args)
+    assert done.returncode == 2
+    assert message in done.stderr
