@@ -359,7 +359,8 @@ static void add(struct bed *bed, struct CMUnitTest *test, const struct model *mo
                         .model = model,
                         .overlap = overlap_of(model),
                         .threads = threads,
-                        .property = property->test};
+                        .property = property->test,
+                        .arg = property->arg};
     *test = (struct CMUnitTest){.name = bed->name,
                                 .test_func = run_property,
                                 .setup_func = set_up,

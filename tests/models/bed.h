@@ -38,6 +38,7 @@ struct bed {
     enum bed_overlap overlap;
     unsigned threads;
     void (*property)(struct bed *bed);
+    const void *arg;
 
     struct probe probe;
     struct model_config config; /* good defaults; a test changes it before bed_start() */
@@ -57,6 +58,7 @@ struct bed {
 struct bed_property {
     const char *name;
     void (*test)(struct bed *bed);
+    const void *arg; /* bed->arg; NULL where there is none */
 };
 
 /* main() of a contract test: `[MODEL]` limits it to one. Returns the exit code. */

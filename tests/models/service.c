@@ -25,24 +25,30 @@ static void hang_up(struct service *service, struct service_connection *connecti
     if (connection->held)
         atomic_fetch_sub(&service->held, 1);
     close(connection->fd);
+    bytes_finish(&connection->in);
     memset(connection, 0, sizeof *connection);
     connection->fd = -1;
     atomic_fetch_sub(&service->open, 1);
 }
 
-static void say(struct service_connection *connection, const char *text, size_t len)
+/* Replies are moderate and the peer reads them: a blocking send suffices. A peer that is gone is
+ * noticed when its connection is read. */
+static void say(const struct service_connection *connection, const void *data, size_t len)
 {
-    /* Replies are small and the peer reads them: a blocking send suffices. */
-    if (send(connection->fd, text, len, MSG_NOSIGNAL) < 0)
-        connection->deaf = true;
+    (void)!send(connection->fd, data, len, MSG_NOSIGNAL);
 }
 
 static void answer(struct service_connection *connection, int status, const char *extra)
 {
-    char text[1024];
-    int n = snprintf(text, sizeof text, "HTTP/1.1 %d x\r\n%sContent-Length: %zu\r\n\r\n%s", status,
-                     extra, strlen(connection->body), connection->body);
-    say(connection, text, (size_t)n);
+    struct bytes out = {0};
+    char head[128];
+    int n = snprintf(head, sizeof head, "HTTP/1.1 %d x\r\n%sContent-Length: %zu\r\n\r\n", status,
+                     extra, connection->body_len);
+    bytes_append(&out, head, (size_t)n);
+    bytes_append(&out, connection->body, connection->body_len);
+    say(connection, out.data, out.len);
+    bytes_finish(&out);
+    connection->in.len = 0;
 }
 
 static void answer_in_chunks(struct service_connection *connection)
@@ -50,16 +56,17 @@ static void answer_in_chunks(struct service_connection *connection)
     char text[128];
     int n = snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
     say(connection, text, (size_t)n);
-    for (const char *at = connection->body; *at; at++) {
-        n = snprintf(text, sizeof text, "1\r\n%c\r\n", *at);
+    for (size_t i = 0; i < connection->body_len; i++) {
+        n = snprintf(text, sizeof text, "1\r\n%c\r\n", connection->body[i]);
         say(connection, text, (size_t)n);
     }
     say(connection, "0\r\n\r\n", 5);
+    connection->in.len = 0;
 }
 
 static bool asked(const struct service_connection *connection, const char *word)
 {
-    return !strncmp(connection->body, word, strlen(word));
+    return connection->body_len >= strlen(word) && !memcmp(connection->body, word, strlen(word));
 }
 
 static void serve(struct service *service, struct service_connection *connection)
@@ -96,25 +103,23 @@ static void serve(struct service *service, struct service_connection *connection
 /* One request at a time: a client of ours sends the next one only after the reply. */
 static void hear(struct service *service, struct service_connection *connection)
 {
-    ssize_t n = recv(connection->fd, connection->in + connection->len,
-                     sizeof connection->in - connection->len - 1, MSG_DONTWAIT);
+    struct bytes *in = &connection->in;
+    ssize_t n = recv(connection->fd, bytes_reserve(in, 65537), 65536, MSG_DONTWAIT);
     if (n <= 0) {
         if (n == 0 || errno != EAGAIN)
             hang_up(service, connection);
         return;
     }
-    connection->len += (size_t)n;
-    connection->in[connection->len] = 0;
-    char *head_end = strstr(connection->in, "\r\n\r\n");
-    char *length = strcasestr(connection->in, "\r\ncontent-length:");
-    if (!head_end || !length)
+    in->len += (size_t)n;
+    in->data[in->len] = 0; /* the head is text, and its end comes before any zero of the body */
+    char *head = (char *)in->data, *head_end = strstr(head, "\r\n\r\n");
+    char *length = strcasestr(head, "\r\ncontent-length:");
+    if (!head_end || !length || length > head_end)
         return;
-    size_t body_len = strtoul(length + strlen("\r\ncontent-length:"), NULL, 10);
-    if (connection->len < (size_t)(head_end + 4 - connection->in) + body_len)
-        return;
-    snprintf(connection->body, sizeof connection->body, "%.*s", (int)body_len, head_end + 4);
-    connection->len = 0;
-    serve(service, connection);
+    connection->body = (const uint8_t *)head_end + 4;
+    connection->body_len = strtoul(length + strlen("\r\ncontent-length:"), NULL, 10);
+    if (in->data + in->len >= connection->body + connection->body_len)
+        serve(service, connection);
 }
 
 /* Who closed before a new one came is not counted beside it, even if poll() saw it too late. */

@@ -14,6 +14,8 @@
 #ifndef ASSAY_TESTS_SERVICE_H
 #define ASSAY_TESTS_SERVICE_H
 
+#include "parts/bytes.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -23,10 +25,10 @@ enum { SERVICE_CONNECTIONS = 64 };
 
 struct service_connection {
     int fd;
-    char in[4096];
-    size_t len;
-    char body[512]; /* of the request being answered */
-    bool held, deaf;
+    struct bytes in;     /* one request */
+    const uint8_t *body; /* of it, when it is complete */
+    size_t body_len;
+    bool held;
 };
 
 struct service {

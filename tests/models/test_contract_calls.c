@@ -255,19 +255,19 @@ static void chaos(struct bed *bed)
 int main(int argc, char **argv)
 {
     static const struct bed_property properties[] = {
-        {"answers of many kinds", good_answers},
-        {"connections are kept and reused", connections_are_kept},
-        {"no downstream: -ECONNREFUSED", no_downstream},
-        {"a downstream that refuses", refuses},
-        {"a downstream that stalls: -ETIMEDOUT", stalls},
-        {"the model's own deadline", own_deadline},
-        {"a late answer is nobody's", late_answers_are_nobodys},
-        {"a downstream that dies", dies},
-        {"a downstream that leaves", leaves},
-        {"the bound on connections holds", bound_holds},
-        {"calls overlap", calls_overlap},
-        {"a deadline includes queueing", queueing_counts},
-        {"all of it at once", chaos},
+        {"answers of many kinds", good_answers, NULL},
+        {"connections are kept and reused", connections_are_kept, NULL},
+        {"no downstream: -ECONNREFUSED", no_downstream, NULL},
+        {"a downstream that refuses", refuses, NULL},
+        {"a downstream that stalls: -ETIMEDOUT", stalls, NULL},
+        {"the model's own deadline", own_deadline, NULL},
+        {"a late answer is nobody's", late_answers_are_nobodys, NULL},
+        {"a downstream that dies", dies, NULL},
+        {"a downstream that leaves", leaves, NULL},
+        {"the bound on connections holds", bound_holds, NULL},
+        {"calls overlap", calls_overlap, NULL},
+        {"a deadline includes queueing", queueing_counts, NULL},
+        {"all of it at once", chaos, NULL},
     };
     return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
 }

@@ -212,15 +212,15 @@ static void many_waits(struct bed *bed)
 int main(int argc, char **argv)
 {
     static const struct bed_property properties[] = {
-        {"one turn at a time in a cell", one_turn_at_a_time},
-        {"forward chains that cross", chains_cross},
-        {"a chain of 20,000 cells", long_chain},
-        {"turns are counted", turns_are_counted},
-        {"waits overlap (post)", waits_overlap},
-        {"waits overlap (sockets)", waits_overlap_on_sockets},
-        {"a wait does not occupy its cell", cell_is_free_during_wait},
-        {"a call does not occupy its cell", cell_is_free_during_call},
-        {"waits of many lengths", many_waits},
+        {"one turn at a time in a cell", one_turn_at_a_time, NULL},
+        {"forward chains that cross", chains_cross, NULL},
+        {"a chain of 20,000 cells", long_chain, NULL},
+        {"turns are counted", turns_are_counted, NULL},
+        {"waits overlap (post)", waits_overlap, NULL},
+        {"waits overlap (sockets)", waits_overlap_on_sockets, NULL},
+        {"a wait does not occupy its cell", cell_is_free_during_wait, NULL},
+        {"a call does not occupy its cell", cell_is_free_during_call, NULL},
+        {"waits of many lengths", many_waits, NULL},
     };
     return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
 }

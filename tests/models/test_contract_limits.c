@@ -255,15 +255,15 @@ static void answered_is_outside(struct bed *bed)
 int main(int argc, char **argv)
 {
     static const struct bed_property properties[] = {
-        {"reject: posts beyond the limit", rejects_posts},
-        {"reject: sockets beyond the limit", rejects_sockets},
-        {"reject: one limit for both doors", rejects_with_both_doors},
-        {"wait: post() says -EAGAIN", holds_posts_back},
-        {"wait: sockets are held back", holds_sockets_back},
-        {"wait: a post that ends makes room for sockets", holds_back_until_a_post_ends},
-        {"wait: full over and over", full_over_and_over},
-        {"reject: the books agree", books_agree},
-        {"an answered request is outside", answered_is_outside},
+        {"reject: posts beyond the limit", rejects_posts, NULL},
+        {"reject: sockets beyond the limit", rejects_sockets, NULL},
+        {"reject: one limit for both doors", rejects_with_both_doors, NULL},
+        {"wait: post() says -EAGAIN", holds_posts_back, NULL},
+        {"wait: sockets are held back", holds_sockets_back, NULL},
+        {"wait: a post that ends makes room for sockets", holds_back_until_a_post_ends, NULL},
+        {"wait: full over and over", full_over_and_over, NULL},
+        {"reject: the books agree", books_agree, NULL},
+        {"an answered request is outside", answered_is_outside, NULL},
     };
     return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
 }

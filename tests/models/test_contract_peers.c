@@ -282,15 +282,15 @@ static void out_of_descriptors(struct bed *bed)
 int main(int argc, char **argv)
 {
     static const struct bed_property properties[] = {
-        {"slow readers stall a worker each at most", slow_readers},
-        {"a late reader gets every byte", late_reader_gets_all},
-        {"deaf readers are given up", deaf_readers_are_given_up},
-        {"slow senders stall a worker each at most", slow_senders},
-        {"mute senders are given up", mute_senders_are_given_up},
-        {"io_timeout is not for idle or waiting peers", patience_is_for_the_slow},
-        {"10,000 idle connections occupy nobody", thousands_are_idle},
-        {"resets", resets},
-        {"accept recovers from EMFILE", out_of_descriptors},
+        {"slow readers stall a worker each at most", slow_readers, NULL},
+        {"a late reader gets every byte", late_reader_gets_all, NULL},
+        {"deaf readers are given up", deaf_readers_are_given_up, NULL},
+        {"slow senders stall a worker each at most", slow_senders, NULL},
+        {"mute senders are given up", mute_senders_are_given_up, NULL},
+        {"io_timeout is not for idle or waiting peers", patience_is_for_the_slow, NULL},
+        {"10,000 idle connections occupy nobody", thousands_are_idle, NULL},
+        {"resets", resets, NULL},
+        {"accept recovers from EMFILE", out_of_descriptors, NULL},
     };
     return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
 }

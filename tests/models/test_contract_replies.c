@@ -368,17 +368,17 @@ static void post_from_done(struct bed *bed)
 int main(int argc, char **argv)
 {
     static const struct bed_property properties[] = {
-        {"a pipelined burst is answered in order", pipelined_burst},
-        {"requests split at odd bytes", split_at_odd_bytes},
-        {"several connections, each in its order", several_connections},
-        {"health and metrics keep their place", own_pages_keep_their_place},
-        {"statuses and refusals", statuses_and_refusals},
-        {"HEAD and 100-continue", head_and_continue},
-        {"megabytes both ways, byte for byte", large_both_ways},
-        {"shared, routed and no cells", every_kind_of_cell},
-        {"half-closed connections are answered", half_closed_is_answered},
-        {"both doors, four posting threads", both_doors},
-        {"post again from done()", post_from_done},
+        {"a pipelined burst is answered in order", pipelined_burst, NULL},
+        {"requests split at odd bytes", split_at_odd_bytes, NULL},
+        {"several connections, each in its order", several_connections, NULL},
+        {"health and metrics keep their place", own_pages_keep_their_place, NULL},
+        {"statuses and refusals", statuses_and_refusals, NULL},
+        {"HEAD and 100-continue", head_and_continue, NULL},
+        {"megabytes both ways, byte for byte", large_both_ways, NULL},
+        {"shared, routed and no cells", every_kind_of_cell, NULL},
+        {"half-closed connections are answered", half_closed_is_answered, NULL},
+        {"both doors, four posting threads", both_doors, NULL},
+        {"post again from done()", post_from_done, NULL},
     };
     return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
 }

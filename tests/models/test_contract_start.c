@@ -196,15 +196,15 @@ static void two_at_once(struct bed *bed)
 int main(int argc, char **argv)
 {
     static const struct bed_property properties[] = {
-        {"an address that is none", bad_addresses},
-        {"cpus that are none", bad_cpus},
-        {"numbers that cannot be", bad_numbers},
-        {"a cell that fails to open", cell_fails_to_open},
-        {"a port in use, and its reuse", port_in_use},
-        {"threads are told", threads_are_told},
-        {"cpus are kept", cpus_are_kept},
-        {"the configuration is copied", config_is_copied},
-        {"two models at once", two_at_once},
+        {"an address that is none", bad_addresses, NULL},
+        {"cpus that are none", bad_cpus, NULL},
+        {"numbers that cannot be", bad_numbers, NULL},
+        {"a cell that fails to open", cell_fails_to_open, NULL},
+        {"a port in use, and its reuse", port_in_use, NULL},
+        {"threads are told", threads_are_told, NULL},
+        {"cpus are kept", cpus_are_kept, NULL},
+        {"the configuration is copied", config_is_copied, NULL},
+        {"two models at once", two_at_once, NULL},
     };
     return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
 }

@@ -323,20 +323,20 @@ static void under_fire(struct bed *bed)
 int main(int argc, char **argv)
 {
     static const struct bed_property properties[] = {
-        {"stop with requests in flight", in_flight},
-        {"stop with posts in flight", posts_in_flight},
-        {"stop with half a request read", half_read},
-        {"stop does not wait for the unfinished", never_finished},
-        {"stop serves the backlog", backlog},
-        {"stop ends idle connections", idle_connections_end},
-        {"stop in a pipeline", in_a_pipeline},
-        {"stop during calls", during_calls},
-        {"stop answers what was held back", held_back},
-        {"stop waits for a late reader", late_reader},
-        {"stop gives up after drain_ns (posts)", gives_up},
-        {"stop gives up after drain_ns (sockets)", gives_up_on_sockets},
-        {"20 starts and stops", over_and_over},
-        {"stop under fire", under_fire},
+        {"stop with requests in flight", in_flight, NULL},
+        {"stop with posts in flight", posts_in_flight, NULL},
+        {"stop with half a request read", half_read, NULL},
+        {"stop does not wait for the unfinished", never_finished, NULL},
+        {"stop serves the backlog", backlog, NULL},
+        {"stop ends idle connections", idle_connections_end, NULL},
+        {"stop in a pipeline", in_a_pipeline, NULL},
+        {"stop during calls", during_calls, NULL},
+        {"stop answers what was held back", held_back, NULL},
+        {"stop waits for a late reader", late_reader, NULL},
+        {"stop gives up after drain_ns (posts)", gives_up, NULL},
+        {"stop gives up after drain_ns (sockets)", gives_up_on_sockets, NULL},
+        {"20 starts and stops", over_and_over, NULL},
+        {"stop under fire", under_fire, NULL},
     };
     return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
 }

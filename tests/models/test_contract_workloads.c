@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* Contract: every workload of workloads[] under every model, over both doors, replies checked. */
+#include "bed.h"
+#include "workloads.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CONNECTIONS = 4, REQUESTS = 40, POSTS = 60 };
+
+/* One setup for all tests of this program; the models only read it. */
+static struct workload_setup setup;
+
+static void start(struct bed *bed)
+{
+    bed->config.workload = bed->arg;
+    bed->config.setup = &setup;
+    bed->config.cells = setup.cells;
+    if (workload_needs(bed->arg) & WORKLOAD_NEEDS_DOWNSTREAM)
+        bed_start_with_service(bed);
+    else
+        bed_start(bed);
+}
+
+/* Not bed_stop(): that asks the probe, which does not run here. */
+static void stop(struct bed *bed, uint64_t answered)
+{
+    struct model_run *run = bed->run;
+    bed->run = NULL;
+    assert_int_equal(bed->model->stop(run, &bed->final), 0);
+    assert_int_equal(bed->final.answered, answered);
+    assert_int_equal(bed->final.requests, answered);
+    assert_int_equal(bed->final.in_flight, 0);
+    assert_true(bed->final.turns >= answered);
+    if (workload_needs(bed->arg) & WORKLOAD_NEEDS_DOWNSTREAM)
+        assert_int_equal(bed->final.calls, answered);
+    if (workload_needs(bed->arg) & WORKLOAD_NEEDS_RING)
+        assert_int_equal(bed->final.turns, answered * setup.hops);
+}
+
+static size_t document_of(int connection, int request)
+{
+    return (size_t)(connection * 7 + request) % setup.corpus.count;
+}
+
+static void over_sockets(struct bed *bed)
+{
+    start(bed);
+    for (int c = 0; c < CONNECTIONS; c++) {
+        bed_open(bed, c);
+        for (int i = 0; i < REQUESTS; i++) { /* pipelined */
+            size_t document = document_of(c, i);
+            char head[128];
+            int n = snprintf(head, sizeof head,
+                             "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: %zu\r\n\r\n",
+                             setup.body_lens[document]);
+            assert_true(client_send(&bed->clients[c], head, (size_t)n));
+            assert_true(
+                client_send(&bed->clients[c], setup.bodies[document], setup.body_lens[document]));
+        }
+    }
+    for (int c = 0; c < CONNECTIONS; c++)
+        for (int i = 0; i < REQUESTS; i++) {
+            struct client_reply reply;
+            assert_int_equal(client_reply(&bed->clients[c], &reply), 1);
+            assert_true(workload_reply_ok(bed->arg, &setup, document_of(c, i), reply.status,
+                                          (const uint8_t *)reply.body, reply.body_len));
+        }
+    stop(bed, CONNECTIONS * REQUESTS);
+}
+
+static void over_post(struct bed *bed)
+{
+    const struct workload *workload = bed->arg;
+    struct posted posts[POSTS];
+    bed->config.listen = NULL;
+    start(bed);
+    for (int i = 0; i < POSTS; i++) {
+        size_t document = document_of(0, i);
+        posted_init(&posts[i], bed, (uint32_t)i % setup.cells, "");
+        posts[i].request->in = setup.bodies[document];
+        posts[i].request->in_len = setup.body_lens[document];
+        if (workload->route)
+            posts[i].request->cell =
+                workload->route(setup.bodies[document], setup.body_lens[document], 0, setup.cells);
+    }
+    for (int i = 0; i < POSTS; i++)
+        assert_int_equal(posted_post(&posts[i], bed), 0);
+    for (int i = 0; i < POSTS; i++) {
+        assert_true(bed_wait_int(&posts[i].dones, 1));
+        assert_true(workload_reply_ok(workload, &setup, document_of(0, i), posts[i].status,
+                                      posts[i].request->out.data, posts[i].request->out.len));
+    }
+    stop(bed, POSTS);
+    for (int i = 0; i < POSTS; i++)
+        posted_finish(&posts[i], bed);
+}
+
+int main(int argc, char **argv)
+{
+    char why[256];
+    if (workload_setup_init(&setup, payload_find("order"), codecs[0], why, sizeof why) < 0) {
+        fprintf(stderr, "%s\n", why);
+        return 3;
+    }
+    setup.cpu_iterations = 2000;
+    setup.cells = 8; /* fewer than hops: the ring closes */
+
+    size_t count = 0;
+    while (workloads[count])
+        count++;
+    struct bed_property *properties = calloc(2 * count, sizeof *properties);
+    char(*names)[64] = calloc(2 * count, sizeof *names);
+    if (!properties || !names)
+        return 3;
+    for (size_t i = 0; i < 2 * count; i++) {
+        snprintf(names[i], sizeof names[i], "%s over %s", workloads[i / 2]->name,
+                 i % 2 ? "post" : "sockets");
+        properties[i] =
+            (struct bed_property){names[i], i % 2 ? over_post : over_sockets, workloads[i / 2]};
+    }
+    int exit_code = bed_main(argc, argv, properties, 2 * count);
+    free(properties);
+    free(names);
+    workload_setup_finish(&setup);
+    return exit_code;
+}
