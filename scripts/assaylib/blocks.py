@@ -37,6 +37,7 @@ class Table:
     rows: list[list[Cell]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     folded: bool = False  #: long: folded away on screen
+    widths: list[int] = field(default_factory=list)  #: percent, where tables stand below each other
 
     def add(self, *cells: str | Cell) -> None:
         self.rows.append([c if isinstance(c, Cell) else Cell(c) for c in cells])
@@ -85,7 +86,3 @@ class Section:
     blocks: list[Block] = field(default_factory=list)
     subsections: list["Section"] = field(default_factory=list)
 
-
-def kind_of(block: object) -> str:
-    """For the templates: text, items, pre, picture or table."""
-    return type(block).__name__.lower()

@@ -144,15 +144,21 @@ def ratio_axis(values: Sequence[float], left: float, right: float) -> Axis:
 
 
 def decade_axis(values: Sequence[float], left: float, right: float) -> Axis:
-    """Logarithmic over whole decades; ticks 1, 10, 100, 1k …"""
-    first, last = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)) + 1e-9)
-    last = max(last, first + 1)
-    names = ["", "k", "M", "G", "T"]
-    ticks = []
-    for power in range(first, last + 1):
-        group = max(0, power // 3)
-        ticks.append((10.0**power, f"{10.0 ** (power - 3 * group):g}{names[min(group, 4)]}"))
-    return Axis(10.0**first, 10.0**last, left, right, tuple(ticks))
+    """Logarithmic, from one of 1, 2, 5 · 10^n to another; whole decades where there are many."""
+    steps = [m * 10.0**power for power in range(-3, 13) for m in (1, 2, 5)]
+    low = max(s for s in steps if s <= max(min(values), steps[0]))
+    high = min(s for s in steps if s >= min(max(values), steps[-1]) and s > low)
+    wide = high / low > 200  # then whole decades suffice as ticks
+    if wide:
+        low, high = 10.0 ** math.floor(math.log10(low) + 1e-9), 10.0 ** math.ceil(math.log10(high) - 1e-9)
+    ticks = tuple((s, _short(s)) for s in steps if low <= s * 1.000001 and s <= high * 1.000001 and (not wide or s == 10.0 ** round(math.log10(s))))
+    return Axis(low, high, left, right, ticks)
+
+
+def _short(value: float) -> str:
+    """1, 20, 5k, 1M."""
+    group = max(0, min(4, math.floor(math.log10(value) + 1e-9) // 3))
+    return f"{value / 1000.0**group:g}" + ["", "k", "M", "G", "T"][group]
 
 
 def linear_axis(high: float, left: float, right: float, low: float = 0.0) -> Axis:
@@ -187,12 +193,12 @@ class ForestRow:
     delta: float
     estimate: float | None
     interval: tuple[float, float] | None
-    said: str  #: at the right margin
+    said: tuple[str, str]  #: at the right margin: ratio, interval
 
 
 def forest(name: str, title: str, text: str, rows: Sequence[ForestRow], axis_title: str) -> Chart:
     """Ratios to a baseline with their intervals, over the band of what does not matter."""
-    row_height, top, left, right = 18, 30, 232, 590
+    row_height, top, left, right = 18, 30, 232, 594
     seen = [v for r in rows for v in (r.estimate, *(r.interval or ())) if v is not None]
     seen += [f for r in rows for f in (1 + r.delta, 1 / (1 + r.delta))]
     axis = ratio_axis(seen, left, right)
@@ -213,7 +219,7 @@ def forest(name: str, title: str, text: str, rows: Sequence[ForestRow], axis_tit
     parts.append(_line(axis.at(1), top - 4, axis.at(1), bottom, "one"))
     parts.append(_text(axis.at(1) - 6, 12, "◂ worse", "soft small end"))
     parts.append(_text(axis.at(1) + 6, 12, "better ▸", "soft small"))
-    parts.append(_text(WIDTH - 4, 12, "ratio, interval", "soft small end"))
+    parts.append(_text(WIDTH - 104, 12, "ratio", "soft small end") + _text(WIDTH - 4, 12, "interval", "soft small end"))
     group = None
     for i, row in enumerate(rows):
         y = top + (i + 0.5) * row_height
@@ -221,7 +227,8 @@ def forest(name: str, title: str, text: str, rows: Sequence[ForestRow], axis_tit
             parts.append(_text(4, y + 4, row.group, "head"))
             group = row.group
         parts.append(_text(left - 10, y + 4, row.member, "end"))
-        parts.append(_text(WIDTH - 4, y + 4, row.said, "end small" + ("" if row.interval else " soft")))
+        parts.append(_text(WIDTH - 104, y + 4, row.said[0], "end small"))
+        parts.append(_text(WIDTH - 4, y + 4, row.said[1], "end small soft"))
         if row.interval:
             classes = VERDICT_LINE.get(row.verdict, "none bar")
             parts.append(_line(axis.at(row.interval[0]), y, axis.at(row.interval[1]), y, classes))
@@ -230,9 +237,12 @@ def forest(name: str, title: str, text: str, rows: Sequence[ForestRow], axis_tit
             parts.append(_mark(shape, axis.at(row.estimate), y, classes))
     y = bottom + 50
     legend = [(judge.BETTER, "better by more than the margin"), (judge.WORSE, "worse by more"), (judge.EQUIVALENT, "equivalent"),
-              (judge.UNRESOLVED, "not resolved here"), (judge.NO_INTERVAL, "no interval")]  # fmt: skip
+              (judge.UNRESOLVED, "not resolved here"), (judge.NO_INTERVAL, "no interval or number")]  # fmt: skip
+    present = {row.verdict for row in rows}
     x = 8.0
     for verdict, said in legend:
+        if verdict not in present and not (verdict == judge.NO_INTERVAL and judge.NO_NUMBER in present):
+            continue
         shape, classes = VERDICT_MARK[verdict]
         parts.append(_mark(shape, x, y - 4, classes) + _text(x + 10, y, said, "soft small"))
         x += 24 + 6.3 * len(said)
@@ -349,11 +359,11 @@ class ServiceRow:
 
 def services(name: str, title: str, text: str, rows: Sequence[ServiceRow], right_title: str, right_unit: str) -> Chart:
     """CPU per request as bars; beside it the latency from p50 to p99, or throughput."""
-    row_height, top, first, width = 20, 30, 172, 268
+    row_height, top, first, width = 20, 30, 172, 262
     bottom = top + row_height * len(rows)
     bars = linear_axis(max([(r.user or 0) + (r.system or 0) for r in rows] + [1]), first, first + width)
     ends = [v for r in rows for v in (r.low, r.high) if v]
-    left = first + width + 30
+    left = first + width + 48
     across = decade_axis(ends or [1, 10], left, WIDTH - 14)
     parts = []
     group, shade = None, False

@@ -32,20 +32,24 @@ def build(judged: Judgement, raw: Sequence[Raw], drawn: dict[str, Chart], others
 # --- Figures with their spread ------------------------------------------------------------------
 
 
-def spread(family: Family, member: str, metric: str, divisor: float, decimals: int) -> str:
-    """Median of rounds and, in brackets, the lowest and the highest; "–" without a figure."""
+def spread(family: Family, member: str, metric: str, divisor: float, decimals: int) -> tuple[str, str]:
+    """Median of rounds, and the lowest and the highest; "–" without a figure."""
     if family.why_withheld(member, metric):
-        return "withheld"
+        return "withheld", ""
     values = [v / divisor for _, v in family.series(member, metric)]
     if not values:
-        return "–"
+        return "–", ""
     shown = words.fixed(judge.median(values), decimals)
-    return shown if len(values) == 1 else f"{shown} ({words.span(min(values), max(values), decimals, '–')})"
+    return shown, "" if len(values) == 1 else words.span(min(values), max(values), decimals, "–")
 
 
 def middle(family: Family, member: str, metric: str, divisor: float = 1.0, decimals: int = 0) -> str:
     level = family.level(member, metric)
     return words.fixed(level.median / divisor, decimals) if level else "withheld" if family.why_withheld(member, metric) else "–"
+
+
+def _marked(cells: tuple[str, str], below: bool) -> tuple[str, str]:
+    return (cells[0] + (" †" if below else ""), cells[1])
 
 
 def p_value(p: float | None) -> str:
@@ -81,7 +85,7 @@ def _forest(judged: Judgement, kind: str) -> Chart | None:
                 name += ", CPU" if c.metric.startswith("cpu") else ", throughput"
             e = c.estimate
             interval = (math.exp(e.interval[0]), math.exp(e.interval[1])) if e and e.interval else None
-            said = f"{words.ratio(math.exp(e.median))} ×  {words.interval(e, None, '–') if interval else 'no interval'}" if e else "no number"
+            said = (words.ratio(math.exp(e.median)), words.interval(e, None, "–") if interval else "no interval") if e else ("", "no number")
             rows.append(charts.ForestRow(name, words.label(c.member), c.verdict, family.deltas[c.metric], math.exp(e.median) if e else None, interval, said))
     if not rows:
         return None
@@ -90,7 +94,7 @@ def _forest(judged: Judgement, kind: str) -> Chart | None:
     baseline = words.label(families[0].baseline)
     axis = {"codec": f"times as fast as {baseline}", "model": f"times as fast as {baseline}", "service": f"times {baseline}'s requests per CPU second, or its closed-loop throughput"}[kind]
     title = {"codec": "Codecs", "model": "Models in process", "service": "Services"}[kind] + f" against {baseline}"
-    shown = "; ".join(f"{r.group} {r.member} {r.said}" for r in rows)
+    shown = "; ".join(f"{r.group} {r.member} {r.said[0]} ({r.said[1]})" for r in rows)
     return charts.forest(f"forest-{kind}", title, f"Forest plot of ratios with simultaneous intervals, above 1 is better. {shown}.", rows, f"{axis} (log)")
 
 
@@ -192,8 +196,8 @@ def codecs(judged: Judgement, drawn: dict[str, Chart]) -> Section:
 def _codec_table(judged: Judgement, families: Sequence[Family], op: str) -> Table:
     baseline = words.label(families[0].baseline)
     table = Table(
-        f"{op.capitalize()}: median of processes (lowest–highest); × memcpy with its own 95 % interval",
-        [Column("payload"), Column("codec"), Column("wire bytes", True), Column("ns per operation", True), Column(f"ratio to {baseline}", True), Column("interval", True), Column("p (Holm)", True), Column("× memcpy", True), Column("interval", True)],
+        f"{op.capitalize()}: median of processes; × memcpy with its own 95 % interval",
+        [Column("payload"), Column("codec"), Column("wire bytes", True), Column("ns per operation", True), Column("lowest–highest", True), Column(f"ratio to {baseline}", True), Column("interval", True), Column("p (Holm)", True), Column("× memcpy", True), Column("interval", True)],
     )
     ratios = [math.exp(c.estimate.median) for f in families for c in f.comparisons if c.estimate]
     places = min(3, words.column(ratios))
@@ -207,7 +211,7 @@ def _codec_table(judged: Judgement, families: Sequence[Family], op: str) -> Tabl
                 Cell(page.subject(family) if i == 0 else "", "head"),
                 words.label(member),
                 words.fixed(size, 0) if size else "–",
-                spread(family, member, "time_ns", 1, decimals),
+                *spread(family, member, "time_ns", 1, decimals),
                 words.fixed(1, places) if member == family.baseline else words.fixed(math.exp(e.median), places) if e else "–",
                 words.interval(e, places, "–") if e else "",
                 p_value(c.p_holm if c else None),
@@ -233,7 +237,7 @@ def _fidelity(judged: Judgement) -> list[Block]:
         values, lost = int(row.get("values") or 0), int(row.get("changed") or 0)
         share = lost / values if values else 0.0
         table.add(str(row.get("payload")), words.label(str(row.get("codec"))), words.fixed(int(row.get("documents") or 0), 0), words.fixed(values, 0),
-                  Cell(words.fixed(lost, 0), "worse" if lost else ""), words.percent(share, 1))  # fmt: skip
+                  Cell(words.fixed(lost, 0), "worse" if lost else ""), words.percent(share, 2) if lost else "0")  # fmt: skip
         if lost:
             changed.append(f"{words.label(str(row.get('codec')))} changes {words.fixed(lost, 0)} of {words.fixed(values, 0)} values of `{row.get('payload')}` ({words.percent(share)})")
     exact = [m for m in dict.fromkeys(str(r.get("codec")) for r in rows) if not any(int(r.get("changed") or 0) for r in rows if str(r.get("codec")) == m)]
@@ -256,8 +260,8 @@ def models(judged: Judgement, drawn: dict[str, Chart]) -> Section:
         "caller's thread, one at a time: it is the floor, not a candidate, since it cannot serve two at once."))  # fmt: skip
     baseline = words.label(families[0].baseline)
     table = Table(
-        "Per request: median of processes (lowest–highest); × inline with its own 95 % interval",
-        [Column("workload"), Column("model"), Column("ns per request", True), Column(f"ratio to {baseline}", True), Column("interval", True), Column("p (Holm)", True), Column("× inline", True), Column("interval", True)],
+        "Per request: median of processes; × inline with its own 95 % interval",
+        [Column("workload"), Column("model"), Column("ns per request", True), Column("lowest–highest", True), Column(f"ratio to {baseline}", True), Column("interval", True), Column("p (Holm)", True), Column("× inline", True), Column("interval", True)],
     )
     ratios = [math.exp(c.estimate.median) for f in families for c in f.comparisons if c.estimate]
     places = min(3, words.column(ratios))
@@ -269,7 +273,7 @@ def models(judged: Judgement, drawn: dict[str, Chart]) -> Section:
             table.add(
                 Cell(page.subject(family) if i == 0 else "", "head"),
                 words.label(member) + (" (floor)" if member == "inline" else ""),
-                spread(family, member, "time_ns", 1, 0),
+                *spread(family, member, "time_ns", 1, 0),
                 words.fixed(1, places) if member == family.baseline else words.fixed(math.exp(e.median), places) if e else "–",
                 words.interval(e, places, "–") if e else "",
                 p_value(c.p_holm if c else None),
@@ -341,12 +345,12 @@ def _workload(judged: Judgement, family: Family) -> Section:
         return words.label(member) + (" ‡" if page.shape_only(judged, family, member) else "")
 
     fixed = Table(
-        "At the fixed rate: median of rounds (lowest–highest)",
-        [Column("model"), Column("offered/s", True), Column("achieved/s", True), Column("CPU, µs/request", True), Column("user", True), Column("system", True), Column("context switches", True), Column("turns", True), Column("messages", True), Column("wake-ups", True)],
+        "At the fixed rate: median of rounds",
+        [Column("model"), Column("offered/s", True), Column("achieved/s", True), Column("CPU, µs/request", True), Column("lowest–highest", True), Column("user", True), Column("system", True), Column("context switches", True), Column("turns", True), Column("messages", True), Column("wake-ups", True)],
     )
     for m in members:
         fixed.add(
-            name(m), middle(family, m, "offered_hz"), middle(family, m, "achieved_hz"), spread(family, m, "cpu_ns_per_request", 1e3, 1),
+            name(m), middle(family, m, "offered_hz"), middle(family, m, "achieved_hz"), *spread(family, m, "cpu_ns_per_request", 1e3, 1),
             middle(family, m, "cpu_user_ns_per_request", 1e3, 1), middle(family, m, "cpu_system_ns_per_request", 1e3, 1),
             middle(family, m, "context_switches_per_request", 1, 2), middle(family, m, "turns_per_request", 1, 2),
             middle(family, m, "messages_per_request", 1, 2), middle(family, m, "wakeups_per_request", 1, 2),
@@ -360,13 +364,13 @@ def _workload(judged: Judgement, family: Family) -> Section:
         section.blocks.append(Text(f"The `{judged.run.get('tier')}` tier makes no claims about tails: no latency percentiles."))
 
     rest = Table(
-        "Closed-loop throughput, and the life of a server: median of rounds (lowest–highest)",
-        [Column("model"), Column("requests/s, closed loop", True), Column("CPU, µs/request", True), Column("start-up, ms", True), Column("drain, ms", True), Column("lost at SIGTERM", True), Column("resident, MiB", True)],
+        "Closed-loop throughput, and the life of a server: median of rounds",
+        [Column("model"), Column("requests/s, closed loop", True), Column("lowest–highest", True), Column("CPU, µs/request", True), Column("start-up, ms", True), Column("drain, ms", True), Column("lost at SIGTERM", True), Column("resident, MiB", True)],
     )
     for m in members:
         lost = [v for _, v in family.series(m, "lost")]
         total = Cell(words.fixed(sum(lost), 0), "worse" if sum(lost) else "") if lost else Cell("–")
-        rest.add(name(m), spread(family, m, "closed_hz", 1, 0), middle(family, m, "closed_cpu_ns_per_request", 1e3, 1), middle(family, m, "startup_ns", 1e6, 1), middle(family, m, "drain_ns", 1e6, 1), total, middle(family, m, "rss_bytes", 2**20, 1))
+        rest.add(name(m), *spread(family, m, "closed_hz", 1, 0), middle(family, m, "closed_cpu_ns_per_request", 1e3, 1), middle(family, m, "startup_ns", 1e6, 1), middle(family, m, "drain_ns", 1e6, 1), total, middle(family, m, "rss_bytes", 2**20, 1))
     rest.notes.append("Lost: requests whose first byte the server had read, all rounds together.")
     if any(page.shape_only(judged, family, m) for m in members):
         rest.notes.append("‡ more threads than this machine has cores: shape only.")
@@ -377,14 +381,14 @@ def _workload(judged: Judgement, family: Family) -> Section:
 
 
 def _latency(judged: Judgement, family: Family, name: Any) -> Table:
-    table = Table("Latency at the fixed rate, from the planned send time, µs: median of rounds (lowest–highest); described, not judged", [Column("model"), Column("p50", True), Column("p99", True), Column("p99.9", True), Column("longest", True), Column("generator's lag p99", True)])
+    table = Table("Latency at the fixed rate, from the planned send time, µs: median of rounds; described, not judged", [Column("model"), Column("p50", True), Column("lowest–highest", True), Column("p99", True), Column("lowest–highest", True), Column("p99.9", True), Column("longest", True), Column("generator's lag p99", True)])
     late = (judged.run.get("machine") or {}).get("timer_late_p99_ns")
     marked = False
     for m in family.candidates:
         p99 = family.level(m, "p99_ns")
         below = bool(late and p99 and p99.median < late)
         marked = marked or below
-        table.add(name(m), spread(family, m, "p50_ns", 1e3, 0), spread(family, m, "p99_ns", 1e3, 0) + (" †" if below else ""), middle(family, m, "p999_ns", 1e3), middle(family, m, "max_ns", 1e3), middle(family, m, "lag_p99_ns", 1e3))
+        table.add(name(m), *spread(family, m, "p50_ns", 1e3, 0), *_marked(spread(family, m, "p99_ns", 1e3, 0), below), middle(family, m, "p999_ns", 1e3), middle(family, m, "max_ns", 1e3), middle(family, m, "lag_p99_ns", 1e3))
         for metric in ("p50_ns", "p99_ns"):
             why = family.why_withheld(m, metric)
             if why:
@@ -412,8 +416,9 @@ def _gate_table(family: Family) -> list[Block]:
     for g in sorted(family.gates, key=lambda g: (g.name, family.plan["members"].index(g.member))):
         numbers = [float(v) for v in g.values if isinstance(v, (int, float)) and not isinstance(v, bool)]
         limit = f"{g.limit:.4g}" if isinstance(g.limit, (int, float)) and not isinstance(g.limit, bool) else str(g.limit if g.limit is not None else "–")
-        shown = words.fixed(judge.median(numbers), 3) if numbers else ", ".join(sorted({str(v) for v in g.values if v is not None})) or "–"
-        table.add(g.name.replace("_", " "), words.label(g.member), limit, shown, words.span(min(numbers), max(numbers), 3, "–") if numbers else "–",
+        places = 0 if all(v == int(v) for v in numbers) else 3
+        shown = words.fixed(judge.median(numbers), places) if numbers else ", ".join(sorted({str(v) for v in g.values if v is not None})) or "–"
+        table.add(g.name.replace("_", " "), words.label(g.member), limit, shown, words.span(min(numbers), max(numbers), places, "–") if numbers else "–",
                   Cell(f"{g.failed} of {g.total}", "worse" if g.failed else ""), govern[g.scope])  # fmt: skip
         if g.reasons:
             table.notes.append(f"{words.label(g.member)}, {g.name.replace('_', ' ')}: {'; '.join(g.reasons)}")
@@ -529,7 +534,7 @@ def data(judged: Judgement, raw: Sequence[Raw]) -> Section:
     section = Section("data", "Raw data")
     table = Table("Files", [Column("file"), Column("bytes", True), Column("SHA-256")])
     for file in raw:
-        table.add(file.name, words.fixed(file.size, 0), file.sha256)
+        table.add(file.name, words.fixed(file.size, 0), Cell(file.sha256, "hash"))
     plan = Table("Families as planned", [Column("family"), Column("baseline"), Column("members"), Column("rounds planned", True), Column("counted", True), Column("discarded", True), Column("δ", True)])
     for f in judged.families:
         plan.add(f.id, words.label(f.baseline), ", ".join(f.plan["members"]), str(f.plan.get("rounds") or "–"), str(len(f.rounds)), str(len(f.discarded)), words.listed(words.margin(d) for d in sorted(set(f.deltas.values()))))

@@ -23,6 +23,7 @@ def build(judged: Judgement, raw: Sequence[Raw], drawn: dict[str, Chart]) -> dic
         "id": str(run.get("id", "unnamed")),
         "facts": facts(judged),
         "answers": answers(judged),
+        "sentences": sentences(judged),
         "machine": machine(judged),
         "checks": checks(judged),
         "figures": [Picture(drawn[name]) for name in ("forest-codec", "forest-model", "forest-service") if name in drawn],
@@ -98,16 +99,59 @@ def facts(judged: Judgement) -> str:
 
 
 def answers(judged: Judgement) -> list[Section]:
+    """The short answer per kind: verdicts counted, ties, and what the rows are not."""
     found = []
     for kind, title in KINDS.items():
         families = judged.kind(kind)
-        if not families:
-            continue
-        section = Section(f"answer-{kind}", title)
-        section.blocks.append(Items([f"**{lead}**" for lead in leads(families, kind)]))
-        section.blocks.append(Items({"codec": codec_details, "model": model_details, "service": service_details}[kind](judged, families)))
-        found.append(section)
+        if families:
+            section = Section(f"answer-{kind}", title)
+            section.blocks.append(Items([f"**{lead}**" for lead in leads(families, kind)]))
+            section.blocks.append(Text(" ".join([ties(families, kind), *asides(judged, families, kind)])))
+            found.append(section)
     return found
+
+
+def sentences(judged: Judgement) -> list[Section]:
+    """The same in full, a sentence per payload or workload, every ratio with its interval."""
+    details = {"codec": codec_details, "model": model_details, "service": service_details}
+    return [
+        Section(f"sentences-{kind}", title, [Items(details[kind](judged, judged.kind(kind)))])
+        for kind, title in KINDS.items()
+        if judged.kind(kind)
+    ]
+
+
+def ties(families: Sequence[Family], kind: str) -> str:
+    """Who shares the first place; the baseline may."""
+    metric = "cpu_ns_per_request" if kind == "service" else "time_ns"
+    best = "least CPU" if kind == "service" else "fastest"
+    shared, alone, open_ = [], {}, []
+    for family in families:
+        name = f"`{subject(family)}` {operation(family)}".strip()
+        tie = next((t for t in family.ties if t.metric == metric), None)
+        if tie is None:
+            continue
+        if not tie.resolved:
+            open_.append(name)
+        elif len(tie.members) == 1:
+            alone.setdefault(words.label(tie.best), []).append(name)
+        else:
+            shared.append(f"{name} ({words.listed(words.label(m) for m in tie.members)})")
+    parts = [f"{member} in {words.listed(names)}" for member, names in alone.items()]
+    said = [f"Alone as {best}: {'; '.join(parts)}." if parts else f"Nobody is alone as {best}."]
+    if shared:
+        said.append(f"Tied, not separated from the best: {'; '.join(shared)}.")
+    if open_:
+        said.append(f"Too few rounds to rank {words.listed(open_)}.")
+    return " ".join(said) if shared or parts or open_ else "There is no ranking."
+
+
+def asides(judged: Judgement, families: Sequence[Family], kind: str) -> list[str]:
+    if kind == "codec":
+        return [_libraries(judged, families)]
+    if kind == "model":
+        return ["In process means `post()`: one worker, no sockets, no parsing. It shows what handing a request over costs, not what a server does."]
+    return disagreements(judged)
 
 
 def leads(families: Sequence[Family], kind: str) -> list[str]:
@@ -131,16 +175,19 @@ def leads(families: Sequence[Family], kind: str) -> list[str]:
 
 
 def _lead_clause(op: str, metric: str, comparisons: list[Comparison], noun: str) -> str:
-    better, worse, *_ = words.METRICS[metric]
-    about = {"cpu_ns_per_request": "CPU per request ", "closed_hz": "throughput "}.get(metric, f"{op} " if op else "")
+    """ "encodes faster for 3 of 4 payloads (at least 13.2 × to 27.3 ×), not resolved for 1"."""
+    better, worse = {
+        "time_ns": (f"{op}s faster".strip(), f"{op}s slower".strip()) if op else ("faster", "slower"),
+        "cpu_ns_per_request": ("cheaper in CPU", "dearer in CPU"),
+        "closed_hz": ("higher in throughput", "lower in throughput"),
+    }[metric]
     total = len(comparisons)
     parts = []
     for verdict, word in ((judge.BETTER, better), (judge.WORSE, worse)):
         those = [c for c in comparisons if c.verdict == verdict]
         if those:
-            bounds = sorted({words.bound(c).replace("by at least ", "").replace("at least ", "").replace(" the time", "") for c in those}, key=_leading)
-            ranged = bounds[0] if len(bounds) == 1 else f"{bounds[0]} to {bounds[-1]}"
-            parts.append(f"{word} for {len(those)} of {total} (by at least {ranged})" if "×" not in ranged else f"{word} for {len(those)} of {total} (at least {ranged})")
+            parts.append(f"{word} for {len(those)} of {total} ({_bounds(those)})")
+    about = "" if parts else {"cpu_ns_per_request": "in CPU ", "closed_hz": "in throughput "}.get(metric, f"{op}: " if op else "")
     for verdict, word in (
         (judge.EQUIVALENT, "equivalent"),
         (judge.UNRESOLVED, "not resolved"),
@@ -152,13 +199,24 @@ def _lead_clause(op: str, metric: str, comparisons: list[Comparison], noun: str)
             parts.append(f"{word} for {count} of {total}")
     first, *rest = parts
     plural = noun if total == 1 else noun + "s"
-    return about + ", ".join([first.replace(f" of {total}", f" of {total} {plural}", 1), *rest])
+    return about + ", ".join([first.replace(f" of {total}", f" of {total} {plural}", 1), *(r.replace(f" of {total}", "", 1) for r in rest)])
 
 
-def _leading(text: str) -> float:
-    digits = "".join(ch for ch in text.split(words.SPACE + "%")[0].split(words.SPACE + "×")[0] if ch.isdigit() or ch == ".")
-    value = float(digits or 0)
-    return value if "×" in text else 1 + value / 100
+def _bounds(comparisons: list[Comparison]) -> str:
+    """The smallest and the largest of the claimed bounds, in one unit."""
+    factors = []
+    for c in comparisons:
+        assert c.estimate and c.estimate.interval
+        low, high = c.estimate.interval
+        factors.append(math.exp(low) if c.verdict == judge.BETTER else math.exp(-high))
+    least, most = min(factors), max(factors)
+    time = comparisons[0].verdict == judge.WORSE
+    if most >= 2:
+        shown = [words.floor(f, max(1, words.decimals_for(f)) if f < 100 else 0) for f in dict.fromkeys((least, most))]
+        tail = f"{words.SPACE}× as {'long' if comparisons[0].metric == 'time_ns' else 'much'}" if time else f"{words.SPACE}×"
+        return f"at least {' to '.join(shown)}{tail}"
+    shown = [words.floor(100 * (f - 1), 1 if f < 1.1 else 0) for f in dict.fromkeys((least, most))]
+    return f"by at least {' to '.join(shown)}{words.SPACE}%"
 
 
 def said(comparison: Comparison, delta: float, verb: str, unit: str, first: bool, processes: str) -> str:
@@ -212,7 +270,6 @@ def codec_details(judged: Judgement, families: Sequence[Family]) -> list[str]:
         fastest = "; ".join(f"{operation(f)}, {tie_text(f, 'time_ns')}" for f in mine)
         about = f" ({words.fixed(size, 0)} bytes as {words.label(mine[0].baseline)} writes it)" if size else ""
         lines.append(f"`{payload}`{about}: " + "; ".join(parts) + f". Fastest: {fastest}.")
-    lines.append(_libraries(judged, families))
     return lines
 
 
@@ -245,7 +302,6 @@ def model_details(judged: Judgement, families: Sequence[Family]) -> list[str]:
             parts.append(f"{words.label(comparison.member)} " + said(comparison, family.delta, where, "as fast as", first, "processes"))
             first = False
         lines.append(f"`{subject(family)}`: " + "; ".join(parts) + f". Fastest: {tie_text(family, 'time_ns')}.")
-    lines.append("In process means `post()`: one worker, no sockets, no parsing. It shows what handing a request over costs, not what a server does.")
     return lines
 
 
@@ -268,7 +324,6 @@ def service_details(judged: Judgement, families: Sequence[Family]) -> list[str]:
         marked = [words.label(m) for m in family.candidates if shape_only(judged, family, m)]
         note = f" ({words.listed(marked)} with more threads than this machine has cores: shape only)" if marked else ""
         lines.append(f"`{subject(family)}`{at}{note}: " + "; ".join(parts) + f". Least CPU: {tie_text(family, 'cpu_ns_per_request')}.")
-    lines += disagreements(judged)
     return lines
 
 
@@ -291,7 +346,7 @@ def disagreements(judged: Judgement) -> list[str]:
                 lines.append(f"**Ranks disagree.** {pair}. The sockets decide: choose by the service row.")
             elif inside.verdict in strong and outside.verdict not in strong:
                 lines.append(f"**The lead in process does not show over sockets.** {pair}.")
-            elif inside.verdict == outside.verdict:
+            elif inside.verdict == outside.verdict and inside.verdict in (*strong, judge.EQUIVALENT):
                 agreed.append(f"{name} on `{subject(family)}`")
     if agreed:
         lines.append(f"In process and over sockets (CPU per request) the verdict is the same for {words.listed(agreed)}.")
@@ -515,7 +570,7 @@ def _ratio_table(judged: Judgement, families: Sequence[Family], kind: str, metri
     baseline = words.label(families[0].baseline)
     levels: dict[tuple[str, str], Estimate | None] = {(f.id, m): f.level(m, metric) for f in families for m in f.candidates}
     known = [e.median / divisor for e in levels.values() if e]
-    decimals = 0 if min(known, default=0) >= 100 else 1
+    decimals = 0 if min(known, default=0) >= 30 and metric != "cpu_ns_per_request" else 1
     figures = [math.exp(c.estimate.median) for f in families for c in f.comparisons if c.metric == metric and c.estimate]
     places = min(3, words.column(figures))
     heading = {"codec": "Codecs: time per operation", "model": "Models in process: time per request", "service": f"Services: {'CPU per request' if metric.startswith('cpu') else 'closed-loop throughput'}"}[kind]
@@ -525,6 +580,7 @@ def _ratio_table(judged: Judgement, families: Sequence[Family], kind: str, metri
     table = Table(
         f"{heading}; ratio counts {counts} relative to {baseline} ({level})",
         [Column("payload" if kind == "codec" else "workload"), Column("member"), Column(absolute, True), Column("ratio", True), Column("interval", True), Column("rounds", True), Column("verdict")],
+        widths=[16, 13, 13, 9, 14, 8, 27],
     )
     for family in families:
         name = f"{subject(family)} {operation(family)}".strip()
@@ -576,7 +632,9 @@ def limits(judged: Judgement) -> list[str]:
         found.append("A network: server, load and downstream share one machine and its loopback.")
     if kinds & {"model", "service"}:
         count = cores(judged.run)
-        found.append(f"Scaling: this machine has {words.counted(count, 'logical CPU') if count else 'an unknown number of CPUs'}; rows with more threads (‡) show a shape only.")
+        marked = any(shape_only(judged, f, m) for f in judged.kind("service") for m in f.candidates)
+        tail = "; rows with more threads (‡) show a shape only" if marked else ""
+        found.append(f"Scaling: this machine has {words.counted(count, 'logical CPU') if count else 'an unknown number of CPUs'}, and models in process ran one worker{tail}.")
     if not tails(judged) and "service" in kinds:
         found.append("Tails: this tier is too short for them.")
     if "service" not in kinds:
@@ -595,6 +653,6 @@ def regenerate(judged: Judgement, raw: Sequence[Raw]) -> list[Text | Pre | Table
     commit, seed = run.get("commit") or "unknown", run.get("seed", "unknown")
     table = Table("Raw data: this page is a pure function of these files", [Column("file"), Column("bytes", True), Column("SHA-256")])
     for file in raw:
-        table.add(file.name, words.fixed(file.size, 0), file.sha256)
+        table.add(file.name, words.fixed(file.size, 0), Cell(file.sha256, "hash"))
     text = f"# this page, from the raw data\nscripts/assay report reports/{run.get('id', 'ID')}\n# the measurement again: commit {commit}, seed {seed}\n{command}"
     return [Pre(text), table]
