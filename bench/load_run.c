@@ -171,8 +171,12 @@ static uint64_t by_clock(struct run *run)
     uint64_t wake_ns = UINT64_MAX;
     if (!run->over && !run->in_window && now_ns >= run->window_ns)
         open_window(run);
-    if (!run->over && now_ns >= run->end_ns)
+    if (!run->over && now_ns >= run->end_ns) {
+        /* If we are late ourselves: what was due and has a connection is still sent. */
+        if (run->config->arrival != ARRIVALS_CLOSED)
+            dispatch(run, now_ns);
         close_window(run);
+    }
     if (!run->over)
         wake_ns = run->in_window ? run->end_ns : run->window_ns;
     wake_ns = least(wake_ns, dispatch(run, now_ns));

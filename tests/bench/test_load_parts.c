@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* What load and downstream are made of: order statistics, arrivals, draws, delays. */
+#include "arrivals.h"
+#include "delay.h"
+#include "draw.h"
+#include "statistics.h"
+
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define S UINT64_C(1000000000)
+
+static void fill(struct statistics *statistics, const uint64_t *values, size_t count)
+{
+    assert_int_equal(statistics_init(statistics, count), 0);
+    for (size_t i = 0; i < count; i++)
+        statistics_add(statistics, values[i]);
+    statistics_sort(statistics);
+}
+
+static void percentiles_are_nearest_ranks(void **state)
+{
+    (void)state;
+    /* The textbook example of the nearest-rank method. */
+    static const uint64_t values[] = {50, 15, 40, 20, 35};
+    static const struct {
+        uint32_t ppm;
+        uint64_t right;
+    } table[] = {{0, 15},      {1, 15},      {50000, 15},  {200000, 15},
+                 {200001, 20}, {300000, 20}, {400000, 20}, {500000, 35},
+                 {600000, 35}, {600001, 40}, {990000, 50}, {1000000, 50}};
+    struct statistics s;
+    fill(&s, values, 5);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        assert_int_equal(statistics_percentile(&s, table[i].ppm), table[i].right);
+    assert_float_equal(statistics_mean(&s), 32, 1e-9);
+    statistics_finish(&s);
+}
+
+static void percentiles_of_1_to_n(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n <= 2000; n += 37) {
+        struct statistics s;
+        assert_int_equal(statistics_init(&s, n), 0);
+        for (size_t i = 0; i < n; i++)
+            statistics_add(&s, n - i);
+        statistics_sort(&s);
+        static const uint32_t ppms[] = {500000, 900000, 950000, 990000, 999000, 1000000};
+        for (size_t p = 0; p < 6; p++) {
+            uint64_t got = statistics_percentile(&s, ppms[p]);
+            /* By definition: at least ppm millionths do not exceed it, of no smaller sample. */
+            assert_true(got * 1000000 >= (uint64_t)n * ppms[p]);
+            assert_true((got - 1) * 1000000 < (uint64_t)n * ppms[p]);
+        }
+        statistics_finish(&s);
+    }
+}
+
+static void samples_beyond_the_end_are_told(void **state)
+{
+    (void)state;
+    struct statistics s;
+    assert_int_equal(statistics_init(&s, 2), 0);
+    assert_int_equal(statistics_percentile(&s, 500000), 0);
+    for (uint64_t i = 1; i <= 5; i++)
+        statistics_add(&s, i);
+    assert_int_equal(s.count, 2);
+    assert_int_equal(s.dropped, 3);
+    assert_int_equal(statistics_percentile(&s, 1000000), 2);
+    statistics_finish(&s);
+}
+
+static void uniform_arrivals_are_equally_spaced(void **state)
+{
+    (void)state;
+    struct arrivals a;
+    assert_int_equal(arrivals_plan(&a, ARRIVALS_UNIFORM, 250, 2 * S, 7), 0);
+    assert_int_equal(a.count, 500);
+    for (size_t i = 0; i < a.count; i++)
+        assert_int_equal(a.due_ns[i], i * 4000000);
+    arrivals_finish(&a);
+}
+
+/* Mean and variance of the gaps, their tail, and independence of neighbours: for n = 200,000 draws
+ * the limits are about five standard errors, and the seed is fixed. */
+static void poisson_arrivals_have_exponential_gaps(void **state)
+{
+    (void)state;
+    struct arrivals a;
+    const double rate_hz = 2000;
+    assert_int_equal(arrivals_plan(&a, ARRIVALS_POISSON, rate_hz, 100 * S, 42), 0);
+    double n = (double)a.count, sum = 0, squares = 0, products = 0, over_one = 0, before = 1;
+    assert_true(fabs(n - 200000) < 5 * sqrt(200000.0));
+    for (size_t i = 0; i < a.count; i++) {
+        assert_true(a.due_ns[i] < 100 * S);
+        double gap = (double)(a.due_ns[i] - (i ? a.due_ns[i - 1] : 0)) * rate_hz / 1e9;
+        assert_true(gap >= 0);
+        sum += gap;
+        squares += gap * gap;
+        products += (gap - 1) * (before - 1);
+        over_one += gap > 1;
+        before = gap;
+    }
+    assert_true(fabs(sum / n - 1) < 0.011);
+    assert_true(fabs(squares / n - 2) < 0.05);
+    assert_true(fabs(products / n) < 0.011);
+    assert_true(fabs(over_one / n - exp(-1)) < 0.0054);
+    arrivals_finish(&a);
+}
+
+static void arrivals_come_from_the_seed(void **state)
+{
+    (void)state;
+    struct arrivals a, b, c;
+    assert_int_equal(arrivals_plan(&a, ARRIVALS_POISSON, 1000, S, 1), 0);
+    assert_int_equal(arrivals_plan(&b, ARRIVALS_POISSON, 1000, S, 1), 0);
+    assert_int_equal(arrivals_plan(&c, ARRIVALS_POISSON, 1000, S, 2), 0);
+    assert_int_equal(a.count, b.count);
+    assert_memory_equal(a.due_ns, b.due_ns, a.count * sizeof *a.due_ns);
+    assert_memory_not_equal(a.due_ns, c.due_ns, 100 * sizeof *a.due_ns);
+    arrivals_finish(&a);
+    arrivals_finish(&b);
+    arrivals_finish(&c);
+    assert_int_equal(arrivals_plan(&a, ARRIVALS_POISSON, 1e7, 1000 * S, 1), -E2BIG);
+    assert_int_equal(arrivals_plan(&a, ARRIVALS_CLOSED, 0, S, 1), 0);
+    assert_int_equal(a.count, 0);
+}
+
+static void delay_specifications(void **state)
+{
+    (void)state;
+    struct delay_plan p = {0};
+    assert_int_equal(delay_parse(&p, "fixed:20000"), 0);
+    assert_int_equal(p.kind, DELAY_FIXED);
+    assert_int_equal(delay_ns(&p, 0), 20000000);
+    assert_int_equal(delay_ns(&p, 12345), 20000000);
+    assert_int_equal(delay_parse(&p, "exp:1.5"), 0);
+    assert_int_equal(p.kind, DELAY_EXPONENTIAL);
+    assert_int_equal(delay_parse(&p, "lognormal:500,0.5"), 0);
+    assert_int_equal(p.kind, DELAY_LOGNORMAL);
+    assert_float_equal(p.sigma, 0.5, 0);
+    static const char *const bad[] = {
+        "",        "fixed",    "fixed:",      "fixed:x",      "fixed:-1", "fixed:1,2",
+        "exp:nan", "exp:1e99", "lognormal:1", "lognormal:1,", "gamma:10", "fixed:10 "};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(delay_parse(&p, bad[i]), -EINVAL);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void delays_follow_their_distribution(void **state)
+{
+    (void)state;
+    enum { n = 50000 };
+    uint64_t *draws = malloc(n * sizeof *draws);
+    assert_non_null(draws);
+    struct delay_plan p = {.seed = 3};
+    double sum = 0;
+    assert_int_equal(delay_parse(&p, "exp:1000"), 0);
+    for (uint64_t i = 0; i < n; i++)
+        sum += (double)delay_ns(&p, i);
+    assert_true(fabs(sum / n / 1e6 - 1) < 5 / sqrt(n));
+
+    assert_int_equal(delay_parse(&p, "lognormal:1000,0.5"), 0);
+    for (uint64_t i = 0; i < n; i++) {
+        draws[i] = delay_ns(&p, i);
+        assert_int_equal(draws[i], delay_ns(&p, i));
+    }
+    qsort(draws, n, sizeof *draws, ascending);
+    /* Median, and the quantiles one standard deviation away in the logarithm. */
+    assert_true(fabs((double)draws[n / 2] / 1e6 - 1) < 0.02);
+    assert_true(fabs(log((double)draws[(size_t)(n * 0.841345)] / 1e6) - 0.5) < 0.03);
+    assert_true(fabs(log((double)draws[(size_t)(n * 0.158655)] / 1e6) + 0.5) < 0.03);
+    free(draws);
+
+    size_t errors = 0;
+    p.error_rate = 0.1;
+    for (uint64_t i = 0; i < n; i++)
+        errors += delay_is_error(&p, i);
+    assert_true(fabs((double)errors / n - 0.1) < 5 * sqrt(0.09 / n));
+    p.error_rate = 0;
+    for (uint64_t i = 0; i < n; i++)
+        assert_false(delay_is_error(&p, i));
+}
+
+static void no_delay_ends_within_a_stall(void **state)
+{
+    (void)state;
+    struct delay_plan p = {.stall_every_ns = 1000, .stall_for_ns = 300};
+    assert_int_equal(delay_past_stall(&p, 0, 10), 10);
+    assert_int_equal(delay_past_stall(&p, 0, 999), 999);
+    assert_int_equal(delay_past_stall(&p, 0, 1000), 1300);
+    assert_int_equal(delay_past_stall(&p, 950, 100), 350);
+    assert_int_equal(delay_past_stall(&p, 1299, 0), 1);
+    assert_int_equal(delay_past_stall(&p, 1300, 0), 0);
+    assert_int_equal(delay_past_stall(&p, 2000, 0), 300);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(percentiles_are_nearest_ranks),
+        cmocka_unit_test(percentiles_of_1_to_n),
+        cmocka_unit_test(samples_beyond_the_end_are_told),
+        cmocka_unit_test(uniform_arrivals_are_equally_spaced),
+        cmocka_unit_test(poisson_arrivals_have_exponential_gaps),
+        cmocka_unit_test(arrivals_come_from_the_seed),
+        cmocka_unit_test(delay_specifications),
+        cmocka_unit_test(delays_follow_their_distribution),
+        cmocka_unit_test(no_delay_ends_within_a_stall),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every workload × payload × codec: right replies are taken, others are not, and bad input is
+ * answered. The turns are run here, without a model; then every model runs what it can in process.
+ */
+#include "model.h"
+#include "request.h"
+#include "workloads.h"
+
+#include <errno.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define CELLS 7
+
+/* Runs a request to its end in place; a call is answered with answer_status and its own body. */
+static unsigned run(struct request *request, const struct workload *workload, unsigned char *cells,
+                    const struct workload_setup *setup, int answer_status)
+{
+    unsigned turns = 0;
+    enum turn_event event = TURN_REQUEST;
+    for (;;) {
+        void *cell = workload->cell_size ? cells + request->cell * workload->cell_size : NULL;
+        turns++;
+        switch (request_step(request, workload, cell, event, setup)) {
+        case TURN_CALL:
+            request->call.answer.len = 0;
+            bytes_append(&request->call.answer, request->out.data, request->out.len);
+            request->call.status = answer_status;
+            event = TURN_ANSWER;
+            break;
+        case TURN_FORWARD:
+            assert_in_range(request->cell, 0, setup->cells - 1);
+            event = TURN_REQUEST;
+            break;
+        case TURN_REPLY:
+            return turns;
+        default:
+            fail_msg("%s: a turn ended as it should not", workload->name);
+        }
+    }
+}
+
+static unsigned char *open_cells(const struct workload *workload,
+                                 const struct workload_setup *setup)
+{
+    unsigned char *cells = calloc(CELLS, workload->cell_size + 1);
+    assert_non_null(cells);
+    for (uint32_t i = 0; i < CELLS && workload->cell_open; i++)
+        assert_int_equal(workload->cell_open(cells + i * workload->cell_size, i, setup), 0);
+    return cells;
+}
+
+static void set_in(struct request *request, const struct workload *workload, const uint8_t *in,
+                   size_t len)
+{
+    request->in = in;
+    request->in_len = len;
+    request->cell = workload->route ? workload->route(in, len, 0, CELLS) : 0;
+}
+
+static bool ok(const struct workload *workload, const struct workload_setup *setup, size_t document,
+               const struct request *request)
+{
+    return workload_reply_ok(workload, setup, document, request->status, request->out.data,
+                             request->out.len);
+}
+
+static void try_document(const struct workload *workload, const struct workload_setup *setup,
+                         size_t document, struct request *request, unsigned char *cells)
+{
+    set_in(request, workload, setup->bodies[document], setup->body_lens[document]);
+    unsigned turns = run(request, workload, cells, setup, 200);
+    unsigned needs = workload_needs(workload);
+    assert_int_equal(turns, needs & WORKLOAD_NEEDS_RING         ? setup->hops
+                            : needs & WORKLOAD_NEEDS_DOWNSTREAM ? 2
+                                                                : 1);
+    assert_int_equal(request->status, 200);
+    assert_true(ok(workload, setup, document, request));
+
+    /* A byte changed, a byte less, another status: not the reply. */
+    request->out.data[request->out.len / 2] ^= 1;
+    assert_false(ok(workload, setup, document, request));
+    request->out.data[request->out.len / 2] ^= 1;
+    request->out.len--;
+    assert_false(ok(workload, setup, document, request));
+    request->out.len++;
+    request->status = 503;
+    assert_false(ok(workload, setup, document, request));
+}
+
+static void try_bad_input(const struct workload *workload, const struct workload_setup *setup,
+                          struct request *request, unsigned char *cells)
+{
+    static const uint8_t garbage[] = {0xff, 0xff, 0xff, 0x7b, 0x00, 0xc1};
+    set_in(request, workload, garbage, sizeof garbage);
+    run(request, workload, cells, setup, 200);
+    bool coded = workload_needs(workload) & WORKLOAD_NEEDS_PAYLOAD;
+    assert_int_equal(request->status, coded ? 400 : 200);
+}
+
+static void try_failing_calls(const struct workload *workload, const struct workload_setup *setup,
+                              struct request *request, unsigned char *cells)
+{
+    static const int table[][2] = {{-ETIMEDOUT, 504}, {-ECONNREFUSED, 502}, {-EPIPE, 502},
+                                   {500, 502},        {503, 502},           {204, 502}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        set_in(request, workload, setup->bodies[0], setup->body_lens[0]);
+        run(request, workload, cells, setup, table[i][0]);
+        assert_int_equal(request->status, table[i][1]);
+        assert_int_equal(request->out.len, 0);
+    }
+}
+
+static void load(struct workload_setup *setup, const struct payload *payload,
+                 const struct codec *codec)
+{
+    char why[512] = "";
+    int err = workload_setup_init(setup, payload, codec, why, sizeof why);
+    if (err != 0)
+        fail_msg("%s × %s: %s", payload->name, codec->name, why);
+    setup->cpu_iterations = 100;
+    setup->hops = 20;
+    setup->cells = CELLS;
+}
+
+static void replies(void **state)
+{
+    (void)state;
+    for (size_t p = 0; payloads[p].name; p++) {
+        for (size_t c = 0; codecs[c]; c++) {
+            struct workload_setup setup;
+            load(&setup, &payloads[p], codecs[c]);
+            assert_true(setup.corpus.count >= 4);
+            for (size_t w = 0; workloads[w]; w++) {
+                struct request *request = request_create(workloads[w]);
+                assert_non_null(request);
+                unsigned char *cells = open_cells(workloads[w], &setup);
+                /* The same request object again and again, as models do. */
+                for (size_t i = 0; i < setup.corpus.count; i++) {
+                    try_document(workloads[w], &setup, i, request, cells);
+                    try_bad_input(workloads[w], &setup, request, cells);
+                }
+                if (workload_needs(workloads[w]) & WORKLOAD_NEEDS_DOWNSTREAM)
+                    try_failing_calls(workloads[w], &setup, request, cells);
+                free(cells);
+                request_destroy(request, workloads[w]);
+            }
+            workload_setup_finish(&setup);
+        }
+    }
+}
+
+/* Bodies differ, and so do the right answers: a reply to another document is not taken. */
+static void replies_are_to_their_document(void **state)
+{
+    (void)state;
+    struct workload_setup setup;
+    load(&setup, &payloads[0], codecs[0]);
+    for (size_t w = 0; workloads[w]; w++) {
+        struct request *request = request_create(workloads[w]);
+        unsigned char *cells = open_cells(workloads[w], &setup);
+        set_in(request, workloads[w], setup.bodies[0], setup.body_lens[0]);
+        run(request, workloads[w], cells, &setup, 200);
+        assert_true(ok(workloads[w], &setup, 0, request));
+        assert_false(ok(workloads[w], &setup, 1, request));
+        free(cells);
+        request_destroy(request, workloads[w]);
+    }
+    workload_setup_finish(&setup);
+}
+
+/* More iterations, hops or cells than the client knows of: the reply is another one. */
+static void the_amount_of_work_shows(void **state)
+{
+    (void)state;
+    for (int change = 0; change < 3; change++) {
+        const struct workload *workload = workload_find(change == 0 ? "cpu" : "ring");
+        struct workload_setup server, client;
+        load(&server, &payloads[0], codecs[0]);
+        load(&client, &payloads[0], codecs[0]);
+        server.cpu_iterations += change == 0;
+        server.hops += change == 1;
+        server.cells -= change == 2;
+        struct request *request = request_create(workload);
+        unsigned char *cells = open_cells(workload, &server);
+        set_in(request, workload, server.bodies[0], server.body_lens[0]);
+        request->cell %= server.cells;
+        run(request, workload, cells, &server, 200);
+        assert_true(change == 2 || ok(workload, &server, 0, request));
+        assert_false(ok(workload, &client, 0, request));
+        free(cells);
+        request_destroy(request, workload);
+        workload_setup_finish(&server);
+        workload_setup_finish(&client);
+    }
+}
+
+static void setups_without_a_payload(void **state)
+{
+    (void)state;
+    struct workload_setup setup;
+    assert_int_equal(workload_setup_init(&setup, NULL, NULL, NULL, 0), 0);
+    assert_true(setup.cpu_iterations > 0 && setup.hops > 0 && setup.cells > 0);
+    workload_setup_finish(&setup);
+    workload_setup_finish(&setup);
+    assert_true(workload_calibrate_cpu(0) >= 1);
+    assert_true(workload_calibrate_cpu(1000) > workload_calibrate_cpu(10));
+}
+
+static void post_done(struct request *request)
+{
+    sem_post(request->arg);
+}
+
+/* The same code under every model: whatever is posted comes back right. */
+static void every_model_runs_every_workload(void **state)
+{
+    (void)state;
+    enum { rounds = 50 };
+    struct workload_setup setup;
+    load(&setup, payload_find("order"), codec_find("protobuf_c"));
+    for (size_t m = 0; models[m]; m++) {
+        for (size_t w = 0; workloads[w]; w++) {
+            if (workload_needs(workloads[w]) & WORKLOAD_NEEDS_DOWNSTREAM)
+                continue;
+            const struct model_config config = {
+                .workload = workloads[w],
+                .setup = &setup,
+                .cells = CELLS,
+                .threads = 2,
+                .queue_limit = 64,
+                .max_body_bytes = 1 << 20,
+                .io_timeout_ns = UINT64_C(1000000000),
+                .drain_ns = UINT64_C(10000000000),
+            };
+            struct model_run *run;
+            assert_int_equal(models[m]->start(&config, &run, NULL), 0);
+            sem_t done;
+            sem_init(&done, 0, 0);
+            struct request *request = request_create(workloads[w]);
+            request->done = post_done;
+            request->arg = &done;
+            for (size_t i = 0; i < rounds; i++) {
+                size_t document = i % setup.corpus.count;
+                set_in(request, workloads[w], setup.bodies[document], setup.body_lens[document]);
+                assert_int_equal(models[m]->post(run, request), 0);
+                while (sem_wait(&done) != 0)
+                    ;
+                if (!ok(workloads[w], &setup, document, request))
+                    fail_msg("%s × %s: wrong reply, status %d", models[m]->name, workloads[w]->name,
+                             request->status);
+            }
+            struct model_stats stats;
+            assert_int_equal(models[m]->stop(run, &stats), 0);
+            assert_int_equal(stats.answered, rounds);
+            request_destroy(request, workloads[w]);
+            sem_destroy(&done);
+        }
+    }
+    workload_setup_finish(&setup);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(replies),
+        cmocka_unit_test(replies_are_to_their_document),
+        cmocka_unit_test(the_amount_of_work_shows),
+        cmocka_unit_test(setups_without_a_payload),
+        cmocka_unit_test(every_model_runs_every_workload),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
