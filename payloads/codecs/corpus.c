@@ -184,7 +184,7 @@ static bool required_are_there(struct json_reader *reader, const struct plan_mes
                                const bool *seen)
 {
     for (uint32_t i = 0; i < type->count; i++) {
-        if (type->fields[i].presence == PLAN_ALWAYS && !seen[i])
+        if (type->fields[i].required_bit != 0 && !seen[i])
             return json_reader_fail(reader, -EBADMSG, "required field %s is missing",
                                     type->fields[i].name);
     }

@@ -31,8 +31,8 @@ int field_put_bytes(ProtobufCBinaryData *slot, const void *from, size_t len,
 }
 
 /* Frees what one value owns, and empties it. */
-static void drop_value(void *slot, enum plan_kind kind, const void *default_value,
-                       ProtobufCAllocator *allocator)
+static inline void drop_value(void *slot, unsigned kind, const void *default_value,
+                              ProtobufCAllocator *allocator)
 {
     if (kind == PLAN_STRING) {
         char **text = slot;
@@ -70,18 +70,14 @@ static void drop_oneof(ProtobufCMessage *message, const struct plan_field *field
     *held = field->id;
 }
 
-void *field_open(ProtobufCMessage *message, const struct plan_field *field,
+void field_clear(ProtobufCMessage *message, const struct plan_field *field,
                  ProtobufCAllocator *allocator)
 {
-    void *slot = field_at(message, field->offset);
     if (field->oneof)
         drop_oneof(message, field, allocator);
-    else if (field->kind >= PLAN_STRING)
-        drop_value(slot, field->kind, field->descriptor->default_value, allocator);
-    if (field->descriptor->label == PROTOBUF_C_LABEL_OPTIONAL && !field->oneof &&
-        field->presence == PLAN_WORD32)
-        *(protobuf_c_boolean *)field_at(message, field->quantifier) = 1;
-    return slot;
+    else
+        drop_value(field_at(message, field->offset), field->kind, field->descriptor->default_value,
+                   allocator);
 }
 
 int field_open_array(ProtobufCMessage *message, const struct plan_field *field, size_t count,

@@ -21,34 +21,42 @@ static inline void *field_at(ProtobufCMessage *message, uint32_t offset)
     return (char *)message + offset;
 }
 
-/* One rule for plans and descriptors; see enum plan_presence. */
-static inline bool field_is_there(const ProtobufCMessage *message, enum plan_presence presence,
-                                  uint32_t test_offset, uint32_t id, const void *default_value)
+/* One rule for plans and descriptors. Eight bytes are not 0 if one of their halves is not: no
+ * branch that depends on the schema. */
+static inline bool field_is_there(const ProtobufCMessage *message, struct plan_test test,
+                                  const ProtobufCFieldDescriptor *field)
 {
-    const void *test = field_get(message, test_offset);
-    switch (presence) {
-    case PLAN_ALWAYS:
-        return true;
-    case PLAN_WORD32:
-        return *(const uint32_t *)test != 0;
-    case PLAN_WORD64:
-        return *(const uint64_t *)test != 0;
-    case PLAN_SIZE:
-        return *(const size_t *)test != 0;
-    case PLAN_TEXT:
-        return *(const char *const *)test != NULL && **(const char *const *)test != '\0';
-    case PLAN_POINTER:
-        return *(const void *const *)test != NULL && *(const void *const *)test != default_value;
-    case PLAN_CASE:
-        return *(const uint32_t *)test == id;
-    }
-    return false;
+    const char *at = field_get(message, test.offset);
+    uint32_t word, other;
+    memcpy(&word, at, sizeof(word));
+    memcpy(&other, at + test.wide * sizeof(word), sizeof(other));
+    if (test.refine == PLAN_NONZERO || (word | other) == 0)
+        return (word | other) != 0;
+    if (test.refine == PLAN_CASE)
+        return word == field->id;
+    const char *text = *(const char *const *)(const void *)at;
+    return test.refine == PLAN_TEXT ? *text != '\0' : text != (const char *)field->default_value;
 }
 
 static inline bool field_present(const ProtobufCMessage *message, const struct plan_field *field)
 {
-    const void *none = field->presence == PLAN_POINTER ? field->descriptor->default_value : NULL;
-    return field_is_there(message, field->presence, field->test_offset, field->id, none);
+    return field_is_there(message, field->test, field->descriptor);
+}
+
+/* Bit i: is field first + i there? Asked once, a walk need not stumble over the absent ones. Their
+ * number is added to *count. */
+static inline uint64_t field_present_mask(const ProtobufCMessage *message,
+                                          const struct plan_message *type, uint32_t first,
+                                          size_t *count)
+{
+    uint32_t left = type->count - first < 64 ? type->count - first : 64;
+    uint64_t mask = 0;
+    for (uint32_t i = 0; i < left; i++) {
+        bool there = field_present(message, &type->fields[first + i]);
+        mask |= (uint64_t)there << i;
+        *count += there;
+    }
+    return mask;
 }
 
 static inline size_t field_count(const ProtobufCMessage *message, const struct plan_field *field)
@@ -85,12 +93,23 @@ int field_put_string(char **slot, const void *from, size_t len, ProtobufCAllocat
 int field_put_bytes(ProtobufCBinaryData *slot, const void *from, size_t len,
                     ProtobufCAllocator *allocator);
 
+/* Frees and empties what a singular field, or the oneof it is in, holds. */
+void field_clear(ProtobufCMessage *message, const struct plan_field *field,
+                 ProtobufCAllocator *allocator);
+
 /*
  * Makes a singular field ready for a value and returns where it goes: frees what the field, or the
  * oneof, held before; marks it present. The slot then holds no pointer.
  */
-void *field_open(ProtobufCMessage *message, const struct plan_field *field,
-                 ProtobufCAllocator *allocator);
+static inline void *field_open(ProtobufCMessage *message, const struct plan_field *field,
+                               ProtobufCAllocator *allocator)
+{
+    if (field->oneof || field->kind >= PLAN_STRING)
+        field_clear(message, field, allocator);
+    if (field->has_flag)
+        *(protobuf_c_boolean *)field_at(message, field->quantifier) = 1;
+    return field_at(message, field->offset);
+}
 
 /*
  * Replaces a repeated field's array by one with room for count values, of which it holds none yet:

@@ -5,10 +5,7 @@
 
 static bool present(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
 {
-    uint32_t test_offset;
-    enum plan_presence presence = plan_presence_of(field, &test_offset);
-    return field_is_there(message, presence, test_offset, field->id,
-                          presence == PLAN_POINTER ? field->default_value : NULL);
+    return field_is_there(message, plan_test_of(field), field);
 }
 
 /* The values of a field: where they start, and how many. */

@@ -111,18 +111,21 @@ static void pack_field(msgpack_packer *packer, const struct plan_field *field,
 static void pack_message(msgpack_packer *packer, const struct plan_message *type,
                          const ProtobufCMessage *message, unsigned depth)
 {
-    const struct plan_field *end = message ? type->fields + type->count : type->fields;
-    size_t count = 0;
+    size_t count = 0, ignored = 0;
+    uint64_t mask = message ? field_present_mask(message, type, 0, &count) : 0;
     if (depth > PLAN_MAX_DEPTH) {
         ((struct writer *)packer->data)->too_deep = true;
         return;
     }
-    for (const struct plan_field *field = type->fields; field < end; field++)
-        count += field_present(message, field);
+    for (uint32_t first = 64; message && first < type->count; first += 64)
+        field_present_mask(message, type, first, &count);
     msgpack_pack_map(packer, count);
-    for (const struct plan_field *field = type->fields; field < end; field++) {
-        if (field_present(message, field))
-            pack_field(packer, field, message, depth);
+    for (uint32_t first = 0; count > 0; first += 64) {
+        if (first > 0)
+            mask = field_present_mask(message, type, first, &ignored);
+        for (; mask != 0; mask &= mask - 1, count--)
+            pack_field(packer, &type->fields[first + (uint32_t)__builtin_ctzll(mask)], message,
+                       depth);
     }
 }
 

@@ -59,37 +59,36 @@ size_t plan_value_size(enum plan_kind kind)
     }
 }
 
-/* A field without a label of its own (proto3): there if it differs from zero, bit for bit. */
-static enum plan_presence presence_by_value(enum plan_kind kind)
+static bool has_flag(const ProtobufCFieldDescriptor *field)
 {
-    switch (kind) {
-    case PLAN_STRING:
-        return PLAN_TEXT;
-    case PLAN_BYTES:
-        return PLAN_SIZE;
-    case PLAN_MESSAGE:
-        return PLAN_POINTER;
-    default:
-        return plan_value_size(kind) == 8 ? PLAN_WORD64 : PLAN_WORD32;
-    }
+    return field->label == PROTOBUF_C_LABEL_OPTIONAL &&
+           !(field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) && field->type != PROTOBUF_C_TYPE_STRING &&
+           field->type != PROTOBUF_C_TYPE_MESSAGE;
 }
 
-enum plan_presence plan_presence_of(const ProtobufCFieldDescriptor *field, uint32_t *test_offset)
+struct plan_test plan_test_of(const ProtobufCFieldDescriptor *field)
 {
     enum plan_kind kind = plan_kind_of(field);
-    *test_offset = field->quantifier_offset;
-    if (field->label == PROTOBUF_C_LABEL_REPEATED)
-        return PLAN_SIZE;
-    if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
-        return PLAN_CASE;
-    if (field->label == PROTOBUF_C_LABEL_OPTIONAL && kind != PLAN_STRING && kind != PLAN_MESSAGE)
-        return PLAN_WORD32;
-    *test_offset = field->offset;
-    if (field->label == PROTOBUF_C_LABEL_REQUIRED)
-        return PLAN_ALWAYS;
-    if (field->label == PROTOBUF_C_LABEL_OPTIONAL)
-        return PLAN_POINTER;
-    return presence_by_value(kind);
+    bool pointer = kind == PLAN_STRING || kind == PLAN_MESSAGE;
+    struct plan_test test = {.offset = field->quantifier_offset, .refine = PLAN_NONZERO};
+    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+        test.wide = sizeof(size_t) == 8;
+    } else if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
+        test.refine = PLAN_CASE;
+    } else if (field->label == PROTOBUF_C_LABEL_REQUIRED) {
+        test.offset = offsetof(ProtobufCMessage, descriptor);
+        test.wide = sizeof(void *) == 8;
+    } else if (!has_flag(field)) {
+        /* proto2's pointers, and proto3's fields without a label: there if they differ from zero,
+         * bit for bit; of bytes that is the length. */
+        test.offset = field->offset;
+        test.wide = kind == PLAN_BYTES ? sizeof(size_t) == 8 : plan_value_size(kind) == 8;
+        if (pointer && field->label == PROTOBUF_C_LABEL_OPTIONAL && field->default_value != NULL)
+            test.refine = PLAN_OTHER;
+        else if (kind == PLAN_STRING && field->label == PROTOBUF_C_LABEL_NONE)
+            test.refine = PLAN_TEXT;
+    }
+    return test;
 }
 
 /* MessagePack's header of a string of len bytes; returns its length. */
@@ -146,10 +145,11 @@ static int compile_message(struct plan_message *message, char *why, size_t why_c
             return -ENOTSUP;
         }
         struct plan_field *field = &message->fields[i];
-        field->kind = plan_kind_of(from);
-        field->presence = plan_presence_of(from, &field->test_offset);
+        field->kind = (uint8_t)plan_kind_of(from);
+        field->test = plan_test_of(from);
         field->repeated = from->label == PROTOBUF_C_LABEL_REPEATED;
         field->oneof = (from->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0;
+        field->has_flag = has_flag(from);
         field->value_size = (uint8_t)plan_value_size(field->kind);
         field->offset = from->offset;
         field->quantifier = from->quantifier_offset;
@@ -157,7 +157,7 @@ static int compile_message(struct plan_message *message, char *why, size_t why_c
         field->name = from->name;
         field->name_len = (uint32_t)strlen(from->name);
         field->descriptor = from;
-        if (field->presence != PLAN_ALWAYS)
+        if (from->label != PROTOBUF_C_LABEL_REQUIRED)
             continue;
         if (message->required == UINT64_MAX) {
             snprintf(why, why_cap, "%s.%s: more than 64 required fields", type->name, from->name);

@@ -32,26 +32,31 @@ enum plan_kind {
     PLAN_MESSAGE,
 };
 
-/* How the struct says whether a field is there; see field_present in field.h. */
-enum plan_presence {
-    PLAN_ALWAYS,  /* required */
-    PLAN_WORD32,  /* 32 bits at test_offset are not 0: a value, or a has_ flag */
-    PLAN_WORD64,  /* 64 bits at test_offset are not 0 */
-    PLAN_SIZE,    /* a size_t at test_offset is not 0: a count, or the length of bytes */
-    PLAN_TEXT,    /* the string is neither NULL nor empty */
-    PLAN_POINTER, /* the pointer is neither NULL nor the default */
-    PLAN_CASE,    /* the oneof's case at test_offset is this field's id */
+/* What else must hold, beside the word tested being other than 0; see field_is_there in field.h. */
+enum plan_refine {
+    PLAN_NONZERO, /* nothing */
+    PLAN_TEXT,    /* the string at the pointer is not empty */
+    PLAN_OTHER,   /* the pointer is not the default's */
+    PLAN_CASE,    /* the oneof's case is this field's id */
+};
+
+/* How the struct says that a field is there. For a required field the word is one that is never 0.
+ */
+struct plan_test {
+    uint32_t offset; /* of a value, pointer, has_ flag, count, length or case */
+    uint8_t wide;    /* 1: eight bytes, 0: four */
+    uint8_t refine;  /* enum plan_refine */
 };
 
 struct plan_field {
-    enum plan_kind kind;
-    enum plan_presence presence;
+    struct plan_test test;
+    uint8_t kind; /* enum plan_kind */
     bool repeated;
     bool oneof;
+    bool has_flag;       /* quantifier is the offset of one */
     uint8_t value_size;  /* bytes of one value in the struct or array */
     uint32_t offset;     /* of the value; of the array pointer if repeated */
     uint32_t quantifier; /* offset of the count, has_ flag or case; meaningless if there is none */
-    uint32_t test_offset;
     uint32_t id;
     uint64_t required_bit; /* one bit of its own if proto2 requires it, else 0 */
     uint32_t name_len;
@@ -86,7 +91,7 @@ void plan_destroy(struct plan *plan); /* NULL is fine */
 
 /* The rules behind the table, for those who walk a descriptor once and need no plan. */
 enum plan_kind plan_kind_of(const ProtobufCFieldDescriptor *field);
-enum plan_presence plan_presence_of(const ProtobufCFieldDescriptor *field, uint32_t *test_offset);
+struct plan_test plan_test_of(const ProtobufCFieldDescriptor *field);
 /* Bytes of one value of that kind. */
 size_t plan_value_size(enum plan_kind kind);
 
