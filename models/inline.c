@@ -11,6 +11,7 @@
 #include "model.h"
 
 #include "parts/cells.h"
+#include "parts/clock.h"
 #include "parts/counters.h"
 #include "parts/cpus.h"
 #include "parts/door.h"
@@ -24,7 +25,6 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 const struct model inline_model;
@@ -62,38 +62,24 @@ struct model_run {
     uint64_t lost;
 };
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static void sleep_ns(uint64_t ns)
-{
-    struct timespec left = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
-    while (nanosleep(&left, &left) < 0 && errno == EINTR)
-        ;
-}
-
 static bool given_up(const struct model_run *run)
 {
-    return now_ns() >= atomic_load_explicit(&run->give_up_ns, memory_order_acquire);
+    return clock_now_ns() >= atomic_load_explicit(&run->give_up_ns, memory_order_acquire);
 }
 
 /* A WAIT of the door's thread, which stop() may cut short: false if it is given up. */
 static bool wait_ns(struct model_run *run, uint64_t ns)
 {
-    uint64_t now = now_ns(), due = now + ns;
+    uint64_t now = clock_now_ns(), due = now + ns;
     struct pollfd stop = {.fd = run->wake_fd, .events = POLLIN};
-    for (; now < due; now = now_ns()) {
+    for (; now < due; now = clock_now_ns()) {
         uint64_t end = atomic_load_explicit(&run->give_up_ns, memory_order_acquire);
         if (now >= end)
             return false;
         uint64_t left = (due < end ? due : end) - now;
-        struct timespec most = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
+        struct timespec most = clock_timespec(left);
         if (end != UINT64_MAX)
-            sleep_ns(left);
+            clock_sleep_ns(left);
         else
             ppoll(&stop, 1, &most, NULL);
     }
@@ -125,7 +111,7 @@ static bool run_request(struct model_run *run, struct request *request, struct c
             break;
         case TURN_WAIT:
             if (!mine)
-                sleep_ns(request->turn.wait_ns);
+                clock_sleep_ns(request->turn.wait_ns);
             else if (!wait_ns(run, request->turn.wait_ns))
                 return false;
             event = TURN_WAKE;
@@ -135,7 +121,8 @@ static bool run_request(struct model_run *run, struct request *request, struct c
             uint64_t timeout_ns = request->turn.deadline_ns;
             call->body = request->out.data;
             call->body_len = request->out.len;
-            call->deadline_ns = now_ns() + (timeout_ns ? timeout_ns : config->call_timeout_ns);
+            call->deadline_ns =
+                clock_now_ns() + (timeout_ns ? timeout_ns : config->call_timeout_ns);
             call->answer.len = 0;
             call->status = -ECONNREFUSED;
             if (run->pool) {
@@ -251,7 +238,7 @@ static void conn_serve(struct model_run *run, struct conn *conn, bool readable, 
         bool had_begun = http->begun;
         step = http_conn_parse(http);
         if (http->begun && !had_begun)
-            conn->deadline_ns = now_ns() + run->config.io_timeout_ns;
+            conn->deadline_ns = clock_now_ns() + run->config.io_timeout_ns;
     }
     conn->more = step != HTTP_MORE;
     request->out.len = 0;
@@ -315,7 +302,7 @@ static void accept_all(struct model_run *run)
             conn_add(run, fd);
     }
     if (fd != -EAGAIN) /* the system is short of something: do not spin on it */
-        sleep_ns(1000000);
+        clock_sleep_ns(1000000);
 }
 
 /* Drops a connection that is done, too slow or, at stop, idle. */
@@ -361,7 +348,7 @@ static void *door_main(void *arg)
             if (readable || conn->held || conn->more)
                 conn_serve(run, conn, readable, stopping);
         }
-        uint64_t now = now_ns();
+        uint64_t now = clock_now_ns();
         for (size_t i = run->count; i-- > 0;) {
             struct conn *conn = run->conns[i];
             bool lost = given_up(run) && conn->http.begun && !conn->dead;
@@ -441,7 +428,7 @@ static void inline_stats(struct model_run *run, struct model_stats *stats)
 
 static uint64_t inline_stop(struct model_run *run, struct model_stats *final)
 {
-    uint64_t give_up_ns = now_ns() + run->config.drain_ns;
+    uint64_t give_up_ns = clock_now_ns() + run->config.drain_ns;
     atomic_store_explicit(&run->give_up_ns, give_up_ns, memory_order_release);
     if (run->has_thread) {
         uint64_t one = 1;
@@ -449,8 +436,9 @@ static uint64_t inline_stop(struct model_run *run, struct model_stats *final)
         pthread_join(run->thread, NULL);
     }
     /* Requests of post() run on their callers' threads: wait for those to be out. */
-    while (atomic_load_explicit(&run->door.inside, memory_order_acquire) && now_ns() < give_up_ns)
-        sleep_ns(100000);
+    while (atomic_load_explicit(&run->door.inside, memory_order_acquire) &&
+           clock_now_ns() < give_up_ns)
+        clock_sleep_ns(100000);
     uint64_t lost = run->lost + atomic_load_explicit(&run->door.inside, memory_order_acquire);
     if (final)
         inline_stats(run, final);

@@ -99,5 +99,7 @@ struct model {
 
 extern const struct model *const models[];        /* NULL-terminated; models/meson.build */
 const struct model *model_find(const char *name); /* NULL if there is none */
+extern const struct model
+    thread_pool_copy_model; /* the same code once more, for A/A; not in models[] */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "pool.h"
 
+#include "clock.h"
 #include "listener.h"
 #include "slot.h"
 
@@ -9,14 +10,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 int pool_create(struct pool **out, const struct pool_config *config)
 {
@@ -65,8 +58,7 @@ void pool_destroy(struct pool *pool)
 /* NULL when the deadline passed before a connection was free. */
 static struct slot *take(struct pool *pool, uint64_t deadline_ns)
 {
-    struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
-                             .tv_nsec = (long)(deadline_ns % 1000000000u)};
+    struct timespec until = clock_timespec(deadline_ns);
     int error = 0;
     pthread_mutex_lock(&pool->lock);
     while (!pool->idle && error == 0)
@@ -95,15 +87,13 @@ int pool_call(struct pool *pool, struct pool_call *call)
     int result = slot_begin(slot, call);
     uint32_t events = 0;
     while (result == 0 && (result = slot_progress(slot, events)) == -EAGAIN) {
-        uint64_t now = now_ns();
+        uint64_t now = clock_now_ns();
         if (now >= call->deadline_ns) {
             result = -ETIMEDOUT;
             break;
         }
         struct pollfd wait = {.fd = slot->fd, .events = slot_wants(slot)};
-        uint64_t left = call->deadline_ns - now;
-        struct timespec timeout = {.tv_sec = (time_t)(left / 1000000000u),
-                                   .tv_nsec = (long)(left % 1000000000u)};
+        struct timespec timeout = clock_timespec(call->deadline_ns - now);
         if (ppoll(&wait, 1, &timeout, NULL) < 0)
             wait.revents = 0;
         events = (uint32_t)wait.revents; /* POLLIN and its like equal EPOLLIN and its like */

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The connections of one event loop. Nothing here blocks: a connection is registered once,
+ * edge-triggered, and remembers what it may still do (read on, or not before the next event). One
+ * request of it is inside at a time; it is not read meanwhile, nor while a reply waits for the peer
+ * to read. All of it on the loop's thread, but for loop_conn_create.
+ */
+#ifndef ASSAY_LOOP_CONN_H
+#define ASSAY_LOOP_CONN_H
+
+#include "cells.h"
+#include "counters.h"
+#include "door.h"
+#include "http.h"
+#include "source.h"
+#include "timers.h"
+
+struct loop_conn;
+
+struct loop_conns {
+    /* Set by the loop before the first connection. */
+    const struct model_config *config;
+    const struct cells *cells;
+    struct door *door;
+    struct counters *counters;
+    int epoll_fd;
+    void (*begin)(struct loop_conns *conns, struct request *request); /* the door let it in */
+    void (*metrics)(struct loop_conns *conns, struct bytes *out);
+    void (*closed)(struct loop_conns *conns); /* a connection is gone */
+
+    /* Its own. */
+    bool draining;
+    struct loop_conn *open; /* doubly linked */
+    struct loop_conn *held_first, **held_last;
+    struct loop_conn *again; /* had their share of a round and could go on */
+    /* Read by other loops when they leave room at a full door: see hold(). */
+    _Atomic uint32_t held_count;
+    /* Connections dealt to this loop. Release after one is made, acquire after epoll_wait: the
+     * loop sees whole what an event names. */
+    _Atomic uint64_t dealt;
+    struct timers slow; /* deadlines of half-read requests and half-written replies */
+    struct request *spare;
+    struct request **all;
+    size_t all_len, all_cap;
+};
+
+struct loop_conn {
+    struct event_source source;
+    struct loop_conns *conns;
+    struct http_conn http;
+    struct loop_conn *prev, *next; /* of conns->open */
+    struct loop_conn *next_held, *next_again;
+    size_t slow_place;
+    bool linked, readable, hung_up, busy, held, writing, in_again;
+};
+
+void loop_conns_init(struct loop_conns *conns);
+/* Makes a connection of fd, which it owns from now on, and registers it. Any thread: the loop hears
+ * of it with the first event. 0 or a negative errno; fd is closed then. */
+int loop_conn_create(struct loop_conns *conns, int fd, uint64_t serial);
+/* The request of this connection (owner) is answered and has left the door. Takes it back. */
+void loop_conn_reply(struct loop_conn *conn, struct request *request);
+/* Once per round, after the turns: time-outs, what could go on, what was held back. */
+void loop_conns_run(struct loop_conns *conns, uint64_t now_ns);
+uint64_t loop_conns_due_ns(const struct loop_conns *conns); /* of the next run; 0: now */
+/* From now on: idle connections are closed, the others after their reply. */
+void loop_conns_drain(struct loop_conns *conns);
+/* Closes all. Returns how many requests were read in part, held back or not sent to their end. */
+uint64_t loop_conns_finish(struct loop_conns *conns);
+
+#endif
