@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define EVENTS 256           /* taken from epoll at once */
@@ -159,13 +160,11 @@ static void answer(struct loop *loop, struct request *request)
                     ? &counters->rejected
                     : &counters->answered,
                 1);
-    if (conn) {
+    leave(loop); /* first: whoever sees the reply may count on the room */
+    if (conn)
         loop_conn_reply(conn, request);
-        leave(loop);
-    } else {
-        leave(loop); /* first: done() may post the next one */
+    else
         request->done(request);
-    }
 }
 
 static void call_done(struct pool_call *call)
@@ -384,14 +383,6 @@ static void event_loop_stats(struct model_run *run, struct model_stats *stats)
     stats->threads = run->config.threads;
 }
 
-static void conn_metrics(struct loop_conns *conns, struct bytes *out)
-{
-    struct model_run *run = ((struct loop *)(void *)conns)->run;
-    struct model_stats stats;
-    event_loop_stats(run, &stats);
-    door_write_metrics(out, event_loop_model.name, run->config.workload->name, &stats);
-}
-
 static int event_loop_post(struct model_run *run, struct request *request)
 {
     struct loop *loop = here && here->run == run ? here : NULL;
@@ -440,13 +431,15 @@ static int loop_open(struct model_run *run, struct loop *loop)
     if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->inbox.fd, &event) < 0)
         return -errno;
 
-    loop->conns = (struct loop_conns){.config = config,
+    loop->conns = (struct loop_conns){.reply = {.model = &event_loop_model,
+                                                .run = run,
+                                                .config = config,
+                                                .counters = counters_of(loop),
+                                                .flags = MSG_DONTWAIT},
                                       .cells = &run->cells,
                                       .door = &run->door,
-                                      .counters = counters_of(loop),
                                       .epoll_fd = loop->epoll_fd,
                                       .begin = conn_begins,
-                                      .metrics = conn_metrics,
                                       .closed = conn_closed};
     loop_conns_init(&loop->conns);
     if (!run->pool)

@@ -420,7 +420,8 @@ int http_conn_reply(struct http_conn *conn, int status, const char *content_type
 {
     char head[512];
     char *at = head;
-    if (stopping)
+    /* What was read behind this request is answered, too: the connection ends after the last. */
+    if (stopping && conn->in.len == conn->parsed_to)
         conn->keep_alive = false;
     if (status == 200) {
         at = put(at, "HTTP/1.1 200 OK\r\n");

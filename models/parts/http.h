@@ -63,7 +63,8 @@ ssize_t http_conn_read(struct http_conn *conn, int flags);
 enum http_step http_conn_parse(struct http_conn *conn);
 
 /*
- * Answers the current request: header and body in one send. stopping: add Connection: close.
+ * Answers the current request: header and body in one send. stopping: Connection: close, unless
+ * more of a pipeline was read already.
  * 0: all is sent (close if !keep_alive); -EAGAIN: the rest is kept, http_conn_flush() when
  * writable; other: dead. After 0 the next request may be parsed.
  */

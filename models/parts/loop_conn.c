@@ -16,8 +16,8 @@ static void advance(struct loop_conn *conn);
 static void watch_clock(struct loop_conn *conn)
 {
     if (!conn->slow_place)
-        timers_add(&conn->conns->slow, clock_now_ns() + conn->conns->config->io_timeout_ns, conn,
-                   &conn->slow_place);
+        timers_add(&conn->conns->slow, clock_now_ns() + conn->conns->reply.config->io_timeout_ns,
+                   conn, &conn->slow_place);
 }
 
 static void conn_close(struct loop_conn *conn)
@@ -38,16 +38,16 @@ static void conn_close(struct loop_conn *conn)
     timers_cancel(&conns->slow, &conn->slow_place);
     http_conn_finish(&conn->http);
     free(conn);
-    counter_add(&conns->counters->closed, 1);
+    counter_add(&conns->reply.counters->closed, 1);
     conns->closed(conns);
 }
 
 /* False: the connection is gone, or waits for its peer to read. */
-static bool respond(struct loop_conn *conn, int status, const char *type, const struct bytes *body)
+static bool respond(struct loop_conn *conn, enum http_step step, const struct request *request)
 {
-    int error = http_conn_reply(&conn->http, status, type, body ? body->data : NULL,
-                                body ? body->len : 0, conn->conns->draining, MSG_DONTWAIT);
-    timers_cancel(&conn->conns->slow, &conn->slow_place);
+    struct loop_conns *conns = conn->conns;
+    int error = reply_send(&conns->reply, &conn->http, step, request);
+    timers_cancel(&conns->slow, &conn->slow_place);
     if (error == -EAGAIN) {
         conn->writing = true;
         watch_clock(conn);
@@ -75,7 +75,7 @@ static struct request *spare_request(struct loop_conns *conns)
         conns->all = all;
         conns->all_cap = cap;
     }
-    request = request_create(conns->config->workload);
+    request = request_create(conns->reply.config->workload);
     if (request)
         conns->all[conns->all_len++] = request;
     return request;
@@ -94,7 +94,7 @@ static void hand_over(struct loop_conn *conn)
     request->cell = cells_route(conns->cells, request->in, request->in_len, conn->http.serial);
     conn->busy = true;
     timers_cancel(&conns->slow, &conn->slow_place);
-    counter_add(&conns->counters->requests, 1);
+    counter_add(&conns->reply.counters->requests, 1);
     conns->begin(conns, request);
 }
 
@@ -126,24 +126,6 @@ static void hold(struct loop_conn *conn)
     admit(conns);
 }
 
-/* A complete request, but not for the workload. False as respond(). */
-static bool serve_self(struct loop_conn *conn, enum http_step step)
-{
-    struct bytes body = {0};
-    bool open;
-    if (step == HTTP_REFUSE) {
-        counter_add(&conn->conns->counters->bad_requests, 1);
-        return respond(conn, conn->http.status, NULL, NULL);
-    }
-    if (step == HTTP_HEALTH)
-        door_write_health(&body);
-    else
-        conn->conns->metrics(conn->conns, &body);
-    open = respond(conn, 200, step == HTTP_HEALTH ? DOOR_HEALTH_TYPE : DOOR_METRICS_TYPE, &body);
-    bytes_finish(&body);
-    return open;
-}
-
 /* All that was read is parsed. False: nothing more to do before the next event. */
 static bool read_on(struct loop_conn *conn)
 {
@@ -163,7 +145,7 @@ static bool read_on(struct loop_conn *conn)
     }
     if (conn->http.begun)
         watch_clock(conn);
-    else if (conn->conns->draining)
+    else if (conn->conns->reply.stopping)
         conn_close(conn);
     return false;
 }
@@ -179,19 +161,14 @@ static void advance(struct loop_conn *conn)
         if (step == HTTP_MORE) {
             if (!read_on(conn))
                 return;
-        } else if (step != HTTP_WORK) {
-            if (!serve_self(conn, step))
-                return;
-        } else if (!conns->held_first && door_enter(conns->door)) {
+        } else if (step == HTTP_WORK && !conns->held_first && door_enter(conns->door)) {
             hand_over(conn);
             return;
-        } else if (conns->config->on_full == MODEL_WAIT) {
+        } else if (step == HTTP_WORK && conns->reply.config->on_full == MODEL_WAIT) {
             hold(conn);
             return;
-        } else {
-            counter_add(&conns->counters->rejected, 1);
-            if (!respond(conn, 503, NULL, NULL))
-                return;
+        } else if (!respond(conn, step, NULL)) { /* not for the workload, or the door is full */
+            return;
         }
     }
     if (!conn->in_again) {
@@ -245,7 +222,7 @@ int loop_conn_create(struct loop_conns *conns, int fd, uint64_t serial)
     }
     conn->source.ready = conn_ready;
     conn->conns = conns;
-    http_conn_init(&conn->http, fd, conns->config->max_body_bytes);
+    http_conn_init(&conn->http, fd, conns->reply.config->max_body_bytes);
     conn->http.serial = serial;
     conn->readable = true;
     atomic_fetch_add_explicit(&conns->dealt, 1, memory_order_release);
@@ -264,8 +241,7 @@ void loop_conn_reply(struct loop_conn *conn, struct request *request)
 {
     struct loop_conns *conns = conn->conns;
     conn->busy = false;
-    bool open = respond(conn, request->status,
-                        request->out.len ? conns->config->content_type : NULL, &request->out);
+    bool open = respond(conn, HTTP_WORK, request);
     request->next = conns->spare;
     conns->spare = request;
     if (open)
@@ -295,7 +271,7 @@ uint64_t loop_conns_due_ns(const struct loop_conns *conns)
 
 void loop_conns_drain(struct loop_conns *conns)
 {
-    conns->draining = true;
+    conns->reply.stopping = true;
     for (struct loop_conn *conn = conns->open, *next; conn; conn = next) {
         next = conn->next;
         conn->readable = true; /* one last look at what may have come */
@@ -313,7 +289,7 @@ uint64_t loop_conns_finish(struct loop_conns *conns)
         conn_close(conn);
     }
     while (conns->all_len > 0)
-        request_destroy(conns->all[--conns->all_len], conns->config->workload);
+        request_destroy(conns->all[--conns->all_len], conns->reply.config->workload);
     free(conns->all);
     timers_finish(&conns->slow);
     return lost;

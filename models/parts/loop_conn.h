@@ -9,9 +9,8 @@
 #define ASSAY_LOOP_CONN_H
 
 #include "cells.h"
-#include "counters.h"
 #include "door.h"
-#include "http.h"
+#include "reply.h"
 #include "source.h"
 #include "timers.h"
 
@@ -19,17 +18,14 @@ struct loop_conn;
 
 struct loop_conns {
     /* Set by the loop before the first connection. */
-    const struct model_config *config;
+    struct reply reply; /* its stopping is set by loop_conns_drain(), its flags are MSG_DONTWAIT */
     const struct cells *cells;
     struct door *door;
-    struct counters *counters;
     int epoll_fd;
     void (*begin)(struct loop_conns *conns, struct request *request); /* the door let it in */
-    void (*metrics)(struct loop_conns *conns, struct bytes *out);
-    void (*closed)(struct loop_conns *conns); /* a connection is gone */
+    void (*closed)(struct loop_conns *conns);                         /* a connection is gone */
 
     /* Its own. */
-    bool draining;
     struct loop_conn *open; /* doubly linked */
     struct loop_conn *held_first, **held_last;
     struct loop_conn *again; /* had their share of a round and could go on */

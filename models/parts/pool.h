@@ -45,9 +45,10 @@ void pool_destroy(struct pool *pool); /* after its shares; NULL is fine */
 int pool_call(struct pool *pool, struct pool_call *call);
 
 /*
- * Non-blocking. With at least as many connections as shares, each share has its own part of them
- * and never meets another thread. With fewer, connections go from share to share: a share that
- * wants one waits its turn (first come, first served), and is told by wake().
+ * Non-blocking. A share keeps the connections it got and then meets no other thread; one that runs
+ * out of them is given those that others do not need at the moment, first come, first served, and
+ * is told by wake(). So all connections are at work as long as there are calls, wherever they come
+ * from, and fewer connections than shares only means that they take turns.
  */
 struct pool_share;
 struct pool_share_config {

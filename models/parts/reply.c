@@ -32,9 +32,8 @@ int reply_send(const struct reply *reply, struct http_conn *conn, enum http_step
         status = conn->status;
         counter_add(&reply->counters->bad_requests, 1);
     }
-    /* Bytes behind this request were read already: they are answered before the connection ends. */
-    bool last = reply->stopping && conn->in.len == conn->parsed_to;
-    int error = http_conn_reply(conn, status, type, body->data, body->len, last, reply->flags);
+    int error =
+        http_conn_reply(conn, status, type, body->data, body->len, reply->stopping, reply->flags);
     bytes_finish(&text);
     return error;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The non-blocking face of the pool. Usually a share has slots of its own for good (`roams` is
- * false). With fewer connections than shares they roam: a slot belongs to a share for one call, and
- * is then given to the share that has waited longest, or put on the pool's idle list.
+ * The non-blocking face of the pool. A share keeps the slots that it once got, and its calls then
+ * meet no other thread. Slots move only when a share runs out of them: it waits in line, and is
+ * given those that others do not need at the moment, or have beyond their part (the bound divided
+ * by the shares; nothing, if there are fewer slots than shares, so that every share has its turn).
  */
 #include "pool.h"
 #include "slot.h"
@@ -21,16 +22,25 @@ struct pool_share {
     int epoll_fd;
     void (*wake)(void *arg);
     void *arg;
-    bool roams;
-    struct slot *mine; /* all slots that it has, through sibling */
-    struct slot *free; /* those without a call */
+    unsigned part;      /* slots that it need not give away while it has calls for them */
+    unsigned count;     /* slots that it has */
+    struct slot *mine;  /* all of them, through sibling */
+    struct slot *spare; /* those without a call */
+    /* Whether there are any, for other threads. A share that stops needing a slot stores this and
+     * then reads waiting_count; one that wants a slot counts itself there and then reads this; both
+     * with a full fence in between, so that at least one of them sees the other. */
+    _Atomic bool has_spare;
     struct call_list queue, failed;
     unsigned open;   /* calls started and not yet done */
     uint64_t due_ns; /* not after the first deadline */
 
+    /* Set with waits, cleared when a gift is taken: no need to ask again meanwhile. */
+    bool waits_known;
+
     /* Under pool->lock. */
     bool waits;
     struct pool_share *next_waiting;
+    struct pool_share *next_share;
     struct slot *gifts;
     /* Set (release) after a gift was put there, read (acquire) each round, so that the lock is only
      * taken when there is one. */
@@ -52,8 +62,6 @@ static struct pool_call *shift(struct call_list *list)
     return call;
 }
 
-static void adopt(struct pool_share *share, struct slot *slot);
-
 int pool_share_create(struct pool_share **out, const struct pool_share_config *config)
 {
     struct pool *pool = config->pool;
@@ -64,11 +72,13 @@ int pool_share_create(struct pool_share **out, const struct pool_share_config *c
     share->epoll_fd = config->epoll_fd;
     share->wake = config->wake;
     share->arg = config->arg;
-    share->roams = pool->connections < config->shares;
+    if (pool->connections >= config->shares)
+        share->part = pool->connections / config->shares +
+                      (config->index < pool->connections % config->shares);
     share->queue.last = &share->queue.first;
     share->failed.last = &share->failed.first;
-    for (unsigned i = config->index; i < pool->connections && !share->roams; i += config->shares)
-        adopt(share, &pool->slots[i]);
+    share->next_share = pool->shares;
+    pool->shares = share;
     *out = share;
     return 0;
 }
@@ -79,11 +89,16 @@ void pool_share_destroy(struct pool_share *share)
         return;
     for (struct slot *slot = share->mine; slot; slot = slot->sibling)
         slot_close(slot);
+    struct pool_share **at = &share->pool->shares;
+    while (*at != share)
+        at = &(*at)->next_share;
+    *at = share->next_share;
     free(share);
 }
 
 static void slot_ready(struct event_source *source, uint32_t events);
 
+/* A slot comes from the pool or another share. */
 static void adopt(struct pool_share *share, struct slot *slot)
 {
     slot->source.ready = slot_ready;
@@ -91,8 +106,7 @@ static void adopt(struct pool_share *share, struct slot *slot)
     slot->epoll_fd = share->epoll_fd;
     slot->sibling = share->mine;
     share->mine = slot;
-    slot->next = share->free;
-    share->free = slot;
+    share->count++;
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                 .data.ptr = &slot->source};
     if (slot->fd >= 0 && epoll_ctl(share->epoll_fd, EPOLL_CTL_ADD, slot->fd, &event) < 0)
@@ -105,12 +119,29 @@ static void disown(struct pool_share *share, struct slot *slot)
     while (*at != slot)
         at = &(*at)->sibling;
     *at = slot->sibling;
+    share->count--;
     slot->owner = NULL;
     if (slot->fd >= 0)
         epoll_ctl(share->epoll_fd, EPOLL_CTL_DEL, slot->fd, NULL);
 }
 
-static void wait_in_line(struct pool_share *share) /* under the lock */
+static void push_spare(struct pool_share *share, struct slot *slot)
+{
+    slot->next = share->spare;
+    share->spare = slot;
+    atomic_store_explicit(&share->has_spare, true, memory_order_relaxed);
+}
+
+static struct slot *pop_spare(struct pool_share *share)
+{
+    struct slot *slot = share->spare;
+    if (slot && !(share->spare = slot->next))
+        atomic_store_explicit(&share->has_spare, false, memory_order_relaxed);
+    return slot;
+}
+
+/* Under the lock. */
+static void wait_in_line(struct pool_share *share)
 {
     struct pool_share **at = &share->pool->waiting;
     while (*at)
@@ -118,36 +149,39 @@ static void wait_in_line(struct pool_share *share) /* under the lock */
     *at = share;
     share->next_waiting = NULL;
     share->waits = true;
+    atomic_fetch_add_explicit(&share->pool->waiting_count, 1, memory_order_relaxed);
 }
 
-/* A slot that this share may use now, or NULL; then one will be given to it. */
+/* A slot that this share may use now, or NULL; then it waits in line for one. */
 static struct slot *take_slot(struct pool_share *share)
 {
-    if (!share->free && share->roams) {
-        struct pool *pool = share->pool;
-        pthread_mutex_lock(&pool->lock);
-        struct slot *slot = pool->idle;
-        if (slot)
-            pool->idle = slot->next;
-        else if (!share->waits)
-            wait_in_line(share);
-        pthread_mutex_unlock(&pool->lock);
-        if (slot)
-            adopt(share, slot);
-    }
-    struct slot *slot = share->free;
+    struct pool *pool = share->pool;
+    struct slot *slot = pop_spare(share);
+    if (slot || share->waits_known)
+        return slot;
+    pthread_mutex_lock(&pool->lock);
+    slot = pool->idle;
     if (slot)
-        share->free = slot->next;
-    return slot;
+        pool->idle = slot->next;
+    else if (!share->waits)
+        wait_in_line(share);
+    share->waits_known = !slot;
+    pthread_mutex_unlock(&pool->lock);
+    if (slot) {
+        adopt(share, slot);
+        return slot;
+    }
+    atomic_thread_fence(memory_order_seq_cst); /* see has_spare */
+    for (struct pool_share *other = pool->shares; other; other = other->next_share) {
+        if (other != share && atomic_load_explicit(&other->has_spare, memory_order_relaxed))
+            other->wake(other->arg);
+    }
+    return NULL;
 }
 
-static void free_slot(struct pool_share *share, struct slot *slot)
+/* Gives a slot, which no event can name any more, to the share that waits longest. */
+static void give(struct pool_share *share, struct slot *slot)
 {
-    if (!share->roams) {
-        slot->next = share->free;
-        share->free = slot;
-        return;
-    }
     struct pool *pool = share->pool;
     disown(share, slot);
     pthread_mutex_lock(&pool->lock);
@@ -155,6 +189,7 @@ static void free_slot(struct pool_share *share, struct slot *slot)
     if (next) {
         pool->waiting = next->next_waiting;
         next->waits = false;
+        atomic_fetch_sub_explicit(&pool->waiting_count, 1, memory_order_relaxed);
         slot->next = next->gifts;
         next->gifts = slot;
         atomic_store_explicit(&next->gifted, true, memory_order_release);
@@ -167,10 +202,15 @@ static void free_slot(struct pool_share *share, struct slot *slot)
         next->wake(next->arg);
 }
 
+static bool somebody_waits(const struct pool_share *share)
+{
+    return atomic_load_explicit(&share->pool->waiting_count, memory_order_relaxed) > 0;
+}
+
 static void end_call(struct pool_share *share, struct slot *slot, int result)
 {
     slot_end(slot, result);
-    free_slot(share, slot);
+    push_spare(share, slot);
     share->open--;
 }
 
@@ -212,6 +252,8 @@ static void slot_ready(struct event_source *source, uint32_t events)
     if (result == -EAGAIN)
         return;
     end_call(share, slot, result);
+    if (somebody_waits(share) && share->count > share->part)
+        give(share, pop_spare(share)); /* this slot: its event has been taken, see give() */
     pump(share);
     call->done(call);
 }
@@ -222,18 +264,16 @@ static void take_gifts(struct pool_share *share)
     pthread_mutex_lock(&pool->lock);
     struct slot *slot = share->gifts;
     share->gifts = NULL;
+    share->waits_known = share->waits;
     atomic_store_explicit(&share->gifted, false, memory_order_relaxed);
     pthread_mutex_unlock(&pool->lock);
     while (slot) {
         struct slot *next = slot->next;
         adopt(share, slot);
+        push_spare(share, slot);
         slot = next;
     }
     pump(share);
-    while ((slot = share->free)) { /* its call is not there any more: on to the next share */
-        share->free = slot->next;
-        free_slot(share, slot);
-    }
 }
 
 static void expire(struct pool_share *share, uint64_t now)
@@ -275,6 +315,10 @@ void pool_share_run(struct pool_share *share, uint64_t now)
         take_gifts(share);
     if (share->open && now >= share->due_ns)
         expire(share, now);
+    /* Here no event names a spare slot: those that were taken from epoll have been dealt with. */
+    atomic_thread_fence(memory_order_seq_cst); /* see has_spare */
+    while (share->spare && somebody_waits(share))
+        give(share, pop_spare(share));
     struct pool_call *call = share->failed.first;
     share->failed = (struct call_list){NULL, &share->failed.first};
     while (call) { /* done() may start it again: its next is read before */

@@ -11,6 +11,7 @@
 #include "pool.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 struct slot_target {
@@ -42,9 +43,12 @@ struct pool {
     /* Protects idle and waiting, and in shares that connections go between, what they are given. A
      * blocking caller sleeps on `freed` until a slot is idle. */
     pthread_mutex_t lock;
-    pthread_cond_t freed; /* CLOCK_MONOTONIC, as the deadlines */
-    struct slot *idle;    /* last used first: its connection is the least likely to be stale */
+    pthread_cond_t freed;      /* CLOCK_MONOTONIC, as the deadlines */
+    struct slot *idle;         /* last used first: its connection is the least likely to be stale */
+    struct pool_share *shares; /* all; complete before the first call */
     struct pool_share *waiting; /* shares that want a slot, the first to be served first */
+    /* How many wait. Read without the lock; see spare_count in share.c for its order. */
+    _Atomic unsigned waiting_count;
     struct slot slots[];
 };
 
