@@ -113,7 +113,8 @@ def do_run(arguments: argparse.Namespace) -> int:
     if arguments.resume is not None:
         fixed = ("tier", "only", "seed", "id", "reports", "dry_run")
         for name in fixed:
-            if getattr(arguments, name) not in (None, False):
+            given = getattr(arguments, name)
+            if given is not None and given is not False:
                 option = "--" + name.replace("_", "-")
                 raise UsageError(f"{option}: has no effect with --resume: the run's plan is fixed")
         return run.resume(build, ROOT, arguments.resume, force=arguments.force)

@@ -5,6 +5,7 @@ in short blocks of a fixed length (METHOD 1.2, 1.3)."""
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,18 +25,19 @@ TIMEOUT_FACTOR = 10.0  # of the planned time: a stuck process, not a slow moment
 TIMEOUT_MIN_S = 20.0
 
 
+# Of a program's context: what a family states in `load`.
+CONDITIONS = (
+    "payload codec cpus threads_of_a_model cpu_iterations hops requests_in_flight".split()
+)
 # In the run's folder, by kind of family.
 ITERATIONS = {"codec": "iterations.codec_bench.json", "model": "iterations.model_bench.json"}
 
 
 def _argv(build: Build, family: Family) -> list[str]:
-    if family.kind == "model":
-        argv = [str(build.program("model_bench"))]
-    else:
-        argv = [str(build.program("codec_bench"))]
-        if family.injected:
-            argv += ["--inject", str(INJECT_PERCENT)]
-    return [*argv, f"--benchmark_filter=^{family.id}/"]
+    argv = [str(build.program("model_bench" if family.kind == "model" else "codec_bench"))]
+    if family.injected:
+        argv += ["--inject", str(INJECT_PERCENT)]
+    return [*argv, f"--benchmark_filter=^{re.escape(family.id)}/"]
 
 
 def fidelity(build: Build, made: Plan) -> list[dict[str, Any]]:
@@ -80,19 +82,27 @@ def pilot(
             counts[member] = counts[family.baseline]
     cycle_s = sum(counts[member] * times[member] for member in counts) / 1e9
     blocks = min(BLOCKS_MAX, max(BLOCKS_MIN, math.floor(tier.blocks_s / cycle_s)))
-    context = {
-        key: value
-        for key, value in (content.get("context") or {}).items()
-        if key.endswith("_version") and isinstance(value, str)
-    }
-    if "library_version" in context:
-        context["libbenchmark"] = context.pop("library_version")
+    versions, conditions = _context(content.get("context") or {})
     piloted = replace(
         family,
         iterations={family.case(member): count for member, count in counts.items()},
-        load={"blocks": blocks, "cpus": _cpus(family)},
+        load={"blocks": blocks, "cpus": _cpus(family), **conditions},
     )
-    return piloted, context
+    return piloted, versions
+
+
+def _context(context: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+    """What a program tells of itself: library versions, and the conditions that it measures in."""
+    versions, conditions = {}, {}
+    for key, value in context.items():
+        if key == "library_version":
+            versions["libbenchmark"] = str(value)
+        elif key.endswith("_version"):
+            name = key.removesuffix("_version")
+            versions[name] = str(value).removeprefix(name).strip()
+        elif key in CONDITIONS:
+            conditions[key] = int(value) if str(value).isdigit() else value
+    return versions, conditions
 
 
 def measure(

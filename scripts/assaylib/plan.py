@@ -19,6 +19,7 @@ from . import UsageError
 
 INJECT_PERCENT = 5  # the known slow-down that every codec family carries (METHOD 1.11)
 SERVICE_BASELINE = "thread_pool"
+CPU_ITERATIONS = 10000  # of `cpu`: some tens of microseconds, the same number everywhere
 MACHINE_S = 8.0  # what this machine can resolve, fingerprint, fidelity, waiting for quiet
 REPORT_S = 15.0
 PILOT_S = 2.5  # a family's discarded pilot
@@ -282,6 +283,8 @@ def service_load(
         "rate_hz": None,
         "ceiling_hz": None,
     }
+    if workload == "cpu":
+        load["cpu_iterations"] = CPU_ITERATIONS
     if workload == "call":
         threads, delay_us, connections = 64, 5000, 128
         load.update(

@@ -55,13 +55,10 @@ class Request:
 
 def discover(build: Build) -> plan.Built:
     """What the programs of this build say that they can measure."""
+    inject = ("--inject", str(plan.INJECT_PERCENT))
     built = plan.Built(
-        codec_cases=tuple(
-            case
-            for case in build.cases("codec_bench", "--inject", str(plan.INJECT_PERCENT))
-            if case.startswith("codec/")
-        ),
-        model_cases=tuple(c for c in build.cases("model_bench") if c.startswith("model/")),
+        codec_cases=tuple(build.cases("codec_bench", *inject)),
+        model_cases=tuple(build.cases("model_bench", *inject)),
         services=service.workloads(build),
         cpus=machine.cpus(),
     )

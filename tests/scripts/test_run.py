@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: MIT
+"""Real short runs: interrupted in every way, with programs that crash, and asked for nonsense."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from assaylib import RefusedError, machine, run, store
+from assaylib.programs import Child, execute
+from conftest import ROOT, Assay
+
+ONLY = "^codec/ack/"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _built(build: Path) -> None:
+    if not (build / "bench" / "codec_bench").exists():
+        pytest.skip("codec_bench is not built")
+
+
+def options(reports: Path, id: str = "run", only: str = ONLY) -> list[str]:
+    return [
+        *("run", "--tier", "smoke", "--only", only, "--seed", "7"),
+        *("--id", id, "--reports", str(reports), "--force"),
+    ]
+
+
+def started(build: Path, arguments: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [str(ROOT / "scripts" / "assay"), "--build", str(build), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_lines(folder: Path, count: int, process: subprocess.Popen[str]) -> None:
+    path, deadline = folder / "samples.jsonl", time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if path.exists() and path.read_bytes().count(b"\n") >= count:
+            return
+        time.sleep(0.01)
+    pytest.fail(f"not {count} lines in time: {process.communicate()[1]}")
+
+
+def using(text: str) -> list[str]:
+    """Command lines of running processes that contain a text."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:
+            continue
+        if text in line:
+            found.append(line)
+    return found
+
+
+def assert_complete(folder: Path) -> None:
+    facts, samples = store.read_run(folder), store.read_samples(folder / "samples.jsonl")
+    expected = Counter(
+        (f"{family['id']}/{member}", number)
+        for family in facts["families"]
+        for member in family["members"]
+        for number in range(1, family["rounds"] + 1)
+    )
+    assert Counter((line["case"], line["round"]) for line in samples.lines) == expected
+    assert {line["status"] for line in samples.lines} == {"ok"}
+    assert not samples.notices
+
+
+@pytest.fixture(scope="module")
+def finished(assay: Assay, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    reports = tmp_path_factory.mktemp("reports")
+    done = assay(*options(reports))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == str(reports / "run")
+    return reports / "run"
+
+
+def test_every_case_of_every_round_once(finished: Path) -> None:
+    assert_complete(finished)
+
+
+def test_what_run_json_says(finished: Path) -> None:
+    facts = store.read_run(finished)
+    assert facts["seed"] == 7 and facts["tier"] == "smoke" and facts["margin_percent"] == 3
+    assert facts["machine"]["clock_cost_ns"] > 0
+    assert facts["discard_rule"]["steal_percent_max"] > 0
+    assert {entry["codec"] for entry in facts["fidelity"]} >= {"cjson", "protobuf_c", "msgpack_c"}
+    for family in facts["families"]:
+        counts = family["iterations"]
+        assert set(counts) == {f"{family['id']}/{member}" for member in family["members"]}
+        baseline = counts[f"{family['id']}/{family['baseline']}"]
+        for member in (*family["aliases"], *family["injected"]):
+            assert counts[f"{family['id']}/{member}"] == baseline
+
+
+def test_nothing_private_in_what_is_kept(finished: Path, build: Path) -> None:
+    for file in finished.iterdir():
+        text = file.read_text()
+        for private in (str(ROOT), str(build), str(finished), str(Path.home()), "/tmp/"):
+            assert private not in text, file.name
+        assert f'"{socket.gethostname()}"' not in text
+
+
+def test_what_a_line_says(finished: Path) -> None:
+    facts = store.read_run(finished)
+    blocks = {family["id"]: family["load"]["blocks"] for family in facts["families"]}
+    for line in store.read_samples(finished / "samples.jsonl").lines:
+        slots = [slot for slot, _ in line["repetitions"]]
+        assert len(slots) == blocks[line["family"]] and slots == sorted(slots)
+        assert line["metrics"]["time_ns"] > 0 and line["metrics"]["wire_bytes"] > 0
+        assert set(line["covariates"]) >= {"steal_percent", "load1", "involuntary_switches"}
+
+
+def test_members_alternate(finished: Path) -> None:
+    """Short blocks in a drawn order: nobody's blocks come in one piece."""
+    lines = store.read_samples(finished / "samples.jsonl").lines
+    for process in {line["process"] for line in lines}:
+        owners = sorted(
+            (slot, line["member"])
+            for line in lines
+            if line["process"] == process
+            for slot, _ in line["repetitions"]
+        )
+        assert [slot for slot, _ in owners] == list(range(len(owners)))
+        changes = sum(a[1] != b[1] for a, b in zip(owners, owners[1:], strict=False))
+        assert changes > len(owners) / 2
+
+
+@pytest.mark.parametrize("lines", [0, 1, 12])
+def test_kill_9_loses_at_most_the_process_in_flight(
+    lines: int, build: Path, assay: Assay, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    process = started(build, options(tmp_path))
+    wait_for_lines(folder, lines, process)
+    process.kill()
+    process.communicate()
+    kept = (folder / "samples.jsonl").read_bytes()
+    deadline = time.monotonic() + 5
+    while using(str(folder)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not using(str(folder)), "a child outlived the run"
+    assert kept.count(b"\n") >= lines and kept[-1:] in (b"", b"\n")
+
+    done = assay("run", "--resume", folder, "--force")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == str(folder)
+    assert (folder / "samples.jsonl").read_bytes().startswith(kept)
+    assert_complete(folder)
+
+
+def test_resume_after_a_torn_write(finished: Path, assay: Assay, tmp_path: Path) -> None:
+    """As after a power cut: a process's lines half in the file, the last one cut."""
+    folder = tmp_path / "torn"
+    folder.mkdir()
+    for file in finished.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    samples = folder / "samples.jsonl"
+    lines = samples.read_bytes().splitlines(keepends=True)
+    members = len(store.read_run(folder)["families"][0]["members"])
+    samples.write_bytes(b"".join(lines[: 2 * members + 2]) + lines[2 * members + 2][:40])
+    done = assay("run", "--resume", folder, "--force")
+    assert done.returncode == 0, done.stderr
+    assert "incomplete" in done.stderr
+    assert_complete(folder)
+    resumed = store.read_samples(samples).resumes
+    assert resumed[0]["complete"] == 2 and resumed[0]["dropped_bytes"] > 40
+
+
+def test_resuming_what_is_complete_changes_nothing(finished: Path, assay: Assay) -> None:
+    before = (finished / "samples.jsonl").read_bytes()
+    done = assay("run", "--resume", finished)
+    assert done.returncode == 0 and "complete" in done.stderr
+    assert (finished / "samples.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(number: signal.Signals, build: Path, assay: Assay, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    process = started(build, options(tmp_path))
+    wait_for_lines(folder, 1, process)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert f"run --resume {folder}" in said and "Traceback" not in said
+    assert not using(str(folder))
+    assert assay("run", "--resume", folder, "--force").returncode == 0
+    assert_complete(folder)
+
+
+def test_resume_with_another_build(finished: Path, assay: Assay, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    facts = {**store.read_run(finished), "identity": "of another build"}
+    store.write_whole(folder / "run.json", facts)
+    for file in finished.glob("iterations.*"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    done = assay("run", "--resume", folder, "--force")
+    assert done.returncode == 0, done.stderr
+    resumed = store.read_samples(folder / "samples.jsonl").resumes
+    assert "not the one that the run began with" in " ".join(resumed[0]["forced"])
+
+
+def test_resume_with_another_build_is_refused(
+    finished: Path, build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calm = machine.Quiet(busy_percent=0.0, steal_percent=0.0, load1=0.0)
+    monkeypatch.setattr(machine, "look", lambda: calm)
+    store.write_whole(
+        tmp_path / "run.json", {**store.read_run(finished), "identity": "of another build"}
+    )
+    with pytest.raises(RefusedError, match="not the one"):
+        run.resume(run.Build.open(build), ROOT, tmp_path, force=False)
+    assert not (tmp_path / "samples.jsonl").exists()
+
+
+def test_a_busy_machine_is_refused(
+    build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = machine.Quiet(busy_percent=60.0, steal_percent=0.0, load1=2.0)
+    monkeypatch.setattr(machine, "look", lambda: busy)
+    monkeypatch.setattr(machine, "QUIET_WAIT_S", 0.0)
+    request = run.Request(run.plan.TIERS["smoke"], ONLY, 1, "busy", tmp_path, False)
+    with pytest.raises(RefusedError, match="other programs use 60 %"):
+        run.start(run.Build.open(build), ROOT, request)
+    assert not list(tmp_path.iterdir())
+
+
+def wrapped(build: Path, folder: Path, body: str) -> Path:
+    """A build whose codec_bench is the real one behind a script."""
+    (folder / "bench").mkdir(parents=True)
+    (folder / "meson-info").symlink_to(build / "meson-info")
+    (folder / "bench" / "machine").symlink_to(build / "bench" / "machine")
+    script = folder / "bench" / "codec_bench"
+    script.write_text(f"#!/bin/sh\nreal={build}/bench/codec_bench\n{body}\nexec $real \"$@\"\n")
+    script.chmod(0o755)
+    return folder
+
+
+def with_build(build: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, str(ROOT / "scripts" / "assay"), "--build", str(build), *arguments]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_crash_is_a_line_and_the_run_goes_on(build: Path, tmp_path: Path) -> None:
+    crash = (
+        'case "$*" in *--iterations*) n=$(cat $0.n 2>/dev/null || echo 0); echo $((n+1)) >$0.n\n'
+        "if [ $n = 1 ]; then echo out of luck >&2; kill -SEGV $$; fi;; esac"
+    )
+    broken = wrapped(build, tmp_path / "build", crash)
+    done = with_build(broken, *options(tmp_path))
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "run")
+    lines = store.read_samples(tmp_path / "run" / "samples.jsonl").lines
+    failed = [line for line in lines if line["status"] == "failed"]
+    assert {line["process"] for line in failed} == {1}
+    assert len(failed) == len(store.read_run(tmp_path / "run")["families"][0]["members"])
+    for line in failed:
+        assert "SIGSEGV" in line["reason"] and "out of luck" in line["reason"]
+    assert "SIGSEGV" in done.stderr
+    assert {line["process"] for line in lines} == {0, 1, 2, 3}
+
+
+def test_a_failing_pilot_spoils_its_family_only(build: Path, tmp_path: Path) -> None:
+    fail = 'case "$*" in *ack/encode*) echo not today >&2; exit 1;; esac'
+    broken = wrapped(build, tmp_path / "build", fail)
+    done = with_build(broken, *options(tmp_path))
+    assert done.returncode == 1
+    lines = store.read_samples(tmp_path / "run" / "samples.jsonl").lines
+    state = Counter((line["family"], line["status"]) for line in lines)
+    assert set(state) == {("codec/ack/encode", "failed"), ("codec/ack/decode", "ok")}
+    reasons = {line["reason"] for line in lines if line["status"] == "failed"}
+    assert len(reasons) == 1 and "not today" in reasons.pop()
+
+
+def test_an_unfit_build_is_refused(build: Path, tmp_path: Path) -> None:
+    info = tmp_path / "build" / "meson-info"
+    info.mkdir(parents=True)
+    (info / "intro-buildoptions.json").write_text(
+        json.dumps([{"name": "optimization", "value": "0"}, {"name": "buildtype", "value": "debug"}])
+    )
+    (tmp_path / "build" / "bench").symlink_to(build / "bench")
+    arguments = [word for word in options(tmp_path) if word != "--force"]
+    done = with_build(tmp_path / "build", *arguments)
+    assert done.returncode == 3 and "without optimization" in done.stderr
+    assert not (tmp_path / "run").exists()
+    done = with_build(tmp_path / "build", *options(tmp_path, only="^codec/ack/encode"))
+    assert done.returncode == 0, done.stderr
+    facts = store.read_run(tmp_path / "run")
+    assert not facts["build"]["fit"] and "without optimization" in " ".join(facts["forced"])
+
+
+def test_padding_moves_the_environment(tmp_path: Path) -> None:
+    argv = ["sh", "-c", "printenv ASSAY_PADDING | wc -c; printenv BENCHMARK_FILTER; true"]
+    os.environ["BENCHMARK_FILTER"] = "from outside"
+    try:
+        assert execute(argv, timeout_s=10, padding=123).stdout.split() == ["124"]
+    finally:
+        del os.environ["BENCHMARK_FILTER"]
+
+
+def test_a_process_that_does_not_end_is_ended() -> None:
+    done = execute(["sleep", "60"], timeout_s=0.1)
+    assert done.failure and "still running" in done.failure and done.seconds < 10
+
+
+def test_a_child_is_gone_whatever_happens() -> None:
+    with pytest.raises(KeyError), Child(["sleep", "60"]) as child:
+        raise KeyError
+    assert not Path(f"/proc/{child.pid}").exists()
+
+
+def test_dry_run_measures_nothing(assay: Assay, tmp_path: Path) -> None:
+    arguments = ["run", "--tier", "publish", "--dry-run", "--reports", str(tmp_path / "reports")]
+    done = assay(*arguments)
+    assert done.returncode == 0
+    assert "codec/ack/encode" in done.stdout and "budget 120:00" in done.stdout
+    assert not (tmp_path / "reports").exists()
+
+
+def test_list(assay: Assay) -> None:
+    assert "codec/ack/encode" in assay("list").stdout
+    cases = assay("list", "--cases").stdout.splitlines()
+    assert "codec/ack/encode/cjson.same" in cases and len(set(cases)) == len(cases)
+
+
+BAD = [
+    (["run", "--tier", "nope"], "--tier"),
+    (["run", "--seed", "x"], "--seed"),
+    (["run", "--only", "nothing"], "codec/ack/encode"),
+    (["run", "--only", "("], "--only"),
+    (["run", "--id", "a/b"], "--id"),
+    (["run", "--resume", "{tmp}/nowhere"], "no run.json"),
+    (["run", "--resume", "{tmp}", "--tier", "quick"], "--tier: has no effect"),
+    (["run", "--resume", "{tmp}", "--seed", "0"], "--seed: has no effect"),
+    (["run", "--reports", "{tmp}/file/below", "--force"], "cannot write there"),
+    (["run", "--reports", "{tmp}", "--id", "taken"], "exists already"),
+    (["check", "{tmp}"], "no run.json"),
+    (["export"], "RUN"),
+    (["frobnicate"], "frobnicate"),
+    ([], "COMMAND"),
+    (["run", "--unknown"], "--unknown"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), BAD, ids=[" ".join(a) for a, _ in BAD])
+def test_bad_input(arguments: list[str], words: str, assay: Assay, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "taken").mkdir()
+    done = assay(*(word.format(tmp=tmp_path) for word in arguments))
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr and "Traceback" not in done.stderr
+    assert not done.stdout
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "."])
+def test_bad_build(folder: str, tmp_path: Path) -> None:
+    done = with_build(tmp_path / folder, "list")
+    assert done.returncode == 2 and "--build" in done.stderr
