@@ -4,12 +4,11 @@ in short blocks of a fixed length (METHOD 1.2, 1.3)."""
 
 from __future__ import annotations
 
+import json
 import math
-import re
 import statistics
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from . import machine
@@ -29,15 +28,11 @@ TIMEOUT_MIN_S = 20.0
 CONDITIONS = (
     "payload codec cpus threads_of_a_model cpu_iterations hops requests_in_flight".split()
 )
-# In the run's folder, by kind of family.
-ITERATIONS = {"codec": "iterations.codec_bench.json", "model": "iterations.model_bench.json"}
 
 
 def _argv(build: Build, family: Family) -> list[str]:
     argv = [str(build.program("model_bench" if family.kind == "model" else "codec_bench"))]
-    if family.injected:
-        argv += ["--inject", str(INJECT_PERCENT)]
-    return [*argv, f"--benchmark_filter=^{re.escape(family.id)}/"]
+    return [*argv, f"--benchmark_filter=^{family.id}/"]
 
 
 def fidelity(build: Build, made: Plan) -> list[dict[str, Any]]:
@@ -77,14 +72,25 @@ def pilot(
         # A whole round of the corpus in every block: blocks must differ in nothing but their time.
         documents = int((measured[member] or {}).get("counters", {}).get("documents", 1))
         counts[member] = documents * max(1, round(BLOCK_NS / time_ns / documents))
-    for member in (*family.aliases, *family.injected):
-        if member in counts and family.baseline in counts:
-            counts[member] = counts[family.baseline]
+    injected = {}
+    if family.baseline in counts:
+        same = counts[family.baseline]
+        counts |= {member: same for member in family.aliases if member in counts}
+        # The truth is a whole number of iterations more; of too few there is no such number.
+        injected = {
+            member: 100 * round(same * percent / 100) / same
+            for member, percent in family.injected.items()
+            if same * percent >= 100
+        }
+        counts |= dict.fromkeys(injected, same)
+        times |= dict.fromkeys(injected, times[family.baseline])
     cycle_s = sum(counts[member] * times[member] for member in counts) / 1e9
     blocks = min(BLOCKS_MAX, max(BLOCKS_MIN, math.floor(tier.blocks_s / cycle_s)))
     versions, conditions = _context(content.get("context") or {})
     piloted = replace(
         family,
+        members=tuple(m for m in family.members if m not in family.injected or m in injected),
+        injected=injected,
         iterations={family.case(member): count for member, count in counts.items()},
         load={"blocks": blocks, "cpus": _cpus(family), **conditions},
     )
@@ -106,7 +112,7 @@ def _context(context: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
 
 
 def measure(
-    build: Build, family: Family, tier: Tier, folder: Path, *, padding: int
+    build: Build, family: Family, tier: Tier, *, padding: int
 ) -> dict[str, dict[str, Any]]:
     """One process; for every member what goes into its line."""
     if not family.iterations:
@@ -115,14 +121,16 @@ def measure(
         *_argv(build, family),
         f"--benchmark_repetitions={family.load['blocks']}",
         "--benchmark_enable_random_interleaving=true",
-        "--iterations",
-        str(folder / ITERATIONS[family.kind]),
     ]
+    if family.injected:
+        argv += ["--inject", str(INJECT_PERCENT)]
     timeout_s = max(TIMEOUT_MIN_S, TIMEOUT_FACTOR * tier.blocks_s)
     before = machine.Ticks.now()
     with json_file() as path:
+        counts = path.with_name("iterations.json")
+        counts.write_text(json.dumps(family.iterations), "utf-8")
         done = execute(
-            [*argv, "--json", str(path)],
+            [*argv, "--iterations", str(counts), "--json", str(path)],
             timeout_s=timeout_s,
             cpus=_cpus(family),
             padding=padding,

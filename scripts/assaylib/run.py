@@ -106,8 +106,7 @@ def start(build: Build, root: Path, request: Request) -> int:
         facts["families"] = [family.to_json() for family in made.families]
         try:
             folder.mkdir()
-            for kind, name in inprocess.ITERATIONS.items():
-                store.write_whole(folder / name, _iterations(made, kind))
+            store.write_whole(folder / "iterations.json", _iterations(made))
             store.write_whole(folder / "run.json", facts)
         except OSError as error:
             raise UsageError(f"{folder}: cannot write there: {error.strerror}") from None
@@ -253,10 +252,8 @@ def _pilot(build: Build, made: Plan, facts: dict[str, Any]) -> Plan:
     return replace(made, families=tuple(families))
 
 
-def _iterations(made: Plan, kind: str) -> dict[str, int]:
-    """What a program is told by --iterations; it refuses ids of another program."""
-    families = (family for family in made.families if family.kind == kind)
-    return {case: count for family in families for case, count in family.iterations.items()}
+def _iterations(made: Plan) -> dict[str, int]:
+    return {case: n for family in made.families for case, n in family.iterations.items()}
 
 
 def _cases(made: Plan, task: Task) -> list[str]:
@@ -273,7 +270,7 @@ def _measure(
     writer = store.Writer(folder)
     try:
         for task in missing:
-            lines = _process(build, made, task, folder)
+            lines = _process(build, made, task)
             writer.append(lines)
             for line in lines:
                 if line["status"] != "ok":
@@ -299,7 +296,7 @@ def _exit_code(lines: list[dict[str, Any]]) -> int:
     return 1 if failed else 0
 
 
-def _process(build: Build, made: Plan, task: Task, folder: Path) -> list[dict[str, Any]]:
+def _process(build: Build, made: Plan, task: Task) -> list[dict[str, Any]]:
     """Runs one process; its lines, one for each member that it measures."""
     family = made.family(task.family)
     chance = random.Random(f"{made.seed}/{task.number}")
@@ -308,7 +305,7 @@ def _process(build: Build, made: Plan, task: Task, folder: Path) -> list[dict[st
     if family.kind == "service":
         results = service.measure(build, family, str(task.member), seed=seed, padding=padding)
     else:
-        results = inprocess.measure(build, family, made.tier, folder, padding=padding)
+        results = inprocess.measure(build, family, made.tier, padding=padding)
     return [
         {
             "schema": SCHEMA,

@@ -35,12 +35,14 @@ def options(reports: Path, id: str = "run", only: str = ONLY) -> list[str]:
     ]
 
 
-def started(build: Path, arguments: list[str]) -> subprocess.Popen[str]:
+def started(build: Path, arguments: list[str], mark: Path) -> subprocess.Popen[str]:
+    """mark: in the environment of the command and of every process that it starts."""
     return subprocess.Popen(
         [str(ROOT / "scripts" / "assay"), "--build", str(build), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, "ASSAY_TEST": str(mark)},
     )
 
 
@@ -53,16 +55,15 @@ def wait_for_lines(folder: Path, count: int, process: subprocess.Popen[str]) -> 
     pytest.fail(f"not {count} lines in time: {process.communicate()[1]}")
 
 
-def using(text: str) -> list[str]:
-    """Command lines of running processes that contain a text."""
+def marked(mark: Path) -> list[str]:
+    """Processes that still run with that mark."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for path in Path("/proc").glob("[0-9]*/environ"):
         try:
-            line = path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            if f"ASSAY_TEST={mark}\0".encode() in path.read_bytes():
+                found.append(path.parent.name)
         except OSError:
             continue
-        if text in line:
-            found.append(line)
     return found
 
 
@@ -144,15 +145,15 @@ def test_kill_9_loses_at_most_the_process_in_flight(
     lines: int, build: Path, assay: Assay, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    process = started(build, options(tmp_path))
+    process = started(build, options(tmp_path), tmp_path)
     wait_for_lines(folder, lines, process)
     process.kill()
     process.communicate()
     kept = (folder / "samples.jsonl").read_bytes()
     deadline = time.monotonic() + 5
-    while using(str(folder)) and time.monotonic() < deadline:
+    while marked(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not using(str(folder)), "a child outlived the run"
+    assert not marked(tmp_path), "a child outlived the run"
     assert kept.count(b"\n") >= lines and kept[-1:] in (b"", b"\n")
 
     done = assay("run", "--resume", folder, "--force")
@@ -190,13 +191,13 @@ def test_resuming_what_is_complete_changes_nothing(finished: Path, assay: Assay)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(number: signal.Signals, build: Path, assay: Assay, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    process = started(build, options(tmp_path))
+    process = started(build, options(tmp_path), tmp_path)
     wait_for_lines(folder, 1, process)
     process.send_signal(number)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert f"run --resume {folder}" in said and "Traceback" not in said
-    assert not using(str(folder))
+    assert not marked(tmp_path)
     assert assay("run", "--resume", folder, "--force").returncode == 0
     assert_complete(folder)
 
@@ -206,8 +207,6 @@ def test_resume_with_another_build(finished: Path, assay: Assay, tmp_path: Path)
     folder.mkdir()
     facts = {**store.read_run(finished), "identity": "of another build"}
     store.write_whole(folder / "run.json", facts)
-    for file in finished.glob("iterations.*"):
-        (folder / file.name).write_bytes(file.read_bytes())
     done = assay("run", "--resume", folder, "--force")
     assert done.returncode == 0, done.stderr
     resumed = store.read_samples(folder / "samples.jsonl").resumes
