@@ -20,6 +20,7 @@ BLOCKS_MIN, BLOCKS_MAX = 12, 150
 PILOT_MIN_TIME_S = 0.02
 PILOT_BLOCKS = 3
 PILOT_TIMEOUT_S = 60.0
+INJECTED_ITERATIONS_MIN = 5
 TIMEOUT_FACTOR = 10.0  # of the planned time: a stuck process, not a slow moment
 TIMEOUT_MIN_S = 20.0
 
@@ -76,11 +77,12 @@ def pilot(
     if family.baseline in counts:
         same = counts[family.baseline]
         counts |= {member: same for member in family.aliases if member in counts}
-        # The truth is a whole number of iterations more; of too few there is no such number.
+        # The truth is a whole number of iterations more. They run over a part of the corpus only,
+        # so there must be several of them to stand for its mean.
         injected = {
             member: 100 * round(same * percent / 100) / same
             for member, percent in family.injected.items()
-            if same * percent >= 100
+            if same * percent >= 100 * INJECTED_ITERATIONS_MIN
         }
         counts |= dict.fromkeys(injected, same)
         times |= dict.fromkeys(injected, times[family.baseline])
@@ -104,8 +106,8 @@ def _context(context: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
         if key == "library_version":
             versions["libbenchmark"] = str(value)
         elif key.endswith("_version"):
-            name = key.removesuffix("_version")
-            versions[name] = str(value).removeprefix(name).strip()
+            name, _, version = str(value).rpartition(" ")
+            versions[name or key.removesuffix("_version")] = version
         elif key in CONDITIONS:
             conditions[key] = int(value) if str(value).isdigit() else value
     return versions, conditions

@@ -70,7 +70,7 @@ def pilot(build: Build, family: Family, say: Callable[[str], None]) -> Family:
             continue
         try:
             with _rig(build, short, member, seed=1, padding=0) as server:
-                measured[member] = _closed(build, short, server, 0)["achieved_hz"]
+                measured[member] = _closed(build, short, server)["achieved_hz"]
                 _stop(server)
         except Failure as failure:
             wrong[member] = str(failure)
@@ -102,7 +102,7 @@ def measure(
             raise Failure(family.note or "no rate")
         with _rig(build, family, member, seed=seed, padding=padding) as server:
             opened = _open(build, family, server, seed)
-            closed = _closed(build, family, server, seed)
+            closed = _closed(build, family, server)
             final, server_usage = _stop(server)
         result["metrics"] = _metrics(opened, closed, final, server.startup_ns)
         result["gates"] = _gates(family, member, opened, closed, final)
@@ -213,13 +213,14 @@ def _open(build: Build, family: Family, server: Server, seed: int) -> dict[str, 
         server,
         *("--arrival", load["arrival"]),
         *("--rate", f"{load['rate_hz']:g}"),
+        *("--spin-us", str(load["spin_us"])),
         *("--seed", str(seed)),
         warmup_s=load["warmup_s"],
         duration_s=load["duration_s"],
     )
 
 
-def _closed(build: Build, family: Family, server: Server, seed: int) -> dict[str, Any]:
+def _closed(build: Build, family: Family, server: Server) -> dict[str, Any]:
     return _load(
         build,
         family,
