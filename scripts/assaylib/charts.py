@@ -131,7 +131,8 @@ def ratio_axis(values: Sequence[float], left: float, right: float) -> Axis:
     """Logarithmic, with 1 on it and readable ticks whatever the range."""
     low, high = min([1.0, *values]), max([1.0, *values])
     low, high = min(low / 1.02, 0.97), max(high * 1.02, 1.03)
-    grids = (
+    grids: tuple[tuple[float, ...], ...] = (
+        (0.94, 0.96, 0.98, 1, 1.02, 1.04, 1.06),
         (0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15, 1.2, 1.25),
         (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.4, 1.6, 1.8, 2),
         (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10),
@@ -139,7 +140,7 @@ def ratio_axis(values: Sequence[float], left: float, right: float) -> Axis:
         tuple(10.0**k for k in range(-9, 10)),
     )
     reach = math.log(high / low)
-    grid = grids[0 if reach < 0.3 else 1 if reach < 1.0 else 2 if reach < 2.6 else 3 if reach < 7 else 4]
+    grid = grids[sum(reach >= limit for limit in (0.12, 0.3, 1.0, 2.6, 7))]
     return Axis(low, high, left, right, tuple((t, f"{t:g}") for t in grid if low <= t <= high))
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any, Sequence
 
 from . import charts, judge, page, words
@@ -329,7 +330,7 @@ def _conditions(family: Family) -> str:
         said.append(f"downstream answers after {load['downstream_delay_us']:g} µs, over at most {load.get('downstream_connections')} connections")
     ceilings = load.get("ceilings_hz") or ({str(load.get("ceiling") or "ceiling"): load["ceiling_hz"]} if load.get("ceiling_hz") else {})
     if ceilings:
-        said.append("arithmetic ceiling " + words.listed(f"{name.replace('/', ' ÷ ')} = {words.fixed(hz, 0)}/s" for name, hz in ceilings.items()))
+        said.append("arithmetic ceiling " + words.listed(f"{re.sub(' */ *', ' ÷ ', name)} = {words.fixed(hz, 0)}/s" for name, hz in ceilings.items()))
     return ("Conditions: " + "; ".join(said) + ".") if said else "The conditions of this family were not recorded."
 
 

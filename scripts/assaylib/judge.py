@@ -33,6 +33,9 @@ JUDGED = {
     "service": {"cpu_ns_per_request": False, "closed_hz": True},
 }
 
+#: A trend over the rounds is noted below this p-value; dozens of comparisons are looked at.
+DRIFT_P = 0.001
+
 #: A member whose process fails a gate in more than this share of its rounds has no number at all.
 GATE_FAILURES_MAX = 0.25
 
@@ -258,7 +261,7 @@ class Comparison:
     p: float | None = None  #: sign test
     p_holm: float | None = None  #: … adjusted over the family
     why_not: str = ""  #: for NO_NUMBER
-    drift: tuple[float, float] | None = None  #: Kendall's tau and p, if p < 0.01
+    drift: tuple[float, float] | None = None  #: Kendall's tau and p, if p < DRIFT_P
     modes: tuple[float, float] | None = None
     doubt: str = ""  #: why a verdict was taken back
 
@@ -661,7 +664,7 @@ def _judge_one(family: Family, member: str, metric: str, more: bool) -> Comparis
     found.verdict = verdict(found.estimate.interval, family.deltas[metric])
     found.p = sign_test(values)
     tau, p = trend(values)
-    found.drift = (tau, p) if p < 0.01 else None
+    found.drift = (tau, p) if p < DRIFT_P else None
     found.modes = two_modes(values)
     if found.modes and found.verdict in (BETTER, WORSE, EQUIVALENT):
         said = {verdict((mode, mode), family.deltas[metric]) for mode in found.modes}

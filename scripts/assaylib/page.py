@@ -138,7 +138,7 @@ def ties(families: Sequence[Family], kind: str) -> str:
         else:
             shared.append(f"{name} ({words.listed(words.label(m) for m in tie.members)})")
     parts = [f"{member} in {words.listed(names)}" for member, names in alone.items()]
-    said = [f"Alone as {best}: {'; '.join(parts)}." if parts else f"Nobody is alone as {best}."]
+    said = [f"Alone as {best}: {'; '.join(parts)}."] if parts else [f"Nobody is alone as {best}."] if shared else []
     if shared:
         said.append(f"Tied, not separated from the best: {'; '.join(shared)}.")
     if open_:
@@ -156,6 +156,11 @@ def asides(judged: Judgement, families: Sequence[Family], kind: str) -> list[str
 
 def leads(families: Sequence[Family], kind: str) -> list[str]:
     """One sentence per member: for how many of the payloads or workloads which verdict."""
+    every = [c for f in families for c in f.comparisons]
+    if every and all(c.verdict == judge.NO_INTERVAL for c in every):
+        most = max(len(c.estimate.values) for c in every if c.estimate)
+        needed = max(c.estimate.needed for c in every if c.estimate)
+        return [f"No answer: {words.counted(most, 'round')} measured, an interval takes {needed}. The values below are not claims."]
     noun = "payload" if kind == "codec" else "workload"
     sentences = []
     members = list(dict.fromkeys(c.member for f in families for c in f.comparisons))
@@ -228,7 +233,7 @@ def said(comparison: Comparison, delta: float, verb: str, unit: str, first: bool
     figure = f"{words.ratio(math.exp(estimate.median))}{words.SPACE}×"
     if estimate.interval is None:
         count = len(estimate.values)
-        return f"{verb} {figure} {unit} {baseline}, without an interval ({count} of the {estimate.needed} rounds that it takes)"
+        return f"{verb} {figure} {unit} {baseline}, no interval ({count} of {estimate.needed} rounds needed)"
     text = words.interval(estimate)
     shown = f"simultaneous 95 % interval {text}, {len(estimate.values)} {processes}" if first else text
     if comparison.verdict == judge.EQUIVALENT:
@@ -541,7 +546,7 @@ def _doubts(judged: Judgement) -> list[Check]:
     modes = [c for c in every if c.modes]
     parts = []
     if drifting:
-        parts.append(f"drift over the run (p < 0.01) in {words.listed(f'{c.family}/{c.member}' for c in drifting)}")
+        parts.append(f"drift over the run (p < {judge.DRIFT_P:g}) in {words.listed(f'{c.family}/{c.member}' for c in drifting)}")
     if modes:
         parts.append("two modes in " + words.listed(
             f"{c.family}/{c.member} ({words.ratio(math.exp(c.modes[0]))} × and {words.ratio(math.exp(c.modes[1]))} ×)" for c in modes if c.modes))  # fmt: skip

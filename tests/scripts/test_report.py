@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: MIT
+"""The report: the same bytes whatever the locale, self-contained, and plain about what is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import html.parser
+import json
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("jinja2")
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import synthetic  # noqa: E402
+from assaylib import judge, report, words  # noqa: E402
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def standard(tmp_path_factory):
+    folder = synthetic.write_run(tmp_path_factory.mktemp("run") / "standard", *synthetic.make_run(count=8))
+    report.render(folder)
+    return folder
+
+
+def rendered(folder: Path, *args, **kwargs) -> str:
+    """The Markdown of a synthetic run."""
+    report.render(synthetic.write_run(folder, *synthetic.make_run(*args, count=6, **kwargs)))
+    return (folder / "report.md").read_text("utf-8")
+
+
+# The locales need not be installed: what must not change the bytes is asking for them.
+@pytest.mark.parametrize("zone, locale, seed", [("Asia/Tokyo", "de_DE.UTF-8", "1"), ("America/Caracas", "tr_TR.UTF-8", "2"), ("UTC", "C", "random")])
+def test_the_same_bytes_whatever_the_time_zone_and_locale(standard, zone, locale, seed):
+    before = hashes(standard)
+    for path in standard.glob("report.*"):
+        path.unlink()
+    environment = {**os.environ, "TZ": zone, "LC_ALL": locale, "LANG": locale, "PYTHONHASHSEED": seed, "COLUMNS": "40"}
+    code = "import locale, sys\ntry: locale.setlocale(locale.LC_ALL, '')\nexcept locale.Error: pass\nfrom assaylib import report; sys.exit(report.main(sys.argv[1:]))"
+    done = subprocess.run([sys.executable, "-c", code, str(standard)], env={**environment, "PYTHONPATH": str(SCRIPTS)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == str(standard / "report.html")
+    assert hashes(standard) == before
+
+
+class Page(html.parser.HTMLParser):
+    """Collects references, tags and unclosed elements."""
+
+    VOID = {"meta", "col", "br", "link", "img", "path", "rect", "circle"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.references: list[str] = []
+        self.ids: list[str] = []
+        self.svgs: list[dict[str, str | None]] = []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        named = dict(attributes)
+        self.references += [named[k] for k in ("href", "src", "xlink:href", "data") if named.get(k)]
+        self.ids += [named["id"]] if "id" in named else []
+        if tag == "svg":
+            self.svgs.append(named)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, f"</{tag}> closes <{self.open[-1:]}>"
+        self.open.pop()
+
+
+def test_the_page_is_self_contained(standard):
+    text = (standard / "report.html").read_text("utf-8")
+    page = Page()
+    page.feed(text)
+    assert not page.open
+    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
+    assert all(reference.startswith("#") and reference[1:] in page.ids for reference in page.references)
+    assert len(page.ids) == len(set(page.ids))
+    assert "url(" not in text and "@import" not in text and "@font-face" not in text
+    assert set(re.findall(r"https?://[^\"' <]+", text)) <= {"http://www.w3.org/2000/svg"}
+    assert len(text.encode()) < 3_000_000
+    assert "prefers-color-scheme:dark" in text and "@media print" in text
+
+
+def test_every_picture_speaks_and_stands_alone(standard):
+    page = Page()
+    page.feed((standard / "report.html").read_text("utf-8"))
+    files = sorted(standard.glob("*.svg"))
+    names = {f.stem for f in files}
+    assert names == {"forest-codec", "forest-model", "forest-service", "codec-time", "wire-time", "service-cost", "rounds-codec", "rounds-model", "rounds-service"}
+    assert len(page.svgs) == len(files)
+    for svg in page.svgs:
+        assert svg["role"] == "img"
+        assert all(label in page.ids for label in svg["aria-labelledby"].split())
+    space = "{http://www.w3.org/2000/svg}"
+    for file in files:
+        root = ElementTree.parse(file).getroot()
+        assert root.find(f"{space}title").text and len(root.find(f"{space}desc").text) > 40
+        width, height = map(float, root.get("viewBox").split()[2:])
+        for text in root.iter(f"{space}text"):
+            assert 0 <= float(text.get("x")) <= width and 0 <= float(text.get("y")) <= height
+        for dot in root.iter(f"{space}circle"):
+            assert 0 <= float(dot.get("cx")) <= width
+
+
+def test_page_one_answers_with_intervals_and_says_what_it_rests_on(standard):
+    text = (standard / "report.md").read_text("utf-8").replace(words.SPACE, " ")
+    run, lines = synthetic.make_run(count=8)
+    order = next(f for f in judge.judge(run, lines).families if f.id == "codec/order/encode")
+    e = order.compared("protobuf_c", "time_ns").estimate
+    assert f"encodes {words.ratio(pow(2.718281828459045, e.median))} × as fast as cJSON ({words.interval(e)})" in text
+    assert "simultaneous 95 % interval" in text and "15 processes" in text
+    assert "These are libraries, not formats." in text
+    assert "not separated" in text and "not resolved here" in text
+    for name in ("run.json", "samples.jsonl"):
+        assert hashlib.sha256((standard / name).read_bytes()).hexdigest() in text
+    assert "seed 7" in text and run["commit"] in text and "scripts/assay run --tier standard" in text
+    assert "intervals (95 %) exclude 1; chance allows" in text
+    assert "1 of 204 rounds discarded" in text
+    assert "cJSON changes 931 of 5 760 values of `telemetry`" in text
+    assert "4 threads ÷ 5 ms = 800/s" in text
+    assert "‡" in text
+
+
+def test_claims_are_rounded_against_themselves():
+    assert words.floor(18.999, 1) == "18.9" and words.ceiling(1.0001, 2) == "1.01"
+    assert words.span(0.99951, 1.00049, 3) == "0.999 to 1.001"
+    assert words.fixed(1234567.4, 0) == f"1{words.SPACE}234{words.SPACE}567"
+    assert words.fixed(-0.0001, 2) == "0.00" and words.fixed(-1.5, 1) == f"{words.MINUS}1.5"
+    low = judge.Comparison("f", "m", "time_ns", "b", judge.Estimate.of([0.0499] * 8, 0.05), judge.BETTER)
+    assert words.verdict(low, 0.03) == f"faster by at least 5.1{words.SPACE}%"
+    slow = judge.Comparison("f", "m", "time_ns", "b", judge.Estimate.of([-1.2] * 8, 0.05), judge.WORSE)
+    assert words.verdict(slow, 0.03) == f"slower, at least 3.32{words.SPACE}× the time"
+
+
+def test_quick_makes_no_claims_about_tails(tmp_path):
+    run, lines = synthetic.make_run(tier="quick", rounds=10, service_rounds=6, count=6)
+    for line in lines:
+        if line["kind"] == "service":
+            line["metrics"] |= {"p50_ns": 123456789, "p99_ns": 987654321}
+    report.render(synthetic.write_run(tmp_path, run, lines))
+    text = (tmp_path / "report.md").read_text("utf-8")
+    assert "makes no claims about tails" in text
+    assert "987" + words.SPACE + "654" not in text and "p99" not in text.split("## Services over sockets")[1].split("## Calibration")[0].replace("lag p99", "")
+    assert "6 of 7 rounds needed" in text
+
+
+def test_a_single_round_claims_nothing(tmp_path):
+    text = rendered(tmp_path, tier="smoke", rounds=1, service_rounds=1)
+    assert "No answer: 1 round measured, an interval takes 7" in text
+    assert "faster by at least" not in text and "equivalent within" not in text
+
+
+def test_a_failed_gate_shows_its_figure_instead_of_a_number(tmp_path):
+    text = rendered(tmp_path, fail_gate="actor")
+    assert re.search(r"no number: achieved over offered 0\.[89]\d* \(limit 0\.99\) in 8 of 8 rounds", text)
+    assert "✗ **Gates**" in text
+    row = next(line for line in text.split("### cpu")[1].splitlines() if line.startswith("| actor"))
+    assert "withheld" in row
+
+
+@pytest.mark.parametrize("kind, absent", [("codec", "No service was part of this run"), ("model", "No codec was part of this run"), ("service", "No model was measured in process")])
+def test_a_part_of_a_run_says_what_is_missing(tmp_path, kind, absent):
+    text = rendered(tmp_path, kinds=(kind,))
+    assert absent in text and "not part of this run" in text
+
+
+def test_an_empty_run_still_renders(tmp_path):
+    run, _ = synthetic.make_run(count=4, rounds=2, service_rounds=2)
+    report.render(synthetic.write_run(tmp_path / "planned", run, []))
+    text = (tmp_path / "planned" / "report.md").read_text("utf-8")
+    assert "no samples at all of" in text and "was not measured" in text
+    report.render(synthetic.write_run(tmp_path / "empty", {"schema": 1, "id": "empty"}, []))
+    text = (tmp_path / "empty" / "report.md").read_text("utf-8")
+    assert "nothing to answer" in text and "✗ **Build**" in text
+
+
+def test_failed_lines_and_a_cut_file_are_said(tmp_path):
+    run, lines = synthetic.make_run(count=6, rounds=8, kinds=("codec",))
+    for line in lines:
+        if line["case"] == "codec/ack/encode/protobuf_c":
+            line.update(status="failed", reason="exit 1: <wrong> shape", metrics=None, repetitions=None)
+    folder = synthetic.write_run(tmp_path, run, lines)
+    with (folder / "samples.jsonl").open("a") as file:
+        file.write('{"kind": "codec", "fam')
+    report.render(folder)
+    text = (folder / "report.md").read_text("utf-8")
+    assert "8 samples failed: exit 1: <wrong> shape" in text and "the last line is cut off" in text
+    assert "exit 1: &lt;wrong&gt; shape" in (folder / "report.html").read_text("utf-8")
+
+
+def test_forced_unfit_and_dirty_runs_say_so(tmp_path):
+    run, lines = synthetic.make_run(count=6, rounds=8, kinds=("codec",))
+    run |= {"forced": ["other programs use 80 % of the CPUs"], "dirty": True}
+    run["build"] |= {"fit": False, "unfit": ["built with sanitizers (address)"]}
+    report.render(synthetic.write_run(tmp_path, run, lines))
+    text = (tmp_path / "report.md").read_text("utf-8")
+    assert "✗ **Forced**: measured against advice: other programs use 80 % of the CPUs" in text
+    assert "✗ **Build**: built with sanitizers (address)" in text and "uncommitted changes" in text
+
+
+def test_ranks_that_disagree_are_a_sentence(tmp_path):
+    run, lines = synthetic.make_run(count=6, kinds=("model", "service"))
+    for line in lines:
+        if line["case"] == "service/rpc/event_loop":
+            line["metrics"]["cpu_ns_per_request"] *= 3
+    report.render(synthetic.write_run(tmp_path, run, lines))
+    text = (tmp_path / "report.md").read_text("utf-8")
+    assert "**Ranks disagree.** `rpc`: event_loop against thread_pool is faster" in text
+
+
+def test_another_session_is_named_with_its_hashes(tmp_path):
+    run, lines = synthetic.make_run(count=6, rounds=8, kinds=("codec",))
+    ours = synthetic.write_run(tmp_path / "monday", run, lines)
+    other = [{**l, "repetitions": [[s, ns * 1.5] for s, ns in l["repetitions"]]} if l["member"] == "msgpack_c" else l for l in lines]
+    theirs = synthetic.write_run(tmp_path / "tuesday", {**run, "id": "tuesday"}, other)
+    report.render(ours, with_runs=[theirs])
+    text = (ours / "report.md").read_text("utf-8")
+    assert "not reproducible: run tuesday disagrees" in text
+    assert hashlib.sha256((theirs / "samples.jsonl").read_bytes()).hexdigest() in text
+
+
+@pytest.mark.parametrize("content, said", [(None, "No such file"), ("{", "not JSON"), ('{"schema": 9}', "schema 9 is not 1"), ("[]", "schema None is not 1"), ('{"schema": 1, "families": [{}]}', "not as the schema says")])
+def test_a_run_that_cannot_be_read_is_one_line(tmp_path, capsys, content, said):
+    if content is not None:
+        (tmp_path / "run.json").write_text(content)
+    assert report.main([str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("assay: report") and said in error and error.count("\n") == 1
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_facts_of_any_shape_are_shown(tmp_path):
+    run, lines = synthetic.make_run(count=6, rounds=8, kinds=("codec",))
+    run["environment"] = {"cpu": {"model": "A <b>CPU</b>", "architecture": "aarch64", "threads": 4, "caches": {"L1d": "32K"}}, "cpus_allowed": [0, 1], "turbo": None, "mitigations": {}}
+    report.render(synthetic.write_run(tmp_path, run, lines))
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "A &lt;b&gt;CPU&lt;/b&gt; (aarch64), 4 logical CPUs" in page
+    assert "cpu.caches.L1d" in page
+
+
+def test_raw_data_is_not_touched(standard):
+    before = json.loads((standard / "run.json").read_text())
+    report.render(standard)
+    assert json.loads((standard / "run.json").read_text()) == before
