@@ -13,7 +13,7 @@
 #include <cstring>
 #include <exception>
 #include <fcntl.h>
-#include <regex>
+#include <regex.h>
 #include <string>
 #include <string_view>
 #include <sys/stat.h>
@@ -212,17 +212,19 @@ void choose(const std::string &filter)
     const bool negative = !filter.empty() && filter[0] == '-';
     const std::string text = negative ? filter.substr(1) : filter;
     const bool all = text.empty() || text == "all";
-    std::regex regex;
-    try {
-        regex.assign(all ? "" : text, std::regex::extended);
-    } catch (const std::regex_error &error) {
-        throw usage_error{"--benchmark_filter: " + filter + ": " + error.what()};
+    regex_t regex;
+    const int error = regcomp(&regex, text.c_str(), REG_EXTENDED | REG_NOSUB);
+    if (error != 0) {
+        char why[128];
+        regerror(error, &regex, why, sizeof why);
+        throw usage_error{"--benchmark_filter: " + filter + ": " + why};
     }
     bool any = false;
     for (auto &bench : cases) {
-        bench->chosen = (all || std::regex_search(bench->id, regex)) != negative;
+        bench->chosen = (all || regexec(&regex, bench->id.c_str(), 0, nullptr, 0) == 0) != negative;
         any = any || bench->chosen;
     }
+    regfree(&regex);
     if (!any)
         throw usage_error{"--benchmark_filter: " + filter + ": matches no case (see --list)"};
 }
