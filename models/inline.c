@@ -430,6 +430,7 @@ static uint64_t inline_stop(struct model_run *run, struct model_stats *final)
 {
     uint64_t give_up_ns = clock_now_ns() + run->config.drain_ns;
     atomic_store_explicit(&run->give_up_ns, give_up_ns, memory_order_release);
+    pool_give_up_at(run->pool, give_up_ns);
     if (run->has_thread) {
         uint64_t one = 1;
         (void)!write(run->wake_fd, &one, sizeof one);

@@ -306,6 +306,7 @@ static void thread_pool_stats(struct model_run *run, struct model_stats *stats)
 static uint64_t thread_pool_stop(struct model_run *run, struct model_stats *final)
 {
     uint64_t lost = poller_stop(&run->poller);
+    pool_give_up_at(run->downstream, 0); /* nobody waits for these calls any more */
     queue_close(&run->queue);
     for (unsigned i = 0; i < run->config.threads; i++) {
         struct worker *worker = &run->workers[i];

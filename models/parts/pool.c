@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A call that blocks for long looks up this often to see if stop() gave up. */
+#define CALL_SLICE_NS UINT64_C(50000000)
+
 int pool_create(struct pool **out, const struct pool_config *config)
 {
     if (config->connections == 0)
@@ -28,6 +31,7 @@ int pool_create(struct pool **out, const struct pool_config *config)
     pool->target.host = pool->host;
     pool->target.content_type = config->content_type;
     pool->connections = config->connections;
+    atomic_init(&pool->give_up_ns, UINT64_MAX);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -55,14 +59,33 @@ void pool_destroy(struct pool *pool)
     free(pool);
 }
 
+void pool_give_up_at(struct pool *pool, uint64_t give_up_ns)
+{
+    if (pool)
+        atomic_store_explicit(&pool->give_up_ns, give_up_ns, memory_order_relaxed);
+}
+
+/* How long to block now; 0: no longer. */
+static uint64_t patience_ns(struct pool *pool, uint64_t deadline_ns)
+{
+    uint64_t now = clock_now_ns();
+    uint64_t end = atomic_load_explicit(&pool->give_up_ns, memory_order_relaxed);
+    if (end > deadline_ns)
+        end = deadline_ns;
+    if (now >= end)
+        return 0;
+    return end - now < CALL_SLICE_NS ? end - now : CALL_SLICE_NS;
+}
+
 /* NULL when the deadline passed before a connection was free. */
 static struct slot *take(struct pool *pool, uint64_t deadline_ns)
 {
-    struct timespec until = clock_timespec(deadline_ns);
-    int error = 0;
+    uint64_t patience;
     pthread_mutex_lock(&pool->lock);
-    while (!pool->idle && error == 0)
-        error = pthread_cond_timedwait(&pool->freed, &pool->lock, &until);
+    while (!pool->idle && (patience = patience_ns(pool, deadline_ns)) > 0) {
+        struct timespec until = clock_timespec(clock_now_ns() + patience);
+        pthread_cond_timedwait(&pool->freed, &pool->lock, &until);
+    }
     struct slot *slot = pool->idle;
     if (slot)
         pool->idle = slot->next;
@@ -87,13 +110,13 @@ int pool_call(struct pool *pool, struct pool_call *call)
     int result = slot_begin(slot, call);
     uint32_t events = 0;
     while (result == 0 && (result = slot_progress(slot, events)) == -EAGAIN) {
-        uint64_t now = clock_now_ns();
-        if (now >= call->deadline_ns) {
+        uint64_t left = patience_ns(pool, call->deadline_ns);
+        if (left == 0) {
             result = -ETIMEDOUT;
             break;
         }
         struct pollfd wait = {.fd = slot->fd, .events = slot_wants(slot)};
-        struct timespec timeout = clock_timespec(call->deadline_ns - now);
+        struct timespec timeout = clock_timespec(left);
         if (ppoll(&wait, 1, &timeout, NULL) < 0)
             wait.revents = 0;
         events = (uint32_t)wait.revents; /* POLLIN and its like equal EPOLLIN and its like */

@@ -43,6 +43,9 @@ void pool_destroy(struct pool *pool); /* after its shares; NULL is fine */
 /* Blocking: sets call->status and answer; returns the status. Any thread. Do not mix with shares of
  * the same pool. */
 int pool_call(struct pool *pool, struct pool_call *call);
+/* Whatever their deadlines: calls that block end then, also those that do already (-ETIMEDOUT). For
+ * stop(), whose patience may be shorter than a call's. Any thread; NULL is fine. */
+void pool_give_up_at(struct pool *pool, uint64_t give_up_ns);
 
 /*
  * Non-blocking. A share keeps the connections it got and then meets no other thread; one that runs
