@@ -13,9 +13,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* More than the two socket buffers of a loopback connection hold. */
-#define LARGE "b16777216"
-enum { LARGE_BYTES = 16777216, OTHER = 20 };
+/* More than the socket buffers of a connection hold when its reader does not let its own grow. */
+#define LARGE "b8388608"
+enum { LARGE_BYTES = 8388608, OTHER = 20 };
+
+static void ask_and_do_not_read(struct bed *bed, int client)
+{
+    bed_open(bed, client);
+    setsockopt(bed->clients[client].fd, SOL_SOCKET, SO_RCVBUF, &(int){65536}, sizeof(int));
+    assert_true(client_post(&bed->clients[client], LARGE));
+}
 
 /* How many slow peers a model carries while others are still served at once. */
 static int bearable(const struct bed *bed)
@@ -54,10 +61,8 @@ static void slow_readers(struct bed *bed)
 {
     int slow = bearable(bed);
     bed_start(bed);
-    for (int c = 0; c < slow; c++) {
-        bed_open(bed, c);
-        assert_true(client_post(&bed->clients[c], LARGE));
-    }
+    for (int c = 0; c < slow; c++)
+        ask_and_do_not_read(bed, c);
     for (int ms = 0; ms < BED_WAIT_MS && atomic_load(&bed->probe.turns) < (uint64_t)slow; ms++)
         bed_sleep_ms(1);
     others_are_served(bed, 30);      /* with inline or one worker: nobody is slow, see bearable() */
@@ -72,8 +77,7 @@ static void slow_readers(struct bed *bed)
 static void late_reader_gets_all(struct bed *bed)
 {
     bed_start(bed);
-    bed_open(bed, 0);
-    assert_true(client_post(&bed->clients[0], LARGE));
+    ask_and_do_not_read(bed, 0);
     assert_true(client_post(&bed->clients[0], "w1#after"));
     bed_sleep_ms(50);
     expect_large(&bed->clients[0]);
@@ -87,10 +91,8 @@ static void deaf_readers_are_given_up(struct bed *bed)
     int slow = bearable(bed) + 2;
     bed->config.io_timeout_ns = 200000000;
     bed_start(bed);
-    for (int c = 0; c < slow; c++) {
-        bed_open(bed, c);
-        assert_true(client_post(&bed->clients[c], LARGE));
-    }
+    for (int c = 0; c < slow; c++)
+        ask_and_do_not_read(bed, c);
     others_are_served(bed, 10);
     for (int ms = 0; ms < BED_WAIT_MS && bed_stats(bed).connections_open > 0; ms++)
         bed_sleep_ms(1);
@@ -141,6 +143,24 @@ static void mute_senders_are_given_up(struct bed *bed)
         int got = client_reply(&bed->clients[c], &reply);
         assert_true(got == 0 || got == -ECONNRESET || (got == 1 && reply.status == 408));
     }
+    bed_stop(bed);
+}
+
+/* A byte now and then is not finishing a request. */
+static void dribblers_are_given_up(struct bed *bed)
+{
+    static const char head[] = "POST / HTTP/1.1\r\nHost: t\r\nX-Long: ";
+    bed->config.io_timeout_ns = 150000000;
+    bed_start(bed);
+    bed_open(bed, 0);
+    assert_true(client_send(&bed->clients[0], head, sizeof head - 1));
+    bool open = true;
+    for (int ms = 0; open && ms < BED_WAIT_MS; ms += 20) {
+        client_send(&bed->clients[0], "x", 1);
+        open = client_silent(&bed->clients[0], 20);
+    }
+    assert_false(open);
+    others_are_served(bed, 10);
     bed_stop(bed);
 }
 
@@ -287,6 +307,7 @@ int main(int argc, char **argv)
         {"deaf readers are given up", deaf_readers_are_given_up, NULL},
         {"slow senders stall a worker each at most", slow_senders, NULL},
         {"mute senders are given up", mute_senders_are_given_up, NULL},
+        {"a dribbling sender is given up", dribblers_are_given_up, NULL},
         {"io_timeout is not for idle or waiting peers", patience_is_for_the_slow, NULL},
         {"10,000 idle connections occupy nobody", thousands_are_idle, NULL},
         {"resets", resets, NULL},

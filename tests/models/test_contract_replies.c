@@ -139,6 +139,7 @@ static void statuses_and_refusals(struct bed *bed)
          true},
         {"POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 99999999\r\n\r\n", 413, true},
         {"what is this\r\n\r\n", 400, true},
+        {"POST / HTTP/1.0\r\nContent-Length: 1\r\n\r\n#", 200, true},
     };
     bed_start(bed);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -209,6 +210,54 @@ static void large_both_ways(struct bed *bed)
     free(body);
     free(pattern);
     bed_stop(bed);
+}
+
+static void body_limit_is_exact(struct bed *bed)
+{
+    bed->config.max_body_bytes = 100;
+    bed_start(bed);
+    char body[102];
+    memset(body, '#', sizeof body);
+    body[100] = 0;
+    bed_open(bed, 0);
+    assert_true(client_post(&bed->clients[0], body));
+    assert_true(client_expect(&bed->clients[0], 200, body));
+    body[100] = '#';
+    body[101] = 0;
+    assert_true(client_post(&bed->clients[0], body));
+    assert_true(client_expect(&bed->clients[0], 413, NULL));
+    bed_stop(bed);
+    assert_int_equal(bed->final.answered, 1);
+    assert_int_equal(bed->final.bad_requests, 1);
+}
+
+/* A client that sends thousands before it reads the first reply. */
+static void thousands_in_a_pipeline(struct bed *bed)
+{
+    enum { REQUESTS = 3000 };
+    bed_start(bed);
+    bed_open(bed, 0);
+    bed_open(bed, 1);
+    char *text = malloc(REQUESTS * 128), body[32];
+    assert_non_null(text);
+    size_t len = 0;
+    for (int i = 0; i < REQUESTS; i++) {
+        snprintf(body, sizeof body, "+#%d", i);
+        len += client_format(text + len, 128, body);
+    }
+    assert_true(client_send(&bed->clients[0], text, len));
+    assert_true(client_send(&bed->clients[1], text, len));
+    free(text);
+    for (int i = 0; i < REQUESTS; i++) {
+        snprintf(body, sizeof body, "+#%d", i);
+        assert_true(client_expect(&bed->clients[1], 200, body));
+    }
+    for (int i = 0; i < REQUESTS; i++) {
+        snprintf(body, sizeof body, "+#%d", i);
+        assert_true(client_expect(&bed->clients[0], 200, body));
+    }
+    bed_stop(bed);
+    assert_int_equal(bed->final.turns, 2 * REQUESTS);
 }
 
 static void every_kind_of_cell(struct bed *bed)
@@ -375,6 +424,8 @@ int main(int argc, char **argv)
         {"statuses and refusals", statuses_and_refusals, NULL},
         {"HEAD and 100-continue", head_and_continue, NULL},
         {"megabytes both ways, byte for byte", large_both_ways, NULL},
+        {"max_body_bytes is exact", body_limit_is_exact, NULL},
+        {"thousands in a pipeline", thousands_in_a_pipeline, NULL},
         {"shared, routed and no cells", every_kind_of_cell, NULL},
         {"half-closed connections are answered", half_closed_is_answered, NULL},
         {"both doors, four posting threads", both_doors, NULL},

@@ -261,6 +261,20 @@ static void gives_up_on_sockets(struct bed *bed)
     }
 }
 
+/* A call that would take a minute: stop() does not wait for its deadline. */
+static void gives_up_on_calls(struct bed *bed)
+{
+    bed->config.drain_ns = 100000000;
+    bed_start_with_service(bed);
+    bed_open(bed, 0);
+    assert_true(client_post(&bed->clients[0], "k60000a#stall"));
+    assert_true(bed_wait_int(&bed->service.requests, 1));
+    struct model_run *run = bed->run;
+    bed->run = NULL;
+    assert_int_equal(bed->model->stop(run, &bed->final), 1);
+    assert_true(bed_wait_tasks(bed->tasks + 1)); /* the service's own */
+}
+
 static void over_and_over(struct bed *bed)
 {
     for (int round = 0; round < 20; round++) {
@@ -289,6 +303,53 @@ static void over_and_over(struct bed *bed)
         assert_int_equal(bed_count_fds(), bed->fds);
         assert_true(bed_wait_tasks(bed->tasks));
     }
+}
+
+/* Somebody who connects and asks, again and again, until nobody listens any more. */
+struct visitor {
+    struct bed *bed;
+    pthread_t thread;
+    _Atomic int answered;
+    int broken; /* a reply that was not whole, read after the thread has ended */
+};
+
+static void *visit(void *arg)
+{
+    struct visitor *visitor = arg;
+    struct client client;
+    while (client_open(&client, visitor->bed->port)) {
+        struct client_reply reply;
+        int got = client_post(&client, "f1#visit") ? client_reply(&client, &reply) : 0;
+        if (got == 1)
+            atomic_fetch_add(&visitor->answered, 1);
+        visitor->broken += got == -EBADMSG || got == -ETIMEDOUT;
+        client_close(&client);
+    }
+    return NULL;
+}
+
+static void clients_keep_coming(struct bed *bed)
+{
+    enum { VISITORS = 3 };
+    struct visitor visitors[VISITORS];
+    bed_start(bed);
+    for (int v = 0; v < VISITORS; v++) {
+        visitors[v] = (struct visitor){.bed = bed};
+        assert_int_equal(pthread_create(&visitors[v].thread, NULL, visit, &visitors[v]), 0);
+    }
+    for (int v = 0; v < VISITORS; v++)
+        for (int ms = 0; ms < BED_WAIT_MS && atomic_load(&visitors[v].answered) < 10; ms++)
+            bed_sleep_ms(1);
+    bed_begin_stop(bed);
+    int broken = 0, answered = 0;
+    for (int v = 0; v < VISITORS; v++) {
+        pthread_join(visitors[v].thread, NULL);
+        broken += visitors[v].broken;
+        answered += atomic_load(&visitors[v].answered);
+    }
+    bed_end_stop(bed);
+    assert_int_equal(broken, 0);
+    assert_int_equal(bed->final.answered, answered); /* whoever was answered heard it */
 }
 
 /* Requests keep coming while it stops: each has its whole answer or none at all. */
@@ -335,6 +396,8 @@ int main(int argc, char **argv)
         {"stop waits for a late reader", late_reader, NULL},
         {"stop gives up after drain_ns (posts)", gives_up, NULL},
         {"stop gives up after drain_ns (sockets)", gives_up_on_sockets, NULL},
+        {"stop gives up after drain_ns (calls)", gives_up_on_calls, NULL},
+        {"stop ends though clients keep coming", clients_keep_coming, NULL},
         {"20 starts and stops", over_and_over, NULL},
         {"stop under fire", under_fire, NULL},
     };
