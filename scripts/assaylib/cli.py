@@ -16,8 +16,8 @@ from pathlib import Path
 from . import AssayError, UsageError, environment, machine, plan, programs
 
 ROOT = Path(__file__).resolve().parents[2]
-DRAWING = ("numpy", "scipy", "matplotlib", "jinja2")
-DRAWING_PACKAGES = "python3-numpy python3-scipy python3-matplotlib python3-jinja2"
+DRAWING = ("jinja2",)
+DRAWING_PACKAGES = "python3-jinja2"
 DRAWING_COMMANDS = ("report", "compare")  # modules of these names: main(argv) -> exit code
 DEBIAN_PYTHON = "/usr/bin/python3"
 

@@ -50,11 +50,11 @@ TIERS = {
     for tier in (
         Tier("smoke", 120, 2, 0.1, 2, ("rpc", "cpu", "call"), 0.1, 0.25, 0.2,
              "does the chain work? 2 rounds, too few for any interval"),
-        Tier("quick", 300, 10, 0.7, 8, ("rpc", "call"), 0.2, 0.5, 0.3,
+        Tier("quick", 300, 10, 0.6, 10, ("rpc", "call"), 0.2, 0.4, 0.25,
              "ratios of codecs and models; services without tails"),
-        Tier("standard", 1200, 15, 1.0, 10, ("rpc", "cpu", "call"), 0.5, 3.0, 1.2,
+        Tier("standard", 1200, 15, 1.0, 10, ("rpc", "cpu", "call"), 0.5, 3.5, 1.2,
              "everything, services with p50 and p99"),
-        Tier("publish", 7200, 30, 1.5, 15, ("rpc", "cpu", "call"), 2.0, 16.0, 5.0,
+        Tier("publish", 7200, 30, 1.5, 15, ("rpc", "cpu", "call"), 2.0, 20.0, 6.0,
              "everything, for publication"),
     )
 }  # fmt: skip

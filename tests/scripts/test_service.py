@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""Services: real servers under real load, and what their lines and gates say."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from assaylib import machine, plan, service, store
+from assaylib.programs import Build
+from conftest import Assay
+
+WORKLOADS = ("rpc", "cpu", "call")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _built(build: Path) -> None:
+    if not service.workloads(Build.open(build)):
+        pytest.skip("serve, load and downstream are not built")
+
+
+@pytest.fixture(scope="module")
+def lines(assay: Assay, tmp_path_factory: pytest.TempPathFactory) -> list[store.Line]:
+    reports = tmp_path_factory.mktemp("reports")
+    done = assay(
+        *("run", "--tier", "smoke", "--only", "^service/", "--seed", "7", "--force"),
+        *("--id", "services", "--reports", reports),
+    )
+    assert done.returncode == 0, done.stderr
+    return store.read_samples(reports / "services" / "samples.jsonl").lines
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_what_a_line_says(workload: str, lines: list[store.Line]) -> None:
+    mine = [line for line in lines if line["family"] == f"service/{workload}"]
+    assert {line["member"] for line in mine} >= {"thread_pool", "thread_pool.same"}
+    for line in mine:
+        metrics = line["metrics"]
+        assert metrics["p50_ns"] <= metrics["p99_ns"] <= metrics["p999_ns"] <= metrics["max_ns"]
+        assert metrics["answered"] + metrics["wrong"] + metrics["failed"] == metrics["sent"]
+        assert metrics["turns_per_request"] == (2 if workload == "call" else 1)
+        for key in ("cpu_ns_per_request", "closed_hz", "startup_ns", "drain_ns", "rss_bytes"):
+            assert metrics[key] > 0, key
+        assert metrics["lost"] == 0
+        for gate in ("replies_wrong", "closed_replies_wrong", "connections_held", "lost"):
+            assert line["gates"][gate]["ok"], gate
+        assert "others_percent" in line["gates"]
+
+
+def test_call_waits_for_its_downstream_and_stays_below_the_ceiling(
+    lines: list[store.Line],
+) -> None:
+    for line in lines:
+        if line["family"] == "service/call":
+            assert line["metrics"]["p50_ns"] > 5e6
+            assert line["gates"]["below_ceiling"]["ok"]
+            assert line["gates"]["below_ceiling"]["limit"] == 12800 or "pool" not in line["case"]
+
+
+def family(workload: str, **load: Any) -> plan.Family:
+    tier = plan.TIERS["smoke"]
+    members = ("thread_pool", "thread_pool.same")
+    stated = plan.service_load(workload, members, tier, machine.cpus())
+    return plan.Family(
+        id=f"service/{workload}",
+        kind="service",
+        title=workload,
+        baseline="thread_pool",
+        members=members,
+        aliases={"thread_pool.same": "same"},
+        floors={},
+        injected={},
+        rounds=2,
+        load={**stated, "rate_hz": 500.0, **load},
+    )
+
+
+def measured(build: Path, family: plan.Family, member: str = "thread_pool") -> dict[str, Any]:
+    return service.measure(Build.open(build), family, member, seed=1, padding=0)[member]
+
+
+def test_a_rate_that_cannot_be_served_fails_its_gate(build: Path) -> None:
+    """1 thread that waits 5 ms: 200 requests a second and no more."""
+    slow = family("call", threads={"thread_pool": 1}, rate_hz=1000.0, connections=16)
+    line = measured(build, slow)
+    assert line["status"] == "ok", line["reason"]
+    assert not line["gates"]["achieved_over_offered"]["ok"]
+    assert line["gates"]["below_ceiling"] == {
+        "value": line["metrics"]["closed_hz"],
+        "limit": 200.0,
+        "scope": "closed",
+        "ok": line["metrics"]["closed_hz"] <= 200.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("load", "words"),
+    [
+        ({"payload": "nope"}, "nope"),
+        ({"codec": "nope"}, "nope"),
+        ({"queue_limit": 0}, "--queue-limit"),
+        ({"rate_hz": None}, "no rate"),
+    ],
+)
+def test_what_does_not_start_is_a_failed_line(
+    load: dict[str, Any], words: str, build: Path
+) -> None:
+    line = measured(build, family("rpc", **load))
+    assert line["status"] == "failed" and words in line["reason"]
+    assert line["metrics"] == {} and line["seconds"] < 10
+
+
+def test_a_server_that_dies_under_load_is_a_failed_line(
+    build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = service._open
+
+    def killing(build: Build, family: plan.Family, server: service.Server, seed: int) -> Any:
+        os.kill(server.child.pid, signal.SIGKILL)
+        return start(build, family, server, seed)
+
+    monkeypatch.setattr(service, "_open", killing)
+    line = measured(build, family("rpc"))
+    assert line["status"] == "failed" and "SIGKILL" in line["reason"]
+
+
+@pytest.mark.parametrize(("value", "rounded"), [(1234.5, 1200), (99.9, 99), (10000, 10000), (7, 7)])
+def test_rates_have_two_digits(value: float, rounded: float) -> None:
+    assert service._two_digits(value) == rounded
+
+
+def test_the_pilot_s_rate_is_below_everybody_s(build: Path) -> None:
+    said: list[str] = []
+    piloted = service.pilot(Build.open(build), family("rpc", rate_hz=None), said.append)
+    assert not said
+    slowest = min(piloted.load["pilot_closed_hz"].values())
+    assert 0 < piloted.load["rate_hz"] <= service.RATE_SHARE * slowest
