@@ -42,10 +42,13 @@ static int resolve(const struct options *options, struct downstream *d)
             options, "--delay",
             "\"%s\" is not of the form fixed:US, exp:MEAN_US or lognormal:MEDIAN_US,SIGMA",
             d->delay);
-    if (options_given(options, "--stall-every") != options_given(options, "--stall-for"))
-        return options_error(options, "--stall-every",
-                             "has no effect without --stall-for, "
-                             "nor the other way round");
+    int code = OPTIONS_GO_ON;
+    if (!options_given(options, "--stall-for"))
+        code = options_refuse(options, "--stall-every", "without --stall-for");
+    else if (!options_given(options, "--stall-every"))
+        code = options_refuse(options, "--stall-for", "without --stall-every");
+    if (code != OPTIONS_GO_ON)
+        return code;
     if (d->stall_for_s > 0 && d->stall_for_s >= d->stall_every_s)
         return options_error(options, "--stall-for", "must be less than --stall-every");
     int err = address_parse(d->listen, &address, &len);

@@ -257,7 +257,7 @@ int load_run(const struct load_config *config, struct connections *connections,
     if (err == 0) {
         /* The kernel may otherwise be 50 us late with every timer, to save wake-ups. */
         prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-        run.start_ns = clock_ns() + CLOCK_NS_PER_MS;
+        run.start_ns = clock_ns();
         run.window_ns = run.start_ns + config->warmup_ns;
         run.end_ns = run.window_ns + config->duration_ns;
         loop(&run);

@@ -10,12 +10,17 @@
 
 int options_error(const struct options *options, const char *what, const char *why, ...)
 {
+    char line[1024];
     va_list args;
     va_start(args, why);
-    fprintf(stderr, "%s: %s: ", options->program, what);
-    vfprintf(stderr, why, args);
-    fputc('\n', stderr);
+    vsnprintf(line, sizeof line, why, args);
     va_end(args);
+    /* One line, whatever somebody put into an argument. */
+    for (char *c = line; *c; c++) {
+        if (*c > 0 && *c < ' ')
+            *c = '?';
+    }
+    fprintf(stderr, "%s: %s: %s\n", options->program, what, line);
     return EXIT_USAGE;
 }
 

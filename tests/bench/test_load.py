@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: MIT
+"""load against servers whose behaviour is known. No test here asserts how fast anything is: a
+known delay is a lower bound of every latency, and counts must add up."""
+
+from __future__ import annotations
+
+import http.server
+import itertools
+import json
+import math
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from services_testing import Misbehaving, body_of, load, reply, run, serving
+
+DELAY_NS = 20_000_000
+ECHO = ["--workload", "echo", "--payload", "ack", "--codec", "cjson"]
+QUANTILES = ["p50_ns", "p90_ns", "p95_ns", "p99_ns", "p999_ns", "max_ns"]
+
+
+def check_sums(out: dict[str, Any]) -> None:
+    assert out["planned"] == out["sent"] + out["unsent"]
+    assert out["sent"] == out["answered"] + out["wrong"] + out["failed"]
+    assert sum(out["status_counts"].values()) == out["answered"] + out["wrong"]
+    for prefix in ["", "service_", "lag_"]:
+        ordered = [out[prefix + quantile] for quantile in QUANTILES]
+        assert ordered == sorted(ordered)
+    # Latency counts from the planned time, so it is never less than the service time.
+    assert all(out[q] >= out["service_" + q] for q in QUANTILES)
+
+
+def test_known_delay(tmp_path: Path) -> None:
+    with serving("downstream", "--delay", f"fixed:{DELAY_NS // 1000}") as server:
+        out = load(
+            tmp_path, server.address, "--rate", 200, "--duration", 1, "--connections", 50, *ECHO
+        )
+    check_sums(out)
+    assert out["answered"] == out["planned"] > 100
+    assert out["unsent"] == out["failed"] == out["wrong"] == 0
+    assert out["connections_held"] == 50
+    assert all(out["service_" + quantile] >= DELAY_NS for quantile in QUANTILES)
+    assert out["mean_ns"] >= DELAY_NS
+    # Little's law, with what was counted: about rate times delay, which is 4, or more.
+    assert out["in_flight_mean"] >= out["achieved_hz"] * DELAY_NS / 1e9 * 0.9
+
+
+def test_percentiles_of_a_known_mixture(tmp_path: Path) -> None:
+    """One answer in ten is late: then p90 is fast or slow by rank alone, and p95 is slow."""
+    late = threading.Event()
+    numbers = itertools.count(1)
+
+    def answer(request: bytes) -> bytes:
+        if next(numbers) % 10 == 0:
+            late.wait(0.15)
+        return reply(b"")
+
+    with Misbehaving(answer) as server:
+        out = load(
+            tmp_path, server.address, "--rate", 100, "--arrival", "uniform",
+            "--duration", 1, "--connections", 30,
+        )  # fmt: skip
+    check_sums(out)
+    assert out["planned"] == out["answered"] == 100
+    assert out["p95_ns"] >= 150_000_000
+    assert out["p50_ns"] < out["p95_ns"]
+
+
+def test_what_cannot_be_sent_is_counted(tmp_path: Path) -> None:
+    """One connection, 10 answers a second at most, 50 requests a second asked."""
+    with serving("downstream", "--delay", "fixed:100000") as server:
+        out = load(
+            tmp_path, server.address, "--rate", 50, "--arrival", "uniform",
+            "--duration", 1, "--connections", 1, *ECHO,
+        )  # fmt: skip
+    check_sums(out)
+    assert out["planned"] == 50
+    assert out["sent"] <= 11
+    assert out["unsent"] >= 39
+    assert out["held_back"] >= out["sent"] - 1
+    # The wait for the connection is in the latency, not in the service time: no omission.
+    # The k-th request is due at k × 20 ms and sent after k × 100 ms.
+    rank = math.ceil(out["answered"] / 2) - 1
+    assert out["p50_ns"] >= 100_000_000 + rank * 80_000_000
+    # … and the wait is not the generator's own lag.
+    assert out["lag_p50_ns"] < out["p50_ns"]
+
+
+def test_stall_reaches_the_percentiles(tmp_path: Path) -> None:
+    """0.4 s without answers in each second: a closed loop of one would lose a few samples to it, an
+    open one sees it in every request that was due meanwhile."""
+    with serving(
+        "downstream", "--delay", "fixed:1000", "--stall-every", 0.6, "--stall-for", 0.4
+    ) as server:
+        out = load(
+            tmp_path, server.address, "--rate", 100, "--arrival", "uniform",
+            "--duration", 1, "--connections", 4, *ECHO,
+        )  # fmt: skip
+    check_sums(out)
+    # In [0.6, 1.0) all connections are soon taken: about a third of the plan is late or unsent.
+    assert out["held_back"] + out["unsent"] >= 20
+    assert out["max_ns"] >= 300_000_000
+
+
+def test_closed_loop_keeps_to_its_ceiling(tmp_path: Path) -> None:
+    with serving("downstream", "--delay", f"fixed:{DELAY_NS // 1000}") as server:
+        out = load(
+            tmp_path, server.address, "--arrival", "closed", "--duration", 1,
+            "--connections", 5, *ECHO,
+        )  # fmt: skip
+    check_sums(out)
+    assert 0 < out["achieved_hz"] <= 5 / (DELAY_NS / 1e9)
+    assert out["p50_ns"] >= DELAY_NS
+    assert out["unsent"] == 0
+    assert 0.7 < out["little_ratio"] < 1.1
+
+
+def test_same_seed_same_plan(tmp_path: Path) -> None:
+    def planned(seed: int) -> int:
+        with Misbehaving(lambda request: reply(b"")) as server:
+            return load(
+                tmp_path, server.address, "--rate", 500, "--duration", 0.4, "--seed", seed
+            )["planned"]
+
+    counts = [planned(seed) for seed in (1, 1, 2, 3, 4)]
+    assert counts[0] == counts[1]
+    assert len(set(counts[1:])) > 1
+
+
+def test_warm_up_is_not_counted(tmp_path: Path) -> None:
+    with Misbehaving(lambda request: reply(b"")) as server:
+        out = load(
+            tmp_path, server.address, "--rate", 100, "--arrival", "uniform",
+            "--duration", 0.5, "--connections", 4,
+        )  # fmt: skip
+        assert out["planned"] == 50
+        done = run(
+            "load", "--target", f"http://{server.address}/", "--rate", 100, "--arrival", "uniform",
+            "--warmup", 0.5, "--duration", 0.2, "--json", tmp_path / "warm.json",
+        )  # fmt: skip
+    assert done.returncode == 0
+    assert json.loads((tmp_path / "warm.json").read_text())["planned"] == 20
+
+
+FAULTS = {
+    "resets": (lambda request: None, "failed"),
+    "garbage": (lambda request: b"\x16\x03\x01 hello\r\n\r\n", "failed"),
+    "half an answer": (lambda request: reply(b"0123456789")[:-3], "failed"),
+    "more than an answer": (lambda request: reply(body_of(request)) + b"HTTP/1.1", "failed"),
+    "wrong bytes": (lambda request: reply(b"X" + body_of(request)[1:]), "wrong"),
+    "too few bytes": (lambda request: reply(body_of(request)[:-1]), "wrong"),
+    "no bytes": (lambda request: reply(b""), "wrong"),
+    "an error": (lambda request: reply(body_of(request), "500 Oops"), "wrong"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_are_not_answers(tmp_path: Path, fault: str) -> None:
+    answer, counted_as = FAULTS[fault]
+    with Misbehaving(answer, close=fault == "half an answer") as server:
+        out = load(
+            tmp_path, server.address, "--rate", 100, "--arrival", "uniform", "--duration", 0.3,
+            *ECHO, code=1,
+        )  # fmt: skip
+    check_sums(out)
+    assert out["answered"] == 0
+    assert out[counted_as] == out["sent"] == 30
+    assert out["p50_ns"] == 0
+
+
+def test_right_bytes_are_answers(tmp_path: Path) -> None:
+    """The same rig as above, so that what fails there fails for its fault."""
+    with Misbehaving(lambda request: reply(body_of(request))) as server:
+        out = load(
+            tmp_path, server.address, "--rate", 100, "--arrival", "uniform", "--duration", 0.3,
+            *ECHO,
+        )  # fmt: skip
+    assert out["answered"] == 30
+
+
+def test_one_wrong_reply_among_many_is_found(tmp_path: Path) -> None:
+    numbers = itertools.count()
+
+    def answer(request: bytes) -> bytes:
+        body = body_of(request)
+        return reply(body[:-1] + b"?" if next(numbers) == 17 else body)
+
+    with Misbehaving(answer) as server:
+        out = load(
+            tmp_path, server.address, "--rate", 100, "--arrival", "uniform", "--duration", 0.3,
+            *ECHO, code=1,
+        )  # fmt: skip
+    assert (out["answered"], out["wrong"]) == (29, 1)
+
+
+def test_no_answer_times_out(tmp_path: Path) -> None:
+    never = threading.Event()
+
+    def answer(request: bytes) -> None:
+        never.wait(5)
+
+    with Misbehaving(answer) as server:
+        out = load(
+            tmp_path, server.address, "--rate", 20, "--arrival", "uniform", "--duration", 0.3,
+            "--timeout", 0.2, code=1,
+        )  # fmt: skip
+        never.set()
+    check_sums(out)
+    assert out["failed"] == out["timeouts"] == 6
+
+
+def test_reconnects_when_the_server_closes(tmp_path: Path) -> None:
+    closing = "Connection: close\r\n"
+    with Misbehaving(lambda request: reply(b"", headers=closing), close=True) as server:
+        out = load(
+            tmp_path, server.address, "--rate", 100, "--arrival", "uniform",
+            "--duration", 0.5, "--connections", 8,
+        )  # fmt: skip
+    check_sums(out)
+    assert out["answered"] + out["unsent"] == 50
+    assert out["closed_by_peer"] == out["reconnects"] > 30
+
+
+def test_body_until_the_end_of_the_connection(tmp_path: Path) -> None:
+    """Python's own server: HTTP/1.0, each answer ends with its connection."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"until the end")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        out = load(
+            tmp_path, f"127.0.0.1:{server.server_port}", "--rate", 50, "--arrival", "uniform",
+            "--duration", 0.5, "--connections", 4,
+        )  # fmt: skip
+        server.shutdown()
+    check_sums(out)
+    assert out["answered"] + out["unsent"] == 25
+    assert out["failed"] == 0
+
+
+def test_request_as_asked(tmp_path: Path) -> None:
+    seen: list[bytes] = []
+    body = tmp_path / "body"
+    body.write_bytes(b'{"a": 1}')
+
+    def answer(request: bytes) -> bytes:
+        seen.append(request)
+        return reply(b"", "201 Created")
+
+    with Misbehaving(answer) as server:
+        load(
+            tmp_path, server.address + "/path?q=1", "--rate", 20, "--duration", 0.2, "--body", body,
+            "--content-type", "application/json", "--method", "PUT", "--header", "X-A: 1",
+            "--header", "X-B: 2", "--expect-status", "201", "--connections", 1,
+        )  # fmt: skip
+    head, _, sent = seen[0].partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    assert lines[0] == "PUT /path?q=1/ HTTP/1.1"  # load() appends the slash
+    assert f"Host: {server.address}" in lines
+    assert {"Content-Type: application/json", "Content-Length: 8", "X-A: 1", "X-B: 2"} < set(lines)
+    assert sent == body.read_bytes()
+
+
+def test_head_has_no_body(tmp_path: Path) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
+    with Misbehaving(lambda request: head) as server:
+        out = load(
+            tmp_path, server.address, "--rate", 50, "--duration", 0.2, "--method", "HEAD"
+        )
+    assert out["answered"] == out["planned"]
+
+
+@pytest.mark.parametrize(("status", "expected", "code"), [("404 No", "2xx", 1), ("404 No", "4xx", 0)])
+def test_expected_status(tmp_path: Path, status: str, expected: str, code: int) -> None:
+    with Misbehaving(lambda request: reply(b"", status)) as server:
+        out = load(
+            tmp_path, server.address, "--rate", 50, "--duration", 0.2,
+            "--expect-status", expected, code=code,
+        )  # fmt: skip
+    assert out["status_counts"] == {"404": out["sent"]}
+    assert out["wrong" if code else "answered"] == out["sent"]
+
+
+def test_watches_a_process(tmp_path: Path) -> None:
+    with serving("serve", "--model", "inline", "--workload", "cpu", "--cpu-iterations", 100000) as s:
+        out = load(
+            tmp_path, s.address, "--rate", 100, "--duration", 0.5, "--workload", "cpu",
+            "--cpu-iterations", 100000, "--payload", "ack", "--codec", "cjson",
+            "--watch-pid", s.process.pid,
+        )  # fmt: skip
+    assert out["watch_cpu_ns"] > 0
+    assert out["watch_cpu_ns"] == out["watch_cpu_user_ns"] + out["watch_cpu_system_ns"]
+    assert out["watch_voluntary_switches"] > 0
+    assert out["watch_rss_bytes"] > 100_000
+    assert 0 < out["cpu_ns"] < out["duration_ns"] * os.cpu_count()
+
+
+def test_large_bodies_both_ways(tmp_path: Path) -> None:
+    """More than a socket takes at once: the rest is written when there is room."""
+    body = tmp_path / "body"
+    body.write_bytes(os.urandom(4 << 20))
+    with serving("serve", "--model", "inline", "--workload", "echo") as server:
+        out = load(
+            tmp_path, server.address, "--rate", 10, "--arrival", "uniform", "--duration", 0.5,
+            "--body", body, "--connections", 2,
+        )  # fmt: skip
+    check_sums(out)
+    assert out["answered"] > 0
+    assert out["failed"] == out["wrong"] == 0
+
+
+def test_nobody_there() -> None:
+    with Misbehaving(lambda request: reply(b"")) as server:
+        address = server.address
+    done = run("load", "--target", f"http://{address}/", "--rate", 10, "--connections", 3)
+    assert done.returncode == 3
+    assert "0 of 3 connections opened: Connection refused" in done.stderr
+
+
+def test_many_connections_are_held(tmp_path: Path) -> None:
+    with serving("serve", "--model", "inline", "--workload", "echo") as server:
+        out = load(
+            tmp_path, server.address, "--rate", 500, "--duration", 0.5, "--connections", 200,
+            "--workload", "echo", "--payload", "ack", "--codec", "msgpack_c",
+        )  # fmt: skip
+    assert out["connections_held"] == out["connections"] == 200
+    assert out["answered"] == out["planned"]

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""Bad input to serve, load and downstream: exit code 2 and one line that names the option."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from services_testing import program, run
+
+SERVE = ["--model", "inline", "--workload", "echo", "--listen", "127.0.0.1:0"]
+RPC = ["--model", "inline", "--workload", "rpc", "--listen", "127.0.0.1:0"]
+LOAD = ["--target", "http://127.0.0.1:9/", "--rate", "10"]
+CHECKED = [*LOAD, "--payload", "ack", "--codec", "cjson", "--workload"]
+
+BAD: list[tuple[str, list[str], str]] = [
+    ("serve", [], "--model: is needed"),
+    ("serve", ["--model", "inline"], "--workload: is needed"),
+    ("serve", ["--model", "fibers"], "--workload: is needed"),
+    ("serve", ["--model", "fibers", "--workload", "echo"], '--model: "fibers" is unknown; known: inline'),
+    ("serve", ["--model", "inline", "--workload", "sort"], '--workload: "sort" is unknown; known: echo, rpc'),
+    ("serve", [*RPC, "--payload", "bill", "--codec", "cjson"], '--payload: "bill" is unknown; known: ack'),
+    ("serve", [*RPC, "--payload", "ack", "--codec", "xml"], '--codec: "xml" is unknown; known: cjson'),
+    ("serve", RPC, "--payload: is needed with --workload rpc"),
+    ("serve", [*RPC, "--payload", "ack"], "--codec: is needed with --workload rpc"),
+    ("serve", ["--model", "inline", "--workload", "call", "--payload", "ack", "--codec", "cjson"],
+     "--downstream: is needed with --workload call"),
+    ("serve", [*SERVE, "--codec", "cjson"], "--codec: has no effect with --workload echo"),
+    ("serve", [*SERVE, "--payload", "ack"], "--payload: has no effect with --workload echo"),
+    ("serve", [*SERVE, "--cpu-iterations", "5"], "--cpu-iterations: has no effect with --workload echo"),
+    ("serve", [*SERVE, "--hops", "5"], "--hops: has no effect with --workload echo"),
+    ("serve", [*SERVE, "--cells", "5"], "--cells: has no effect with --workload echo"),
+    ("serve", [*SERVE, "--call-timeout-ms", "5"], "--call-timeout-ms: has no effect with --workload echo"),
+    ("serve", [*SERVE, "--downstream-connections", "5"],
+     "--downstream-connections: has no effect with --workload echo"),
+    ("serve", [*RPC, "--payload", "ack", "--codec", "cjson", "--downstream", "127.0.0.1:1"],
+     "--downstream: has no effect with --workload rpc"),
+    ("serve", [*SERVE, "--threads", "2"], "--threads: has no effect with --model inline"),
+    ("serve", [*SERVE, "--threads", "0"], '--threads: "0" is not a whole number from 1 to 1024'),
+    ("serve", [*SERVE, "--queue-limit", "many"], '--queue-limit: "many" is not a whole number'),
+    ("serve", [*SERVE, "--queue-limit", "1e3"], '--queue-limit: "1e3" is not a whole number'),
+    ("serve", [*SERVE, "--queue-limit", "-1"], '--queue-limit: "-1" is not a whole number'),
+    ("serve", [*SERVE, "--on-full", "drop"], '--on-full: "drop" is neither reject nor wait'),
+    ("serve", [*SERVE, "--cpus", "99999"], '--cpus: "99999" is not a list of CPUs'),
+    ("serve", [*SERVE, "--cpus", "a-b"], '--cpus: "a-b" is not a list of CPUs'),
+    ("serve", [*SERVE[:-1], "nowhere"], "--listen: nowhere: not of the form HOST:PORT"),
+    ("serve", [*SERVE[:-1], "127.0.0.1:99999"], "--listen: 127.0.0.1:99999: not of the form HOST:PORT"),
+    ("serve", [*SERVE, "--json", "/nonexistent/out.json"], "--json: /nonexistent/out.json: No such file"),
+    ("serve", [*SERVE, "--listen", "127.0.0.1:0"], "--listen: is given twice"),
+    ("serve", [*SERVE, "--frobnicate"], "--frobnicate: no such option"),
+    ("serve", [*SERVE, "extra"], "extra: no such option"),
+    ("serve", [*SERVE, "--drain-ms"], "--drain-ms: needs a value"),
+    ("serve", [*SERVE, "--list=1"], "--list: takes no value"),
+    ("load", [], "--target: is needed"),
+    ("load", LOAD[:2], "--rate: is needed unless --arrival is closed"),
+    ("load", [*LOAD, "--arrival", "closed"], "--rate: has no effect with --arrival closed"),
+    ("load", [*LOAD[:2], "--arrival", "closed", "--seed", "3"], "--seed: has no effect with --arrival closed"),
+    ("load", [*LOAD[:2], "--arrival", "closed", "--spin-us", "3"], "--spin-us: has no effect with"),
+    ("load", [*LOAD, "--arrival", "bursty"], '--arrival: "bursty" is not one of poisson, uniform, closed'),
+    ("load", ["--target", "ftp://a:1/", "--rate", "1"], '--target: "ftp://a:1/" is not of the form http://'),
+    ("load", ["--target", "http://", "--rate", "1"], "--target: "),
+    ("load", ["--target", "http://127.0.0.1:x/", "--rate", "1"], "--target: "),
+    ("load", [*LOAD[:2], "--rate", "0"], '--rate: "0" is not a number from'),
+    ("load", [*LOAD[:2], "--rate", "fast"], '--rate: "fast" is not a number from'),
+    ("load", [*LOAD[:2], "--rate", "nan"], '--rate: "nan" is not a number from'),
+    ("load", [*LOAD[:2], "--rate", "1e7", "--duration", "1e5"], "--rate: plans more than"),
+    ("load", [*LOAD, "--connections", "0"], '--connections: "0" is not a whole number'),
+    ("load", [*LOAD, "--duration", "0"], '--duration: "0" is not a number from'),
+    ("load", [*LOAD, "--payload", "ack"], "--payload: has no effect without --workload"),
+    ("load", [*LOAD, "--codec", "cjson"], "--codec: has no effect without --workload"),
+    ("load", [*LOAD, "--hops", "3"], "--hops: has no effect without --workload"),
+    ("load", [*LOAD, "--workload", "rpc"], "--payload: is needed with --workload"),
+    ("load", [*CHECKED, "rpc", "--body", "/dev/null"], "--body: has no effect with --workload"),
+    ("load", [*CHECKED, "rpc", "--method", "GET"], "--method: has no effect with --workload"),
+    ("load", [*CHECKED, "rpc", "--cpu-iterations", "3"], "--cpu-iterations: has no effect with --workload rpc"),
+    ("load", [*CHECKED, "sort"], '--workload: "sort" is unknown; known: echo, rpc'),
+    ("load", [*LOAD, "--content-type", "a/b"], "--content-type: has no effect without --body"),
+    ("load", [*LOAD, "--body", "/nonexistent"], "--body: /nonexistent: No such file"),
+    ("load", [*LOAD, "--header", "no colon"], '--header: "no colon" is not of the form'),
+    ("load", [*LOAD, "--header", "a: b\r\nc: d"], "--header: "),
+    ("load", [*LOAD, "--method", "get it"], '--method: "get it" is not a method'),
+    ("load", [*LOAD, "--expect-status", "ok"], '--expect-status: "ok" is neither'),
+    ("load", [*LOAD, "--watch-pid", "999999999"], "--watch-pid: no such process"),
+    ("load", [*LOAD, "--cpus", "99999"], "--cpus: not a list of CPUs"),
+    ("load", [*LOAD, "--json", "/nonexistent/out.json"], "--json: "),
+    ("downstream", ["--delay", "gamma:3"], '--delay: "gamma:3" is not of the form fixed:US'),
+    ("downstream", ["--delay", "fixed:"], '--delay: "fixed:" is not of the form'),
+    ("downstream", ["--delay", "lognormal:5"], '--delay: "lognormal:5" is not of the form'),
+    ("downstream", ["--error-rate", "2"], '--error-rate: "2" is not a number from 0 to 1'),
+    ("downstream", ["--stall-every", "1"], "--stall-every: has no effect without --stall-for"),
+    ("downstream", ["--stall-for", "1"], "--stall-for: has no effect without --stall-every"),
+    ("downstream", ["--stall-every", "1", "--stall-for", "1"], "--stall-for: must be less than"),
+    ("downstream", ["--listen", "x"], "--listen: x: not of the form HOST:PORT"),
+    ("downstream", ["--cpus", "none"], '--cpus: "none" is not a list of CPUs'),
+    ("downstream", ["--model", "actor"], "--model: no such option"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "args", "message"), BAD, ids=lambda value: None)
+def test_bad_input(name: str, args: list[str], message: str) -> None:
+    done = run(name, *args)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith(f"{name}: {message}")
+
+
+@pytest.mark.parametrize("name", ["serve", "load", "downstream"])
+def test_help_names_every_option_and_default(name: str) -> None:
+    done = run(name, "--help")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    used = {arg for program_, args, _ in BAD if program_ == name for arg in args}
+    known = {word for word in done.stdout.split() if word.startswith("--")}
+    unknown = {"--frobnicate", "--list=1"} | ({"--model"} if name == "downstream" else set())
+    assert {arg for arg in used if arg.startswith("--")} - unknown <= known
+    default = {"serve": "[1024]", "load": "[poisson]", "downstream": "[fixed:1000]"}[name]
+    assert default in done.stdout
+
+
+@pytest.mark.parametrize("name", ["serve", "load", "downstream"])
+def test_list(name: str) -> None:
+    done = run(name, "--list")
+    assert done.returncode == 0
+    words = {"serve": "thread_pool rpc order cjson", "load": "rpc order cjson", "downstream": "exp:"}
+    assert all(word in done.stdout for word in words[name].split())
+
+
+def test_an_unwritable_json_is_found_before_the_run(tmp_path: Path) -> None:
+    """… and what was there stays as it was."""
+    there = tmp_path / "there.json"
+    there.write_text("kept")
+    done = run("load", *LOAD, "--json", there)
+    assert done.returncode == 3, done.stderr  # nobody listens on port 9
+    assert there.read_text() == "kept"
+    assert [path.name for path in tmp_path.iterdir()] == ["there.json"]
+    assert program("load")
