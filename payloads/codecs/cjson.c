@@ -2,7 +2,8 @@
 /*
  * JSON by cJSON, in proto3's mapping: 64-bit integers as decimal strings, bytes in base64, enums by
  * name, NaN and the infinities as strings. cJSON prints a double with 15 digits if that is close
- * enough for it, so some lose bits; strings are not checked for UTF-8.
+ * enough for it, so some lose bits, and the largest doubles become too large to be read; strings
+ * are not checked for UTF-8.
  */
 #include "codec.h"
 

@@ -2,7 +2,6 @@
 #include "field.h"
 
 #include <errno.h>
-#include <float.h>
 #include <math.h>
 
 int field_put_string(char **slot, const void *from, size_t len, ProtobufCAllocator *allocator)
@@ -139,8 +138,9 @@ int field_put_real(void *slot, enum plan_kind kind, double value)
         *(double *)slot = value;
         return 0;
     }
-    if (kind != PLAN_FLOAT || (isfinite(value) && fabs(value) > FLT_MAX))
+    float narrow = (float)value; /* beyond the range: an infinity (IEC 60559) */
+    if (kind != PLAN_FLOAT || (isinf(narrow) && isfinite(value)))
         return -EBADMSG;
-    *(float *)slot = (float)value;
+    *(float *)slot = narrow;
     return 0;
 }

@@ -232,14 +232,10 @@ static int unpack(msgpack_unpacked *tree, const uint8_t *src, size_t len)
     size_t at = 0;
     if (!msgpack_counts_hold(src, len))
         return -EBADMSG;
-    switch (msgpack_unpack_next(tree, (const char *)src, len, &at)) {
-    case MSGPACK_UNPACK_SUCCESS:
-        return 0;
-    case MSGPACK_UNPACK_NOMEM_ERROR:
-        return -ENOMEM;
-    default: /* a byte that is no type, or more than 32 containers deep: the library's limit */
-        return -EBADMSG;
-    }
+    /* What it may refuse: a byte that is no type; more than its 32 containers deep, which it calls
+     * no memory, as it does a tree that malloc has no room for. */
+    msgpack_unpack_return got = msgpack_unpack_next(tree, (const char *)src, len, &at);
+    return got == MSGPACK_UNPACK_SUCCESS ? 0 : -EBADMSG;
 }
 
 static int decode(const struct plan *plan, const uint8_t *src, size_t len,

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* Every codec over every document of every type: out and back, into too little room, with too
+ * little memory, and from several threads at once. */
+#include "arena.h"
+#include "bed.h"
+#include "message.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Runs check for each codec over each type. */
+static void for_all(void (*check)(const struct codec *codec, const struct subject *subject))
+{
+    for (const struct codec *const *codec = codecs; *codec != NULL; codec++) {
+        for (const struct subject *subject = subjects; subject->payload.name != NULL; subject++)
+            check(*codec, subject);
+    }
+}
+
+static void corpora_differ(void **state)
+{
+    (void)state;
+    for (const struct subject *subject = subjects; subject->payload.name != NULL; subject++) {
+        const struct corpus *corpus = &subject->corpus;
+        assert_true(corpus->count >= 4);
+        for (size_t i = 0; i < corpus->count; i++) {
+            assert_true(message_equal(corpus->documents[i], corpus->documents[i]));
+            for (size_t j = 0; j < i; j++)
+                assert_false(message_equal(corpus->documents[j], corpus->documents[i]));
+        }
+    }
+}
+
+/* Encodes, decodes, compares; and once more from the decoded message, to the very same bytes. */
+static void comes_back(const struct codec *codec, const struct subject *subject,
+                       const ProtobufCMessage *document)
+{
+    size_t len, again_len;
+    struct message_diff diff = {0};
+    struct ledger ledger;
+    ProtobufCMessage *decoded = NULL;
+    uint8_t *bytes = bed_encode(codec, subject, document, &len);
+    uint8_t *walled = bed_walled_copy(bytes, len);
+    ledger_init(&ledger, SIZE_MAX);
+    assert_int_equal(codec->decode(subject->plan, walled, len, &ledger.allocator, &decoded), 0);
+    memset(walled, 0xee, len); /* nothing in the message may point there */
+    assert_true(message_compare(document, decoded, &diff));
+    if (strcmp(codec->name, "cjson") != 0) /* which loses bits of some doubles */
+        assert_int_equal(diff.changed, 0);
+    assert_int_equal(diff.changed == 0, message_equal(document, decoded));
+    uint8_t *again = bed_encode(codec, subject, decoded, &again_len);
+    assert_int_equal(len, again_len);
+    assert_memory_equal(bytes, again, len);
+    message_free(decoded, &ledger.allocator);
+    assert_int_equal(ledger.live, 0);
+    free(bytes);
+    free(again);
+}
+
+static void all_come_back_of(const struct codec *codec, const struct subject *subject)
+{
+    for (size_t i = 0; i < subject->corpus.count; i++)
+        comes_back(codec, subject, subject->corpus.documents[i]);
+}
+
+static void all_come_back(void **state)
+{
+    (void)state;
+    for_all(all_come_back_of);
+}
+
+/* cJSON may change the value of a double or float, and nothing else: documents without them must
+ * come back whole. */
+static void only_reals_change(void **state)
+{
+    (void)state;
+    const struct codec *codec = codec_find("cjson");
+    for (const struct subject *subject = subjects; subject->payload.name != NULL; subject++) {
+        struct message_diff diff = {0};
+        for (size_t i = 0; i < subject->corpus.count; i++) {
+            size_t len;
+            ProtobufCMessage *decoded;
+            uint8_t *bytes = bed_encode(codec, subject, subject->corpus.documents[i], &len);
+            assert_int_equal(codec->decode(subject->plan, bytes, len, &heap_allocator, &decoded),
+                             0);
+            assert_true(message_compare(subject->corpus.documents[i], decoded, &diff));
+            message_free(decoded, &heap_allocator);
+            free(bytes);
+        }
+        assert_true(diff.values > 0);
+        if (strcmp(subject->payload.name, "ack") == 0 || strcmp(subject->payload.name, "feed") == 0)
+            assert_int_equal(diff.changed, 0);
+    }
+}
+
+/* Every cap below the need is refused and nothing is written beyond it; the need itself is enough.
+ */
+static void respects_every_cap(const struct codec *codec, const struct subject *subject)
+{
+    for (size_t i = 0; i < subject->corpus.count && i < 12; i++) {
+        const ProtobufCMessage *document = subject->corpus.documents[i];
+        size_t len, got;
+        uint8_t *bytes = bed_encode(codec, subject, document, &len);
+        size_t step = len / 100 + 1;
+        if (len > 20000 && i > 0) {
+            free(bytes);
+            return;
+        }
+        for (size_t cap = 0; cap < len; cap += cap + 40 < len ? step : 1)
+            assert_int_equal(codec->encode(subject->plan, document, bed_walled(cap), cap, &got),
+                             -ENOSPC);
+        for (size_t cap = len; cap < len + 40; cap++) {
+            uint8_t *walled = bed_walled(cap);
+            assert_int_equal(codec->encode(subject->plan, document, walled, cap, &got), 0);
+            assert_int_equal(got, len);
+            assert_memory_equal(walled, bytes, len);
+        }
+        free(bytes);
+    }
+}
+
+static void caps(void **state)
+{
+    (void)state;
+    for_all(respects_every_cap);
+}
+
+/* Whichever allocation is refused: -ENOMEM, and all that was handed out has come back. */
+static void survives_every_refusal(const struct codec *codec, const struct subject *subject)
+{
+    for (size_t i = 0; i < subject->corpus.count && i < 10; i++) {
+        size_t len, needed;
+        struct ledger ledger;
+        ProtobufCMessage *message;
+        uint8_t *bytes = bed_encode(codec, subject, subject->corpus.documents[i], &len);
+        ledger_init(&ledger, SIZE_MAX);
+        assert_int_equal(codec->decode(subject->plan, bytes, len, &ledger.allocator, &message), 0);
+        message_free(message, &ledger.allocator);
+        needed = ledger.asked;
+        assert_true(needed > 0);
+        for (size_t n = 0; n < needed; n += needed / 50 + 1) {
+            ledger_init(&ledger, n);
+            assert_int_equal(codec->decode(subject->plan, bytes, len, &ledger.allocator, &message),
+                             -ENOMEM);
+            assert_null(message);
+            assert_int_equal(ledger.live, 0);
+        }
+        free(bytes);
+    }
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    for_all(survives_every_refusal);
+}
+
+static void keeps_to_its_budget(const struct codec *codec, const struct subject *subject)
+{
+    size_t len, enough = 0;
+    uint8_t *bytes = bed_encode(codec, subject, subject->corpus.documents[0], &len);
+    for (size_t budget = 0; enough == 0; budget = budget * 2 + 16) {
+        struct arena arena;
+        ProtobufCMessage *message;
+        arena_init(&arena, budget);
+        for (int round = 0; round < 2; round++) { /* a reset arena is as good as a new one */
+            int error = codec->decode(subject->plan, bytes, len, &arena.allocator, &message);
+            assert_true(error == 0 || error == -ENOMEM);
+            assert_int_equal(error != 0, arena.refused);
+            assert_true(arena.used <= budget);
+            if (error == 0)
+                enough = budget;
+            arena_reset(&arena);
+        }
+        arena_finish(&arena);
+    }
+    assert_true(enough >= subject->payload.type->sizeof_message);
+    free(bytes);
+}
+
+static void budgets(void **state)
+{
+    (void)state;
+    for_all(keeps_to_its_budget);
+}
+
+static void *round_trips_of_a_thread(void *unused)
+{
+    struct arena arena;
+    arena_init(&arena, ARENA_DEFAULT_BUDGET);
+    (void)unused;
+    for (const struct codec *const *codec = codecs; *codec != NULL; codec++) {
+        for (const struct subject *subject = subjects; subject->payload.name != NULL; subject++) {
+            for (size_t i = 0; i < subject->corpus.count && i < 6; i++) {
+                const ProtobufCMessage *document = subject->corpus.documents[i];
+                struct message_diff diff = {0};
+                ProtobufCMessage *message = NULL;
+                size_t cap = codec_bound(subject->plan, document), len;
+                uint8_t *bytes = malloc(cap);
+                bool good =
+                    (*codec)->encode(subject->plan, document, bytes, cap, &len) == 0 &&
+                    (*codec)->decode(subject->plan, bytes, len, &arena.allocator, &message) == 0 &&
+                    message_compare(document, message, &diff) && message_touch(message) != 0;
+                free(bytes);
+                arena_reset(&arena);
+                if (!good) {
+                    arena_finish(&arena);
+                    return (void *)(*codec)->name;
+                }
+            }
+        }
+    }
+    arena_finish(&arena);
+    return NULL;
+}
+
+/* Plans and documents are shared, arenas are not. */
+static void threads(void **state)
+{
+    pthread_t thread[4];
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, round_trips_of_a_thread, NULL), 0);
+    for (int i = 0; i < 4; i++) {
+        void *failed;
+        assert_int_equal(pthread_join(thread[i], &failed), 0);
+        assert_null(failed);
+    }
+}
+
+/* The second compiled copy of the baseline is the same codec at another place. */
+static void the_copy_is_the_same(void **state)
+{
+    (void)state;
+    const struct codec *codec = codec_find("cjson");
+    assert_ptr_not_equal(codec->encode, cjson_copy_codec.encode);
+    for (const struct subject *subject = subjects; subject->payload.name != NULL; subject++) {
+        size_t len, copy_len;
+        const ProtobufCMessage *document = subject->corpus.documents[1];
+        uint8_t *bytes = bed_encode(codec, subject, document, &len);
+        uint8_t *copy = bed_encode(&cjson_copy_codec, subject, document, &copy_len);
+        assert_int_equal(len, copy_len);
+        assert_memory_equal(bytes, copy, len);
+        free(bytes);
+        free(copy);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(corpora_differ),    cmocka_unit_test(all_come_back),
+        cmocka_unit_test(only_reals_change), cmocka_unit_test(caps),
+        cmocka_unit_test(refusals),          cmocka_unit_test(budgets),
+        cmocka_unit_test(threads),           cmocka_unit_test(the_copy_is_the_same),
+    };
+    return cmocka_run_group_tests_name("round trip", tests, bed_set_up, bed_tear_down);
+}
