@@ -134,13 +134,11 @@ static void leave(struct loop *loop)
     struct model_run *run = loop->run;
     bool was_full = door_leave(&run->door);
     if (run->config.on_full == MODEL_WAIT && was_full) {
-        /* Pairs with the fence in loop_conns_hold(): either this thread sees that somebody is held
-         * back, or that one sees the room. */
-        atomic_thread_fence(memory_order_seq_cst);
+        /* Either this thread sees that somebody is held back, or that one sees the room: both
+         * first write, then read the other's word, all four sequentially consistent. */
         for (unsigned i = 0; i < run->config.threads; i++) {
             struct loop *other = &run->loop[i];
-            if (other != here &&
-                atomic_load_explicit(&other->conns.held_count, memory_order_relaxed))
+            if (other != here && atomic_load(&other->conns.held_count))
                 nudge(other);
         }
     }

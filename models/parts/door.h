@@ -31,10 +31,10 @@ static inline bool door_enter(struct door *door)
 }
 
 /* Returns true if the door was full before: somebody may be held back (MODEL_WAIT) and wants to be
- * told. */
+ * told. Sequentially consistent, so that a look at who is held back cannot come before it. */
 static inline bool door_leave(struct door *door)
 {
-    return atomic_fetch_sub_explicit(&door->inside, 1, memory_order_acq_rel) == door->limit;
+    return atomic_fetch_sub_explicit(&door->inside, 1, memory_order_seq_cst) == door->limit;
 }
 
 /* What is wrong with a config, whatever the model: -EINVAL, else 0. For start(). */

@@ -119,11 +119,11 @@ static void hold(struct loop_conn *conn)
     *conns->held_last = conn;
     conns->held_last = &conn->next_held;
     timers_cancel(&conns->slow, &conn->slow_place);
-    atomic_fetch_add_explicit(&conns->held_count, 1, memory_order_relaxed);
-    /* Pairs with the fence of whoever leaves a full door: either it sees the count and nudges this
-     * loop, or the room it made is seen here. */
-    atomic_thread_fence(memory_order_seq_cst);
-    admit(conns);
+    /* Sequentially consistent, as door_leave() and the look at the count that follows it: whoever
+     * makes room sees the count and nudges this loop, or the room is seen here. */
+    atomic_fetch_add(&conns->held_count, 1);
+    if (atomic_load(&conns->door->inside) < conns->door->limit)
+        admit(conns);
 }
 
 /* All that was read is parsed. False: nothing more to do before the next event. */

@@ -27,8 +27,8 @@ struct pool_share {
     struct slot *mine;  /* all of them, through sibling */
     struct slot *spare; /* those without a call */
     /* Whether there are any, for other threads. A share that stops needing a slot stores this and
-     * then reads waiting_count; one that wants a slot counts itself there and then reads this; both
-     * with a full fence in between, so that at least one of them sees the other. */
+     * then reads waiting_count; one that wants a slot counts itself there and then reads this; all
+     * sequentially consistent, so that at least one of them sees the other. */
     _Atomic bool has_spare;
     struct call_list queue, failed;
     unsigned open;   /* calls started and not yet done */
@@ -129,7 +129,8 @@ static void push_spare(struct pool_share *share, struct slot *slot)
 {
     slot->next = share->spare;
     share->spare = slot;
-    atomic_store_explicit(&share->has_spare, true, memory_order_relaxed);
+    if (!slot->next)
+        atomic_store(&share->has_spare, true);
 }
 
 static struct slot *pop_spare(struct pool_share *share)
@@ -149,7 +150,7 @@ static void wait_in_line(struct pool_share *share)
     *at = share;
     share->next_waiting = NULL;
     share->waits = true;
-    atomic_fetch_add_explicit(&share->pool->waiting_count, 1, memory_order_relaxed);
+    atomic_fetch_add(&share->pool->waiting_count, 1);
 }
 
 /* A slot that this share may use now, or NULL; then it waits in line for one. */
@@ -171,9 +172,8 @@ static struct slot *take_slot(struct pool_share *share)
         adopt(share, slot);
         return slot;
     }
-    atomic_thread_fence(memory_order_seq_cst); /* see has_spare */
     for (struct pool_share *other = pool->shares; other; other = other->next_share) {
-        if (other != share && atomic_load_explicit(&other->has_spare, memory_order_relaxed))
+        if (other != share && atomic_load(&other->has_spare))
             other->wake(other->arg);
     }
     return NULL;
@@ -204,7 +204,7 @@ static void give(struct pool_share *share, struct slot *slot)
 
 static bool somebody_waits(const struct pool_share *share)
 {
-    return atomic_load_explicit(&share->pool->waiting_count, memory_order_relaxed) > 0;
+    return atomic_load(&share->pool->waiting_count) > 0;
 }
 
 static void end_call(struct pool_share *share, struct slot *slot, int result)
@@ -316,7 +316,6 @@ void pool_share_run(struct pool_share *share, uint64_t now)
     if (share->open && now >= share->due_ns)
         expire(share, now);
     /* Here no event names a spare slot: those that were taken from epoll have been dealt with. */
-    atomic_thread_fence(memory_order_seq_cst); /* see has_spare */
     while (share->spare && somebody_waits(share))
         give(share, pop_spare(share));
     struct pool_call *call = share->failed.first;
