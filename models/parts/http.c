@@ -17,8 +17,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define READ_SIZE 8192           /* of the first read of a request */
-#define READ_MAX ((size_t)65536) /* of one read */
+#define READ_SIZE 8192            /* of the first read of a request */
+#define READ_MAX ((size_t)65536)  /* of one read */
+#define SEND_MAX ((size_t)262144) /* of one send, when a reply did not go out at once */
 #define RESPONSE_MAX ((uint64_t)64 << 20)
 
 enum { ROUTE_NONE, ROUTE_WORK, ROUTE_HEALTH, ROUTE_METRICS };
@@ -475,8 +476,9 @@ int http_conn_reply(struct http_conn *conn, int status, const char *content_type
 int http_conn_flush(struct http_conn *conn, int flags)
 {
     while (conn->sent < conn->out.len) {
-        ssize_t sent = send(conn->fd, conn->out.data + conn->sent, conn->out.len - conn->sent,
-                            flags | MSG_NOSIGNAL);
+        size_t left = conn->out.len - conn->sent;
+        ssize_t sent = send(conn->fd, conn->out.data + conn->sent,
+                            left < SEND_MAX ? left : SEND_MAX, flags | MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0)
