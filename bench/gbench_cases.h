@@ -69,6 +69,9 @@ int64_t now_ns();
 /* Hands a case to the library. */
 void register_with_library(bench_case &bench);
 
+/* What --json FILE holds. */
+std::string results_json(const char *program_name, const std::vector<bench_case *> &chosen);
+
 } // namespace gbench
 
 #endif
