@@ -315,19 +315,23 @@ def _conditions(family: Family) -> str:
         said.append(f"{load['connections']} connections")
     if load.get("duration_s"):
         said.append(f"{load['duration_s']:g} s after {load.get('warmup_s', 0):g} s of warm-up")
-    threads = load.get("threads")
-    if isinstance(threads, dict):
-        others = [m for m in family.candidates if m not in threads]
-        parts = [f"{m} {n} threads" for m, n in threads.items()]
-        said.append(", ".join([*parts, f"{words.listed(others)} 1 thread" + ("" if len(others) == 1 else " each")] if others else parts))
-    elif threads:
-        said.append(f"{threads} threads")
+    counts: dict[int | None, list[str]] = {}
+    for member in family.candidates:
+        counts.setdefault(page.threads_of(family, member), []).append(words.label(member))
+    known = [f"{words.listed(who)} {words.counted(n, 'thread')}" + (" each" if len(who) > 1 else "") for n, who in counts.items() if n]
+    if known:
+        said.append(", ".join(known))
+    if load.get("cpu_iterations"):
+        said.append(f"{words.fixed(load['cpu_iterations'], 0)} iterations of work per request")
     if load.get("server_cpu") is not None:
         said.append(f"server on CPU {load['server_cpu']}, load on CPU {load.get('load_cpu')}")
     if load.get("queue_limit"):
         said.append(f"queue limit {load['queue_limit']}, then {load.get('on_full', 'as configured')}")
     if load.get("downstream_delay_us"):
         said.append(f"downstream answers after {load['downstream_delay_us']:g} µs, over at most {load.get('downstream_connections')} connections")
+    pilot = load.get("pilot_closed_hz") or {}
+    if pilot:
+        said.append("closed loop in the pilot: " + ", ".join(f"{words.label(m)} {words.fixed(hz, 0)}/s" for m, hz in pilot.items()))
     ceilings = load.get("ceilings_hz") or ({str(load.get("ceiling") or "ceiling"): load["ceiling_hz"]} if load.get("ceiling_hz") else {})
     if ceilings:
         said.append("arithmetic ceiling " + words.listed(f"{re.sub(' */ *', ' ÷ ', name)} = {words.fixed(hz, 0)}/s" for name, hz in ceilings.items()))
@@ -364,15 +368,25 @@ def _workload(judged: Judgement, family: Family) -> Section:
     else:
         section.blocks.append(Text(f"The `{judged.run.get('tier')}` tier makes no claims about tails: no latency percentiles."))
 
-    rest = Table(
-        "Closed-loop throughput, and the life of a server: median of rounds",
-        [Column("model"), Column("requests/s, closed loop", True), Column("lowest–highest", True), Column("CPU, µs/request", True), Column("start-up, ms", True), Column("drain, ms", True), Column("lost at SIGTERM", True), Column("resident, MiB", True)],
+    closed = Table(
+        "Closed loop: median of rounds",
+        [Column("model"), Column("requests/s", True), Column("lowest–highest", True), Column("CPU, µs/request", True), Column("server busy, %", True), Column("generator busy, %", True)],
     )
     for m in members:
-        lost = [v for _, v in family.series(m, "lost")]
+        closed.add(name(m), *spread(family, m, "closed_hz", 1, 0), middle(family, m, "closed_cpu_ns_per_request", 1e3, 1), middle(family, m, "closed_server_busy_percent"), middle(family, m, "closed_load_busy_percent"))
+    closed.notes.append("Busy: share of one CPU; near 100 says who was saturated. A saturated generator bounds the server's figure from below.")
+    section.blocks.append(closed)
+    rest = Table(
+        "The life of a server: median of rounds",
+        [Column("model"), Column("start-up, ms", True), Column("drain, ms", True), Column("lost at SIGTERM", True), Column("resident, MiB", True)],
+    )
+    for m in members:
+        # A loss is a fact whatever the conditions were: gates do not hide it.
+        samples = (family.samples.get(m, {}).get(n) for n in family.rounds)
+        lost = [s["metrics"]["lost"] for s in samples if s and s["metrics"].get("lost") is not None]
         total = Cell(words.fixed(sum(lost), 0), "worse" if sum(lost) else "") if lost else Cell("–")
-        rest.add(name(m), *spread(family, m, "closed_hz", 1, 0), middle(family, m, "closed_cpu_ns_per_request", 1e3, 1), middle(family, m, "startup_ns", 1e6, 1), middle(family, m, "drain_ns", 1e6, 1), total, middle(family, m, "rss_bytes", 2**20, 1))
-    rest.notes.append("Lost: requests whose first byte the server had read, all rounds together.")
+        rest.add(name(m), middle(family, m, "startup_ns", 1e6, 1), middle(family, m, "drain_ns", 1e6, 1), total, middle(family, m, "rss_bytes", 2**20, 1))
+    rest.notes.append("Lost: requests whose first byte the server had read, all rounds together. Start-up: to the first good answer.")
     if any(page.shape_only(judged, family, m) for m in members):
         rest.notes.append("‡ more threads than this machine has cores: shape only.")
     section.blocks.append(rest)
@@ -406,23 +420,23 @@ def _verdicts(family: Family) -> list[Block]:
         what = "CPU per request" if c.metric.startswith("cpu") else "closed-loop throughput"
         p = f"; Holm p {p_value(c.p_holm)}" if c.p_holm is not None else ""
         said.append(f"{words.label(c.member)}, {what}: {words.MARKS[c.verdict]} {words.verdict(c, family.deltas[c.metric])} (δ {words.margin(family.deltas[c.metric])}{p})")
-    return [Text(f"Against {words.label(family.baseline)}:"), Items(said)] if said else []
+    return [Text(f"Verdicts against {words.label(family.baseline)}:"), Items(said)] if said else []
 
 
 def _gate_table(family: Family) -> list[Block]:
     if not family.gates:
         return [Text("**No validity gate was recorded for this family.**")]
     table = Table("Validity gates, per case over its rounds", [Column("gate"), Column("model"), Column("limit", True), Column("median", True), Column("lowest–highest", True), Column("failed", True), Column("governs")], folded=True)
-    govern = {"tail": "latency", "open": "fixed rate", "closed": "closed loop", "all": "everything"}
+    govern = {"tail": "latency", "open": "fixed rate", "closed": "closed loop", "all": "all"}
     for g in sorted(family.gates, key=lambda g: (g.name, family.plan["members"].index(g.member))):
         numbers = [float(v) for v in g.values if isinstance(v, (int, float)) and not isinstance(v, bool)]
         limit = f"{g.limit:.4g}" if isinstance(g.limit, (int, float)) and not isinstance(g.limit, bool) else str(g.limit if g.limit is not None else "–")
         places = 0 if all(v == int(v) for v in numbers) else 3
         shown = words.fixed(judge.median(numbers), places) if numbers else ", ".join(sorted({str(v) for v in g.values if v is not None})) or "–"
-        table.add(g.name.replace("_", " "), words.label(g.member), limit, shown, words.span(min(numbers), max(numbers), places, "–") if numbers else "–",
+        table.add(judge.gate_name(g.name), words.label(g.member), limit, shown, words.span(min(numbers), max(numbers), places, "–") if numbers else "–",
                   Cell(f"{g.failed} of {g.total}", "worse" if g.failed else ""), govern[g.scope])  # fmt: skip
         if g.reasons:
-            table.notes.append(f"{words.label(g.member)}, {g.name.replace('_', ' ')}: {'; '.join(g.reasons)}")
+            table.notes.append(f"{words.label(g.member)}, {judge.gate_name(g.name)}: {'; '.join(g.reasons)}")
     withheld = [f"{words.label(m)}: {govern[scope]} figures withheld: {why}" for (m, scope), why in sorted(family.withheld.items())]
     left_out = [f"{words.label(m)}: {words.counted(n, 'round')} without {govern[scope]} figures" for (m, scope), n in sorted(family.dropped.items()) if (m, scope) not in family.withheld]
     blocks: list[Block] = [Items(withheld + left_out)] if withheld or left_out else []

@@ -384,6 +384,7 @@ class Judgement:
     families: list[Family]
     notices: list[str]
     resumes: int = 0
+    forced_later: list[str] = field(default_factory=list)  #: when it was resumed
     lines: int = 0
 
     def kind(self, kind: str) -> list[Family]:
@@ -450,6 +451,23 @@ def floors_of(plan: dict[str, Any]) -> dict[str, str]:
     return floors
 
 
+GATE_NAMES = {
+    "achieved_over_offered": "achieved ÷ offered",
+    "lag_p99_over_p50": "generator's lag p99 ÷ p50",
+    "littles_law": "deviation from Little's law",
+    "replies_wrong": "wrong or failed replies",
+    "closed_replies_wrong": "wrong or failed replies, closed loop",
+    "connections_held": "connections held",
+    "below_ceiling": "rate against its arithmetic ceiling",
+    "others_percent": "CPU used by other programs, %",
+    "lost": "requests lost at SIGTERM",
+}
+
+
+def gate_name(name: str) -> str:
+    return GATE_NAMES.get(name, name.replace("_", " "))
+
+
 def gate_scope(name: str, gate: dict[str, Any]) -> str:
     """Which figures a gate governs: tail, closed, open or all. A gate may say so itself."""
     if gate.get("scope") in ("tail", "closed", "open", "all"):
@@ -490,7 +508,9 @@ def judge(run: dict[str, Any], lines: Iterable[dict[str, Any]], notices: Sequenc
     """Everything that a run's samples allow to be said."""
     result = Judgement(run, [], list(notices))
     rows = list(lines)
-    result.resumes = sum(row.get("kind") == "resume" for row in rows)
+    resumed = [row for row in rows if row.get("kind") == "resume"]
+    result.resumes = len(resumed)
+    result.forced_later = [str(reason) for row in resumed for reason in row.get("forced") or []]
     by_family: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         if row.get("kind") in ("codec", "model", "service"):
@@ -574,7 +594,7 @@ def _gate_reason(bad: list[dict[str, Any]], governing: set[str], total: int) -> 
         figure = f" {median(numbers):.4g}" if numbers else ""
         bound = limits[name]
         said = f" (limit {bound:.4g})" if isinstance(bound, (int, float)) else f" (limit {bound})" if bound else ""
-        parts.append(f"{name.replace('_', ' ')}{figure}{said} in {len(values)} of {total} rounds")
+        parts.append(f"{gate_name(name)}{figure}{said} in {len(values)} of {total} rounds")
     return "; ".join(parts)
 
 

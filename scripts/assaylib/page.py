@@ -157,6 +157,10 @@ def asides(judged: Judgement, families: Sequence[Family], kind: str) -> list[str
 def leads(families: Sequence[Family], kind: str) -> list[str]:
     """One sentence per member: for how many of the payloads or workloads which verdict."""
     every = [c for f in families for c in f.comparisons]
+    if every and all(c.verdict == judge.NO_NUMBER for c in every):
+        reasons = list(dict.fromkeys(c.why_not for c in every))
+        more = f" (and {len(reasons) - 1} more reasons)" if len(reasons) > 1 else ""
+        return [f"No answer: not one comparison has a number. Reason: {reasons[0]}{more}."]
     if every and all(c.verdict == judge.NO_INTERVAL for c in every):
         most = max(len(c.estimate.values) for c in every if c.estimate)
         needed = max(c.estimate.needed for c in every if c.estimate)
@@ -229,7 +233,7 @@ def said(comparison: Comparison, delta: float, verb: str, unit: str, first: bool
     baseline = words.label(comparison.baseline)
     estimate = comparison.estimate
     if estimate is None:
-        return f"{verb}: no number ({comparison.why_not})"
+        return f"has no number ({comparison.why_not})"
     figure = f"{words.ratio(math.exp(estimate.median))}{words.SPACE}×"
     if estimate.interval is None:
         count = len(estimate.values)
@@ -319,6 +323,9 @@ def service_details(judged: Judgement, families: Sequence[Family]) -> list[str]:
         for member in dict.fromkeys(c.member for c in family.comparisons):
             claims = []
             cpu, closed = family.compared(member, "cpu_ns_per_request"), family.compared(member, "closed_hz")
+            if cpu and closed and cpu.estimate is None and cpu.why_not == closed.why_not:
+                parts.append(f"{words.label(member)} has no number for CPU or throughput ({cpu.why_not})")
+                continue
             if cpu:
                 claims.append(said(cpu, family.deltas[cpu.metric], "serves", "the requests per CPU second of", first, "rounds"))
                 first = False
@@ -479,8 +486,9 @@ def _gates(judged: Judgement) -> list[Check]:
     parts = []
     for name in names:
         mine = [(f, g) for f, g in failed if g.name == name]
-        where = ", ".join(f"{subject(f)}/{g.member} {g.failed} of {g.total}" for f, g in mine[:4])
-        parts.append(f"{name.replace('_', ' ')}: {where}" + (f" and {len(mine) - 4} more" if len(mine) > 4 else ""))
+        where = [f"{subject(f)}/{g.member}" for f, g in mine]
+        shown = ", ".join(where) if len(where) <= 2 else words.counted(len(where), "case")
+        parts.append(f"{judge.gate_name(name)} {sum(g.failed for _, g in mine)} of {sum(g.total for _, g in mine)} in {shown}")
     withheld = sum(len({m for m, _ in f.withheld}) for f in judged.kind("service"))
     tail = f"; {words.counted(withheld, 'case')} without some number for it" if withheld else ""
     return [Check("bad" if withheld else "note", "Gates", f"{bad} of {total} failed ({'; '.join(parts)}){tail}")]
@@ -534,7 +542,7 @@ def _build(judged: Judgement) -> list[Check]:
 
 
 def _environment(judged: Judgement) -> list[Check]:
-    forced = [str(reason) for reason in judged.run.get("forced") or []]
+    forced = [str(reason) for reason in judged.run.get("forced") or []] + judged.forced_later
     if forced:
         return [Check("bad", "Forced", f"measured against advice: {'; '.join(forced)}")]
     return [Check("good", "Environment", "quiet when the run began; nothing was forced")]

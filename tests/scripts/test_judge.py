@@ -191,7 +191,7 @@ def test_a_case_that_fails_a_gate_has_no_number():
     family = next(f for f in judge.judge(run, lines).families if f.id == "service/cpu")
     found = family.compared("actor", "cpu_ns_per_request")
     assert found.verdict == judge.NO_NUMBER and found.estimate is None
-    assert "achieved over offered 0.9" in found.why_not and "8 of 8" in found.why_not
+    assert "achieved ÷ offered 0.9" in found.why_not and "8 of 8" in found.why_not
     assert family.level("actor", "cpu_ns_per_request") is None
     assert family.level("actor", "p99_ns") is None
     # Closed-loop throughput is another measurement, and its own gate held.

@@ -172,7 +172,7 @@ def test_a_single_round_claims_nothing(tmp_path):
 
 def test_a_failed_gate_shows_its_figure_instead_of_a_number(tmp_path):
     text = rendered(tmp_path, fail_gate="actor")
-    assert re.search(r"no number: achieved over offered 0\.[89]\d* \(limit 0\.99\) in 8 of 8 rounds", text)
+    assert re.search(r"no number: achieved ÷ offered 0\.[89]\d* \(limit 0\.99\) in 8 of 8 rounds", text)
     assert "✗ **Gates**" in text
     row = next(line for line in text.split("### cpu")[1].splitlines() if line.startswith("| actor"))
     assert "withheld" in row
