@@ -26,21 +26,24 @@ class Ticks:
     total: int
     idle: int
     steal: int
+    interrupts: int = 0
 
     @staticmethod
     def now() -> Ticks:
         fields = [int(f) for f in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
         fields += [0] * (8 - len(fields))
-        return Ticks(sum(fields), fields[3] + fields[4], fields[7])
+        return Ticks(sum(fields), fields[3] + fields[4], fields[7], fields[5] + fields[6])
 
     def steal_percent_since(self, before: Ticks) -> float:
         total = self.total - before.total
         return 100.0 * (self.steal - before.steal) / total if total > 0 else 0.0
 
     def busy_percent_since(self, before: Ticks) -> float:
-        """Steal apart: that is the host's business, not a program's here."""
+        """What programs used. Steal apart, that is the host's business; and interrupts, which no
+        program is charged for."""
         total = self.total - before.total
         busy = total - (self.idle - before.idle) - (self.steal - before.steal)
+        busy -= self.interrupts - before.interrupts
         return 100.0 * busy / total if total > 0 else 0.0
 
 
