@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Plans, runs, judges and draws. C measures; this package sees only what it wrote.
 
-Everything but `report` and `compare` needs Python's standard library alone, so that a bare target
+Everything but `report` needs Python's standard library alone, so that a bare target
 machine can run and another can render.
 """
 

@@ -18,7 +18,7 @@ from . import AssayError, UsageError, environment, machine, plan, programs
 ROOT = Path(__file__).resolve().parents[2]
 DRAWING = ("jinja2",)
 DRAWING_PACKAGES = "python3-jinja2"
-DRAWING_COMMANDS = ("report", "compare")  # modules of these names: main(argv) -> exit code
+DRAWING_COMMANDS = ("report",)  # modules of these names: main(argv) -> exit code
 DEBIAN_PYTHON = "/usr/bin/python3"
 
 
@@ -72,8 +72,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--dry-run", action="store_true", help="print the plan and its time")
     run.set_defaults(run=do_run)
 
-    commands.add_parser("report", help="draw report.html and report.md of a run", add_help=False)
-    commands.add_parser("compare", help="compare two runs", add_help=False)
+    commands.add_parser("report", help="draw report.html and report.md of a run (default: the last)", add_help=False)
 
     env = commands.add_parser("env", help="what this machine is and what it can resolve")
     env.add_argument("--json", action="store_true", help="as JSON")
@@ -181,14 +180,24 @@ def do_export(arguments: argparse.Namespace) -> int:
 
 
 def draw(command: str, argv: list[str]) -> int:
-    """report and compare need modules that the interpreter in PATH may not have, while Debian's own
-    does: then the command starts again with that one."""
+    """Drawing needs modules that the interpreter in PATH may not have, while Debian's own does: then
+    the command starts again with that one."""
     if _missing():
         again = _interpreter()
         entry = Path(sys.argv[0]).resolve()
         os.execv(again, [again, str(entry), command, *argv])
+    if not argv:
+        argv = [str(_newest(ROOT / "reports"))]
     module = importlib.import_module(f".{command}", __package__)
     return int(module.main(argv))
+
+
+def _newest(reports: Path) -> Path:
+    """The run that was measured last: what `ninja report` draws."""
+    runs = [folder.parent for folder in reports.glob("*/run.json")]
+    if not runs:
+        raise UsageError(f"{reports}: no run there (assay run)")
+    return max(runs, key=lambda folder: (folder / "run.json").stat().st_mtime)
 
 
 def _missing() -> list[str]:

@@ -127,7 +127,7 @@ def measure(
     if family.injected:
         argv += ["--inject", str(INJECT_PERCENT)]
     timeout_s = max(TIMEOUT_MIN_S, TIMEOUT_FACTOR * tier.blocks_s)
-    before = machine.Ticks.now()
+    watch = machine.Watch()
     with json_file() as path:
         counts = path.with_name("iterations.json")
         counts.write_text(json.dumps(family.iterations), "utf-8")
@@ -138,7 +138,7 @@ def measure(
             padding=padding,
         )
         content, wrong = read_json(path)
-    covariates = machine.covariates(before, done.involuntary_switches, done.major_faults)
+    covariates = watch.covariates(done)
     results = _results(content)
     shared = {"seconds": round(done.seconds, 3), "covariates": covariates}
     return {

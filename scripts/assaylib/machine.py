@@ -5,6 +5,7 @@ quiet now."""
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import AssayError
-from .programs import Build, execute, json_file, read_json
+from .programs import Build, Finished, execute, json_file, read_json
 
 BUSY_PERCENT_MAX = 10.0  # of all CPUs, by others, while nothing of ours runs
 STEAL_PERCENT_MAX = 5.0
@@ -113,11 +114,28 @@ def cpus() -> tuple[int, ...]:
     return tuple(sorted(os.sched_getaffinity(0)))
 
 
-def covariates(before: Ticks, involuntary_switches: int, major_faults: int) -> dict[str, float]:
-    """What may excuse a process, independent of its time (METHOD 1.10)."""
-    return {
-        "steal_percent": round(Ticks.now().steal_percent_since(before), 3),
-        "load1": round(os.getloadavg()[0], 2),
-        "involuntary_switches": involuntary_switches,
-        "major_faults": major_faults,
-    }
+class Watch:
+    """What may excuse a process, independent of its time (METHOD 1.10): begun before it."""
+
+    def __init__(self) -> None:
+        self._ticks, self._own_s = Ticks.now(), _own_cpu_s()
+
+    def covariates(self, process: Finished | None) -> dict[str, float]:
+        """After the process and whatever ran beside it for us have ended."""
+        now = Ticks.now()
+        total_s = (now.total - self._ticks.total) / os.sysconf("SC_CLK_TCK")
+        own_percent = 100 * (_own_cpu_s() - self._own_s) / total_s if total_s else 0.0
+        others_percent = max(0.0, now.busy_percent_since(self._ticks) - own_percent)
+        return {
+            "steal_percent": round(now.steal_percent_since(self._ticks), 3),
+            "others_percent": round(others_percent, 3),
+            "load1": round(os.getloadavg()[0], 2),
+            "involuntary_switches": process.involuntary_switches if process else 0,
+            "major_faults": process.major_faults if process else 0,
+        }
+
+
+def _own_cpu_s() -> float:
+    """CPU time of this command and of its children that have ended."""
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)

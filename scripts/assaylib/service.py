@@ -11,8 +11,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import math
-import os
-import resource
 import signal
 import tempfile
 import time
@@ -94,7 +92,7 @@ def measure(
     build: Build, family: Family, member: str, *, seed: int, padding: int
 ) -> dict[str, dict[str, Any]]:
     """One server; what goes into its line."""
-    began, before, own = time.monotonic(), machine.Ticks.now(), _cpu_s()
+    began, watch = time.monotonic(), machine.Watch()
     result: dict[str, Any] = {"status": "ok", "reason": None, "metrics": {}, "gates": {}}
     server_usage: Finished | None = None
     try:
@@ -108,30 +106,12 @@ def measure(
         result["gates"] = _gates(family, member, opened, closed, final)
     except Failure as failure:
         result.update(status="failed", reason=str(failure))
-    covariates = machine.covariates(
-        before,
-        server_usage.involuntary_switches if server_usage else 0,
-        server_usage.major_faults if server_usage else 0,
-    )
-    covariates["others_percent"] = round(_others_percent(before, _cpu_s() - own), 2)
+    covariates = watch.covariates(server_usage)
     if result["gates"]:
         value = covariates["others_percent"]
         result["gates"]["others_percent"] = _gate(value, OTHERS_PERCENT_MAX, "all", most=True)
     seconds = round(time.monotonic() - began, 3)
     return {member: {**result, "seconds": seconds, "covariates": covariates}}
-
-
-def _cpu_s() -> float:
-    """CPU time of this command and of its children that have ended."""
-    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
-
-
-def _others_percent(before: machine.Ticks, own_s: float) -> float:
-    """Share of all CPU time since then that went to programs that are not part of this run."""
-    now = machine.Ticks.now()
-    total_s = (now.total - before.total) / os.sysconf("SC_CLK_TCK")
-    return max(0.0, now.busy_percent_since(before) - 100 * own_s / total_s) if total_s else 0.0
 
 
 @contextlib.contextmanager
