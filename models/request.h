@@ -8,6 +8,7 @@
 #define ASSAY_REQUEST_H
 
 #include "parts/bytes.h"
+#include "parts/mailbox.h"
 #include "parts/pool.h"
 #include "workload.h"
 
@@ -26,6 +27,7 @@ struct request {
     struct bytes out; /* the reply's body, until the request is handed over again */
 
     /* The model's own while it holds the request. */
+    struct mail mail; /* it stands for the request where that is a message */
     struct turn turn;
     struct pool_call call;              /* a TURN_CALL; its answer */
     uint64_t due_ns;                    /* of a wait or a deadline, CLOCK_MONOTONIC */
@@ -33,6 +35,11 @@ struct request {
     void *link;                         /* spare pointer for the model's own lists */
     _Alignas(16) unsigned char frame[]; /* workload->frame_size bytes */
 };
+
+static inline struct request *request_of_mail(struct mail *mail)
+{
+    return (struct request *)(void *)((char *)mail - offsetof(struct request, mail));
+}
 
 static inline struct request *request_of_call(struct pool_call *call)
 {

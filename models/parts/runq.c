@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#include "runq.h"
+
+#include <stddef.h>
+
+static struct runnable *_Atomic *slot(struct runq *queue, uint32_t index)
+{
+    return &queue->slots[index % RUNQ_SIZE];
+}
+
+bool runq_push(struct runq *queue, struct runnable *item)
+{
+    uint32_t head = atomic_load_explicit(&queue->head, memory_order_acquire);
+    uint32_t tail = atomic_load_explicit(&queue->tail, memory_order_relaxed); /* our own */
+    if (tail - head == RUNQ_SIZE)
+        return false;
+    atomic_store_explicit(slot(queue, tail), item, memory_order_relaxed);
+    atomic_store_explicit(&queue->tail, tail + 1, memory_order_release);
+    return true;
+}
+
+struct runnable *runq_pop(struct runq *queue)
+{
+    uint32_t tail = atomic_load_explicit(&queue->tail, memory_order_relaxed); /* our own */
+    uint32_t head = atomic_load_explicit(&queue->head, memory_order_acquire);
+    while (head != tail) {
+        struct runnable *item = atomic_load_explicit(slot(queue, head), memory_order_relaxed);
+        if (atomic_compare_exchange_weak_explicit(&queue->head, &head, head + 1,
+                                                  memory_order_acq_rel, memory_order_acquire))
+            return item;
+    }
+    return NULL;
+}
+
+struct runnable *runq_steal(struct runq *thief, struct runq *victim)
+{
+    uint32_t own = atomic_load_explicit(&thief->tail, memory_order_relaxed);
+    uint32_t head = atomic_load_explicit(&victim->head, memory_order_acquire);
+    for (;;) {
+        uint32_t tail = atomic_load_explicit(&victim->tail, memory_order_acquire);
+        uint32_t count = tail - head;
+        if (count == 0)
+            return NULL;
+        if (count > RUNQ_SIZE) { /* the two were read at different times */
+            head = atomic_load_explicit(&victim->head, memory_order_acquire);
+            continue;
+        }
+        count -= count / 2;
+        /* Behind our tail nobody looks: if the swap fails nothing has happened. */
+        for (uint32_t i = 0; i < count; i++) {
+            struct runnable *item =
+                atomic_load_explicit(slot(victim, head + i), memory_order_relaxed);
+            atomic_store_explicit(slot(thief, own + i), item, memory_order_relaxed);
+        }
+        if (atomic_compare_exchange_weak_explicit(&victim->head, &head, head + count,
+                                                  memory_order_acq_rel, memory_order_acquire)) {
+            /* The last of them is run at once; the others can be seen from here on. */
+            atomic_store_explicit(&thief->tail, own + count - 1, memory_order_release);
+            return atomic_load_explicit(slot(thief, own + count - 1), memory_order_relaxed);
+        }
+    }
+}
+
+void inject_init(struct inject *inject)
+{
+    *inject = (struct inject){.last = &inject->first};
+    pthread_mutex_init(&inject->lock, NULL);
+}
+
+void inject_finish(struct inject *inject)
+{
+    pthread_mutex_destroy(&inject->lock);
+}
+
+void inject_push(struct inject *inject, struct runnable *item)
+{
+    item->next = NULL;
+    pthread_mutex_lock(&inject->lock);
+    *inject->last = item;
+    inject->last = &item->next;
+    atomic_fetch_add_explicit(&inject->len, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&inject->lock);
+}
+
+struct runnable *inject_pop(struct inject *inject)
+{
+    if (atomic_load_explicit(&inject->len, memory_order_relaxed) == 0)
+        return NULL;
+    pthread_mutex_lock(&inject->lock);
+    struct runnable *item = inject->first;
+    if (item) {
+        inject->first = item->next;
+        if (!inject->first)
+            inject->last = &inject->first;
+        atomic_fetch_sub_explicit(&inject->len, 1, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&inject->lock);
+    return item;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Run queues of a work-stealing scheduler: one per worker, which only its owner fills, and from
+ * which others steal (a ring, as in Go's and Tokio's schedulers); and one that outsiders fill.
+ */
+#ifndef ASSAY_RUNQ_H
+#define ASSAY_RUNQ_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RUNQ_SIZE 256 /* a power of two; what does not fit goes to the outsiders' queue */
+
+struct runnable {
+    struct runnable *next; /* in an inject queue */
+};
+
+struct runq {
+    /* Where to take: moved by the owner and by thieves, by compare and swap only. Release, so that
+     * the owner that sees it moved (acquire) may overwrite the slots. Free-running. */
+    _Alignas(64) _Atomic uint32_t head;
+    /* Where to put: stored by the owner only; release, so that thieves (acquire) see the slot. */
+    _Alignas(64) _Atomic uint32_t tail;
+    /* Relaxed: ordered by head and tail. Atomic, since a thief may read a slot that the owner is
+     * filling again; its compare and swap then fails. */
+    struct runnable *_Atomic slots[RUNQ_SIZE];
+};
+
+/* Owner. False: full. */
+bool runq_push(struct runq *queue, struct runnable *item);
+/* Owner. The oldest, or NULL. */
+struct runnable *runq_pop(struct runq *queue);
+/* The owner of `thief`, whose queue is empty: moves the older half of the victim's there, and
+ * returns one of them, or NULL if there was none to be had. */
+struct runnable *runq_steal(struct runq *thief, struct runq *victim);
+/* Any thread; out of date at once. */
+static inline uint32_t runq_len(struct runq *queue)
+{
+    uint32_t head = atomic_load_explicit(&queue->head, memory_order_relaxed);
+    return atomic_load_explicit(&queue->tail, memory_order_relaxed) - head;
+}
+
+struct inject {
+    pthread_mutex_t lock; /* protects the list */
+    struct runnable *first, **last;
+    /* Written under the lock, read without: a hint that spares the lock. Whoever needs to be sure
+     * orders it by other means (actor.c: sleepers). */
+    _Atomic uint32_t len;
+};
+
+void inject_init(struct inject *inject);
+void inject_finish(struct inject *inject);
+void inject_push(struct inject *inject, struct runnable *item); /* any thread */
+struct runnable *inject_pop(struct inject *inject);             /* any thread; or NULL */
+
+#endif

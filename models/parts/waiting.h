@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who waits for room at a full door (MODEL_WAIT), first come first served. Whoever leaves the full
+ * door lets the next one in, on the spot: nothing polls, and nobody is forgotten.
+ */
+#ifndef ASSAY_WAITING_H
+#define ASSAY_WAITING_H
+
+#include "door.h"
+
+#include <pthread.h>
+
+struct waiter {
+    struct waiter *next;
+};
+
+struct waiting {
+    struct door *door;
+    /* The waiter has a place in the door now. Any thread; under the lock: do not come back here. */
+    void (*admit)(struct waiter *waiter);
+    pthread_mutex_t lock; /* protects the list */
+    struct waiter *first, **last;
+    /* Is there anybody? Whoever leaves the full door looks here after it left, whoever waits looks
+     * at the door after it said so, and one of the two must see the other. Only read-modify-write,
+     * acquire + release: the later of two sees what the earlier did before. */
+    atomic_int any;
+};
+
+void waiting_init(struct waiting *waiting, struct door *door, void (*admit)(struct waiter *));
+void waiting_finish(struct waiting *waiting); /* whoever still waits is forgotten */
+
+/* May be admitted before this returns. */
+void waiting_add(struct waiting *waiting, struct waiter *waiter);
+
+/* door_leave(), and lets in who waits. */
+void waiting_leave(struct waiting *waiting);
+
+/* Forgets everybody; returns the list, linked by next. */
+struct waiter *waiting_take_all(struct waiting *waiting);
+
+#endif
