@@ -21,7 +21,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
-ALPHA = 0.05
+from .intervals import (
+    ALPHA,
+    binomial_below,
+    binomial_bound,
+    holm,
+    interval_rank,
+    median,
+    order_interval,
+    percentile,
+    rounds_needed,
+    sign_test,
+    trend,
+    two_modes,
+)
 
 BETTER, WORSE, EQUIVALENT, UNRESOLVED = "better", "worse", "equivalent", "unresolved"
 NO_INTERVAL, NO_NUMBER = "no interval", "no number"
@@ -38,132 +51,6 @@ DRIFT_P = 0.001
 
 #: A member whose process fails a gate in more than this share of its rounds has no number at all.
 GATE_FAILURES_MAX = 0.25
-
-
-# --- Order statistics ---------------------------------------------------------------------------
-
-
-def median(values: Sequence[float]) -> float:
-    """The middle value, or the mean of the two middle ones. ValueError if there are none."""
-    ordered = sorted(values)
-    if not ordered:
-        raise ValueError("median of nothing")
-    half = len(ordered) // 2
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
-
-
-def binomial_below(n: int, k: int) -> float:
-    """P(X <= k) for X ~ Binomial(n, 1/2), exactly until the last division."""
-    return sum(math.comb(n, i) for i in range(k + 1)) / 2**n if k >= 0 else 0.0
-
-
-def interval_rank(n: int, alpha: float = ALPHA) -> int | None:
-    """The largest k for which [x(k), x(n+1-k)] covers the median with at least 1 - alpha.
-
-    None if n values are too few even for [smallest, largest].
-    """
-    rank = 0
-    while 2 * (rank + 1) <= n and 2 * binomial_below(n, rank) <= alpha:
-        rank += 1
-    return rank or None
-
-
-def rounds_needed(alpha: float = ALPHA) -> int:
-    """The smallest number of rounds that has an interval at 1 - alpha: 6 at 95 %."""
-    n = 1
-    while interval_rank(n, alpha) is None:
-        n += 1
-    return n
-
-
-def order_interval(values: Sequence[float], alpha: float = ALPHA) -> tuple[float, float] | None:
-    """Distribution-free interval of the median at 1 - alpha or better; None with too few values."""
-    rank = interval_rank(len(values), alpha)
-    if rank is None:
-        return None
-    ordered = sorted(values)
-    return ordered[rank - 1], ordered[-rank]
-
-
-def sign_test(values: Sequence[float]) -> float:
-    """Two-sided exact p-value of "the median is 0"; zeros count against a difference.
-
-    Agrees with order_interval: p <= alpha exactly when the interval excludes 0.
-    """
-    n = len(values)
-    most = max(sum(v > 0 for v in values), sum(v < 0 for v in values))
-    return min(1.0, 2 * binomial_below(n, n - most)) if n else 1.0
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjusted p-values, in the order given."""
-    order = sorted(range(len(p_values)), key=lambda i: (p_values[i], i))
-    adjusted = [1.0] * len(p_values)
-    worst = 0.0
-    for rank, i in enumerate(order):
-        worst = max(worst, min(1.0, (len(p_values) - rank) * p_values[i]))
-        adjusted[i] = worst
-    return adjusted
-
-
-def binomial_bound(n: int, p: float = ALPHA, confidence: float = 0.95) -> int:
-    """How many of n intervals may miss by chance alone: the quantile of Binomial(n, p)."""
-    total = 0.0
-    for k in range(n + 1):
-        total += math.comb(n, k) * p**k * (1 - p) ** (n - k)
-        if total >= confidence:
-            return k
-    return n
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """Nearest rank: the smallest value with at least `share` of all at or below it."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
-
-
-def trend(values: Sequence[float]) -> tuple[float, float]:
-    """Kendall's tau of the values against their order, and its exact two-sided p-value.
-
-    The distribution of the number of inversions comes from its generating function (Mahonian
-    numbers); ties count half an inversion.
-    """
-    n = len(values)
-    pairs = n * (n - 1) // 2
-    if pairs == 0:
-        return 0.0, 1.0
-    inversions = 0.0
-    for i in range(n):
-        for j in range(i + 1, n):
-            inversions += 1.0 if values[i] > values[j] else 0.5 if values[i] == values[j] else 0.0
-    counts = [1]
-    for size in range(2, n + 1):
-        grown = [0] * (len(counts) + size - 1)
-        for i, count in enumerate(counts):
-            for step in range(size):
-                grown[i + step] += count
-        counts = grown
-    extreme = min(inversions, pairs - inversions)
-    tail = sum(counts[: math.floor(extreme) + 1])
-    return 1 - 2 * inversions / pairs, min(1.0, 2 * tail / math.factorial(n))
-
-
-def two_modes(values: Sequence[float]) -> tuple[float, float] | None:
-    """Medians of two clearly apart groups of log ratios, or None.
-
-    Clearly apart: at least a quarter of eight or more values on each side of a gap that is 1 % or
-    more and three times as wide as either side.
-    """
-    ordered = sorted(values)
-    least = max(2, math.ceil(len(ordered) / 4))
-    if len(ordered) < 8:
-        return None
-    for cut in range(least, len(ordered) - least + 1):
-        low, high = ordered[:cut], ordered[cut:]
-        gap = high[0] - low[-1]
-        if gap >= 0.01 and gap >= 3 * max(low[-1] - low[0], high[-1] - high[0]):
-            return median(low), median(high)
-    return None
 
 
 # --- One process --------------------------------------------------------------------------------

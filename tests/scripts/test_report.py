@@ -141,6 +141,21 @@ def test_page_one_answers_with_intervals_and_says_what_it_rests_on(standard):
     assert "‡" in text
 
 
+def test_a_fixed_run_says_what_was_worked_out_apart(tmp_path):
+    """data/small came from synthetic.make_run(seed=3, count=3, rounds=8), three families of it. Its
+    ratios were worked out by plain loops over the file, not by the judge: sorted process values of
+    protobuf_c 18.427 … 19.064, 19.270 … 19.668, so the median is 19.167 and, with 8 rounds at
+    97.5 %, the interval is the smallest and the largest."""
+    for name in ("run.json", "samples.jsonl"):
+        (tmp_path / name).write_bytes((Path(__file__).parent / "data" / "small" / name).read_bytes())
+    report.render(tmp_path)
+    text = (tmp_path / "report.md").read_text("utf-8").replace(words.SPACE, " ")
+    assert "protobuf-c encodes `order` 19.2 × as fast as cJSON (simultaneous 95 % interval 18.4 to 19.7, 8 processes)" in text
+    assert "msgpack-c encodes 20.5 × as fast as cJSON (19.1 to 22.9)" in text
+    assert "event_loop serves 1.36 × the requests per CPU second of thread_pool (simultaneous 95 % interval 1.30 to 1.44, 8 rounds)" in text
+    assert "▲ faster, at least 18.4 ×" in text and "▲ cheaper by at least 30 %" in text
+
+
 def test_claims_are_rounded_against_themselves():
     assert words.floor(18.999, 1) == "18.9" and words.ceiling(1.0001, 2) == "1.01"
     assert words.span(0.99951, 1.00049, 3) == "0.999 to 1.001"
