@@ -2,7 +2,8 @@
 """report.html, report.md and the SVGs of a run: a pure function of run.json and samples.jsonl (and
 of the runs named with --with). No clock, no locale, no time zone is asked: the same bytes each time.
 
-Here the pieces are put in order; what they say is made in page.py (page one) and detail.py.
+Here the pieces are put in order. page.py is page one, with its sentences in answer.py and its checks
+in checks.py; detail.py and sockets.py are what follows; pictures.py is drawn by charts.py.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import hashlib
 import json
 import os
 import re
+import sys
 from html import escape
 from pathlib import Path
 from typing import Any, Sequence
 
-from . import charts, detail, judge, page
+from . import charts, detail, judge, page, pictures
 from .blocks import Raw
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -58,7 +60,7 @@ def render(run_dir: Path | str, with_runs: Sequence[Path | str] = ()) -> Path:
         other, other_raw = read(Path(path))
         others.append((str(other.run.get("id", Path(path).name)), other, other_raw))
     judge.disagree(judged, [(name, other) for name, other, _ in others])
-    drawn = detail.pictures(judged)
+    drawn = pictures.pictures(judged)
     view = {
         "page": page.build(judged, raw, drawn),
         "sections": detail.build(judged, raw, drawn, others),
@@ -113,8 +115,6 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--with", dest="others", type=Path, action="append", default=[], metavar="RUN",
                         help="another session of the same families: verdicts it contradicts are taken back")  # fmt: skip
     arguments = parser.parse_args(list(argv))
-    import sys
-
     if not arguments.run.is_dir():
         print(f"assay: report {arguments.run}: no such folder", file=sys.stderr)
         return 2

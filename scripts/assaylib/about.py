@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""What the raw data says of its families: names, conditions, and what may be claimed from them."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from .judge import Family, Judgement
+
+KINDS = {"codec": "Encoding", "model": "Concurrency, in process", "service": "Concurrency, over sockets"}
+QUICK = ("quick", "smoke")
+
+
+def subject(family: Family) -> str:
+    """The payload or workload."""
+    parts = family.id.split("/")
+    return parts[1] if len(parts) > 1 else family.id
+
+
+def operation(family: Family) -> str:
+    parts = family.id.split("/")
+    return parts[2] if len(parts) > 2 else ""
+
+
+def subjects(families: Sequence[Family]) -> list[str]:
+    return list(dict.fromkeys(subject(f) for f in families))
+
+
+def threads_of(family: Family, member: str) -> int | None:
+    """Workers of a service; the plan names those that do not have one."""
+    threads = (family.plan.get("load") or {}).get("threads")
+    if isinstance(threads, dict):
+        return int(threads.get(member.split(".")[0], 1))
+    return int(threads) if threads is not None else None
+
+
+def cores(run: dict[str, Any]) -> int | None:
+    environment = run.get("environment") or {}
+    cpu = environment.get("cpu")
+    found = cpu.get("threads") if isinstance(cpu, dict) else environment.get("cores")
+    return int(found) if isinstance(found, int) else None
+
+
+def shape_only(judged: Judgement, family: Family, member: str) -> bool:
+    threads, available = threads_of(family, member), cores(judged.run)
+    return threads is not None and available is not None and threads > available
+
+
+def tails(judged: Judgement) -> bool:
+    return judged.run.get("tier") not in QUICK

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: MIT
+"""The answer in sentences, made from verdicts; none is written for a certain outcome."""
+
+from __future__ import annotations
+
+import math
+from typing import Sequence
+
+from . import judge, words
+from .about import KINDS, operation, shape_only, subject, subjects
+from .blocks import Items, Section, Text
+from .judge import Comparison, Family, Judgement
+
+
+def question(judged: Judgement) -> str:
+    kinds = {f.kind for f in judged.families}
+    asked = []
+    if "codec" in kinds:
+        asked.append("which library should encode these payloads")
+    if kinds & {"model", "service"}:
+        asked.append("which concurrency model should carry these workloads")
+    text = ", and ".join(asked) or "what was measured"
+    return text[0].upper() + text[1:] + ", on this machine?"
+
+
+def facts(judged: Judgement) -> str:
+    run = judged.run
+    created = str(run.get("created") or "date unknown").replace("T", " ").replace("Z", " UTC")
+    commit = str(run.get("commit") or "unknown")[:12]
+    dirty = " with uncommitted changes" if run.get("dirty") else ""
+    return f"Run `{run.get('id', 'unnamed')}` · tier `{run.get('tier', 'unknown')}` · {created} · commit `{commit}`{dirty}"
+
+
+def answers(judged: Judgement) -> list[Section]:
+    """The short answer per kind: verdicts counted, ties, and what the rows are not."""
+    found = []
+    for kind, title in KINDS.items():
+        families = judged.kind(kind)
+        if families:
+            section = Section(f"answer-{kind}", title)
+            section.blocks.append(Items([f"**{lead}**" for lead in leads(families, kind)]))
+            section.blocks.append(Text(" ".join([ties(families, kind), *asides(judged, families, kind)])))
+            found.append(section)
+    return found
+
+
+def sentences(judged: Judgement) -> list[Section]:
+    """The same in full, a sentence per payload or workload, every ratio with its interval."""
+    details = {"codec": codec_details, "model": model_details, "service": service_details}
+    return [
+        Section(f"sentences-{kind}", title, [Items(details[kind](judged, judged.kind(kind)))])
+        for kind, title in KINDS.items()
+        if judged.kind(kind)
+    ]
+
+
+def ties(families: Sequence[Family], kind: str) -> str:
+    """Who shares the first place; the baseline may."""
+    metric = "cpu_ns_per_request" if kind == "service" else "time_ns"
+    best = "least CPU" if kind == "service" else "fastest"
+    shared, alone, open_ = [], {}, []
+    for family in families:
+        name = f"`{subject(family)}` {operation(family)}".strip()
+        tie = next((t for t in family.ties if t.metric == metric), None)
+        if tie is None:
+            continue
+        if not tie.resolved:
+            open_.append(name)
+        elif len(tie.members) == 1:
+            alone.setdefault(words.label(tie.best), []).append(name)
+        else:
+            shared.append(f"{name} ({words.listed(words.label(m) for m in tie.members)})")
+    parts = [f"{member} in {words.listed(names)}" for member, names in alone.items()]
+    said = [f"Alone as {best}: {'; '.join(parts)}."] if parts else [f"Nobody is alone as {best}."] if shared else []
+    if shared:
+        said.append(f"Tied, not separated from the best: {'; '.join(shared)}.")
+    if open_:
+        said.append(f"Too few rounds to rank {words.listed(open_)}.")
+    return " ".join(said) if shared or parts or open_ else "There is no ranking."
+
+
+def asides(judged: Judgement, families: Sequence[Family], kind: str) -> list[str]:
+    if kind == "codec":
+        return [_libraries(judged, families)]
+    if kind == "model":
+        return ["In process means `post()`: one worker, no sockets, no parsing. It shows what handing a request over costs, not what a server does."]
+    return disagreements(judged)
+
+
+def leads(families: Sequence[Family], kind: str) -> list[str]:
+    """One sentence per member: for how many of the payloads or workloads which verdict."""
+    every = [c for f in families for c in f.comparisons]
+    if every and all(c.verdict == judge.NO_NUMBER for c in every):
+        reasons = list(dict.fromkeys(c.why_not for c in every))
+        more = f" (and {len(reasons) - 1} more reasons)" if len(reasons) > 1 else ""
+        return [f"No answer: not one comparison has a number. Reason: {reasons[0]}{more}."]
+    if every and all(c.verdict == judge.NO_INTERVAL for c in every):
+        most = max(len(c.estimate.values) for c in every if c.estimate)
+        needed = max(c.estimate.needed for c in every if c.estimate)
+        return [f"No answer: {words.counted(most, 'round')} measured, an interval takes {needed}. The values below are not claims."]
+    noun = "payload" if kind == "codec" else "workload"
+    sentences = []
+    members = list(dict.fromkeys(c.member for f in families for c in f.comparisons))
+    for member in members:
+        clauses = []
+        groups: dict[tuple[str, str], list[Comparison]] = {}
+        for family in families:
+            for comparison in family.comparisons:
+                if comparison.member == member:
+                    groups.setdefault((operation(family), comparison.metric), []).append(comparison)
+        for (op, metric), comparisons in groups.items():
+            clauses.append(_lead_clause(op, metric, comparisons, noun))
+        baseline = words.label(families[0].baseline)
+        said = "; ".join(clauses)
+        sentences.append(f"{words.label(member)} against {baseline}: {said}.")
+    return sentences or ["nothing was compared."]
+
+
+def _lead_clause(op: str, metric: str, comparisons: list[Comparison], noun: str) -> str:
+    """ "encodes faster for 3 of 4 payloads (at least 13.2 × to 27.3 ×), not resolved for 1"."""
+    better, worse = {
+        "time_ns": (f"{op}s faster".strip(), f"{op}s slower".strip()) if op else ("faster", "slower"),
+        "cpu_ns_per_request": ("cheaper in CPU", "dearer in CPU"),
+        "closed_hz": ("higher in throughput", "lower in throughput"),
+    }[metric]
+    total = len(comparisons)
+    parts = []
+    for verdict, word in ((judge.BETTER, better), (judge.WORSE, worse)):
+        those = [c for c in comparisons if c.verdict == verdict]
+        if those:
+            parts.append(f"{word} for {len(those)} of {total} ({_bounds(those)})")
+    about = "" if parts else {"cpu_ns_per_request": "in CPU ", "closed_hz": "in throughput "}.get(metric, f"{op}: " if op else "")
+    for verdict, word in (
+        (judge.EQUIVALENT, "equivalent"),
+        (judge.UNRESOLVED, "not resolved"),
+        (judge.NO_INTERVAL, "without an interval"),
+        (judge.NO_NUMBER, "without a number"),
+    ):
+        count = sum(c.verdict == verdict for c in comparisons)
+        if count:
+            parts.append(f"{word} for {count} of {total}")
+    first, *rest = parts
+    plural = noun if total == 1 else noun + "s"
+    return about + ", ".join([first.replace(f" of {total}", f" of {total} {plural}", 1), *(r.replace(f" of {total}", "", 1) for r in rest)])
+
+
+def _bounds(comparisons: list[Comparison]) -> str:
+    """The smallest and the largest of the claimed bounds, in one unit."""
+    factors = []
+    for c in comparisons:
+        assert c.estimate and c.estimate.interval
+        low, high = c.estimate.interval
+        factors.append(math.exp(low) if c.verdict == judge.BETTER else math.exp(-high))
+    least, most = min(factors), max(factors)
+    time = comparisons[0].verdict == judge.WORSE
+    if most >= 2:
+        shown = [words.floor(f, max(1, words.decimals_for(f)) if f < 100 else 0) for f in dict.fromkeys((least, most))]
+        tail = f"{words.SPACE}× as {'long' if comparisons[0].metric == 'time_ns' else 'much'}" if time else f"{words.SPACE}×"
+        return f"at least {' to '.join(shown)}{tail}"
+    shown = [words.floor(100 * (f - 1), 1 if f < 1.1 else 0) for f in dict.fromkeys((least, most))]
+    return f"by at least {' to '.join(shown)}{words.SPACE}%"
+
+
+def said(comparison: Comparison, delta: float, verb: str, unit: str, first: bool, processes: str) -> str:
+    """ "encodes 19.2 × as fast as cJSON (simultaneous 95 % interval 18.9 to 19.6, 15 processes)". """
+    baseline = words.label(comparison.baseline)
+    estimate = comparison.estimate
+    if estimate is None:
+        return f"has no number ({comparison.why_not})"
+    figure = f"{words.ratio(math.exp(estimate.median))}{words.SPACE}×"
+    if estimate.interval is None:
+        count = len(estimate.values)
+        return f"{verb} {figure} {unit} {baseline}, no interval ({count} of {estimate.needed} rounds needed)"
+    text = words.interval(estimate)
+    shown = f"simultaneous 95 % interval {text}, {len(estimate.values)} {processes}" if first else text
+    if comparison.verdict == judge.EQUIVALENT:
+        return f"{verb} {figure} {unit} {baseline}, equivalent within ±{words.margin(delta)} ({shown})"
+    if comparison.verdict == judge.UNRESOLVED:
+        why = comparison.doubt or f"a difference under {words.resolvable(estimate)[1:]} could not have been told from none"
+        return f"{verb} {figure} {unit} {baseline}, **not resolved here** ({shown}; {why})"
+    return f"{verb} {figure} {unit} {baseline} ({shown})"
+
+
+def tie_text(family: Family, metric: str) -> str:
+    tie = next((t for t in family.ties if t.metric == metric), None)
+    if tie is None:
+        return "no ranking"
+    names = [words.label(m) for m in tie.members]
+    if not tie.resolved:
+        return f"too few rounds to rank ({words.label(tie.best)} ahead)"
+    if len(names) == 1:
+        return f"{names[0]} alone"
+    return f"{words.listed(names)}, not separated"
+
+
+def codec_details(judged: Judgement, families: Sequence[Family]) -> list[str]:
+    lines = []
+    first = True
+    for payload in subjects(families):
+        mine = [f for f in families if subject(f) == payload]
+        size = wire_bytes(mine, mine[0].baseline)
+        members = list(dict.fromkeys(c.member for f in mine for c in f.comparisons))
+        parts = []
+        for member in members:
+            verbs = []
+            for family in mine:
+                comparison = family.compared(member, "time_ns")
+                if comparison:
+                    verbs.append(said(comparison, family.delta, f"{operation(family)}s `{payload}`" if first else f"{operation(family)}s", "as fast as", first, "processes"))
+                    first = False
+            parts.append(f"{words.label(member)} {' and '.join(verbs)}")
+        fastest = "; ".join(f"{operation(f)}, {tie_text(f, 'time_ns')}" for f in mine)
+        about = f" ({words.fixed(size, 0)} bytes as {words.label(mine[0].baseline)} writes it)" if size else ""
+        lines.append(f"`{payload}`{about}: " + "; ".join(parts) + f". Fastest: {fastest}.")
+    return lines
+
+
+def _libraries(judged: Judgement, families: Sequence[Family]) -> str:
+    members = list(dict.fromkeys(m for f in families for m in f.candidates))
+    known = [f"{words.label(m)} is one {words.FORMATS[m]} library" for m in members if m in words.FORMATS]
+    return (
+        "**These are libraries, not formats.** "
+        + (words.listed(known) + ". " if known else "")
+        + "Another library for the same format can be several times faster or slower, so nothing here ranks the formats themselves."
+    )
+
+
+def wire_bytes(families: Sequence[Family], member: str) -> float | None:
+    """Mean bytes of a document on the wire."""
+    for family in families:
+        level = family.level(member, "wire_bytes")
+        if level:
+            return level.median
+    return None
+
+
+def model_details(judged: Judgement, families: Sequence[Family]) -> list[str]:
+    lines = []
+    first = True
+    for family in families:
+        parts = []
+        for comparison in family.comparisons:
+            where = f"runs `{subject(family)}`" if first else "runs it"
+            parts.append(f"{words.label(comparison.member)} " + said(comparison, family.delta, where, "as fast as", first, "processes"))
+            first = False
+        lines.append(f"`{subject(family)}`: " + "; ".join(parts) + f". Fastest: {tie_text(family, 'time_ns')}.")
+    return lines
+
+
+def service_details(judged: Judgement, families: Sequence[Family]) -> list[str]:
+    lines = []
+    first = True
+    for family in families:
+        rate = (family.plan.get("load") or {}).get("rate_hz")
+        parts = []
+        for member in dict.fromkeys(c.member for c in family.comparisons):
+            claims = []
+            cpu, closed = family.compared(member, "cpu_ns_per_request"), family.compared(member, "closed_hz")
+            if cpu and closed and cpu.estimate is None and cpu.why_not == closed.why_not:
+                parts.append(f"{words.label(member)} has no number for CPU or throughput ({cpu.why_not})")
+                continue
+            if cpu:
+                claims.append(said(cpu, family.deltas[cpu.metric], "serves", "the requests per CPU second of", first, "rounds"))
+                first = False
+            if closed:
+                claims.append(said(closed, family.deltas[closed.metric], "reaches", "the closed-loop throughput of", False, "rounds"))
+            parts.append(f"{words.label(member)} {' and '.join(claims)}")
+        at = f" at {words.fixed(rate, 0)} requests/s" if rate else ""
+        marked = [words.label(m) for m in family.candidates if shape_only(judged, family, m)]
+        note = f" ({words.listed(marked)} with more threads than this machine has cores: shape only)" if marked else ""
+        lines.append(f"`{subject(family)}`{at}{note}: " + "; ".join(parts) + f". Least CPU: {tie_text(family, 'cpu_ns_per_request')}.")
+    return lines
+
+
+def disagreements(judged: Judgement) -> list[str]:
+    """Where a rank in process is not the rank over sockets."""
+    lines = []
+    agreed = []
+    strong = (judge.BETTER, judge.WORSE)
+    for family in judged.kind("service"):
+        micro = next((f for f in judged.kind("model") if subject(f) == subject(family)), None)
+        if micro is None:
+            continue
+        for member in dict.fromkeys(c.member for c in family.comparisons):
+            inside, outside = micro.compared(member, "time_ns"), family.compared(member, "cpu_ns_per_request")
+            if not inside or not outside or inside.estimate is None or outside.estimate is None:
+                continue
+            name, base = words.label(member), words.label(family.baseline)
+            pair = f"`{subject(family)}`: {name} against {base} is {words.verdict(inside, micro.delta)} in process, and over sockets, in CPU per request, {words.verdict(outside, family.deltas[outside.metric])}"
+            if inside.verdict in strong and outside.verdict in strong and inside.verdict != outside.verdict:
+                lines.append(f"**Ranks disagree.** {pair}. The sockets decide: choose by the service row.")
+            elif inside.verdict in strong and outside.verdict not in strong:
+                lines.append(f"**The lead in process does not show over sockets.** {pair}.")
+            elif inside.verdict == outside.verdict and inside.verdict in (*strong, judge.EQUIVALENT):
+                agreed.append(f"{name} on `{subject(family)}`")
+    if agreed:
+        lines.append(f"In process and over sockets (CPU per request) the verdict is the same for {words.listed(agreed)}.")
+    return lines
