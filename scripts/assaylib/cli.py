@@ -27,9 +27,11 @@ def main(argv: list[str]) -> int:
         words = [word for word in argv if not word.startswith("-")]
         if words and argv[0] == words[0] and words[0] in DRAWING_COMMANDS:
             return draw(words[0], argv[1:])
-        arguments = parser().parse_args(argv)
+        arguments, unknown = parser().parse_known_args(argv)
         if arguments.command in DRAWING_COMMANDS:  # after --build, which they have no use for
             raise UsageError(f"--build: has no effect on {arguments.command}")
+        if unknown:
+            raise UsageError(f"{unknown[0]}: unknown option or argument (see --help)")
         return int(arguments.run(arguments))
     except AssayError as error:
         print(f"assay: {error}", file=sys.stderr)

@@ -231,6 +231,7 @@ def _facts(
         "libraries": environment.libraries(build),
         "fidelity": inprocess.fidelity(build, made),
         "families": [],
+        "stopping_rule": "all planned rounds; nobody looks at results in between",
         "discard_rule": {
             "steal_percent_max": STEAL_PERCENT_MAX,
             "text": f"a process during which the host took more than {STEAL_PERCENT_MAX:g} % of"

@@ -352,6 +352,8 @@ BAD = [
     (["frobnicate"], "frobnicate"),
     ([], "COMMAND"),
     (["run", "--unknown"], "--unknown"),
+    (["check", "{tmp}", "{tmp}"], "unknown option or argument"),
+    (["report", "{tmp}/nowhere"], "--build: has no effect on report"),
 ]
 
 
