@@ -23,10 +23,10 @@ SERVICE_BASELINE = "thread_pool"
 CPU_ITERATIONS = 10000  # of `cpu`: some tens of microseconds, the same number everywhere
 MACHINE_S = 8.0  # what this machine can resolve, fingerprint, fidelity, waiting for quiet
 REPORT_S = 15.0
-PILOT_S = 2.5  # a family's discarded pilot
+PILOT_S = 1.5  # a family's discarded pilot
 START_S = 0.25  # starting a codec or model process, its checks included
 CAPTURE_S = 0.05  # writing a process's lines
-SERVE_START_S = 0.5  # start, first answer, drain and exit of a server, downstream and load
+SERVE_START_S = 0.3  # start, first answer, drain and exit of a server, downstream and load
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ TIERS = {
     for tier in (
         Tier("smoke", 120, 2, 0.1, 2, ("rpc", "cpu", "call"), 0.1, 0.25, 0.2,
              "does the chain work? 2 rounds, too few for any interval"),
-        Tier("quick", 300, 10, 0.6, 10, ("rpc", "call"), 0.2, 0.4, 0.25,
+        Tier("quick", 300, 10, 0.6, 10, ("rpc", "call"), 0.2, 0.8, 0.3,
              "ratios of codecs and models; services without tails"),
         Tier("standard", 1200, 15, 1.0, 10, ("rpc", "cpu", "call"), 0.5, 3.5, 1.2,
              "everything, services with p50 and p99"),
