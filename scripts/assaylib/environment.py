@@ -17,6 +17,16 @@ from .programs import Build
 
 Facts = dict[str, Any]
 
+# As the libraries call themselves, where a build system's name for them differs.
+LIBRARY_NAMES = {
+    "benchmark": "libbenchmark",
+    "libcjson": "cJSON",
+    "libprotobuf-c": "protobuf-c",
+    "msgpack": "msgpack-c",
+    "msgpackc": "msgpack-c",
+    "libllhttp": "llhttp",
+}
+
 # What changes from minute to minute without the machine being another one.
 VOLATILE = ("load1", "python")
 
@@ -84,7 +94,7 @@ def libraries(build: Build) -> dict[str, str]:
     for dependency in _introspect(build, "dependencies") or []:
         version = str(dependency.get("version", ""))
         if re.match(r"\d", version) and dependency["name"] != "cmocka":
-            found[dependency["name"]] = version
+            found[LIBRARY_NAMES.get(dependency["name"], dependency["name"])] = version
     return dict(sorted(found.items()))
 
 

@@ -199,7 +199,7 @@ def _in_process(built: Built, tier: Tier) -> list[Family]:
                 kind=kind,
                 title=title,
                 baseline=baseline,
-                members=tuple(members),
+                members=_in_order(baseline, members),
                 aliases=_aliases(baseline, members),
                 floors=_floors(kind, members),
                 injected={m: float(m.rpartition(".")[2]) for m in members if m.startswith("slow.")},
@@ -207,6 +207,16 @@ def _in_process(built: Built, tier: Tier) -> list[Family]:
             )
         )
     return families
+
+
+def _in_order(baseline: str, members: Iterable[str]) -> tuple[str, ...]:
+    """The baseline, what is compared with it, then aliases, floors and injected rows."""
+
+    def rank(member: str) -> tuple[bool, bool, str]:
+        kind = member.partition(".")[0] if "." in member else ""
+        return member != baseline, bool(kind) or member == "inline", kind
+
+    return tuple(sorted(members, key=rank))
 
 
 def _floors(kind: str, members: Sequence[str]) -> dict[str, str]:

@@ -46,7 +46,7 @@ def test_the_machine_is_described(facts: Any) -> None:
     assert found["kernel"].startswith("Linux ")
     assert found["cpu"] and found["os"] and found["architecture"] == os.uname().machine
     assert facts["build"]["compiler"] and facts["build"]["flags"]
-    assert facts["libraries"]["libcjson"]
+    assert facts["libraries"]["cJSON"]
 
 
 def test_what_it_can_resolve_is_measured(facts: Any) -> None:
