@@ -62,8 +62,9 @@ static void count_in(_Atomic int *now, _Atomic int *max)
 
 void probe_pattern(uint8_t *out, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        out[i] = (uint8_t)('a' + (i ^ i >> 9) % 26);
+    for (size_t line = 0; line * 64 < len; line++)
+        memset(out + line * 64, (int)('a' + (line ^ line >> 9) % 26),
+               len - line * 64 < 64 ? len - line * 64 : 64);
 }
 
 static void begin_request(struct probe_frame *frame, struct probe *probe, const struct turn *turn)

@@ -76,7 +76,9 @@ static void chains_cross(struct bed *bed)
         assert_int_equal(posted_post(&counter, bed), 0);
         assert_true(posted_is(&counter, 200, NULL));
         bytes_append(&counter.request->out, "", 1); /* a string */
-        in_cells += strtoull((const char *)counter.request->out.data, NULL, 10);
+        char digits[24] = "";
+        memcpy(digits, counter.request->out.data, counter.request->out.len);
+        in_cells += strtoull(digits, NULL, 10);
         posted_finish(&counter, bed);
     }
     assert_int_equal(in_cells, atomic_load(&bed->probe.additions));
