@@ -83,7 +83,7 @@ static void pack_value(msgpack_packer *packer, const struct plan_field *field, c
     }
     case PLAN_BYTES: {
         const ProtobufCBinaryData *bytes = value;
-        msgpack_pack_bin_with_body(packer, bytes->data, bytes->len);
+        msgpack_pack_bin_with_body(packer, bytes->len ? (const void *)bytes->data : "", bytes->len);
         break;
     }
     case PLAN_MESSAGE:
