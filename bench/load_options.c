@@ -65,26 +65,28 @@ static int read_status(const struct options *options, struct load_options *load)
     return OPTIONS_GO_ON;
 }
 
-/* Payload mode: what is sent is a corpus, what comes back is checked by its workload. */
-static int read_workload(const struct options *options, struct load_options *load)
+static int refuse_all(const struct options *options, const char *const *names, const char *when)
 {
-    static const char *const own[] = {"--body", "--content-type", "--method", "--expect-status"};
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
-        if (options_refuse(options, own[i], "with --workload") != OPTIONS_GO_ON)
+    for (; *names; names++) {
+        if (options_refuse(options, *names, when) != OPTIONS_GO_ON)
             return EXIT_USAGE;
     }
+    return OPTIONS_GO_ON;
+}
+
+/* What is sent is a corpus. */
+static int read_payload(const struct options *options, struct load_options *load)
+{
+    static const char *const others[] = {"--body", "--content-type", NULL};
     const struct payload *payload = NULL;
     const struct codec *codec = NULL;
-    if (options_require(options, "--payload", "with --workload") != OPTIONS_GO_ON ||
-        options_require(options, "--codec", "with --workload") != OPTIONS_GO_ON)
-        return EXIT_USAGE;
-    load->known_workload = names_workload(options, load->workload);
-    if (!load->known_workload || !(payload = names_payload(options, load->payload)) ||
+    const char *when = load->workload ? "with --workload" : "with --payload or --codec";
+    if (refuse_all(options, others, when) != OPTIONS_GO_ON ||
+        options_require(options, "--payload", when) != OPTIONS_GO_ON ||
+        options_require(options, "--codec", when) != OPTIONS_GO_ON ||
+        !(payload = names_payload(options, load->payload)) ||
         !(codec = names_codec(options, load->codec)))
         return EXIT_USAGE;
-    int code = names_refuse_unneeded(options, load->known_workload);
-    if (code != OPTIONS_GO_ON)
-        return code;
     char why[512] = "";
     if (workload_setup_init(&load->setup, payload, codec, why, sizeof why) != 0)
         return options_error(options, "--payload", "%s", why);
@@ -94,18 +96,19 @@ static int read_workload(const struct options *options, struct load_options *loa
     return OPTIONS_GO_ON;
 }
 
-static int read_plain(const struct options *options, struct load_options *load)
+/* What a right answer is: the workload's reply, or any with the right status. */
+static int read_check(const struct options *options, struct load_options *load)
 {
-    static const char *const theirs[] = {"--payload", "--codec", "--cpu-iterations", "--hops",
-                                         "--cells"};
-    for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++) {
-        if (options_refuse(options, theirs[i], "without --workload") != OPTIONS_GO_ON)
-            return EXIT_USAGE;
+    static const char *const others[] = {"--method", "--expect-status", NULL};
+    static const char *const workloads_own[] = {"--cpu-iterations", "--hops", "--cells", NULL};
+    if (!load->workload) {
+        int code = refuse_all(options, workloads_own, "without --workload");
+        return code == OPTIONS_GO_ON ? read_status(options, load) : code;
     }
-    if (!load->body_path &&
-        options_refuse(options, "--content-type", "without --body") != OPTIONS_GO_ON)
+    load->known_workload = names_workload(options, load->workload);
+    if (!load->known_workload || refuse_all(options, others, "with --workload") != OPTIONS_GO_ON)
         return EXIT_USAGE;
-    return read_status(options, load);
+    return names_refuse_unneeded(options, load->known_workload);
 }
 
 static int check_headers(const struct options *options, const struct load_options *load)
@@ -137,14 +140,14 @@ static int make_requests(const struct options *options, struct load_options *loa
             return code;
         request.body = load->body ? load->body : (const uint8_t *)"";
     }
-    size_t documents = load->known_workload ? load->setup.corpus.count : 1;
+    size_t documents = load->setup.codec ? load->setup.corpus.count : 1;
     load->requests = calloc(documents, sizeof *load->requests);
     if (!load->requests)
         return options_error(options, "requests", "out of memory");
     load->config.documents = documents;
     load->config.requests = load->requests;
     for (size_t i = 0; i < documents; i++) {
-        if (load->known_workload) {
+        if (load->setup.codec) {
             request.content_type = load->setup.codec->content_type;
             request.body = load->setup.bodies[i];
             request.body_len = load->setup.body_lens[i];
@@ -184,9 +187,14 @@ static int resolve(const struct options *options, struct load_options *load)
         return code;
     if (!closed && load->rate_hz * (load->warmup_s + load->duration_s) * 1.1 > (double)ARRIVALS_MAX)
         return options_error(options, "--rate", "plans more than %zu requests", ARRIVALS_MAX);
+    bool corpus = load->payload || load->codec || load->workload;
     if (!options_given(options, "--method"))
-        load->method = load->workload || load->body_path ? "POST" : "GET";
-    code = load->workload ? read_workload(options, load) : read_plain(options, load);
+        load->method = corpus || load->body_path ? "POST" : "GET";
+    code = read_check(options, load);
+    if (code == OPTIONS_GO_ON && corpus)
+        code = read_payload(options, load);
+    if (code == OPTIONS_GO_ON && !load->body_path)
+        code = options_refuse(options, "--content-type", "without --body");
     if (code == OPTIONS_GO_ON)
         code = check_headers(options, load);
     if (code == OPTIONS_GO_ON)
@@ -231,7 +239,8 @@ int load_options_read(struct load_options *load, int argc, char **argv)
         OPTIONS_NUMBER("--timeout", "S", &load->timeout_s, 1e-3, 1e6,
                        "an answer later than this is a failure"),
         OPTIONS_COUNT("--seed", "N", &load->seed, 0, 0x1p63, "of the plan of arrivals"),
-        OPTIONS_TEXT("--workload", "NAME", &load->workload, "check every reply as this workload's"),
+        OPTIONS_TEXT("--workload", "NAME", &load->workload,
+                     "check every byte of every reply: it must be this workload's"),
         OPTIONS_TEXT("--payload", "NAME", &load->payload,
                      "send the documents of this payload in turn"),
         OPTIONS_TEXT("--codec", "NAME", &load->codec, "encoded by this codec"),

@@ -113,6 +113,13 @@ static void write_config(struct output *output, const struct load_options *load)
     output_text(output, "payload", load->payload);
     output_text(output, "codec", load->codec);
     output_text(output, "cpus", load->cpus);
+    unsigned needs = load->known_workload ? workload_needs(load->known_workload) : 0;
+    if (needs & WORKLOAD_NEEDS_CPU_ITERATIONS)
+        output_count(output, "cpu_iterations", load->cpu_iterations);
+    if (needs & WORKLOAD_NEEDS_RING) {
+        output_count(output, "hops", load->hops);
+        output_count(output, "cells", load->cells);
+    }
 }
 
 static void write_watched(struct output *output, const struct watch *watched)

@@ -270,6 +270,25 @@ def test_request_as_asked(tmp_path: Path) -> None:
     assert sent == body.read_bytes()
 
 
+def test_documents_to_any_server(tmp_path: Path) -> None:
+    """Without --workload the corpus is sent in turn and the status alone is checked."""
+    seen: list[bytes] = []
+
+    def answer(request: bytes) -> bytes:
+        seen.append(request)
+        return reply(b"whatever", "202 Accepted")
+
+    with Misbehaving(answer) as server:
+        out = load(
+            tmp_path, server.address, "--rate", 100, "--arrival", "uniform", "--duration", 0.2,
+            "--connections", 1, "--payload", "ack", "--codec", "cjson",
+        )  # fmt: skip
+    assert out["answered"] > 0
+    assert all(b"Content-Type: application/json\r\n" in request for request in seen)
+    documents = [json.loads(body_of(request)) for request in seen]
+    assert len({json.dumps(document) for document in documents}) > 1
+
+
 def test_head_has_no_body(tmp_path: Path) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
     with Misbehaving(lambda request: head) as server:
