@@ -273,11 +273,11 @@ static int status_of(const struct http_conn *conn, llhttp_errno_t why)
     case HPE_INVALID_VERSION:
     case HPE_PAUSED_H2_UPGRADE:
         return 505;
-    case HPE_INVALID_METHOD: { /* a word and a space: well-formed, but we do not know it */
+    case HPE_INVALID_METHOD: { /* a word, as far as it was read: well-formed, but unknown */
         size_t word = 0;
         while (word < len && ((at[word] >= 'A' && at[word] <= 'Z') || at[word] == '-'))
             word++;
-        return word > 0 && word < len && at[word] == ' ' ? 501 : 400;
+        return word > 0 && (word == len || at[word] == ' ') ? 501 : 400;
     }
     default:
         return 400;

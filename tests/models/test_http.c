@@ -121,8 +121,8 @@ static void expect_refusal(int status, const char *text, size_t len)
                           pair.conn.status, text);
         assert_int_equal(step, HTTP_REFUSE);
         assert_int_equal(pair.conn.status, status);
-        assert_int_equal(
-            http_conn_reply(&pair.conn, status, NULL, NULL, 0, false, MSG_DONTWAIT), 0);
+        assert_int_equal(http_conn_reply(&pair.conn, status, NULL, NULL, 0, false, MSG_DONTWAIT),
+                         0);
         assert_false(pair.conn.keep_alive);
         const char *answer = received(&pair);
         assert_int_equal(strncmp(answer, "HTTP/1.1 ", 9), 0);
@@ -154,8 +154,9 @@ static void chunked(void **state)
 {
     (void)state;
     expect_work(HEAD "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "hello");
-    expect_work(HEAD "Transfer-Encoding: Chunked\r\n\r\n2\r\nhe\r\n001;ext=1\r\nl\r\n2\r\nlo\r\n0\r\n"
-                     "Trailer: x\r\n\r\n",
+    expect_work(HEAD
+                "Transfer-Encoding: Chunked\r\n\r\n2\r\nhe\r\n001;ext=1\r\nl\r\n2\r\nlo\r\n0\r\n"
+                "Trailer: x\r\n\r\n",
                 "hello");
     expect_work(HEAD "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "");
 }
@@ -177,10 +178,10 @@ static void empty_lines_before(void **state)
 static void pipelined(void **state)
 {
     (void)state;
-    static const char text[] = HEAD "Content-Length: 3\r\n\r\none" HEAD
-                                    "Transfer-Encoding: chunked\r\n\r\n1\r\nt\r\n2\r\nwo\r\n0\r\n\r\n"
-                                    "GET /health HTTP/1.1\r\nHost: t\r\n\r\n" HEAD
-                                    "Content-Length: 4\r\n\r\nfour";
+    static const char text[] =
+        HEAD "Content-Length: 3\r\n\r\none" HEAD
+             "Transfer-Encoding: chunked\r\n\r\n1\r\nt\r\n2\r\nwo\r\n0\r\n\r\n"
+             "GET /health HTTP/1.1\r\nHost: t\r\n\r\n" HEAD "Content-Length: 4\r\n\r\nfour";
     static const char *const bodies[] = {"one", "two", NULL, "four"};
     for (size_t cut = 1; cut <= sizeof text - 1; cut++) {
         struct pair pair;
@@ -463,10 +464,11 @@ static void responses(void **state)
     (void)state;
     response_is("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", 200, "abc", true, 0);
     response_is("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP", 200, "abc", true, 4);
-    response_is("HTTP/1.1 503 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 503, "",
-                false, 0);
-    response_is("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\n\r\n",
-                200, "abc", true, 0);
+    response_is("HTTP/1.1 503 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 503, "", false,
+                0);
+    response_is(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\n\r\n", 200,
+        "abc", true, 0);
     response_is("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 Empty\r\n\r\n", 204, "", true, 0);
 
     struct http_response response;
@@ -474,7 +476,8 @@ static void responses(void **state)
     http_response_init(&response, true);
     static const char open_ended[] = "HTTP/1.1 200 OK\r\n\r\nuntil the end";
     assert_int_equal(
-        http_response_feed(&response, (const uint8_t *)open_ended, sizeof open_ended - 1, &used), 0);
+        http_response_feed(&response, (const uint8_t *)open_ended, sizeof open_ended - 1, &used),
+        0);
     assert_false(response.complete);
     assert_int_equal(http_response_eof(&response), 0);
     assert_true(response.complete);
@@ -528,13 +531,20 @@ static void round_trip(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(content_length),     cmocka_unit_test(chunked),
-        cmocka_unit_test(empty_lines_before), cmocka_unit_test(pipelined),
-        cmocka_unit_test(routes),             cmocka_unit_test(bad),
-        cmocka_unit_test(smuggled),           cmocka_unit_test(too_much),
-        cmocka_unit_test(expect_continue),    cmocka_unit_test(keep_alive_or_not),
-        cmocka_unit_test(slow_reader),        cmocka_unit_test(peer_ends),
-        cmocka_unit_test(responses),          cmocka_unit_test(round_trip),
+        cmocka_unit_test(content_length),
+        cmocka_unit_test(chunked),
+        cmocka_unit_test(empty_lines_before),
+        cmocka_unit_test(pipelined),
+        cmocka_unit_test(routes),
+        cmocka_unit_test(bad),
+        cmocka_unit_test(smuggled),
+        cmocka_unit_test(too_much),
+        cmocka_unit_test(expect_continue),
+        cmocka_unit_test(keep_alive_or_not),
+        cmocka_unit_test(slow_reader),
+        cmocka_unit_test(peer_ends),
+        cmocka_unit_test(responses),
+        cmocka_unit_test(round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
