@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "names.h"
 #include "output.h"
+#include "parts/http.h"
 #include "process.h"
 #include "serve_options.h"
 
@@ -90,6 +91,7 @@ static int serve_until_stopped(const struct serve_options *serve, struct output 
     uint64_t drain_ns = clock_ns() - began_ns;
     output_count(output, "schema", 1);
     output_text(output, "program", "serve");
+    output_text(output, "llhttp_version", http_parser_version());
     serve_options_write(output, serve);
     output_count(output, "port", port);
     write_stats(output, &stats);

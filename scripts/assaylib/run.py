@@ -245,11 +245,11 @@ def _pilot(build: Build, made: Plan, facts: dict[str, Any]) -> Plan:
     families = []
     for family in made.families:
         if family.kind == "service":
-            families.append(service.pilot(build, family, _say))
+            piloted, versions = service.pilot(build, family, _say)
         else:
-            piloted, context = inprocess.pilot(build, family, made.tier, _say)
-            facts["libraries"].update(context)
-            families.append(piloted)
+            piloted, versions = inprocess.pilot(build, family, made.tier, _say)
+        facts["libraries"].update(versions)
+        families.append(piloted)
     return replace(made, families=tuple(families))
 
 

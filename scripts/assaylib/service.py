@@ -57,29 +57,35 @@ def workloads(build: Build) -> tuple[str, ...]:
     return WORKLOADS if all(build.find(name) for name in PROGRAMS) else ()
 
 
-def pilot(build: Build, family: Family, say: Callable[[str], None]) -> Family:
-    """Every member once in a closed loop; the rate follows from the slowest, below all ceilings."""
+def pilot(
+    build: Build, family: Family, say: Callable[[str], None]
+) -> tuple[Family, dict[str, str]]:
+    """Every member once in a closed loop; the rate follows from the slowest, below all ceilings.
+    And the versions of libraries that only a server knows."""
     load = {**family.load, "closed_warmup_s": PILOT_S[0], "closed_duration_s": PILOT_S[1]}
     short = replace(family, load=load)
     measured: dict[str, float] = {}
-    wrong = {}
+    wrong: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for member in family.members:
         if member in family.aliases:
             continue
         try:
             with _rig(build, short, member, seed=1, padding=0) as server:
                 measured[member] = _closed(build, short, server)["achieved_hz"]
-                _stop(server)
+                final, _ = _stop(server)
+                versions["llhttp"] = final["llhttp_version"]
         except Failure as failure:
             wrong[member] = str(failure)
             say(f"assay: {family.id}/{member}: the pilot failed: {failure}")
     if not any(measured.values()):
-        return replace(family, note=f"the pilot failed: {next(iter(wrong.values()), 'no answers')}")
+        why = next(iter(wrong.values()), "no answers")
+        return replace(family, note=f"the pilot failed: {why}"), versions
     bound = RATE_SHARE * min(hz for hz in measured.values() if hz > 0)
     if family.load["rate_hz"]:
         bound = min(bound, family.load["rate_hz"])
     load = {**family.load, "rate_hz": _two_digits(bound), "pilot_closed_hz": measured}
-    return replace(family, load=load)
+    return replace(family, load=load), versions
 
 
 def _two_digits(value: float) -> float:
