@@ -9,6 +9,7 @@
  * never full.
  */
 #include "parts/cells.h"
+#include "parts/clock.h"
 #include "parts/cpus.h"
 #include "parts/poller.h"
 #include "parts/queue.h"
@@ -16,9 +17,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 
 /* Requests of one connection in a row, before others in the queue have a turn. */
 #define SERVE_MAX 32
@@ -60,24 +59,16 @@ static _Thread_local struct worker *self;
 
 const struct model thread_pool_model;
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* ---- Turns ---- */
 
 /* False: stop() gave up meanwhile. */
 static bool sleep_until(struct model_run *run, uint64_t due_ns)
 {
-    for (uint64_t now = now_ns(); now < due_ns; now = now_ns()) {
+    for (uint64_t now = clock_now_ns(); now < due_ns; now = clock_now_ns()) {
         if (poller_flag(&run->poller.abandoned))
             return false;
         uint64_t until = due_ns - now > SLEEP_SLICE_NS ? now + SLEEP_SLICE_NS : due_ns;
-        struct timespec at = {.tv_sec = (time_t)(until / 1000000000u),
-                              .tv_nsec = (long)(until % 1000000000u)};
+        struct timespec at = clock_timespec(until);
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
     }
     return true;
@@ -90,7 +81,7 @@ static void call(struct worker *worker, struct request *request)
     uint64_t within = request->turn.deadline_ns;
     call->body = request->out.data;
     call->body_len = request->out.len;
-    call->deadline_ns = now_ns() + (within ? within : run->config.call_timeout_ns);
+    call->deadline_ns = clock_now_ns() + (within ? within : run->config.call_timeout_ns);
     call->answer.len = 0;
     call->status = -ECONNREFUSED;
     if (run->downstream) {
@@ -137,7 +128,7 @@ static void run_turns(struct worker *worker, struct request *request)
             event = TURN_REQUEST;
             break;
         case TURN_WAIT:
-            sleep_until(run, now_ns() + request->turn.wait_ns);
+            sleep_until(run, clock_now_ns() + request->turn.wait_ns);
             event = TURN_WAKE;
             break;
         case TURN_CALL:
@@ -164,29 +155,30 @@ static int turn_away(void *arg, struct poller_conn *conn, enum http_step step)
     return answer(run, run->poller.config.counters, conn, step, NULL, MSG_DONTWAIT);
 }
 
-/* Any thread, with the counters that it has. */
-static int push(struct model_run *run, uintptr_t task, struct counters *counters)
+/* Any thread. 0 or -ESHUTDOWN. */
+static int push(struct model_run *run, uintptr_t task)
 {
     int woken = queue_push(&run->queue, (void *)task);
-    if (woken >= 0) {
-        void (*add)(_Atomic uint64_t *, uint64_t) =
-            counters == &run->counters[run->config.threads + 1] ? counter_add_shared : counter_add;
-        add(&counters->messages, 1);
-        add(&counters->wakeups, (uint64_t)woken);
-    }
-    return woken;
+    if (woken < 0)
+        return woken;
+    bool ours = self && self->run == run;
+    struct counters *counters = ours ? self->counters : &run->counters[run->config.threads + 1];
+    void (*add)(_Atomic uint64_t *, uint64_t) = ours ? counter_add : counter_add_shared;
+    add(&counters->messages, 1);
+    add(&counters->wakeups, (uint64_t)woken);
+    return 0;
 }
 
-static void submit(void *arg, struct poller_conn *conn, struct counters *counters)
+static void submit(void *arg, struct poller_conn *conn)
 {
-    push(arg, (uintptr_t)conn | CONN_TASK, counters);
+    push(arg, (uintptr_t)conn | CONN_TASK);
 }
 
 /* Reads on, blocking. A peer that drips has io_timeout_ns for the whole request. */
 static bool read_on(struct model_run *run, struct poller_conn *conn, uint64_t *until_ns)
 {
     if (conn->http.begun) {
-        uint64_t now = now_ns();
+        uint64_t now = clock_now_ns();
         if (!*until_ns)
             *until_ns = now + run->config.io_timeout_ns;
         if (now > *until_ns)
@@ -218,7 +210,7 @@ static bool serve_one(struct worker *worker, struct poller_conn *conn, bool *ins
     }
     *inside = http->in.len > http->parsed_to;
     if (!*inside)
-        poller_leave(&run->poller, &run->door, worker->counters);
+        waiting_leave(&run->poller.waiting);
     return answer(run, worker->counters, conn, step, step == HTTP_WORK ? request : NULL, 0) == 0 &&
            http->keep_alive;
 }
@@ -245,13 +237,13 @@ static void serve(struct worker *worker, struct poller_conn *conn)
             }
         }
         if (served >= SERVE_MAX) {
-            submit(run, conn, worker->counters);
+            submit(run, conn);
             return;
         }
     }
 close:
     if (inside)
-        poller_leave(&run->poller, &run->door, worker->counters);
+        waiting_leave(&run->poller.waiting);
     poller_close(&run->poller, conn, worker->counters);
 }
 
@@ -266,7 +258,7 @@ static void *worker_main(void *arg)
         } else {
             struct request *request = (struct request *)task;
             run_turns(worker, request);
-            poller_leave(&run->poller, &run->door, worker->counters);
+            waiting_leave(&run->poller.waiting);
             request->done(request);
         }
     }
@@ -290,10 +282,10 @@ static int thread_pool_post(struct model_run *run, struct request *request)
         return 0;
     }
     add(&counters->requests, 1);
-    int error = push(run, (uintptr_t)request, counters);
-    if (error < 0) /* after stop() */
-        poller_leave(&run->poller, &run->door, counters);
-    return error < 0 ? error : 0;
+    int error = push(run, (uintptr_t)request);
+    if (error) /* after stop() */
+        waiting_leave(&run->poller.waiting);
+    return error;
 }
 
 static void thread_pool_stats(struct model_run *run, struct model_stats *stats)

@@ -249,17 +249,14 @@ static void conn_open(struct sched_worker *worker, struct actor_conns *conns, in
         conn->next->prev = conn;
     home->all = conn;
     pthread_mutex_unlock(&home->lock);
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                                .data.ptr = &conn->source};
-    if (epoll_ctl(conns->scheduler->workers[conn->home].epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+    if (sched_watch(&conns->scheduler->workers[conn->home], EPOLL_CTL_ADD, fd,
+                    EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, &conn->source) != 0)
         conn_close(worker, conn);
 }
 
 static void watch_listener(struct sched_worker *worker, struct actor_conns *conns, int op)
 {
-    struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE,
-                                .data.ptr = &conns->listen_source};
-    epoll_ctl(worker->epoll, op, conns->listener.fd, &event);
+    sched_watch(worker, op, conns->listener.fd, EPOLLIN | EPOLLEXCLUSIVE, &conns->listen_source);
 }
 
 static void accept_some(struct sched_worker *worker, struct actor_conns *conns, unsigned most)

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "poller.h"
 
+#include "clock.h"
 #include "cpus.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -18,13 +17,6 @@ enum {
 };
 #define MS UINT64_C(1000000)
 #define ACCEPT_PAUSE (10 * MS) /* after accept() failed for want of memory or the like */
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 void poller_close(struct poller *poller, struct poller_conn *conn, struct counters *counters)
 {
@@ -62,39 +54,15 @@ static bool disarm(struct poller *poller, struct poller_conn *conn)
 
 /* ---- The full door ---- */
 
-static void admit(struct poller *poller, struct door *door, struct counters *counters)
+static struct poller_conn *conn_of(struct waiter *waiter)
 {
-    pthread_mutex_lock(&poller->held_lock);
-    while (poller->held && door_enter(door)) {
-        struct poller_conn *conn = poller->held;
-        poller->held = conn->waiting;
-        if (!poller->held)
-            poller->held_end = &poller->held;
-        poller->config.submit(poller->config.arg, conn, counters);
-    }
-    atomic_store(&poller->holding, poller->held != NULL);
-    pthread_mutex_unlock(&poller->held_lock);
+    return (struct poller_conn *)(void *)((char *)waiter - offsetof(struct poller_conn, waiter));
 }
 
-void poller_leave(struct poller *poller, struct door *door, struct counters *counters)
+static void admit(struct waiter *waiter)
 {
-    if (!door_leave(door))
-        return;
-    atomic_thread_fence(memory_order_seq_cst); /* see holding */
-    if (atomic_load(&poller->holding))
-        admit(poller, door, counters);
-}
-
-static void hold(struct poller *poller, struct poller_conn *conn)
-{
-    pthread_mutex_lock(&poller->held_lock);
-    conn->waiting = NULL;
-    *poller->held_end = conn;
-    poller->held_end = &conn->waiting;
-    atomic_store(&poller->holding, true);
-    pthread_mutex_unlock(&poller->held_lock);
-    atomic_thread_fence(memory_order_seq_cst); /* see holding */
-    admit(poller, poller->config.door, poller->config.counters);
+    struct poller_conn *conn = conn_of(waiter);
+    conn->poller->config.submit(conn->poller->config.arg, conn);
 }
 
 static void turn_away(struct poller *poller, struct poller_conn *conn)
@@ -121,7 +89,7 @@ static void turn_away(struct poller *poller, struct poller_conn *conn)
     if (error != -EAGAIN || !poller_arm(poller, conn, events))
         poller_close(poller, conn, poller->config.counters);
     else if (conn->http.begun || conn->http.out.len)
-        timers_add(&poller->timers, now_ns() + poller->config.model->io_timeout_ns, conn,
+        timers_add(&poller->timers, clock_now_ns() + poller->config.model->io_timeout_ns, conn,
                    &conn->timer);
 }
 
@@ -131,9 +99,9 @@ static void turn_away(struct poller *poller, struct poller_conn *conn)
 static void dispatch(struct poller *poller, struct poller_conn *conn)
 {
     if (door_enter(poller->config.door))
-        poller->config.submit(poller->config.arg, conn, poller->config.counters);
+        poller->config.submit(poller->config.arg, conn);
     else if (poller->config.model->on_full == MODEL_WAIT)
-        hold(poller, conn);
+        waiting_add(&poller->waiting, &conn->waiter);
     else
         turn_away(poller, conn);
 }
@@ -149,6 +117,7 @@ static void open_conn(struct poller *poller, int fd)
     struct timeval timeout = {(time_t)(us / 1000000), (suseconds_t)(us % 1000000)};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+    conn->poller = poller;
     http_conn_init(&conn->http, fd, poller->config.model->max_body_bytes);
     conn->http.serial = poller->serial++;
     counter_add(&poller->config.counters->connections, 1);
@@ -178,14 +147,14 @@ static void accept_all(struct poller *poller)
             open_conn(poller, fd);
     if (fd != -EAGAIN) { /* look away for a moment, or it would wake us for ever */
         watch_listener(poller, EPOLL_CTL_MOD, 0);
-        timers_add(&poller->timers, now_ns() + ACCEPT_PAUSE, &poller->listener, NULL);
+        timers_add(&poller->timers, clock_now_ns() + ACCEPT_PAUSE, &poller->listener, NULL);
     }
 }
 
 static void run_timers(struct poller *poller)
 {
     void *item;
-    while ((item = timers_pop(&poller->timers, now_ns()))) {
+    while ((item = timers_pop(&poller->timers, clock_now_ns()))) {
         if (item == &poller->listener)
             watch_listener(poller, EPOLL_CTL_MOD, EPOLLIN);
         else if (disarm(poller, item)) /* stuck in the middle of a request */
@@ -205,13 +174,13 @@ static void begin_draining(struct poller *poller)
     for (struct poller_conn *conn = poller->conns; conn; conn = conn->next) {
         if (!disarm(poller, conn))
             continue;
-        conn->waiting = taken;
+        conn->taken = taken;
         taken = conn;
     }
     pthread_mutex_unlock(&poller->lock);
     while (taken) {
         struct poller_conn *conn = taken;
-        taken = conn->waiting;
+        taken = conn->taken;
         ssize_t got = http_conn_read(&conn->http, MSG_DONTWAIT);
         if (got > 0 || (got == -EAGAIN && (conn->http.in.len || conn->http.out.len)))
             dispatch(poller, conn);
@@ -225,12 +194,9 @@ static void abandon(struct poller *poller)
 {
     atomic_store_explicit(&poller->abandoned, true, memory_order_release);
     poller->lost = atomic_load_explicit(&poller->config.door->inside, memory_order_acquire);
-    pthread_mutex_lock(&poller->held_lock);
-    for (struct poller_conn *conn = poller->held; conn; conn = conn->waiting)
-        poller->lost += conn->http.begun;
-    poller->held = NULL; /* they stay in the list of all, and are freed with it */
-    poller->held_end = &poller->held;
-    pthread_mutex_unlock(&poller->held_lock);
+    /* They stay in the list of all, and are freed with it. */
+    for (struct waiter *waiter = waiting_take_all(&poller->waiting); waiter; waiter = waiter->next)
+        poller->lost += conn_of(waiter)->http.begun;
     pthread_mutex_lock(&poller->lock);
     for (struct poller_conn *conn = poller->conns; conn; conn = conn->next) {
         poller->lost += poller_flag(&conn->armed) && conn->http.begun;
@@ -253,15 +219,14 @@ static void *poller_main(void *arg)
     struct poller *poller = arg;
     struct epoll_event events[EVENTS_MAX];
     while (!poller->draining || !drained(poller)) {
-        uint64_t now = now_ns(), due = timers_next_ns(&poller->timers);
+        uint64_t now = clock_now_ns(), due = timers_next_ns(&poller->timers);
         if (poller->draining && now >= poller->give_up_ns) {
             abandon(poller);
             break;
         }
-        int timeout_ms = due == TIMERS_NEVER ? -1 : due <= now ? 0 : (int)((due - now) / MS) + 1;
         if (poller->draining)
-            timeout_ms = 1; /* how often to see whether all is answered */
-        int count = epoll_wait(poller->epoll, events, EVENTS_MAX, timeout_ms);
+            due = now + MS; /* how often to see whether all is answered */
+        int count = clock_epoll_wait(poller->epoll, events, EVENTS_MAX, due);
         bool wake = false;
         for (int i = 0; i < count; i++) {
             void *source = events[i].data.ptr;
@@ -282,10 +247,9 @@ static void *poller_main(void *arg)
 void poller_init(struct poller *poller, const struct poller_config *config)
 {
     *poller = (struct poller){.config = *config, .epoll = -1, .wake = -1};
-    poller->held_end = &poller->held;
     poller->listener.fd = poller->listener.reserve = -1;
     pthread_mutex_init(&poller->lock, NULL);
-    pthread_mutex_init(&poller->held_lock, NULL);
+    waiting_init(&poller->waiting, config->door, admit);
 }
 
 int poller_start(struct poller *poller)
@@ -309,7 +273,7 @@ int poller_start(struct poller *poller)
 uint64_t poller_stop(struct poller *poller)
 {
     struct door *door = poller->config.door;
-    poller->give_up_ns = now_ns() + poller->config.model->drain_ns;
+    poller->give_up_ns = clock_now_ns() + poller->config.model->drain_ns;
     atomic_store_explicit(&poller->stopping, true, memory_order_release);
     if (poller->running) {
         uint64_t one = 1;
@@ -317,13 +281,12 @@ uint64_t poller_stop(struct poller *poller)
         pthread_join(poller->thread, NULL);
         return poller->lost;
     }
-    struct timespec pause = {.tv_nsec = 100000};
     while (atomic_load_explicit(&door->inside, memory_order_acquire)) {
-        if (now_ns() >= poller->give_up_ns) {
+        if (clock_now_ns() >= poller->give_up_ns) {
             atomic_store_explicit(&poller->abandoned, true, memory_order_release);
             return atomic_load_explicit(&door->inside, memory_order_acquire);
         }
-        nanosleep(&pause, NULL);
+        clock_sleep_ns(MS / 10);
     }
     return 0;
 }
@@ -339,5 +302,5 @@ void poller_finish(struct poller *poller)
         close(poller->wake);
     timers_finish(&poller->timers);
     pthread_mutex_destroy(&poller->lock);
-    pthread_mutex_destroy(&poller->held_lock);
+    waiting_finish(&poller->waiting);
 }

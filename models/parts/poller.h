@@ -15,14 +15,17 @@
 #include "http.h"
 #include "listener.h"
 #include "timers.h"
+#include "waiting.h"
 
 #include <pthread.h>
 
 struct poller_conn {
     struct http_conn http;
     struct poller_conn *next, *prev; /* of all, under poller->lock */
-    struct poller_conn *waiting;     /* the next one held back, under poller->held_lock */
-    size_t timer;                    /* the poller's: armed in the middle of a request */
+    struct poller *poller;
+    struct waiter waiter;      /* held back */
+    struct poller_conn *taken; /* when draining begins */
+    size_t timer;              /* the poller's: armed in the middle of a request */
     /* Set under poller->lock before the connection is armed (release: the poller sees what the
      * worker did to it), cleared by the poller's thread only (acquire). */
     atomic_bool armed;
@@ -33,7 +36,7 @@ struct poller_config {
     struct door *door;
     struct counters *counters; /* of the poller's thread */
     /* The connection has a place in the door: it goes to a worker. Any thread; may hold a lock. */
-    void (*submit)(void *arg, struct poller_conn *conn, struct counters *counters);
+    void (*submit)(void *arg, struct poller_conn *conn);
     /* Answers what was just parsed, HTTP_WORK with 503, and never blocks: http_conn_reply(). */
     int (*turn_away)(void *arg, struct poller_conn *conn, enum http_step step);
     void *arg;
@@ -54,13 +57,7 @@ struct poller {
     struct poller_conn *conns;
     bool draining;
 
-    /* Protects the connections held back, first come first served. */
-    pthread_mutex_t held_lock;
-    struct poller_conn *held, **held_end;
-    /* Is somebody held? Written under held_lock, read without. Sequentially consistent: whoever
-     * leaves the full door looks here, whoever is held looks at the door once more, and one of the
-     * two must see the other. */
-    atomic_bool holding;
+    struct waiting waiting; /* held back */
 
     /* Replies say Connection: close; and stop() gave up, nothing may take long any more. Acquire
      * and release, so that give_up_ns is seen with the first. */
@@ -78,9 +75,6 @@ int poller_start(struct poller *poller);
 bool poller_arm(struct poller *poller, struct poller_conn *conn, uint32_t events);
 
 void poller_close(struct poller *poller, struct poller_conn *conn, struct counters *counters);
-
-/* Gives a place in the door back, and lets in who was held. Also for requests of the other door. */
-void poller_leave(struct poller *poller, struct door *door, struct counters *counters);
 
 /* Serves the backlog and all that was read, for drain_ns at most, and ends the thread. Workers must
  * still be running. Returns how many requests were lost; then `abandoned` is set, every connection

@@ -34,6 +34,14 @@ void sched_wake(struct sched_worker *worker)
     (void)!write(worker->wake, &one, sizeof one);
 }
 
+int sched_watch(struct sched_worker *worker, int op, int fd, uint32_t events,
+                struct event_source *source)
+{
+    struct epoll_event event = {.events = events, .data.ptr = source};
+    atomic_fetch_add_explicit(&worker->watched, 1, memory_order_release);
+    return epoll_ctl(worker->epoll, op, fd, &event) < 0 ? -errno : 0;
+}
+
 void sched_wake_all(struct scheduler *scheduler)
 {
     for (unsigned i = 0; i < scheduler->count; i++)
@@ -168,6 +176,7 @@ static void poll(struct sched_worker *worker, uint64_t until_ns, bool asleep)
     struct scheduler *scheduler = worker->scheduler;
     struct epoll_event events[EVENTS_MAX];
     int count = clock_epoll_wait(worker->epoll, events, EVENTS_MAX, until_ns);
+    atomic_load_explicit(&worker->watched, memory_order_acquire);
     if (asleep && atomic_exchange_explicit(&worker->sleeping, 0, memory_order_acq_rel))
         atomic_fetch_sub_explicit(&scheduler->sleepers, 1, memory_order_acq_rel);
     else if (asleep)
@@ -260,10 +269,12 @@ int sched_init(struct scheduler *scheduler, unsigned count, struct counters *cou
         worker->wake_source.ready = woken;
         worker->epoll = epoll_create1(EPOLL_CLOEXEC);
         worker->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = &worker->wake_source};
-        if (worker->epoll < 0 || worker->wake < 0 ||
-            epoll_ctl(worker->epoll, EPOLL_CTL_ADD, worker->wake, &event) < 0)
+        if (worker->epoll < 0 || worker->wake < 0)
             return -errno;
+        int error = sched_watch(worker, EPOLL_CTL_ADD, worker->wake, EPOLLIN | EPOLLET,
+                                &worker->wake_source);
+        if (error)
+            return error;
     }
     return 0;
 }

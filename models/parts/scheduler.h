@@ -40,8 +40,11 @@ struct sched_worker {
     struct event_source wake_source;
     pthread_t thread;
     bool running;
+    /* Sources registered with its epoll by others. Release before, acquire after epoll_wait: the
+     * worker sees whole what an event names. */
+    _Alignas(64) atomic_uint watched;
     /* Asleep, or about to be. Whoever sets it back to 0 (exchange) answers for the wake-up. */
-    _Alignas(64) atomic_int sleeping;
+    atomic_int sleeping;
 };
 
 struct scheduler {
@@ -68,6 +71,9 @@ struct scheduler {
 /* The counters are count + 1, the last for outsiders. 0 or a negative errno; finish in any case. */
 int sched_init(struct scheduler *scheduler, unsigned count, struct counters *counters);
 int sched_start(struct scheduler *scheduler, const char *cpus);
+/* epoll_ctl() on the worker's epoll. Any thread. 0 or a negative errno. */
+int sched_watch(struct sched_worker *worker, int op, int fd, uint32_t events,
+                struct event_source *source);
 /* Every worker has a round soon. Any thread. */
 void sched_wake_all(struct scheduler *scheduler);
 void sched_wake(struct sched_worker *worker);
