@@ -7,7 +7,11 @@ from typing import Any, Sequence
 
 from .judge import Family, Judgement
 
-KINDS = {"codec": "Encoding", "model": "Concurrency, in process", "service": "Concurrency, over sockets"}
+KINDS = {
+    "codec": "Encoding",
+    "model": "Concurrency, in process",
+    "service": "Concurrency, over sockets",
+}
 QUICK = ("quick", "smoke")
 
 

@@ -28,7 +28,10 @@ def facts(judged: Judgement) -> str:
     created = str(run.get("created") or "date unknown").replace("T", " ").replace("Z", " UTC")
     commit = str(run.get("commit") or "unknown")[:12]
     dirty = " with uncommitted changes" if run.get("dirty") else ""
-    return f"Run `{run.get('id', 'unnamed')}` · tier `{run.get('tier', 'unknown')}` · {created} · commit `{commit}`{dirty}"
+    return (
+        f"Run `{run.get('id', 'unnamed')}` · tier `{run.get('tier', 'unknown')}` · {created} ·"
+        f" commit `{commit}`{dirty}"
+    )
 
 
 def answers(judged: Judgement) -> list[Section]:
@@ -39,7 +42,9 @@ def answers(judged: Judgement) -> list[Section]:
         if families:
             section = Section(f"answer-{kind}", title)
             section.blocks.append(Items([f"**{lead}**" for lead in leads(families, kind)]))
-            section.blocks.append(Text(" ".join([ties(families, kind), *asides(judged, families, kind)])))
+            section.blocks.append(
+                Text(" ".join([ties(families, kind), *asides(judged, families, kind)]))
+            )
             found.append(section)
     return found
 
@@ -71,7 +76,11 @@ def ties(families: Sequence[Family], kind: str) -> str:
         else:
             shared.append(f"{name} ({words.listed(words.label(m) for m in tie.members)})")
     parts = [f"{member} in {words.listed(names)}" for member, names in alone.items()]
-    said = [f"Alone as {best}: {'; '.join(parts)}."] if parts else [f"Nobody is alone as {best}."] if shared else []
+    said = (
+        [f"Alone as {best}: {'; '.join(parts)}."]
+        if parts
+        else [f"Nobody is alone as {best}."] if shared else []
+    )
     if shared:
         said.append(f"Tied, not separated from the best: {'; '.join(shared)}.")
     if open_:
@@ -83,7 +92,10 @@ def asides(judged: Judgement, families: Sequence[Family], kind: str) -> list[str
     if kind == "codec":
         return [_libraries(judged, families)]
     if kind == "model":
-        return ["In process means `post()`: one worker, no sockets, no parsing. It shows what handing a request over costs, not what a server does."]
+        return [
+            "In process means `post()`: one worker, no sockets, no parsing. It shows what handing a"
+            " request over costs, not what a server does."
+        ]
     return disagreements(judged)
 
 
@@ -97,7 +109,10 @@ def leads(families: Sequence[Family], kind: str) -> list[str]:
     if every and all(c.verdict == judge.NO_INTERVAL for c in every):
         most = max(len(c.estimate.values) for c in every if c.estimate)
         needed = max(c.estimate.needed for c in every if c.estimate)
-        return [f"No answer: {words.counted(most, 'round')} measured, an interval takes {needed}. The values below are not claims."]
+        return [
+            f"No answer: {words.counted(most, 'round')} measured, an interval takes {needed}. The"
+            " values below are not claims."
+        ]
     noun = "payload" if kind == "codec" else "workload"
     sentences = []
     members = list(dict.fromkeys(c.member for f in families for c in f.comparisons))
@@ -119,7 +134,9 @@ def leads(families: Sequence[Family], kind: str) -> list[str]:
 def _lead_clause(op: str, metric: str, comparisons: list[Comparison], noun: str) -> str:
     """ "encodes faster for 3 of 4 payloads (at least 13.2 × to 27.3 ×), not resolved for 1"."""
     better, worse = {
-        "time_ns": (f"{op}s faster".strip(), f"{op}s slower".strip()) if op else ("faster", "slower"),
+        "time_ns": (
+            (f"{op}s faster".strip(), f"{op}s slower".strip()) if op else ("faster", "slower")
+        ),
         "cpu_ns_per_request": ("cheaper in CPU", "dearer in CPU"),
         "closed_hz": ("higher in throughput", "lower in throughput"),
     }[metric]
@@ -129,7 +146,13 @@ def _lead_clause(op: str, metric: str, comparisons: list[Comparison], noun: str)
         those = [c for c in comparisons if c.verdict == verdict]
         if those:
             parts.append(f"{word} for {len(those)} of {total} ({_bounds(those)})")
-    about = "" if parts else {"cpu_ns_per_request": "in CPU ", "closed_hz": "in throughput "}.get(metric, f"{op}: " if op else "")
+    about = (
+        ""
+        if parts
+        else {"cpu_ns_per_request": "in CPU ", "closed_hz": "in throughput "}.get(
+            metric, f"{op}: " if op else ""
+        )
+    )
     for verdict, word in (
         (judge.EQUIVALENT, "equivalent"),
         (judge.UNRESOLVED, "not resolved"),
@@ -141,7 +164,12 @@ def _lead_clause(op: str, metric: str, comparisons: list[Comparison], noun: str)
             parts.append(f"{word} for {count} of {total}")
     first, *rest = parts
     plural = noun if total == 1 else noun + "s"
-    return about + ", ".join([first.replace(f" of {total}", f" of {total} {plural}", 1), *(r.replace(f" of {total}", "", 1) for r in rest)])
+    return about + ", ".join(
+        [
+            first.replace(f" of {total}", f" of {total} {plural}", 1),
+            *(r.replace(f" of {total}", "", 1) for r in rest),
+        ]
+    )
 
 
 def _bounds(comparisons: list[Comparison]) -> str:
@@ -154,15 +182,24 @@ def _bounds(comparisons: list[Comparison]) -> str:
     least, most = min(factors), max(factors)
     time = comparisons[0].verdict == judge.WORSE
     if most >= 2:
-        shown = [words.floor(f, max(1, words.decimals_for(f)) if f < 100 else 0) for f in dict.fromkeys((least, most))]
-        tail = f"{words.SPACE}× as {'long' if comparisons[0].metric == 'time_ns' else 'much'}" if time else f"{words.SPACE}×"
+        shown = [
+            words.floor(f, max(1, words.decimals_for(f)) if f < 100 else 0)
+            for f in dict.fromkeys((least, most))
+        ]
+        tail = (
+            f"{words.SPACE}× as {'long' if comparisons[0].metric == 'time_ns' else 'much'}"
+            if time
+            else f"{words.SPACE}×"
+        )
         return f"at least {' to '.join(shown)}{tail}"
     shown = [words.floor(100 * (f - 1), 1 if f < 1.1 else 0) for f in dict.fromkeys((least, most))]
     return f"by at least {' to '.join(shown)}{words.SPACE}%"
 
 
-def said(comparison: Comparison, delta: float, verb: str, unit: str, first: bool, processes: str) -> str:
-    """ "encodes 19.2 × as fast as cJSON (simultaneous 95 % interval 18.9 to 19.6, 15 processes)". """
+def said(
+    comparison: Comparison, delta: float, verb: str, unit: str, first: bool, processes: str
+) -> str:
+    """ "encodes 19.2 × as fast as cJSON (simultaneous 95 % interval 18.9 to 19.6, 15 processes)"."""
     baseline = words.label(comparison.baseline)
     estimate = comparison.estimate
     if estimate is None:
@@ -170,13 +207,23 @@ def said(comparison: Comparison, delta: float, verb: str, unit: str, first: bool
     figure = f"{words.ratio(math.exp(estimate.median))}{words.SPACE}×"
     if estimate.interval is None:
         count = len(estimate.values)
-        return f"{verb} {figure} {unit} {baseline}, no interval ({count} of {estimate.needed} rounds needed)"
+        return (
+            f"{verb} {figure} {unit} {baseline}, no interval ({count} of {estimate.needed} rounds"
+            " needed)"
+        )
     text = words.interval(estimate)
-    shown = f"simultaneous 95 % interval {text}, {len(estimate.values)} {processes}" if first else text
+    shown = (
+        f"simultaneous 95 % interval {text}, {len(estimate.values)} {processes}" if first else text
+    )
     if comparison.verdict == judge.EQUIVALENT:
-        return f"{verb} {figure} {unit} {baseline}, equivalent within ±{words.margin(delta)} ({shown})"
+        return (
+            f"{verb} {figure} {unit} {baseline}, equivalent within ±{words.margin(delta)} ({shown})"
+        )
     if comparison.verdict == judge.UNRESOLVED:
-        why = comparison.doubt or f"a difference under {words.resolvable(estimate)[1:]} could not have been told from none"
+        why = (
+            comparison.doubt
+            or f"a difference under {words.resolvable(estimate)[1:]} could not have been told from none"
+        )
         return f"{verb} {figure} {unit} {baseline}, **not resolved here** ({shown}; {why})"
     return f"{verb} {figure} {unit} {baseline} ({shown})"
 
@@ -206,22 +253,42 @@ def codec_details(judged: Judgement, families: Sequence[Family]) -> list[str]:
             for family in mine:
                 comparison = family.compared(member, "time_ns")
                 if comparison:
-                    verbs.append(said(comparison, family.delta, f"{operation(family)}s `{payload}`" if first else f"{operation(family)}s", "as fast as", first, "processes"))
+                    verbs.append(
+                        said(
+                            comparison,
+                            family.delta,
+                            (
+                                f"{operation(family)}s `{payload}`"
+                                if first
+                                else f"{operation(family)}s"
+                            ),
+                            "as fast as",
+                            first,
+                            "processes",
+                        )
+                    )
                     first = False
             parts.append(f"{words.label(member)} {' and '.join(verbs)}")
         fastest = "; ".join(f"{operation(f)}, {tie_text(f, 'time_ns')}" for f in mine)
-        about = f" ({words.fixed(size, 0)} bytes as {words.label(mine[0].baseline)} writes it)" if size else ""
+        about = (
+            f" ({words.fixed(size, 0)} bytes as {words.label(mine[0].baseline)} writes it)"
+            if size
+            else ""
+        )
         lines.append(f"`{payload}`{about}: " + "; ".join(parts) + f". Fastest: {fastest}.")
     return lines
 
 
 def _libraries(judged: Judgement, families: Sequence[Family]) -> str:
     members = list(dict.fromkeys(m for f in families for m in f.candidates))
-    known = [f"{words.label(m)} is one {words.FORMATS[m]} library" for m in members if m in words.FORMATS]
+    known = [
+        f"{words.label(m)} is one {words.FORMATS[m]} library" for m in members if m in words.FORMATS
+    ]
     return (
         "**These are libraries, not formats.** "
         + (words.listed(known) + ". " if known else "")
-        + "Another library for the same format can be several times faster or slower, so nothing here ranks the formats themselves."
+        + "Another library for the same format can be several times faster or slower, so nothing"
+        " here ranks the formats themselves."
     )
 
 
@@ -241,9 +308,16 @@ def model_details(judged: Judgement, families: Sequence[Family]) -> list[str]:
         parts = []
         for comparison in family.comparisons:
             where = f"runs `{subject(family)}`" if first else "runs it"
-            parts.append(f"{words.label(comparison.member)} " + said(comparison, family.delta, where, "as fast as", first, "processes"))
+            parts.append(
+                f"{words.label(comparison.member)} "
+                + said(comparison, family.delta, where, "as fast as", first, "processes")
+            )
             first = False
-        lines.append(f"`{subject(family)}`: " + "; ".join(parts) + f". Fastest: {tie_text(family, 'time_ns')}.")
+        lines.append(
+            f"`{subject(family)}`: "
+            + "; ".join(parts)
+            + f". Fastest: {tie_text(family, 'time_ns')}."
+        )
     return lines
 
 
@@ -255,20 +329,50 @@ def service_details(judged: Judgement, families: Sequence[Family]) -> list[str]:
         parts = []
         for member in dict.fromkeys(c.member for c in family.comparisons):
             claims = []
-            cpu, closed = family.compared(member, "cpu_ns_per_request"), family.compared(member, "closed_hz")
+            cpu, closed = family.compared(member, "cpu_ns_per_request"), family.compared(
+                member, "closed_hz"
+            )
             if cpu and closed and cpu.estimate is None and cpu.why_not == closed.why_not:
-                parts.append(f"{words.label(member)} has no number for CPU or throughput ({cpu.why_not})")
+                parts.append(
+                    f"{words.label(member)} has no number for CPU or throughput ({cpu.why_not})"
+                )
                 continue
             if cpu:
-                claims.append(said(cpu, family.deltas[cpu.metric], "serves", "the requests per CPU second of", first, "rounds"))
+                claims.append(
+                    said(
+                        cpu,
+                        family.deltas[cpu.metric],
+                        "serves",
+                        "the requests per CPU second of",
+                        first,
+                        "rounds",
+                    )
+                )
                 first = False
             if closed:
-                claims.append(said(closed, family.deltas[closed.metric], "reaches", "the closed-loop throughput of", False, "rounds"))
+                claims.append(
+                    said(
+                        closed,
+                        family.deltas[closed.metric],
+                        "reaches",
+                        "the closed-loop throughput of",
+                        False,
+                        "rounds",
+                    )
+                )
             parts.append(f"{words.label(member)} {' and '.join(claims)}")
         at = f" at {words.fixed(rate, 0)} requests/s" if rate else ""
         marked = [words.label(m) for m in family.candidates if shape_only(judged, family, m)]
-        note = f" ({words.listed(marked)} with more threads than this machine has cores: shape only)" if marked else ""
-        lines.append(f"`{subject(family)}`{at}{note}: " + "; ".join(parts) + f". Least CPU: {tie_text(family, 'cpu_ns_per_request')}.")
+        note = (
+            f" ({words.listed(marked)} with more threads than this machine has cores: shape only)"
+            if marked
+            else ""
+        )
+        lines.append(
+            f"`{subject(family)}`{at}{note}: "
+            + "; ".join(parts)
+            + f". Least CPU: {tie_text(family, 'cpu_ns_per_request')}."
+        )
     return lines
 
 
@@ -282,17 +386,35 @@ def disagreements(judged: Judgement) -> list[str]:
         if micro is None:
             continue
         for member in dict.fromkeys(c.member for c in family.comparisons):
-            inside, outside = micro.compared(member, "time_ns"), family.compared(member, "cpu_ns_per_request")
+            inside, outside = micro.compared(member, "time_ns"), family.compared(
+                member, "cpu_ns_per_request"
+            )
             if not inside or not outside or inside.estimate is None or outside.estimate is None:
                 continue
             name, base = words.label(member), words.label(family.baseline)
-            pair = f"`{subject(family)}`: {name} against {base} is {words.verdict(inside, micro.delta)} in process, and over sockets, in CPU per request, {words.verdict(outside, family.deltas[outside.metric])}"
-            if inside.verdict in strong and outside.verdict in strong and inside.verdict != outside.verdict:
-                lines.append(f"**Ranks disagree.** {pair}. The sockets decide: choose by the service row.")
+            pair = (
+                f"`{subject(family)}`: {name} against {base} is"
+                f" {words.verdict(inside, micro.delta)} in process, and over sockets, in CPU per"
+                f" request, {words.verdict(outside, family.deltas[outside.metric])}"
+            )
+            if (
+                inside.verdict in strong
+                and outside.verdict in strong
+                and inside.verdict != outside.verdict
+            ):
+                lines.append(
+                    f"**Ranks disagree.** {pair}. The sockets decide: choose by the service row."
+                )
             elif inside.verdict in strong and outside.verdict not in strong:
                 lines.append(f"**The lead in process does not show over sockets.** {pair}.")
-            elif inside.verdict == outside.verdict and inside.verdict in (*strong, judge.EQUIVALENT):
+            elif inside.verdict == outside.verdict and inside.verdict in (
+                *strong,
+                judge.EQUIVALENT,
+            ):
                 agreed.append(f"{name} on `{subject(family)}`")
     if agreed:
-        lines.append(f"In process and over sockets (CPU per request) the verdict is the same for {words.listed(agreed)}.")
+        lines.append(
+            "In process and over sockets (CPU per request) the verdict is the same for"
+            f" {words.listed(agreed)}."
+        )
     return lines

@@ -85,4 +85,3 @@ class Section:
     title: str
     blocks: list[Block] = field(default_factory=list)
     subsections: list["Section"] = field(default_factory=list)
-

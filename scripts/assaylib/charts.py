@@ -55,17 +55,20 @@ class Chart:
 
     def _svg(self, attributes: str, style: str) -> str:
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {WIDTH} {_n(self.height)}" {attributes}'
-            f'role="img" aria-labelledby="{self.name}-title {self.name}-desc">'
-            f'<title id="{self.name}-title">{escape(self.title)}</title><desc id="{self.name}-desc">{escape(self.text)}</desc>'
-            f"{style}{self.body}</svg>"
+            '<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0'
+            f' {WIDTH} {_n(self.height)}" {attributes}role="img" aria-labelledby="{self.name}-title'
+            f' {self.name}-desc"><title id="{self.name}-title">{escape(self.title)}</title><desc'
+            f' id="{self.name}-desc">{escape(self.text)}</desc>{style}{self.body}</svg>'
         )
 
     def inline(self) -> str:
         return self._svg("", "")
 
     def standalone(self) -> str:
-        style = f'<style>{PALETTE}{STYLE}</style><rect width="{WIDTH}" height="{_n(self.height)}" fill="var(--paper)"/>'
+        style = (
+            f'<style>{PALETTE}{STYLE}</style><rect width="{WIDTH}" height="{_n(self.height)}"'
+            ' fill="var(--paper)"/>'
+        )
         return self._svg(f'width="{WIDTH}" height="{_n(self.height)}" ', style) + "\n"
 
 
@@ -94,7 +97,9 @@ def _mark(shape: int, x: float, y: float, classes: str, size: float = 4.5) -> st
         2: f"M{_n(x - s)} {_n(y + s)}h{_n(2 * s)}L{_n(x)} {_n(y - s)}z",
         3: f"M{_n(x)} {_n(y - s)}L{_n(x + s)} {_n(y)}L{_n(x)} {_n(y + s)}L{_n(x - s)} {_n(y)}z",
         4: f"M{_n(x - s)} {_n(y - s)}h{_n(2 * s)}L{_n(x)} {_n(y + s)}z",
-        5: f"M{_n(x - s)} {_n(y - s)}l{_n(2 * s)} {_n(2 * s)}M{_n(x - s)} {_n(y + s)}l{_n(2 * s)} {_n(-2 * s)}",
+        5: (
+            f"M{_n(x - s)} {_n(y - s)}l{_n(2 * s)} {_n(2 * s)}M{_n(x - s)} {_n(y + s)}l{_n(2 * s)} {_n(-2 * s)}"
+        ),
     }[shape % 6]
     return f'<path class="{classes}" d="{path}"/>'
 
@@ -107,7 +112,11 @@ VERDICT_MARK = {
     judge.NO_INTERVAL: (5, "none mark"),
     judge.NO_NUMBER: (5, "none mark"),
 }
-VERDICT_LINE = {judge.BETTER: "better bar", judge.WORSE: "worse bar", judge.EQUIVALENT: "equivalent bar"}
+VERDICT_LINE = {
+    judge.BETTER: "better bar",
+    judge.WORSE: "worse bar",
+    judge.EQUIVALENT: "equivalent bar",
+}
 
 
 @dataclass(frozen=True)
@@ -151,8 +160,16 @@ def decade_axis(values: Sequence[float], left: float, right: float) -> Axis:
     high = min(s for s in steps if s >= min(max(values), steps[-1]) and s > low)
     wide = high / low > 200  # then whole decades suffice as ticks
     if wide:
-        low, high = 10.0 ** math.floor(math.log10(low) + 1e-9), 10.0 ** math.ceil(math.log10(high) - 1e-9)
-    ticks = tuple((s, _short(s)) for s in steps if low <= s * 1.000001 and s <= high * 1.000001 and (not wide or s == 10.0 ** round(math.log10(s))))
+        low, high = 10.0 ** math.floor(math.log10(low) + 1e-9), 10.0 ** math.ceil(
+            math.log10(high) - 1e-9
+        )
+    ticks = tuple(
+        (s, _short(s))
+        for s in steps
+        if low <= s * 1.000001
+        and s <= high * 1.000001
+        and (not wide or s == 10.0 ** round(math.log10(s)))
+    )
     return Axis(low, high, left, right, ticks)
 
 
@@ -166,7 +183,9 @@ def linear_axis(high: float, left: float, right: float, low: float = 0.0) -> Axi
     step = 10.0 ** math.floor(math.log10((high - low) / 4 or 1))
     step *= next(m for m in (1, 2, 2.5, 5, 10) if (high - low) / (step * m) <= 5.5)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    ticks = tuple((k * step, f"{k * step:g}".replace("-", words.MINUS)) for k in range(first, last + 1))
+    ticks = tuple(
+        (k * step, f"{k * step:g}".replace("-", words.MINUS)) for k in range(first, last + 1)
+    )
     return Axis(first * step, last * step, left, right, ticks, log=False)
 
 
@@ -212,15 +231,23 @@ def forest(name: str, title: str, text: str, rows: Sequence[ForestRow], axis_tit
         shade = shade if row.group == group else not shade
         group = row.group
         if shade:
-            parts.append(f'<rect class="zebra" x="0" y="{_n(y)}" width="{WIDTH}" height="{row_height}"/>')
+            parts.append(
+                f'<rect class="zebra" x="0" y="{_n(y)}" width="{WIDTH}" height="{row_height}"/>'
+            )
         x1, x2 = axis.at(1 / (1 + row.delta)), axis.at(1 + row.delta)
-        bands.append(f'<rect class="band" x="{_n(x1)}" y="{_n(y)}" width="{_n(max(1.5, x2 - x1))}" height="{row_height}"/>')
+        bands.append(
+            f'<rect class="band" x="{_n(x1)}" y="{_n(y)}" width="{_n(max(1.5, x2 - x1))}"'
+            f' height="{row_height}"/>'
+        )
     parts += bands
     parts.append(_frame(axis, top, bottom, axis_title))
     parts.append(_line(axis.at(1), top - 4, axis.at(1), bottom, "one"))
     parts.append(_text(axis.at(1) - 6, 12, "◂ worse", "soft small end"))
     parts.append(_text(axis.at(1) + 6, 12, "better ▸", "soft small"))
-    parts.append(_text(WIDTH - 104, 12, "ratio", "soft small end") + _text(WIDTH - 4, 12, "interval", "soft small end"))
+    parts.append(
+        _text(WIDTH - 104, 12, "ratio", "soft small end")
+        + _text(WIDTH - 4, 12, "interval", "soft small end")
+    )
     group = None
     for i, row in enumerate(rows):
         y = top + (i + 0.5) * row_height
@@ -237,17 +264,27 @@ def forest(name: str, title: str, text: str, rows: Sequence[ForestRow], axis_tit
             shape, classes = VERDICT_MARK[row.verdict]
             parts.append(_mark(shape, axis.at(row.estimate), y, classes))
     y = bottom + 50
-    legend = [(judge.BETTER, "better by more than the margin"), (judge.WORSE, "worse by more"), (judge.EQUIVALENT, "equivalent"),
-              (judge.UNRESOLVED, "not resolved here"), (judge.NO_INTERVAL, "no interval or number")]  # fmt: skip
+    legend = [
+        (judge.BETTER, "better by more than the margin"),
+        (judge.WORSE, "worse by more"),
+        (judge.EQUIVALENT, "equivalent"),
+        (judge.UNRESOLVED, "not resolved here"),
+        (judge.NO_INTERVAL, "no interval or number"),
+    ]
     present = {row.verdict for row in rows}
     x = 8.0
     for verdict, said in legend:
-        if verdict not in present and not (verdict == judge.NO_INTERVAL and judge.NO_NUMBER in present):
+        if verdict not in present and not (
+            verdict == judge.NO_INTERVAL and judge.NO_NUMBER in present
+        ):
             continue
         shape, classes = VERDICT_MARK[verdict]
         parts.append(_mark(shape, x, y - 4, classes) + _text(x + 10, y, said, "soft small"))
         x += 24 + 6.3 * len(said)
-    parts.append(f'<rect class="band" x="{_n(x)}" y="{_n(y - 10)}" width="12" height="12"/>' + _text(x + 17, y, "margin", "soft small"))
+    parts.append(
+        f'<rect class="band" x="{_n(x)}" y="{_n(y - 10)}" width="12" height="12"/>'
+        + _text(x + 17, y, "margin", "soft small")
+    )
     return Chart(name, title, text, bottom + 60, "".join(parts))
 
 
@@ -272,7 +309,16 @@ def _key(series: Sequence[str], y: float, x: float = 8.0, floor: str | None = No
     return "".join(parts)
 
 
-def levels(name: str, title: str, text: str, panels: Sequence[str], rows: Sequence[LevelRow], series: Sequence[str], unit: str, floor: str) -> Chart:
+def levels(
+    name: str,
+    title: str,
+    text: str,
+    panels: Sequence[str],
+    rows: Sequence[LevelRow],
+    series: Sequence[str],
+    unit: str,
+    floor: str,
+) -> Chart:
     """Figures on a common logarithmic axis, a panel per operation, a tick where the floor is."""
     row_height, top, first = 17, 30, 172
     width = (WIDTH - first - 14 - 24 * (len(panels) - 1)) / len(panels)
@@ -288,7 +334,9 @@ def levels(name: str, title: str, text: str, panels: Sequence[str], rows: Sequen
         else:
             label = ""
         if shade:
-            parts.append(f'<rect class="zebra" x="0" y="{_n(y)}" width="{WIDTH}" height="{row_height}"/>')
+            parts.append(
+                f'<rect class="zebra" x="0" y="{_n(y)}" width="{WIDTH}" height="{row_height}"/>'
+            )
         parts.append(_text(4, y + 13, label, "head") + _text(first - 12, y + 13, row.member, "end"))
     for k, panel in enumerate(panels):
         left = first + k * (width + 24)
@@ -299,7 +347,9 @@ def levels(name: str, title: str, text: str, panels: Sequence[str], rows: Sequen
             y = top + (i + 0.5) * row_height
             value, below = row.values[k], row.floors[k]
             if value and below:
-                parts.append(_line(axis.at(below), y, axis.at(value), y, f"s{row.series % 6 + 1} track"))
+                parts.append(
+                    _line(axis.at(below), y, axis.at(value), y, f"s{row.series % 6 + 1} track")
+                )
             if below:
                 parts.append(_line(axis.at(below), y - 6, axis.at(below), y + 6, "one bar"))
             if value:
@@ -317,7 +367,16 @@ class Point:
     y: float
 
 
-def scatter(name: str, title: str, text: str, panels: Sequence[str], points: Sequence[Point], series: Sequence[str], x_title: str, y_title: str) -> Chart:
+def scatter(
+    name: str,
+    title: str,
+    text: str,
+    panels: Sequence[str],
+    points: Sequence[Point],
+    series: Sequence[str],
+    x_title: str,
+    y_title: str,
+) -> Chart:
     """Two logarithmic axes; a line joins the points of a series; labels stand at the first series."""
     top, bottom, first = 44, 300, 58
     width = (WIDTH - first - 30 - 52 * (len(panels) - 1)) / len(panels)
@@ -343,7 +402,14 @@ def scatter(name: str, title: str, text: str, panels: Sequence[str], points: Seq
                 parts.append(_mark(s, across.at(p.x), up.at(p.y), f"s{s % 6 + 1}"))
                 if s == 0:
                     end = across.at(p.x) > left + width - 70
-                    parts.append(_text(across.at(p.x) - 9, up.at(p.y) + (4 if not end else -8), p.label, "soft small end"))
+                    parts.append(
+                        _text(
+                            across.at(p.x) - 9,
+                            up.at(p.y) + (4 if not end else -8),
+                            p.label,
+                            "soft small end",
+                        )
+                    )
     parts.append(_key(series, bottom + 54))
     return Chart(name, title, text, bottom + 64, "".join(parts))
 
@@ -358,11 +424,15 @@ class ServiceRow:
     high: float | None  #: p99, or None
 
 
-def services(name: str, title: str, text: str, rows: Sequence[ServiceRow], right_title: str, right_unit: str) -> Chart:
+def services(
+    name: str, title: str, text: str, rows: Sequence[ServiceRow], right_title: str, right_unit: str
+) -> Chart:
     """CPU per request as bars; beside it the latency from p50 to p99, or throughput."""
     row_height, top, first, width = 20, 30, 172, 262
     bottom = top + row_height * len(rows)
-    bars = linear_axis(max([(r.user or 0) + (r.system or 0) for r in rows] + [1]), first, first + width)
+    bars = linear_axis(
+        max([(r.user or 0) + (r.system or 0) for r in rows] + [1]), first, first + width
+    )
     ends = [v for r in rows for v in (r.low, r.high) if v]
     left = first + width + 48
     across = decade_axis(ends or [1, 10], left, WIDTH - 14)
@@ -375,26 +445,44 @@ def services(name: str, title: str, text: str, rows: Sequence[ServiceRow], right
         else:
             label = ""
         if shade:
-            parts.append(f'<rect class="zebra" x="0" y="{_n(y)}" width="{WIDTH}" height="{row_height}"/>')
+            parts.append(
+                f'<rect class="zebra" x="0" y="{_n(y)}" width="{WIDTH}" height="{row_height}"/>'
+            )
         parts.append(_text(4, y + 14, label, "head") + _text(first - 12, y + 14, row.member, "end"))
     parts += [_text(first, 18, "CPU per request", "head"), _text(left, 18, right_title, "head")]
-    parts.append(_frame(bars, top, bottom, "µs, median of rounds") + _frame(across, top, bottom, right_unit))
+    parts.append(
+        _frame(bars, top, bottom, "µs, median of rounds") + _frame(across, top, bottom, right_unit)
+    )
     for i, row in enumerate(rows):
         y = top + (i + 0.5) * row_height
         if row.user is None or row.system is None:
             parts.append(_text(first + 6, y + 4, "no number", "soft small"))
         else:
             x1, x2 = bars.at(row.user), bars.at(row.user + row.system)
-            parts.append(f'<rect class="s1" stroke-width="0" x="{first}" y="{_n(y - 5)}" width="{_n(x1 - first)}" height="10"/>')
-            parts.append(f'<rect class="s1 pale" stroke-width="0" x="{_n(x1)}" y="{_n(y - 5)}" width="{_n(x2 - x1)}" height="10"/>')
+            parts.append(
+                f'<rect class="s1" stroke-width="0" x="{first}" y="{_n(y - 5)}"'
+                f' width="{_n(x1 - first)}" height="10"/>'
+            )
+            parts.append(
+                f'<rect class="s1 pale" stroke-width="0" x="{_n(x1)}" y="{_n(y - 5)}"'
+                f' width="{_n(x2 - x1)}" height="10"/>'
+            )
         if row.low and row.high:
             parts.append(_line(across.at(row.low), y, across.at(row.high), y, "s1 bar"))
-            parts.append(_mark(0, across.at(row.low), y, "s1", 4) + _mark(3, across.at(row.high), y, "s2", 5))
+            parts.append(
+                _mark(0, across.at(row.low), y, "s1", 4) + _mark(3, across.at(row.high), y, "s2", 5)
+            )
         elif row.low:
             parts.append(_mark(0, across.at(row.low), y, "s1", 4))
     y = bottom + 52
-    parts.append(f'<rect class="s1" stroke-width="0" x="8" y="{_n(y - 9)}" width="12" height="10"/>' + _text(25, y, "user", "soft small"))
-    parts.append(f'<rect class="s1 pale" stroke-width="0" x="62" y="{_n(y - 9)}" width="12" height="10"/>' + _text(79, y, "system", "soft small"))
+    parts.append(
+        f'<rect class="s1" stroke-width="0" x="8" y="{_n(y - 9)}" width="12" height="10"/>'
+        + _text(25, y, "user", "soft small")
+    )
+    parts.append(
+        f'<rect class="s1 pale" stroke-width="0" x="62" y="{_n(y - 9)}" width="12" height="10"/>'
+        + _text(79, y, "system", "soft small")
+    )
     if any(r.high for r in rows):
         parts.append(_mark(0, left + 6, y - 4, "s1", 4) + _text(left + 16, y, "p50", "soft small"))
         parts.append(_mark(3, left + 56, y - 4, "s2", 5) + _text(left + 66, y, "p99", "soft small"))
@@ -425,10 +513,22 @@ def strips(name: str, title: str, text: str, rows: Sequence[StripRow]) -> Chart:
         else:
             label = ""
         if shade:
-            parts.append(f'<rect class="zebra" x="0" y="{_n(y)}" width="{WIDTH}" height="{row_height}"/>')
+            parts.append(
+                f'<rect class="zebra" x="0" y="{_n(y)}" width="{WIDTH}" height="{row_height}"/>'
+            )
         parts.append(_text(4, y + 13, label, "head"))
         parts.append(_text(left - 10, y + 13, row.member, "end" + (" soft" if row.alias else "")))
-    parts.append(_frame(axis, top, bottom, "process's ratio against the row's median, %; in a row: first round on top, last at the bottom"))
+    parts.append(
+        _frame(
+            axis,
+            top,
+            bottom,
+            (
+                "process's ratio against the row's median, %; in a row: first round on top, last at"
+                " the bottom"
+            ),
+        )
+    )
     parts.append(_line(axis.at(0), top, axis.at(0), bottom, "one"))
     for i, (row, values) in enumerate(zip(rows, spread)):
         for k, value in enumerate(values):
@@ -436,5 +536,8 @@ def strips(name: str, title: str, text: str, rows: Sequence[StripRow]) -> Chart:
             parts.append(_mark(0, axis.at(value), y, ("s6" if row.alias else "s1") + " dot", 2.2))
     y = bottom + 50
     parts.append(_mark(0, 8, y - 4, "s1 dot", 3) + _text(17, y, "compared", "soft small"))
-    parts.append(_mark(0, 84, y - 4, "s6 dot", 3) + _text(93, y, "A/A: the baseline against itself", "soft small"))
+    parts.append(
+        _mark(0, 84, y - 4, "s6 dot", 3)
+        + _text(93, y, "A/A: the baseline against itself", "soft small")
+    )
     return Chart(name, title, text, bottom + 60, "".join(parts))

@@ -16,10 +16,31 @@ def machine(judged: Judgement) -> list[tuple[str, str]]:
     run = judged.run
     environment, figures = run.get("environment") or {}, run.get("machine") or {}
     cpu = environment.get("cpu")
-    name = f"{cpu.get('model', 'unknown')} ({cpu.get('architecture', '?')})" if isinstance(cpu, dict) else str(cpu or "unknown")
-    rows = [("Processor", f"{name}, {words.counted(cores(run), 'logical CPU') if cores(run) else 'cores unknown'}")]
+    name = (
+        f"{cpu.get('model', 'unknown')} ({cpu.get('architecture', '?')})"
+        if isinstance(cpu, dict)
+        else str(cpu or "unknown")
+    )
+    rows = [
+        (
+            "Processor",
+            (
+                f"{name},"
+                f" {words.counted(cores(run), 'logical CPU') if cores(run) else 'cores unknown'}"
+            ),
+        )
+    ]
     where = environment.get("hypervisor")
-    rows.append(("Runs on", f"a virtual machine ({where})" if where and str(where) not in ("none seen", "none") else "bare metal, as far as can be seen"))
+    rows.append(
+        (
+            "Runs on",
+            (
+                f"a virtual machine ({where})"
+                if where and str(where) not in ("none seen", "none")
+                else "bare metal, as far as can be seen"
+            ),
+        )
+    )
     system = [str(environment[k]) for k in ("distribution", "os", "kernel") if environment.get(k)]
     rows.append(("System", ", ".join(system) or "unknown"))
 
@@ -27,25 +48,54 @@ def machine(judged: Judgement) -> list[tuple[str, str]]:
         value = next((figures[n] for n in names if isinstance(figures.get(n), (int, float))), None)
         if value is None:
             return None
-        return f"{words.fixed(value, 1)} ns" if value < 1000 else f"{words.fixed(value / 1000, 1)} µs"
+        return (
+            f"{words.fixed(value, 1)} ns" if value < 1000 else f"{words.fixed(value / 1000, 1)} µs"
+        )
 
     clock, late50, late99 = ns("clock_cost_ns"), ns("timer_late_p50_ns"), ns("timer_late_p99_ns")
-    same, other = ns("wake_same_cpu_p50_ns", "wake_same_core_ns"), ns("wake_other_cpu_p50_ns", "wake_cross_core_ns")
+    same, other = ns("wake_same_cpu_p50_ns", "wake_same_core_ns"), ns(
+        "wake_other_cpu_p50_ns", "wake_cross_core_ns"
+    )
     if clock:
         rows.append(("Reading the clock", clock))
     if late50 and late99:
-        rows.append(("A timer is late by", f"{late50} (median), {late99} (p99): tails below that are the machine's"))
+        rows.append(
+            (
+                "A timer is late by",
+                f"{late50} (median), {late99} (p99): tails below that are the machine's",
+            )
+        )
     if same or other:
         parts = [f"{same} on the same CPU" if same else "", f"{other} on another" if other else ""]
         rows.append(("Waking a thread", ", ".join(p for p in parts if p)))
-    loop = next((figures[k] for k in ("loop_wall_iqr_percent", "loop_variation_percent") if figures.get(k) is not None), None)
+    loop = next(
+        (
+            figures[k]
+            for k in ("loop_wall_iqr_percent", "loop_variation_percent")
+            if figures.get(k) is not None
+        ),
+        None,
+    )
     if loop is not None:
         rows.append(("A fixed loop varies by", f"{words.fixed(float(loop), 1)} % (interquartile)"))
     if figures.get("steal_percent") is not None:
-        rows.append(("Stolen by the host", f"{words.fixed(float(figures['steal_percent']), 1)} % before the run{_steal(judged)}"))
+        rows.append(
+            (
+                "Stolen by the host",
+                (
+                    f"{words.fixed(float(figures['steal_percent']), 1)} % before the"
+                    f" run{_steal(judged)}"
+                ),
+            )
+        )
     counters = figures.get("hardware_counters")
     if counters is not None:
-        rows.append(("Hardware counters", {True: "yes", False: "none", "yes": "yes"}.get(counters, f"none: {counters}")))
+        rows.append(
+            (
+                "Hardware counters",
+                {True: "yes", False: "none", "yes": "yes"}.get(counters, f"none: {counters}"),
+            )
+        )
     if not figures:
         rows.append(("Resolution", "was not measured in this run"))
     return rows
@@ -59,13 +109,35 @@ def _steal(judged: Judgement) -> str:
         for s in rounds.values()
         if (s.get("covariates") or {}).get("steal_percent") is not None
     ]
-    return f"; {words.fixed(judge.median(seen), 1)} % in the median process, {words.fixed(max(seen), 1)} % at most" if seen else ""
+    return (
+        f"; {words.fixed(judge.median(seen), 1)} % in the median process,"
+        f" {words.fixed(max(seen), 1)} % at most"
+        if seen
+        else ""
+    )
 
 
 def checks(judged: Judgement) -> list[Check]:
-    found = [*_aa(judged), *_injected(judged), *_gates(judged), *_rounds(judged), *_build(judged), *_environment(judged), *_doubts(judged)]
+    found = [
+        *_aa(judged),
+        *_injected(judged),
+        *_gates(judged),
+        *_rounds(judged),
+        *_build(judged),
+        *_environment(judged),
+        *_doubts(judged),
+    ]
     if not tails(judged):
-        found.append(Check("note", "Tier", f"`{judged.run.get('tier')}` makes no claims about tails; latency percentiles are left out"))
+        found.append(
+            Check(
+                "note",
+                "Tier",
+                (
+                    f"`{judged.run.get('tier')}` makes no claims about tails; latency percentiles"
+                    " are left out"
+                ),
+            )
+        )
     return found
 
 
@@ -74,29 +146,56 @@ def _aa(judged: Judgement) -> list[Check]:
     same = judged.aliases(form="same")
     tested = [a for a in same if a.estimate.interval]
     if not same:
-        found.append(Check("bad", "A/A, same code", "no family holds its baseline twice: false alarms cannot be counted"))
+        found.append(
+            Check(
+                "bad",
+                "A/A, same code",
+                "no family holds its baseline twice: false alarms cannot be counted",
+            )
+        )
     elif not tested:
-        found.append(Check("note", "A/A, same code", f"{words.counted(len(same), 'comparison')}, too few rounds for an interval ({judge.rounds_needed()} are needed)"))
+        found.append(
+            Check(
+                "note",
+                "A/A, same code",
+                (
+                    f"{words.counted(len(same), 'comparison')}, too few rounds for an interval"
+                    f" ({judge.rounds_needed()} are needed)"
+                ),
+            )
+        )
     else:
-        wrong, allowed = sum(a.estimate.excludes_one for a in tested), judge.binomial_bound(len(tested))
+        wrong, allowed = sum(a.estimate.excludes_one for a in tested), judge.binomial_bound(
+            len(tested)
+        )
         text = f"{wrong} of {len(tested)} intervals (95 %) exclude 1; chance allows {allowed}"
         found.append(Check("good" if wrong <= allowed else "bad", "A/A, same code", text))
     copies = [a for a in judged.aliases(form="copy") if a.estimate.interval]
     if copies:
         wrong = sum(a.estimate.excludes_one for a in copies)
         largest = max(abs(a.estimate.median) for a in copies)
-        text = f"{wrong} of {len(copies)} intervals exclude 1, up to {words.percent(math.expm1(largest))}: what code layout alone does"
+        text = (
+            f"{wrong} of {len(copies)} intervals exclude 1, up to"
+            f" {words.percent(math.expm1(largest))}: what code layout alone does"
+        )
         found.append(Check("note" if wrong else "good", "A/A, second copy", text))
     margin = float(judged.run.get("margin_percent", 3)) / 100
     parts, raised = [], False
-    for kind, metric, name in (("codec", "time_ns", "codecs"), ("model", "time_ns", "models"), ("service", "cpu_ns_per_request", "CPU per request"), ("service", "closed_hz", "throughput")):
+    for kind, metric, name in (
+        ("codec", "time_ns", "codecs"),
+        ("model", "time_ns", "models"),
+        ("service", "cpu_ns_per_request", "CPU per request"),
+        ("service", "closed_hz", "throughput"),
+    ):
         floors = [f.floors[metric] for f in judged.kind(kind) if f.floors.get(metric) is not None]
         if floors:
             worst = max(v for v in floors if v is not None)
             raised = raised or worst > margin
             parts.append(f"{name} {words.percent(worst)}")
     if parts:
-        text = f"{', '.join(parts)}. Margin δ: {words.margin(margin)}" + (", raised to the floor where that is higher" if raised else "; no floor is above it")
+        text = f"{', '.join(parts)}. Margin δ: {words.margin(margin)}" + (
+            ", raised to the floor where that is higher" if raised else "; no floor is above it"
+        )
         found.append(Check("note" if raised else "good", "A/A floor", text))
     return found
 
@@ -106,13 +205,24 @@ def _injected(judged: Judgement) -> list[Check]:
     tested = [i for i in rows if i.estimate.interval]
     if not tested:
         return []
-    covered, seen = sum(bool(i.covered) for i in tested), sum(i.estimate.excludes_one and i.estimate.median < 0 for i in tested)
+    covered, seen = sum(bool(i.covered) for i in tested), sum(
+        i.estimate.excludes_one and i.estimate.median < 0 for i in tested
+    )
     claimed = sum(i.verdict == judge.WORSE for i in tested)
     shares = words.listed(sorted({f"{words.fixed(i.percent, 0)} %" for i in tested}))
     # The interval may miss by chance in 5 % of the cases, as in A/A.
     good = len(tested) - covered <= judge.binomial_bound(len(tested))
-    text = f"of {shares}: told from none in {seen} of {len(tested)}, beyond the margin in {claimed}; the intervals (95 %) cover the truth in {covered}"
-    return [Check("good" if good and seen == len(tested) else "note" if good else "bad", "Injected slow-down", text)]
+    text = (
+        f"of {shares}: told from none in {seen} of {len(tested)}, beyond the margin in {claimed};"
+        f" the intervals (95 %) cover the truth in {covered}"
+    )
+    return [
+        Check(
+            "good" if good and seen == len(tested) else "note" if good else "bad",
+            "Injected slow-down",
+            text,
+        )
+    ]
 
 
 def _gates(judged: Judgement) -> list[Check]:
@@ -131,10 +241,19 @@ def _gates(judged: Judgement) -> list[Check]:
         mine = [(f, g) for f, g in failed if g.name == name]
         where = [f"{subject(f)}/{g.member}" for f, g in mine]
         shown = ", ".join(where) if len(where) <= 2 else words.counted(len(where), "case")
-        parts.append(f"{judge.gate_name(name)} {sum(g.failed for _, g in mine)} of {sum(g.total for _, g in mine)} in {shown}")
+        parts.append(
+            f"{judge.gate_name(name)} {sum(g.failed for _, g in mine)} of"
+            f" {sum(g.total for _, g in mine)} in {shown}"
+        )
     withheld = sum(len({m for m, _ in f.withheld}) for f in judged.kind("service"))
     tail = f"; {words.counted(withheld, 'case')} without some number for it" if withheld else ""
-    return [Check("bad" if withheld else "note", "Gates", f"{bad} of {total} failed ({'; '.join(parts)}){tail}")]
+    return [
+        Check(
+            "bad" if withheld else "note",
+            "Gates",
+            f"{bad} of {total} failed ({'; '.join(parts)}){tail}",
+        )
+    ]
 
 
 def _rounds(judged: Judgement) -> list[Check]:
@@ -144,7 +263,10 @@ def _rounds(judged: Judgement) -> list[Check]:
     planned = sum(int(f.plan.get("rounds") or 0) for f in judged.families)
     rule = (judged.run.get("discard_rule") or {}).get("text") or "none declared"
     unknown = sum(f.no_covariate for f in judged.families)
-    text = f"{dropped} of {counted + dropped} rounds discarded by the declared rule ({rule.rstrip('.')})"
+    text = (
+        f"{dropped} of {counted + dropped} rounds discarded by the declared rule"
+        f" ({rule.rstrip('.')})"
+    )
     if unknown:
         text += f"; {words.counted(unknown, 'sample')} without steal recorded, kept"
     found.append(Check("note" if dropped or unknown else "good", "Discarded", text))
@@ -157,7 +279,9 @@ def _rounds(judged: Judgement) -> list[Check]:
     if empty:
         parts.append(f"no samples at all of {words.listed(empty)}")
     if failures:
-        reasons = list(dict.fromkeys(str(line.get("reason") or "no reason recorded") for line in failures))
+        reasons = list(
+            dict.fromkeys(str(line.get("reason") or "no reason recorded") for line in failures)
+        )
         parts.append(f"{words.counted(len(failures), 'sample')} failed: {'; '.join(reasons[:2])}")
     parts += judged.notices
     if judged.resumes:
@@ -166,7 +290,13 @@ def _rounds(judged: Judgement) -> list[Check]:
     if absent:
         parts.append(f"not part of this run: {words.listed(absent)}")
     state = "bad" if empty or failures else "note" if parts else "good"
-    found.append(Check(state, "Complete", "; ".join(parts) if parts else f"all {planned} planned rounds are there, in one go"))
+    found.append(
+        Check(
+            state,
+            "Complete",
+            "; ".join(parts) if parts else f"all {planned} planned rounds are there, in one go",
+        )
+    )
     return found
 
 
@@ -180,7 +310,13 @@ def _build(judged: Judgement) -> list[Check]:
         why = "; ".join(map(str, build.get("unfit") or [])) or "not recorded as fit for measuring"
         found.append(Check("bad", "Build", f"{why} ({about}): no figure here may be quoted"))
     if run.get("dirty"):
-        found.append(Check("note", "Source", "uncommitted changes: the commit alone does not reproduce this build"))
+        found.append(
+            Check(
+                "note",
+                "Source",
+                "uncommitted changes: the commit alone does not reproduce this build",
+            )
+        )
     return found
 
 
@@ -197,12 +333,24 @@ def _doubts(judged: Judgement) -> list[Check]:
     modes = [c for c in every if c.modes]
     parts = []
     if drifting:
-        parts.append(f"drift over the run (p < {judge.DRIFT_P:g}) in {words.listed(f'{c.family}/{c.member}' for c in drifting)}")
+        parts.append(
+            f"drift over the run (p < {judge.DRIFT_P:g}) in"
+            f" {words.listed(f'{c.family}/{c.member}' for c in drifting)}"
+        )
     if modes:
-        parts.append("two modes in " + words.listed(
-            f"{c.family}/{c.member} ({words.ratio(math.exp(c.modes[0]))} × and {words.ratio(math.exp(c.modes[1]))} ×)" for c in modes if c.modes))  # fmt: skip
+        parts.append(
+            "two modes in "
+            + words.listed(
+                f"{c.family}/{c.member} ({words.ratio(math.exp(c.modes[0]))} × and"
+                f" {words.ratio(math.exp(c.modes[1]))} ×)"
+                for c in modes
+                if c.modes
+            )
+        )
     if doubted:
-        parts.append(f"{words.counted(len(doubted), 'verdict')} taken back for it or for another session")
+        parts.append(
+            f"{words.counted(len(doubted), 'verdict')} taken back for it or for another session"
+        )
     if not parts:
         return [Check("good", "Stable", "no drift over the rounds, no two modes")]
     return [Check("note", "Stable", "; ".join(parts))]

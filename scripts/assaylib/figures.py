@@ -7,7 +7,9 @@ from . import about, judge, words
 from .judge import Family, Judgement
 
 
-def spread(family: Family, member: str, metric: str, divisor: float, decimals: int) -> tuple[str, str]:
+def spread(
+    family: Family, member: str, metric: str, divisor: float, decimals: int
+) -> tuple[str, str]:
     """Median of rounds, and the lowest and the highest; "–" without a figure."""
     if family.why_withheld(member, metric):
         return "withheld", ""
@@ -22,9 +24,15 @@ def marked(cells: tuple[str, str], below: bool) -> tuple[str, str]:
     return (cells[0] + (" †" if below else ""), cells[1])
 
 
-def middle(family: Family, member: str, metric: str, divisor: float = 1.0, decimals: int = 0) -> str:
+def middle(
+    family: Family, member: str, metric: str, divisor: float = 1.0, decimals: int = 0
+) -> str:
     level = family.level(member, metric)
-    return words.fixed(level.median / divisor, decimals) if level else "withheld" if family.why_withheld(member, metric) else "–"
+    return (
+        words.fixed(level.median / divisor, decimals)
+        if level
+        else "withheld" if family.why_withheld(member, metric) else "–"
+    )
 
 
 def p_value(p: float | None) -> str:
@@ -36,6 +44,10 @@ def wire_bytes(judged: Judgement, family: Family, member: str) -> float | None:
     if level:
         return level.median
     for row in judged.run.get("fidelity") or []:
-        if row.get("payload") == about.subject(family) and row.get("codec") == member and row.get("wire_bytes"):
+        if (
+            row.get("payload") == about.subject(family)
+            and row.get("codec") == member
+            and row.get("wire_bytes")
+        ):
             return sum(row["wire_bytes"]) / len(row["wire_bytes"])
     return None

@@ -76,7 +76,9 @@ def paired_log_ratio(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[
     return median(ratios)
 
 
-def advantage(ours: dict[str, Any], theirs: dict[str, Any], metric: str, more_is_better: bool) -> float | None:
+def advantage(
+    ours: dict[str, Any], theirs: dict[str, Any], metric: str, more_is_better: bool
+) -> float | None:
     """A round's log advantage of one sample over another; None where either has no such figure."""
     if metric == "time_ns" and ours.get("repetitions") and theirs.get("repetitions"):
         try:
@@ -104,12 +106,18 @@ class Estimate:
 
     @classmethod
     def of(cls, values: Sequence[float], alpha: float) -> Estimate:
-        return cls(list(values), alpha, median(values), order_interval(values, alpha), rounds_needed(alpha))
+        return cls(
+            list(values), alpha, median(values), order_interval(values, alpha), rounds_needed(alpha)
+        )
 
     @property
     def half_width(self) -> float | None:
         """The wider arm: a smaller difference could not have been told from none."""
-        return max(self.median - self.interval[0], self.interval[1] - self.median) if self.interval else None
+        return (
+            max(self.median - self.interval[0], self.interval[1] - self.median)
+            if self.interval
+            else None
+        )
 
     @property
     def excludes_one(self) -> bool:
@@ -322,7 +330,11 @@ def role(plan: dict[str, Any], member: str) -> str:
         return "injected"
     if member in (plan.get("aliases") or {}):
         return "alias"
-    if member in (plan.get("floors") or {}).values() or member.startswith("memcpy.") or member == "inline":
+    if (
+        member in (plan.get("floors") or {}).values()
+        or member.startswith("memcpy.")
+        or member == "inline"
+    ):
         return "floor"
     return "candidate"
 
@@ -370,7 +382,15 @@ def gate_scope(name: str, gate: dict[str, Any]) -> str:
 def metric_scope(metric: str) -> str:
     if metric.startswith("closed_"):
         return "closed"
-    if metric.endswith("_ns") and metric.split("_")[-2] in ("p50", "p90", "p95", "p99", "p999", "max", "mean"):
+    if metric.endswith("_ns") and metric.split("_")[-2] in (
+        "p50",
+        "p90",
+        "p95",
+        "p99",
+        "p999",
+        "max",
+        "mean",
+    ):
         return "tail"
     if metric in ("startup_ns", "drain_ns", "lost", "rss_bytes", "wire_bytes", "time_ns"):
         return "all"
@@ -390,7 +410,9 @@ def passes(sample: dict[str, Any], metric: str) -> bool:
     return all(found not in governing for _, found, _ in failed_gates(sample))
 
 
-def judge(run: dict[str, Any], lines: Iterable[dict[str, Any]], notices: Sequence[str] = ()) -> Judgement:
+def judge(
+    run: dict[str, Any], lines: Iterable[dict[str, Any]], notices: Sequence[str] = ()
+) -> Judgement:
     """Everything that a run's samples allow to be said."""
     result = Judgement(run, [], list(notices))
     rows = list(lines)
@@ -406,7 +428,9 @@ def judge(run: dict[str, Any], lines: Iterable[dict[str, Any]], notices: Sequenc
         family = _collect(plan, by_family.pop(plan["id"], []), run, result.notices)
         result.families.append(family)
     for unknown, orphans in sorted(by_family.items()):
-        result.notices.append(f"{len(orphans)} samples of family {unknown}, which the plan does not have, are ignored")
+        result.notices.append(
+            f"{len(orphans)} samples of family {unknown}, which the plan does not have, are ignored"
+        )
     for family in result.families:
         _calibrate(family)
     margin = float(run.get("margin_percent", 3)) / 100
@@ -415,7 +439,9 @@ def judge(run: dict[str, Any], lines: Iterable[dict[str, Any]], notices: Sequenc
     return result
 
 
-def _collect(plan: dict[str, Any], rows: list[dict[str, Any]], run: dict[str, Any], notices: list[str]) -> Family:
+def _collect(
+    plan: dict[str, Any], rows: list[dict[str, Any]], run: dict[str, Any], notices: list[str]
+) -> Family:
     """Sorts a family's samples into rounds and applies the discard rule and the gates."""
     family = Family(plan["id"], plan["kind"], plan, plan["baseline"])
     limit = (run.get("discard_rule") or {}).get("steal_percent_max")
@@ -436,7 +462,9 @@ def _collect(plan: dict[str, Any], rows: list[dict[str, Any]], run: dict[str, An
         twice += number in rounds
         rounds[number] = {**row, "metrics": row.get("metrics") or {}}
     if twice:
-        notices.append(f"{family.id}: {twice} samples came twice for their round; the later one counts")
+        notices.append(
+            f"{family.id}: {twice} samples came twice for their round; the later one counts"
+        )
     family.rounds = sorted(seen - set(family.discarded))
     _tally_gates(family)
     return family
@@ -444,14 +472,21 @@ def _collect(plan: dict[str, Any], rows: list[dict[str, Any]], run: dict[str, An
 
 def _tally_gates(family: Family) -> None:
     for member in family.plan["members"]:
-        samples = [s for n, s in sorted(family.samples.get(member, {}).items()) if n in family.rounds]
+        samples = [
+            s for n, s in sorted(family.samples.get(member, {}).items()) if n in family.rounds
+        ]
         names = sorted({name for sample in samples for name in (sample.get("gates") or {})})
         for name in names:
             gates = [s["gates"][name] for s in samples if name in (s.get("gates") or {})]
             failed = [g for g in gates if g.get("ok") is False]
             tally = GateTally(
-                member, name, gate_scope(name, gates[0]), gates[0].get("limit"),
-                [g.get("value") for g in gates], len(failed), len(gates),
+                member,
+                name,
+                gate_scope(name, gates[0]),
+                gates[0].get("limit"),
+                [g.get("value") for g in gates],
+                len(failed),
+                len(gates),
                 sorted({str(g["reason"]) for g in failed if g.get("reason")}),
             )
             family.gates.append(tally)
@@ -479,7 +514,11 @@ def _gate_reason(bad: list[dict[str, Any]], governing: set[str], total: int) -> 
         numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
         figure = f" {median(numbers):.4g}" if numbers else ""
         bound = limits[name]
-        said = f" (limit {bound:.4g})" if isinstance(bound, (int, float)) else f" (limit {bound})" if bound else ""
+        said = (
+            f" (limit {bound:.4g})"
+            if isinstance(bound, (int, float))
+            else f" (limit {bound})" if bound else ""
+        )
         parts.append(f"{gate_name(name)}{figure}{said} in {len(values)} of {total} rounds")
     return "; ".join(parts)
 
@@ -504,13 +543,17 @@ def _calibrate(family: Family) -> None:
         for metric, more in JUDGED[family.kind].items():
             values = _advantages(family, member, family.baseline, metric, more)
             if values and not family.why_withheld(member, metric):
-                alias = Alias(family.id, family.kind, member, form, metric, Estimate.of(values, ALPHA))
+                alias = Alias(
+                    family.id, family.kind, member, form, metric, Estimate.of(values, ALPHA)
+                )
                 family.aliases.append(alias)
 
 
 def aa_floor(aliases: Sequence[Alias]) -> float | None:
     """The 95th percentile of |A/A estimates|, as a share: differences below it mean nothing here."""
-    return math.expm1(percentile([abs(a.estimate.median) for a in aliases], 0.95)) if aliases else None
+    return (
+        math.expm1(percentile([abs(a.estimate.median) for a in aliases], 0.95)) if aliases else None
+    )
 
 
 def _compare(family: Family, margin: float, result: Judgement) -> None:
@@ -526,7 +569,9 @@ def _compare(family: Family, margin: float, result: Judgement) -> None:
     family.delta = max(family.deltas.values())
 
     rivals = [m for m in family.candidates if m != family.baseline]
-    measured = [m for m in metrics if any(_has_metric(family, r, m) for r in [family.baseline, *rivals])] or list(metrics)
+    measured = [
+        m for m in metrics if any(_has_metric(family, r, m) for r in [family.baseline, *rivals])
+    ] or list(metrics)
     # Each metric is a question of its own; intervals are simultaneous over the members asked about.
     family.alpha = ALPHA / max(1, len(rivals))
     for metric in measured:
@@ -552,7 +597,9 @@ def _adjust(comparisons: Sequence[Comparison]) -> None:
 
 
 def _has_metric(family: Family, member: str, metric: str) -> bool:
-    return any(s["metrics"].get(metric) is not None for s in family.samples.get(member, {}).values())
+    return any(
+        s["metrics"].get(metric) is not None for s in family.samples.get(member, {}).values()
+    )
 
 
 def _judge_one(family: Family, member: str, metric: str, more: bool) -> Comparison:
@@ -588,7 +635,10 @@ def disagree(ours: Judgement, others: Sequence[tuple[str, Judgement]]) -> None:
                 found = theirs.get((mine.family, mine.member, mine.metric))
                 if found is None or found.baseline != mine.baseline:
                     continue
-                a, b = mine.estimate and mine.estimate.interval, found.estimate and found.estimate.interval
+                a, b = (
+                    mine.estimate and mine.estimate.interval,
+                    found.estimate and found.estimate.interval,
+                )
                 if a and b and (a[1] < b[0] or b[1] < a[0]):
                     mine.verdict, mine.doubt = UNRESOLVED, f"not reproducible: run {name} disagrees"
 
@@ -597,7 +647,10 @@ def _absence(family: Family, member: str) -> str:
     for who in (member, family.baseline):
         failed = [f for f in family.failures if f.get("member") == who]
         if failed:
-            return f"{who} failed in {len(failed)} rounds: {failed[0].get('reason') or 'no reason recorded'}"
+            return (
+                f"{who} failed in {len(failed)} rounds:"
+                f" {failed[0].get('reason') or 'no reason recorded'}"
+            )
         if not family.samples.get(who):
             return f"{who} was not measured"
     return "no round that counts has both"

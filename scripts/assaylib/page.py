@@ -23,7 +23,11 @@ def build(judged: Judgement, raw: Sequence[Raw], drawn: dict[str, Chart]) -> dic
         "sentences": answer.sentences(judged),
         "machine": checks.machine(judged),
         "checks": checks.checks(judged),
-        "figures": [Picture(drawn[name]) for name in ("forest-codec", "forest-model", "forest-service") if name in drawn],
+        "figures": [
+            Picture(drawn[name])
+            for name in ("forest-codec", "forest-model", "forest-service")
+            if name in drawn
+        ],
         "ratios": ratios(judged),
         "reading": reading(judged),
         "limits": limits(judged),
@@ -44,18 +48,47 @@ def ratios(judged: Judgement) -> list[Table]:
 def _ratio_table(judged: Judgement, families: Sequence[Family], kind: str, metric: str) -> Table:
     *_, counts, unit, divisor = words.METRICS[metric]
     baseline = words.label(families[0].baseline)
-    levels: dict[tuple[str, str], Estimate | None] = {(f.id, m): f.level(m, metric) for f in families for m in f.candidates}
+    levels: dict[tuple[str, str], Estimate | None] = {
+        (f.id, m): f.level(m, metric) for f in families for m in f.candidates
+    }
     known = [e.median / divisor for e in levels.values() if e]
     decimals = 0 if min(known, default=0) >= 30 and metric != "cpu_ns_per_request" else 1
-    figures = [math.exp(c.estimate.median) for f in families for c in f.comparisons if c.metric == metric and c.estimate]
+    figures = [
+        math.exp(c.estimate.median)
+        for f in families
+        for c in f.comparisons
+        if c.metric == metric and c.estimate
+    ]
     places = min(3, words.column(figures))
-    heading = {"codec": "Codecs: time per operation", "model": "Models in process: time per request", "service": f"Services: {'CPU per request' if metric.startswith('cpu') else 'closed-loop throughput'}"}[kind]
-    absolute = {"time_ns": "median, ns", "cpu_ns_per_request": "median, µs", "closed_hz": "median, requests/s"}[metric]
+    heading = {
+        "codec": "Codecs: time per operation",
+        "model": "Models in process: time per request",
+        "service": (
+            "Services:"
+            f" {'CPU per request' if metric.startswith('cpu') else 'closed-loop throughput'}"
+        ),
+    }[kind]
+    absolute = {
+        "time_ns": "median, ns",
+        "cpu_ns_per_request": "median, µs",
+        "closed_hz": "median, requests/s",
+    }[metric]
     alphas = sorted({f.alpha for f in families})
-    level = f"each interval at {words.listed(words.confidence(a) for a in alphas)}, so that all of one family hold together at 95 %"
+    level = (
+        f"each interval at {words.listed(words.confidence(a) for a in alphas)}, so that all of one"
+        " family hold together at 95 %"
+    )
     table = Table(
         f"{heading}; ratio counts {counts} relative to {baseline} ({level})",
-        [Column("payload" if kind == "codec" else "workload"), Column("member"), Column(absolute, True), Column("ratio", True), Column("interval", True), Column("rounds", True), Column("verdict")],
+        [
+            Column("payload" if kind == "codec" else "workload"),
+            Column("member"),
+            Column(absolute, True),
+            Column("ratio", True),
+            Column("interval", True),
+            Column("rounds", True),
+            Column("verdict"),
+        ],
         widths=[16, 13, 13, 9, 14, 8, 27],
     )
     for family in families:
@@ -67,7 +100,15 @@ def _ratio_table(judged: Judgement, families: Sequence[Family], kind: str, metri
             mark = " ‡" if kind == "service" and shape_only(judged, family, member) else ""
             first = Cell(name if i == 0 else "", "head" if i == 0 else "")
             if i == 0:
-                table.add(first, words.label(member) + mark, shown, words.fixed(1, places), "", str(len(family.series(member, metric))), Cell("baseline", "soft"))
+                table.add(
+                    first,
+                    words.label(member) + mark,
+                    shown,
+                    words.fixed(1, places),
+                    "",
+                    str(len(family.series(member, metric))),
+                    Cell("baseline", "soft"),
+                )
                 continue
             comparison = rivals[i - 1]
             estimate = comparison.estimate
@@ -78,20 +119,29 @@ def _ratio_table(judged: Judgement, families: Sequence[Family], kind: str, metri
                 words.fixed(math.exp(estimate.median), places) if estimate else "–",
                 words.interval(estimate, places, "–") if estimate and estimate.interval else "–",
                 str(len(estimate.values)) if estimate else "0",
-                Cell(f"{words.MARKS[comparison.verdict]} {words.verdict(comparison, family.deltas[metric])}", comparison.verdict.replace(" ", "-")),
+                Cell(
+                    (
+                        f"{words.MARKS[comparison.verdict]} {words.verdict(comparison, family.deltas[metric])}"
+                    ),
+                    comparison.verdict.replace(" ", "-"),
+                ),
             )
     if any(c.text.endswith("‡") for row in table.rows for c in row):
-        table.notes.append("‡ more threads than this machine has cores: shape only, not a figure for a machine with enough of them.")
+        table.notes.append(
+            "‡ more threads than this machine has cores: shape only, not a figure for a machine"
+            " with enough of them."
+        )
     return table
 
 
 def reading(judged: Judgement) -> str:
     margins = sorted({words.margin(d) for f in judged.families for d in f.deltas.values()})
     return (
-        "Ratios above 1 are better than the baseline. A verdict quotes the end of the interval nearest to 1, rounded against the claim: "
-        "▲ better and ▼ worse by more than the margin δ, ◆ equivalent (the whole interval lies within ±δ), ○ not resolved here, with the "
-        "smallest difference that could have been told from none. "
-        f"δ here: {words.listed(margins)}. No verdict is drawn from the absence of a difference."
+        "Ratios above 1 are better than the baseline. A verdict quotes the end of the interval"
+        " nearest to 1, rounded against the claim: ▲ better and ▼ worse by more than the margin δ,"
+        " ◆ equivalent (the whole interval lies within ±δ), ○ not resolved here, with the smallest"
+        f" difference that could have been told from none. δ here: {words.listed(margins)}. No"
+        " verdict is drawn from the absence of a difference."
     )
 
 
@@ -99,33 +149,62 @@ def limits(judged: Judgement) -> list[str]:
     kinds = {f.kind for f in judged.families}
     found = []
     if "codec" in kinds:
-        found.append("Formats: libraries were measured, each through the same walk over the same struct. A hand-tuned adapter, or another library, is another row.")
-        found.append("Cold caches and first use: documents and code are warm, the corpus fits the cache.")
+        found.append(
+            "Formats: libraries were measured, each through the same walk over the same struct. A"
+            " hand-tuned adapter, or another library, is another row."
+        )
+        found.append(
+            "Cold caches and first use: documents and code are warm, the corpus fits the cache."
+        )
     if "service" in kinds:
         found.append("A network: server, load and downstream share one machine and its loopback.")
     if kinds & {"model", "service"}:
         count = cores(judged.run)
         marked = any(shape_only(judged, f, m) for f in judged.kind("service") for m in f.candidates)
         tail = "; rows with more threads (‡) show a shape only" if marked else ""
-        found.append(f"Scaling: this machine has {words.counted(count, 'logical CPU') if count else 'an unknown number of CPUs'}, and models in process ran one worker{tail}.")
+        found.append(
+            "Scaling: this machine has"
+            f" {words.counted(count, 'logical CPU') if count else 'an unknown number of CPUs'}, and"
+            f" models in process ran one worker{tail}."
+        )
     if not tails(judged) and "service" in kinds:
         found.append("Tails: this tier is too short for them.")
     if "service" not in kinds:
         found.append("Servers: nothing was measured over sockets.")
-    found.append("Other machines, compilers and library versions: one build, one session. What code layout does is covered only as far as the second copy in A/A shows it.")
-    missing = [f"{f.id} ({words.label(c.member)})" for f in judged.families for c in f.comparisons if c.estimate is None]
+    found.append(
+        "Other machines, compilers and library versions: one build, one session. What code layout"
+        " does is covered only as far as the second copy in A/A shows it."
+    )
+    missing = [
+        f"{f.id} ({words.label(c.member)})"
+        for f in judged.families
+        for c in f.comparisons
+        if c.estimate is None
+    ]
     if missing:
         shown = missing[:6] + ([f"{len(missing) - 6} more"] if len(missing) > 6 else [])
-        found.append(f"Cases without a number: {words.listed(dict.fromkeys(shown))}; the reason stands beside each.")
+        found.append(
+            f"Cases without a number: {words.listed(dict.fromkeys(shown))}; the reason stands"
+            " beside each."
+        )
     return found
 
 
 def regenerate(judged: Judgement, raw: Sequence[Raw]) -> list[Text | Pre | Table]:
     run = judged.run
-    command = " ".join(str(word) for word in run.get("command") or ["scripts/assay", "run", "--tier", str(run.get("tier"))])
+    command = " ".join(
+        str(word)
+        for word in run.get("command") or ["scripts/assay", "run", "--tier", str(run.get("tier"))]
+    )
     commit, seed = run.get("commit") or "unknown", run.get("seed", "unknown")
-    table = Table("Raw data: this page is a pure function of these files", [Column("file"), Column("bytes", True), Column("SHA-256")])
+    table = Table(
+        "Raw data: this page is a pure function of these files",
+        [Column("file"), Column("bytes", True), Column("SHA-256")],
+    )
     for file in raw:
         table.add(file.name, words.fixed(file.size, 0), Cell(file.sha256, "hash"))
-    text = f"# this page, from the raw data\nscripts/assay report reports/{run.get('id', 'ID')}\n# the measurement again: commit {commit}, seed {seed}\n{command}"
+    text = (
+        f"# this page, from the raw data\nscripts/assay report reports/{run.get('id', 'ID')}\n# the"
+        f" measurement again: commit {commit}, seed {seed}\n{command}"
+    )
     return [Pre(text), table]

@@ -13,7 +13,13 @@ from .judge import Judgement
 
 def pictures(judged: Judgement) -> dict[str, Chart]:
     """Every chart that this run has data for, by name."""
-    found = [*(_forest(judged, kind) for kind in about.KINDS), _codec_time(judged), _wire_time(judged), _service(judged), *(_strips(judged, kind) for kind in about.KINDS)]
+    found = [
+        *(_forest(judged, kind) for kind in about.KINDS),
+        _codec_time(judged),
+        _wire_time(judged),
+        _service(judged),
+        *(_strips(judged, kind) for kind in about.KINDS),
+    ]
     return {chart.name: chart for chart in found if chart}
 
 
@@ -26,18 +32,49 @@ def _forest(judged: Judgement, kind: str) -> Chart | None:
             if kind == "service":
                 name += ", CPU" if c.metric.startswith("cpu") else ", throughput"
             e = c.estimate
-            interval = (math.exp(e.interval[0]), math.exp(e.interval[1])) if e and e.interval else None
-            said = (words.ratio(math.exp(e.median)), words.interval(e, None, "–") if interval else "no interval") if e else ("", "no number")
-            rows.append(charts.ForestRow(name, words.label(c.member), c.verdict, family.deltas[c.metric], math.exp(e.median) if e else None, interval, said))
+            interval = (
+                (math.exp(e.interval[0]), math.exp(e.interval[1])) if e and e.interval else None
+            )
+            said = (
+                (
+                    words.ratio(math.exp(e.median)),
+                    words.interval(e, None, "–") if interval else "no interval",
+                )
+                if e
+                else ("", "no number")
+            )
+            rows.append(
+                charts.ForestRow(
+                    name,
+                    words.label(c.member),
+                    c.verdict,
+                    family.deltas[c.metric],
+                    math.exp(e.median) if e else None,
+                    interval,
+                    said,
+                )
+            )
     if not rows:
         return None
     groups = list(dict.fromkeys(r.group for r in rows))
     rows.sort(key=lambda r: groups.index(r.group))
     baseline = words.label(families[0].baseline)
-    axis = {"codec": f"times as fast as {baseline}", "model": f"times as fast as {baseline}", "service": f"times {baseline}'s requests per CPU second, or its closed-loop throughput"}[kind]
-    title = {"codec": "Codecs", "model": "Models in process", "service": "Services"}[kind] + f" against {baseline}"
+    axis = {
+        "codec": f"times as fast as {baseline}",
+        "model": f"times as fast as {baseline}",
+        "service": f"times {baseline}'s requests per CPU second, or its closed-loop throughput",
+    }[kind]
+    title = {"codec": "Codecs", "model": "Models in process", "service": "Services"}[
+        kind
+    ] + f" against {baseline}"
     shown = "; ".join(f"{r.group} {r.member} {r.said[0]} ({r.said[1]})" for r in rows)
-    return charts.forest(f"forest-{kind}", title, f"Forest plot of ratios with simultaneous intervals, above 1 is better. {shown}.", rows, f"{axis} (log)")
+    return charts.forest(
+        f"forest-{kind}",
+        title,
+        f"Forest plot of ratios with simultaneous intervals, above 1 is better. {shown}.",
+        rows,
+        f"{axis} (log)",
+    )
 
 
 def _codec_time(judged: Judgement) -> Chart | None:
@@ -50,17 +87,42 @@ def _codec_time(judged: Judgement) -> Chart | None:
             values: list[float | None] = []
             floors: list[float | None] = []
             for op in operations:
-                family = next((f for f in families if about.subject(f) == payload and about.operation(f) == op), None)
+                family = next(
+                    (
+                        f
+                        for f in families
+                        if about.subject(f) == payload and about.operation(f) == op
+                    ),
+                    None,
+                )
                 level = family.level(member, "time_ns") if family else None
-                below = family.level(judge.floors_of(family.plan).get(member, ""), "time_ns") if family else None
+                below = (
+                    family.level(judge.floors_of(family.plan).get(member, ""), "time_ns")
+                    if family
+                    else None
+                )
                 values.append(level.median if level else None)
                 floors.append(below.median if below else None)
             if any(values):
-                rows.append(charts.LevelRow(payload, words.label(member), s, tuple(values), tuple(floors)))
+                rows.append(
+                    charts.LevelRow(payload, words.label(member), s, tuple(values), tuple(floors))
+                )
     if not rows:
         return None
-    text = "Median nanoseconds per operation on a logarithmic axis, with the time of a memcpy of the same bytes. The figures are in the tables below."
-    return charts.levels("codec-time", "Time per operation by payload", text, operations, rows, [words.label(m) for m in members], "ns per operation (log)", "memcpy of its own bytes")
+    text = (
+        "Median nanoseconds per operation on a logarithmic axis, with the time of a memcpy of the"
+        " same bytes. The figures are in the tables below."
+    )
+    return charts.levels(
+        "codec-time",
+        "Time per operation by payload",
+        text,
+        operations,
+        rows,
+        [words.label(m) for m in members],
+        "ns per operation (log)",
+        "memcpy of its own bytes",
+    )
 
 
 def _wire_time(judged: Judgement) -> Chart | None:
@@ -72,11 +134,31 @@ def _wire_time(judged: Judgement) -> Chart | None:
         for s, member in enumerate(members):
             level, size = family.level(member, "time_ns"), wire_bytes(judged, family, member)
             if level and size:
-                points.append(charts.Point(about.subject(family), s, operations.index(about.operation(family)), size, level.median))
+                points.append(
+                    charts.Point(
+                        about.subject(family),
+                        s,
+                        operations.index(about.operation(family)),
+                        size,
+                        level.median,
+                    )
+                )
     if not points:
         return None
-    text = "Mean bytes of a document on the wire against median nanoseconds per operation, both logarithmic; a line joins the payloads of a library. The figures are in the tables below."
-    return charts.scatter("wire-time", "Bytes on the wire against time", text, operations, points, [words.label(m) for m in members], "bytes on the wire (log)", "ns per operation (log)")
+    text = (
+        "Mean bytes of a document on the wire against median nanoseconds per operation, both"
+        " logarithmic; a line joins the payloads of a library. The figures are in the tables below."
+    )
+    return charts.scatter(
+        "wire-time",
+        "Bytes on the wire against time",
+        text,
+        operations,
+        points,
+        [words.label(m) for m in members],
+        "bytes on the wire (log)",
+        "ns per operation (log)",
+    )
 
 
 def _service(judged: Judgement) -> Chart | None:
@@ -84,16 +166,34 @@ def _service(judged: Judgement) -> Chart | None:
     with_tails = about.tails(judged)
     for family in judged.kind("service"):
         for member in family.candidates:
+
             def level(metric: str, divisor: float) -> float | None:
                 found = family.level(member, metric)
                 return found.median / divisor if found else None
 
             low = level("p50_ns", 1e3) if with_tails else level("closed_hz", 1)
-            rows.append(charts.ServiceRow(about.subject(family), words.label(member), level("cpu_user_ns_per_request", 1e3), level("cpu_system_ns_per_request", 1e3), low, level("p99_ns", 1e3) if with_tails else None))
+            rows.append(
+                charts.ServiceRow(
+                    about.subject(family),
+                    words.label(member),
+                    level("cpu_user_ns_per_request", 1e3),
+                    level("cpu_system_ns_per_request", 1e3),
+                    low,
+                    level("p99_ns", 1e3) if with_tails else None,
+                )
+            )
     if not rows:
         return None
-    right = ("Latency at the fixed rate", "µs from the planned send time (log)") if with_tails else ("Throughput", "requests/s, closed loop (log)")
-    text = "CPU per request, user and system, and " + ("latency from p50 to p99 at the fixed rate" if with_tails else "closed-loop throughput") + ", medians of rounds. The figures are in the tables below."
+    right = (
+        ("Latency at the fixed rate", "µs from the planned send time (log)")
+        if with_tails
+        else ("Throughput", "requests/s, closed loop (log)")
+    )
+    text = (
+        "CPU per request, user and system, and "
+        + ("latency from p50 to p99 at the fixed rate" if with_tails else "closed-loop throughput")
+        + ", medians of rounds. The figures are in the tables below."
+    )
     return charts.services("service-cost", "What a request costs", text, rows, *right)
 
 
@@ -106,11 +206,32 @@ def _strips(judged: Judgement, kind: str) -> Chart | None:
                 name += ", CPU" if metric.startswith("cpu") else ", throughput"
             for c in family.comparisons:
                 if c.metric == metric and c.estimate:
-                    rows.append(charts.StripRow(name, words.label(c.member), False, tuple(map(math.exp, c.estimate.values))))
+                    rows.append(
+                        charts.StripRow(
+                            name,
+                            words.label(c.member),
+                            False,
+                            tuple(map(math.exp, c.estimate.values)),
+                        )
+                    )
             for a in family.aliases:
                 if a.metric == metric:
-                    rows.append(charts.StripRow(name, f"A/A {a.form}", True, tuple(map(math.exp, a.estimate.values))))
+                    rows.append(
+                        charts.StripRow(
+                            name, f"A/A {a.form}", True, tuple(map(math.exp, a.estimate.values))
+                        )
+                    )
     if not rows:
         return None
-    title = {"codec": "Codecs", "model": "Models in process", "service": "Services"}[kind] + ": every process"
-    return charts.strips(f"rounds-{kind}", title, "Each dot is one round's ratio to the baseline, as a percentage of the median of its row. The values are in the table below.", rows)
+    title = {"codec": "Codecs", "model": "Models in process", "service": "Services"}[
+        kind
+    ] + ": every process"
+    return charts.strips(
+        f"rounds-{kind}",
+        title,
+        (
+            "Each dot is one round's ratio to the baseline, as a percentage of the median of its"
+            " row. The values are in the table below."
+        ),
+        rows,
+    )

@@ -38,7 +38,9 @@ def read(folder: Path) -> tuple[judge.Judgement, list[Raw]]:
     except ValueError as error:
         raise ReportError(f"{path}: not JSON: {error}") from error
     if not isinstance(run, dict) or run.get("schema") != 1:
-        raise ReportError(f"{path}: schema {run.get('schema') if isinstance(run, dict) else None!r} is not 1")
+        raise ReportError(
+            f"{path}: schema {run.get('schema') if isinstance(run, dict) else None!r} is not 1"
+        )
     lines, notices = judge.read_samples(folder / "samples.jsonl")
     try:
         judged = judge.judge(run, lines, notices)
@@ -110,10 +112,21 @@ def _write(path: Path, text: str) -> None:
 
 def main(argv: Sequence[str]) -> int:
     """`assay report RUN [--with RUN]…`; the last line on stdout is the report's path."""
-    parser = argparse.ArgumentParser(prog="assay report", description="Draws report.html and report.md of a run.", allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog="assay report",
+        description="Draws report.html and report.md of a run.",
+        allow_abbrev=False,
+    )
     parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, such as reports/ID")
-    parser.add_argument("--with", dest="others", type=Path, action="append", default=[], metavar="RUN",
-                        help="another session of the same families: verdicts it contradicts are taken back")  # fmt: skip
+    parser.add_argument(
+        "--with",
+        dest="others",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="RUN",
+        help="another session of the same families: verdicts it contradicts are taken back",
+    )
     arguments = parser.parse_args(list(argv))
     if not arguments.run.is_dir():
         print(f"assay: report {arguments.run}: no such folder", file=sys.stderr)

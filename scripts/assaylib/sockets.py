@@ -19,10 +19,14 @@ def services(judged: Judgement, drawn: dict[str, Chart]) -> Section:
     if not families:
         section.blocks.append(Text("No service was part of this run."))
         return section
-    section.blocks.append(Text(
-        "Server, generator and downstream service are processes of their own. At the fixed rate arrivals are an open loop, planned beforehand, and "
-        "latency counts from the planned send time. Throughput is a **closed loop**: each connection sends when it has its answer, so it says what "
-        "the rig reaches, and its latency would say nothing."))  # fmt: skip
+    section.blocks.append(
+        Text(
+            "Server, generator and downstream service are processes of their own. At the fixed rate"
+            " arrivals are an open loop, planned beforehand, and latency counts from the planned"
+            " send time. Throughput is a **closed loop**: each connection sends when it has its"
+            " answer, so it says what the rig reaches, and its latency would say nothing."
+        )
+    )
     if "service-cost" in drawn:
         section.blocks.append(Picture(drawn["service-cost"]))
     section.subsections += [_workload(judged, family) for family in families]
@@ -35,7 +39,10 @@ def _conditions(family: Family) -> str:
     if load.get("payload"):
         said.append(f"payload `{load['payload']}` as {words.label(str(load.get('codec')))}")
     if load.get("rate_hz"):
-        said.append(f"{words.fixed(load['rate_hz'], 0)} requests/s offered, {load.get('arrival', 'arrivals as planned')}")
+        said.append(
+            f"{words.fixed(load['rate_hz'], 0)} requests/s offered,"
+            f" {load.get('arrival', 'arrivals as planned')}"
+        )
     if load.get("connections"):
         said.append(f"{load['connections']} connections")
     if load.get("duration_s"):
@@ -43,7 +50,11 @@ def _conditions(family: Family) -> str:
     counts: dict[int | None, list[str]] = {}
     for member in family.candidates:
         counts.setdefault(about.threads_of(family, member), []).append(words.label(member))
-    known = [f"{words.listed(who)} {words.counted(n, 'thread')}" + (" each" if len(who) > 1 else "") for n, who in counts.items() if n]
+    known = [
+        f"{words.listed(who)} {words.counted(n, 'thread')}" + (" each" if len(who) > 1 else "")
+        for n, who in counts.items()
+        if n
+    ]
     if known:
         said.append(", ".join(known))
     if load.get("cpu_iterations"):
@@ -51,21 +62,45 @@ def _conditions(family: Family) -> str:
     if load.get("server_cpu") is not None:
         said.append(f"server on CPU {load['server_cpu']}, load on CPU {load.get('load_cpu')}")
     if load.get("queue_limit"):
-        said.append(f"queue limit {load['queue_limit']}, then {load.get('on_full', 'as configured')}")
+        said.append(
+            f"queue limit {load['queue_limit']}, then {load.get('on_full', 'as configured')}"
+        )
     if load.get("downstream_delay_us"):
-        said.append(f"downstream answers after {load['downstream_delay_us']:g} µs, over at most {load.get('downstream_connections')} connections")
+        said.append(
+            f"downstream answers after {load['downstream_delay_us']:g} µs, over at most"
+            f" {load.get('downstream_connections')} connections"
+        )
     pilot = load.get("pilot_closed_hz") or {}
     if pilot:
-        said.append("closed loop in the pilot: " + ", ".join(f"{words.label(m)} {words.fixed(hz, 0)}/s" for m, hz in pilot.items()))
-    ceilings = load.get("ceilings_hz") or ({str(load.get("ceiling") or "ceiling"): load["ceiling_hz"]} if load.get("ceiling_hz") else {})
+        said.append(
+            "closed loop in the pilot: "
+            + ", ".join(f"{words.label(m)} {words.fixed(hz, 0)}/s" for m, hz in pilot.items())
+        )
+    ceilings = load.get("ceilings_hz") or (
+        {str(load.get("ceiling") or "ceiling"): load["ceiling_hz"]}
+        if load.get("ceiling_hz")
+        else {}
+    )
     if ceilings:
-        said.append("arithmetic ceiling " + words.listed(f"{re.sub(' */ *', ' ÷ ', name)} = {words.fixed(hz, 0)}/s" for name, hz in ceilings.items()))
-    return ("Conditions: " + "; ".join(said) + ".") if said else "The conditions of this family were not recorded."
+        said.append(
+            "arithmetic ceiling "
+            + words.listed(
+                f"{re.sub(' */ *', ' ÷ ', name)} = {words.fixed(hz, 0)}/s"
+                for name, hz in ceilings.items()
+            )
+        )
+    return (
+        ("Conditions: " + "; ".join(said) + ".")
+        if said
+        else "The conditions of this family were not recorded."
+    )
 
 
 def _workload(judged: Judgement, family: Family) -> Section:
     section = Section(f"service-{about.subject(family)}", f"{about.subject(family)}")
-    section.blocks.append(Text(_conditions(family) + (f" {family.plan['note']}" if family.plan.get("note") else "")))
+    section.blocks.append(
+        Text(_conditions(family) + (f" {family.plan['note']}" if family.plan.get("note") else ""))
+    )
     if not family.samples:
         section.blocks.append(Text("There are no samples of this family: nothing can be said."))
         return section
@@ -76,42 +111,96 @@ def _workload(judged: Judgement, family: Family) -> Section:
 
     fixed = Table(
         "At the fixed rate: median of rounds",
-        [Column("model"), Column("offered/s", True), Column("achieved/s", True), Column("CPU, µs/request", True), Column("lowest–highest", True), Column("user", True), Column("system", True), Column("context switches", True), Column("turns", True), Column("messages", True), Column("wake-ups", True)],
+        [
+            Column("model"),
+            Column("offered/s", True),
+            Column("achieved/s", True),
+            Column("CPU, µs/request", True),
+            Column("lowest–highest", True),
+            Column("user", True),
+            Column("system", True),
+            Column("context switches", True),
+            Column("turns", True),
+            Column("messages", True),
+            Column("wake-ups", True),
+        ],
     )
     for m in members:
         fixed.add(
-            name(m), middle(family, m, "offered_hz"), middle(family, m, "achieved_hz"), *spread(family, m, "cpu_ns_per_request", 1e3, 1),
-            middle(family, m, "cpu_user_ns_per_request", 1e3, 1), middle(family, m, "cpu_system_ns_per_request", 1e3, 1),
-            middle(family, m, "context_switches_per_request", 1, 2), middle(family, m, "turns_per_request", 1, 2),
-            middle(family, m, "messages_per_request", 1, 2), middle(family, m, "wakeups_per_request", 1, 2),
-        )  # fmt: skip
+            name(m),
+            middle(family, m, "offered_hz"),
+            middle(family, m, "achieved_hz"),
+            *spread(family, m, "cpu_ns_per_request", 1e3, 1),
+            middle(family, m, "cpu_user_ns_per_request", 1e3, 1),
+            middle(family, m, "cpu_system_ns_per_request", 1e3, 1),
+            middle(family, m, "context_switches_per_request", 1, 2),
+            middle(family, m, "turns_per_request", 1, 2),
+            middle(family, m, "messages_per_request", 1, 2),
+            middle(family, m, "wakeups_per_request", 1, 2),
+        )
     fixed.notes.append("Context switches, turns, messages and wake-ups are per request.")
     section.blocks.append(fixed)
 
     if about.tails(judged):
         section.blocks.append(_latency(judged, family, name))
     else:
-        section.blocks.append(Text(f"The `{judged.run.get('tier')}` tier makes no claims about tails: no latency percentiles."))
+        section.blocks.append(
+            Text(
+                f"The `{judged.run.get('tier')}` tier makes no claims about tails: no latency"
+                " percentiles."
+            )
+        )
 
     closed = Table(
         "Closed loop: median of rounds",
-        [Column("model"), Column("requests/s", True), Column("lowest–highest", True), Column("CPU, µs/request", True), Column("server busy, %", True), Column("generator busy, %", True)],
+        [
+            Column("model"),
+            Column("requests/s", True),
+            Column("lowest–highest", True),
+            Column("CPU, µs/request", True),
+            Column("server busy, %", True),
+            Column("generator busy, %", True),
+        ],
     )
     for m in members:
-        closed.add(name(m), *spread(family, m, "closed_hz", 1, 0), middle(family, m, "closed_cpu_ns_per_request", 1e3, 1), middle(family, m, "closed_server_busy_percent"), middle(family, m, "closed_load_busy_percent"))
-    closed.notes.append("Busy: share of one CPU; near 100 says who was saturated. A saturated generator bounds the server's figure from below.")
+        closed.add(
+            name(m),
+            *spread(family, m, "closed_hz", 1, 0),
+            middle(family, m, "closed_cpu_ns_per_request", 1e3, 1),
+            middle(family, m, "closed_server_busy_percent"),
+            middle(family, m, "closed_load_busy_percent"),
+        )
+    closed.notes.append(
+        "Busy: share of one CPU; near 100 says who was saturated. A saturated generator bounds the"
+        " server's figure from below."
+    )
     section.blocks.append(closed)
     rest = Table(
         "The life of a server: median of rounds",
-        [Column("model"), Column("start-up, ms", True), Column("drain, ms", True), Column("lost at SIGTERM", True), Column("resident, MiB", True)],
+        [
+            Column("model"),
+            Column("start-up, ms", True),
+            Column("drain, ms", True),
+            Column("lost at SIGTERM", True),
+            Column("resident, MiB", True),
+        ],
     )
     for m in members:
         # A loss is a fact whatever the conditions were: gates do not hide it.
         samples = (family.samples.get(m, {}).get(n) for n in family.rounds)
         lost = [s["metrics"]["lost"] for s in samples if s and s["metrics"].get("lost") is not None]
         total = Cell(words.fixed(sum(lost), 0), "worse" if sum(lost) else "") if lost else Cell("–")
-        rest.add(name(m), middle(family, m, "startup_ns", 1e6, 1), middle(family, m, "drain_ns", 1e6, 1), total, middle(family, m, "rss_bytes", 2**20, 1))
-    rest.notes.append("Lost: requests whose first byte the server had read, all rounds together. Start-up: to the first good answer.")
+        rest.add(
+            name(m),
+            middle(family, m, "startup_ns", 1e6, 1),
+            middle(family, m, "drain_ns", 1e6, 1),
+            total,
+            middle(family, m, "rss_bytes", 2**20, 1),
+        )
+    rest.notes.append(
+        "Lost: requests whose first byte the server had read, all rounds together. Start-up: to the"
+        " first good answer."
+    )
     if any(about.shape_only(judged, family, m) for m in members):
         rest.notes.append("‡ more threads than this machine has cores: shape only.")
     section.blocks.append(rest)
@@ -121,21 +210,46 @@ def _workload(judged: Judgement, family: Family) -> Section:
 
 
 def _latency(judged: Judgement, family: Family, name: Any) -> Table:
-    table = Table("Latency at the fixed rate, from the planned send time, µs: median of rounds; described, not judged", [Column("model"), Column("p50", True), Column("lowest–highest", True), Column("p99", True), Column("lowest–highest", True), Column("p99.9", True), Column("longest", True), Column("generator's lag p99", True)])
+    table = Table(
+        (
+            "Latency at the fixed rate, from the planned send time, µs: median of rounds;"
+            " described, not judged"
+        ),
+        [
+            Column("model"),
+            Column("p50", True),
+            Column("lowest–highest", True),
+            Column("p99", True),
+            Column("lowest–highest", True),
+            Column("p99.9", True),
+            Column("longest", True),
+            Column("generator's lag p99", True),
+        ],
+    )
     late = (judged.run.get("machine") or {}).get("timer_late_p99_ns")
     any_below = False
     for m in family.candidates:
         p99 = family.level(m, "p99_ns")
         below = bool(late and p99 and p99.median < late)
         any_below = any_below or below
-        table.add(name(m), *spread(family, m, "p50_ns", 1e3, 0), *marked(spread(family, m, "p99_ns", 1e3, 0), below), middle(family, m, "p999_ns", 1e3), middle(family, m, "max_ns", 1e3), middle(family, m, "lag_p99_ns", 1e3))
+        table.add(
+            name(m),
+            *spread(family, m, "p50_ns", 1e3, 0),
+            *marked(spread(family, m, "p99_ns", 1e3, 0), below),
+            middle(family, m, "p999_ns", 1e3),
+            middle(family, m, "max_ns", 1e3),
+            middle(family, m, "lag_p99_ns", 1e3),
+        )
         for metric in ("p50_ns", "p99_ns"):
             why = family.why_withheld(m, metric)
             if why:
                 table.notes.append(f"{words.label(m)}: latency withheld: {why}.")
                 break
     if any_below:
-        table.notes.append(f"† below this machine's own timer lateness (p99 {words.fixed(late / 1000, 0)} µs): the machine's tail, not the server's.")
+        table.notes.append(
+            f"† below this machine's own timer lateness (p99 {words.fixed(late / 1000, 0)} µs): the"
+            " machine's tail, not the server's."
+        )
     return table
 
 
@@ -144,25 +258,67 @@ def _verdicts(family: Family) -> list[Block]:
     for c in family.comparisons:
         what = "CPU per request" if c.metric.startswith("cpu") else "closed-loop throughput"
         p = f"; Holm p {p_value(c.p_holm)}" if c.p_holm is not None else ""
-        said.append(f"{words.label(c.member)}, {what}: {words.MARKS[c.verdict]} {words.verdict(c, family.deltas[c.metric])} (δ {words.margin(family.deltas[c.metric])}{p})")
+        said.append(
+            f"{words.label(c.member)}, {what}:"
+            f" {words.MARKS[c.verdict]} {words.verdict(c, family.deltas[c.metric])} (δ"
+            f" {words.margin(family.deltas[c.metric])}{p})"
+        )
     return [Text(f"Verdicts against {words.label(family.baseline)}:"), Items(said)] if said else []
 
 
 def _gate_table(family: Family) -> list[Block]:
     if not family.gates:
         return [Text("**No validity gate was recorded for this family.**")]
-    table = Table("Validity gates, per case over its rounds", [Column("gate"), Column("model"), Column("limit", True), Column("median", True), Column("lowest–highest", True), Column("failed", True), Column("governs")], folded=True)
+    table = Table(
+        "Validity gates, per case over its rounds",
+        [
+            Column("gate"),
+            Column("model"),
+            Column("limit", True),
+            Column("median", True),
+            Column("lowest–highest", True),
+            Column("failed", True),
+            Column("governs"),
+        ],
+        folded=True,
+    )
     govern = {"tail": "latency", "open": "fixed rate", "closed": "closed loop", "all": "all"}
     for g in sorted(family.gates, key=lambda g: (g.name, family.plan["members"].index(g.member))):
-        numbers = [float(v) for v in g.values if isinstance(v, (int, float)) and not isinstance(v, bool)]
-        limit = f"{g.limit:.4g}" if isinstance(g.limit, (int, float)) and not isinstance(g.limit, bool) else str(g.limit if g.limit is not None else "–")
+        numbers = [
+            float(v) for v in g.values if isinstance(v, (int, float)) and not isinstance(v, bool)
+        ]
+        limit = (
+            f"{g.limit:.4g}"
+            if isinstance(g.limit, (int, float)) and not isinstance(g.limit, bool)
+            else str(g.limit if g.limit is not None else "–")
+        )
         places = 0 if all(v == int(v) for v in numbers) else 3
-        shown = words.fixed(judge.median(numbers), places) if numbers else ", ".join(sorted({str(v) for v in g.values if v is not None})) or "–"
-        table.add(judge.gate_name(g.name), words.label(g.member), limit, shown, words.span(min(numbers), max(numbers), places, "–") if numbers else "–",
-                  Cell(f"{g.failed} of {g.total}", "worse" if g.failed else ""), govern[g.scope])  # fmt: skip
+        shown = (
+            words.fixed(judge.median(numbers), places)
+            if numbers
+            else ", ".join(sorted({str(v) for v in g.values if v is not None})) or "–"
+        )
+        table.add(
+            judge.gate_name(g.name),
+            words.label(g.member),
+            limit,
+            shown,
+            words.span(min(numbers), max(numbers), places, "–") if numbers else "–",
+            Cell(f"{g.failed} of {g.total}", "worse" if g.failed else ""),
+            govern[g.scope],
+        )
         if g.reasons:
-            table.notes.append(f"{words.label(g.member)}, {judge.gate_name(g.name)}: {'; '.join(g.reasons)}")
-    withheld = [f"{words.label(m)}: {govern[scope]} figures withheld: {why}" for (m, scope), why in sorted(family.withheld.items())]
-    left_out = [f"{words.label(m)}: {words.counted(n, 'round')} without {govern[scope]} figures" for (m, scope), n in sorted(family.dropped.items()) if (m, scope) not in family.withheld]
+            table.notes.append(
+                f"{words.label(g.member)}, {judge.gate_name(g.name)}: {'; '.join(g.reasons)}"
+            )
+    withheld = [
+        f"{words.label(m)}: {govern[scope]} figures withheld: {why}"
+        for (m, scope), why in sorted(family.withheld.items())
+    ]
+    left_out = [
+        f"{words.label(m)}: {words.counted(n, 'round')} without {govern[scope]} figures"
+        for (m, scope), n in sorted(family.dropped.items())
+        if (m, scope) not in family.withheld
+    ]
     blocks: list[Block] = [Items(withheld + left_out)] if withheld or left_out else []
     return [*blocks, table]

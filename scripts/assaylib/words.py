@@ -78,7 +78,11 @@ def span(low: float, high: float, decimals: int, between: str = " to ") -> str:
 def percent(share: float, decimals: int | None = None) -> str:
     """0.031 is "3.1 %"."""
     value = 100 * share
-    return fixed(value, (1 if abs(value) < 9.95 else 0) if decimals is None else decimals) + SPACE + "%"
+    return (
+        fixed(value, (1 if abs(value) < 9.95 else 0) if decimals is None else decimals)
+        + SPACE
+        + "%"
+    )
 
 
 def margin(share: float) -> str:
@@ -142,7 +146,12 @@ def interval(estimate: judge.Estimate, decimals: int | None = None, between: str
     if estimate.interval is None:
         return ""
     low, high = (math.exp(end) for end in estimate.interval)
-    return span(low, high, decimals_for(math.exp(estimate.median)) if decimals is None else decimals, between)
+    return span(
+        low,
+        high,
+        decimals_for(math.exp(estimate.median)) if decimals is None else decimals,
+        between,
+    )
 
 
 def confidence(alpha: float) -> str:
@@ -154,7 +163,9 @@ def confidence(alpha: float) -> str:
 def listed(words: Iterable[str]) -> str:
     """a; a and b; a, b and c."""
     said = list(words)
-    return said[0] if len(said) == 1 else ", ".join(said[:-1]) + " and " + said[-1] if said else "none"
+    return (
+        said[0] if len(said) == 1 else ", ".join(said[:-1]) + " and " + said[-1] if said else "none"
+    )
 
 
 def counted(number: int, noun: str) -> str:

@@ -16,7 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 from assaylib import charts, judge  # noqa: E402
 
 
-@pytest.mark.parametrize("values", [[0.999, 1.001], [0.9, 1.3], [1, 28], [0.2, 0.4], [0.004, 900], [1.0], [1e-5, 3e6]])
+@pytest.mark.parametrize(
+    "values", [[0.999, 1.001], [0.9, 1.3], [1, 28], [0.2, 0.4], [0.004, 900], [1.0], [1e-5, 3e6]]
+)
 def test_ratio_axes_hold_one_and_have_ticks(values):
     axis = charts.ratio_axis(values, 100, 500)
     assert axis.low < 1 < axis.high
@@ -45,13 +47,36 @@ def test_linear_axes(high, low):
 
 
 def test_labels_of_decades():
-    assert [charts._short(v) for v in (0.1, 1, 20, 5e3, 1e5, 1e6, 2e9)] == ["0.1", "1", "20", "5k", "100k", "1M", "2G"]
+    assert [charts._short(v) for v in (0.1, 1, 20, 5e3, 1e5, 1e6, 2e9)] == [
+        "0.1",
+        "1",
+        "20",
+        "5k",
+        "100k",
+        "1M",
+        "2G",
+    ]
 
 
 def test_a_forest_draws_each_verdict_with_its_own_shape():
     rows = [
-        charts.ForestRow("g", v, v, 0.03, None if v == judge.NO_NUMBER else 1.2, None if v.startswith("no") else (1.1, 1.3), ("1.2", "1.1–1.3"))
-        for v in (judge.BETTER, judge.WORSE, judge.EQUIVALENT, judge.UNRESOLVED, judge.NO_INTERVAL, judge.NO_NUMBER)
+        charts.ForestRow(
+            "g",
+            v,
+            v,
+            0.03,
+            None if v == judge.NO_NUMBER else 1.2,
+            None if v.startswith("no") else (1.1, 1.3),
+            ("1.2", "1.1–1.3"),
+        )
+        for v in (
+            judge.BETTER,
+            judge.WORSE,
+            judge.EQUIVALENT,
+            judge.UNRESOLVED,
+            judge.NO_INTERVAL,
+            judge.NO_NUMBER,
+        )
     ]
     chart = charts.forest("x", "Title & more", "Text <with> signs", rows, "axis")
     root = ElementTree.fromstring(chart.standalone())
@@ -63,9 +88,12 @@ def test_a_forest_draws_each_verdict_with_its_own_shape():
 
 
 def test_strips_show_percent_of_the_median():
-    rows = [charts.StripRow("g", "m", False, (1.0, 1.1, 0.9)), charts.StripRow("g", "a", True, (2.0, 2.0, 2.0))]
+    rows = [
+        charts.StripRow("g", "m", False, (1.0, 1.1, 0.9)),
+        charts.StripRow("g", "a", True, (2.0, 2.0, 2.0)),
+    ]
     root = ElementTree.fromstring(charts.strips("s", "t", "d", rows).standalone())
-    dots = [float(c.get("cx")) for c in root.iter("{http://www.w3.org/2000/svg}circle")][: 6]
+    dots = [float(c.get("cx")) for c in root.iter("{http://www.w3.org/2000/svg}circle")][:6]
     assert dots[0] == dots[3] == dots[4] == dots[5]
     assert dots[1] - dots[0] == pytest.approx(dots[0] - dots[2], abs=0.2) and dots[1] > dots[0]
     assert not math.isnan(dots[1])

@@ -18,7 +18,10 @@ import synthetic  # noqa: E402
 from assaylib import judge  # noqa: E402
 
 
-@pytest.mark.parametrize("alpha, rounds", [(0.05, 6), (0.05 / 2, 7), (0.05 / 4, 8), (0.05 / 10, 9), (0.05 / 40, 11), (0.05 / 100, 12)])
+@pytest.mark.parametrize(
+    "alpha, rounds",
+    [(0.05, 6), (0.05 / 2, 7), (0.05 / 4, 8), (0.05 / 10, 9), (0.05 / 40, 11), (0.05 / 100, 12)],
+)
 def test_rounds_that_an_interval_needs(alpha, rounds):
     assert judge.rounds_needed(alpha) == rounds
     assert judge.order_interval(range(rounds - 1), alpha) is None
@@ -44,7 +47,10 @@ def test_interval_and_p_value_agree():
     rng = random.Random(1)
     both = set()
     for _ in range(2000):
-        values = [rng.choice([0.0, rng.gauss(0.5, 1)]) if rng.random() < 0.1 else rng.gauss(0.5, 1) for _ in range(rng.randint(6, 30))]
+        values = [
+            rng.choice([0.0, rng.gauss(0.5, 1)]) if rng.random() < 0.1 else rng.gauss(0.5, 1)
+            for _ in range(rng.randint(6, 30))
+        ]
         low, high = judge.order_interval(values)
         excludes = low > 0 or high < 0
         both.add(excludes)
@@ -63,7 +69,9 @@ def test_misses_that_chance_allows(n, bound):
     assert judge.binomial_bound(n) == bound
 
 
-@pytest.mark.parametrize("n, alpha", [(8, 0.05), (10, 0.025), (15, 0.05), (15, 0.0125), (30, 0.05 / 40)])
+@pytest.mark.parametrize(
+    "n, alpha", [(8, 0.05), (10, 0.025), (15, 0.05), (15, 0.0125), (30, 0.05 / 40)]
+)
 def test_coverage_is_not_below_nominal(n, alpha):
     """Also for skewed values: the interval is of the median and assumes no distribution."""
     rng = random.Random(n)
@@ -79,13 +87,29 @@ def test_coverage_is_not_below_nominal(n, alpha):
 
 def family_of_identical(rng, members, rounds):
     names = ["base", *(f"m{i}" for i in range(members))]
-    plan = {"id": "codec/x/encode", "kind": "codec", "baseline": "base", "members": names, "aliases": {}, "floors": {}}
+    plan = {
+        "id": "codec/x/encode",
+        "kind": "codec",
+        "baseline": "base",
+        "members": names,
+        "aliases": {},
+        "floors": {},
+    }
     lines = []
     for number in range(rounds):
         drift = rng.gauss(0, 0.2)
         for name in names:
             ns = 1000 * math.exp(drift + rng.gauss(0, 0.05))
-            lines.append({"kind": "codec", "family": plan["id"], "member": name, "round": number, "status": "ok", "metrics": {"time_ns": ns}})
+            lines.append(
+                {
+                    "kind": "codec",
+                    "family": plan["id"],
+                    "member": name,
+                    "round": number,
+                    "status": "ok",
+                    "metrics": {"time_ns": ns},
+                }
+            )
     return {"margin_percent": 0, "families": [plan]}, lines
 
 
@@ -117,18 +141,21 @@ def test_the_best_of_identical_members_is_not_a_winner():
 MARGIN = math.log1p(0.03)
 
 
-@pytest.mark.parametrize("interval, expected", [
-    ((math.log(1.04), math.log(1.2)), judge.BETTER),
-    ((MARGIN, 0.5), judge.UNRESOLVED),
-    ((0.01, 0.5), judge.UNRESOLVED),
-    ((-0.02, 0.02), judge.EQUIVALENT),
-    ((-MARGIN, MARGIN), judge.EQUIVALENT),
-    ((0.001, 0.02), judge.EQUIVALENT),
-    ((-0.5, 0.5), judge.UNRESOLVED),
-    ((-0.5, -0.01), judge.UNRESOLVED),
-    ((-0.5, math.log(1 / 1.04)), judge.WORSE),
-    (None, judge.NO_INTERVAL),
-])
+@pytest.mark.parametrize(
+    "interval, expected",
+    [
+        ((math.log(1.04), math.log(1.2)), judge.BETTER),
+        ((MARGIN, 0.5), judge.UNRESOLVED),
+        ((0.01, 0.5), judge.UNRESOLVED),
+        ((-0.02, 0.02), judge.EQUIVALENT),
+        ((-MARGIN, MARGIN), judge.EQUIVALENT),
+        ((0.001, 0.02), judge.EQUIVALENT),
+        ((-0.5, 0.5), judge.UNRESOLVED),
+        ((-0.5, -0.01), judge.UNRESOLVED),
+        ((-0.5, math.log(1 / 1.04)), judge.WORSE),
+        (None, judge.NO_INTERVAL),
+    ],
+)
 def test_verdicts(interval, expected):
     assert judge.verdict(interval, 0.03) == expected
 
@@ -161,15 +188,21 @@ def test_estimates_find_the_truth_of_a_whole_run():
     assert all(f.delta >= 0.03 for f in result.families)
     order = next(f for f in result.families if f.id == "codec/order/decode")
     assert order.ties[0].members in (["msgpack_c", "protobuf_c"], ["protobuf_c", "msgpack_c"])
-    assert math.exp(order.floor_ratios["cjson"].median) == pytest.approx(21900 / (4 + 1183 / 11), rel=0.05)
+    assert math.exp(order.floor_ratios["cjson"].median) == pytest.approx(
+        21900 / (4 + 1183 / 11), rel=0.05
+    )
 
 
 def test_better_is_better_for_every_metric():
     run, lines = synthetic.make_run(kinds=("service",))
     family = next(f for f in judge.judge(run, lines).families if f.id == "service/rpc")
     assert family.alpha == 0.05 / 2
-    assert math.exp(family.compared("event_loop", "cpu_ns_per_request").estimate.median) == pytest.approx(71 / 52, rel=0.1)
-    assert math.exp(family.compared("event_loop", "closed_hz").estimate.median) == pytest.approx(159 / 118, rel=0.15)
+    assert math.exp(
+        family.compared("event_loop", "cpu_ns_per_request").estimate.median
+    ) == pytest.approx(71 / 52, rel=0.1)
+    assert math.exp(family.compared("event_loop", "closed_hz").estimate.median) == pytest.approx(
+        159 / 118, rel=0.15
+    )
 
 
 def test_rounds_are_discarded_by_their_covariate_only():
@@ -212,19 +245,31 @@ def test_missing_processes_are_said_and_not_guessed():
     run, lines = synthetic.make_run(count=6, rounds=8, kinds=("codec",))
     for line in lines:
         if line["member"] == "protobuf_c" and line["family"] == "codec/ack/encode":
-            line.update(status="failed", reason="exit 1: wrong shape", metrics=None, repetitions=None)
+            line.update(
+                status="failed", reason="exit 1: wrong shape", metrics=None, repetitions=None
+            )
     kept = [l for l in lines if l["family"] != "codec/ack/decode"]
     families = {f.id: f for f in judge.judge(run, kept).families}
-    assert "failed in 8 rounds: exit 1: wrong shape" in families["codec/ack/encode"].compared("protobuf_c", "time_ns").why_not
+    assert (
+        "failed in 8 rounds: exit 1: wrong shape"
+        in families["codec/ack/encode"].compared("protobuf_c", "time_ns").why_not
+    )
     assert families["codec/ack/encode"].compared("msgpack_c", "time_ns").verdict == judge.BETTER
-    assert families["codec/ack/decode"].compared("msgpack_c", "time_ns").why_not == "msgpack_c was not measured"
+    assert (
+        families["codec/ack/decode"].compared("msgpack_c", "time_ns").why_not
+        == "msgpack_c was not measured"
+    )
 
 
 def test_too_few_rounds_print_no_interval():
     run, lines = synthetic.make_run(count=6, rounds=3, kinds=("codec",))
     family = judge.judge(run, lines).families[0]
     found = family.compared("msgpack_c", "time_ns")
-    assert found.verdict == judge.NO_INTERVAL and found.estimate.interval is None and found.estimate.needed == 7
+    assert (
+        found.verdict == judge.NO_INTERVAL
+        and found.estimate.interval is None
+        and found.estimate.needed == 7
+    )
     assert not family.ties[0].resolved
 
 
@@ -252,7 +297,12 @@ def test_an_injected_slow_down_is_measured():
 
 def test_another_session_can_take_a_verdict_back():
     run, lines = synthetic.make_run(count=6, rounds=8, kinds=("codec",))
-    other = [{**l, "repetitions": [[s, ns * 1.5] for s, ns in l["repetitions"]]} if l["member"] == "msgpack_c" else l for l in lines]
+    other = [
+        {**l, "repetitions": [[s, ns * 1.5] for s, ns in l["repetitions"]]}
+        if l["member"] == "msgpack_c"
+        else l
+        for l in lines
+    ]
     ours, theirs = judge.judge(run, lines), judge.judge(run, other)
     judge.disagree(ours, [("tuesday", theirs)])
     found = ours.families[0].compared("msgpack_c", "time_ns")
@@ -292,5 +342,8 @@ def test_a_truncated_file_keeps_its_complete_lines(tmp_path):
 def test_the_same_samples_in_any_order_give_the_same_judgement():
     run, lines = synthetic.make_run(count=6, rounds=8)
     shuffled = random.Random(2).sample(lines, len(lines))
-    pick = lambda result: [[(c.member, c.metric, c.verdict, c.estimate and c.estimate.interval) for c in f.comparisons] for f in result.families]
+    pick = lambda result: [
+        [(c.member, c.metric, c.verdict, c.estimate and c.estimate.interval) for c in f.comparisons]
+        for f in result.families
+    ]
     assert pick(judge.judge(run, lines)) == pick(judge.judge(json.loads(json.dumps(run)), shuffled))

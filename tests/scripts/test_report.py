@@ -31,7 +31,9 @@ def hashes(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def standard(tmp_path_factory):
-    folder = synthetic.write_run(tmp_path_factory.mktemp("run") / "standard", *synthetic.make_run(count=8))
+    folder = synthetic.write_run(
+        tmp_path_factory.mktemp("run") / "standard", *synthetic.make_run(count=8)
+    )
     report.render(folder)
     return folder
 
@@ -43,14 +45,36 @@ def rendered(folder: Path, *args, **kwargs) -> str:
 
 
 # The locales need not be installed: what must not change the bytes is asking for them.
-@pytest.mark.parametrize("zone, locale, seed", [("Asia/Tokyo", "de_DE.UTF-8", "1"), ("America/Caracas", "tr_TR.UTF-8", "2"), ("UTC", "C", "random")])
+@pytest.mark.parametrize(
+    "zone, locale, seed",
+    [
+        ("Asia/Tokyo", "de_DE.UTF-8", "1"),
+        ("America/Caracas", "tr_TR.UTF-8", "2"),
+        ("UTC", "C", "random"),
+    ],
+)
 def test_the_same_bytes_whatever_the_time_zone_and_locale(standard, zone, locale, seed):
     before = hashes(standard)
     for path in standard.glob("report.*"):
         path.unlink()
-    environment = {**os.environ, "TZ": zone, "LC_ALL": locale, "LANG": locale, "PYTHONHASHSEED": seed, "COLUMNS": "40"}
-    code = "import locale, sys\ntry: locale.setlocale(locale.LC_ALL, '')\nexcept locale.Error: pass\nfrom assaylib import report; sys.exit(report.main(sys.argv[1:]))"
-    done = subprocess.run([sys.executable, "-c", code, str(standard)], env={**environment, "PYTHONPATH": str(SCRIPTS)}, capture_output=True, text=True)
+    environment = {
+        **os.environ,
+        "TZ": zone,
+        "LC_ALL": locale,
+        "LANG": locale,
+        "PYTHONHASHSEED": seed,
+        "COLUMNS": "40",
+    }
+    code = (
+        "import locale, sys\ntry: locale.setlocale(locale.LC_ALL, '')\nexcept locale.Error:"
+        " pass\nfrom assaylib import report; sys.exit(report.main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(standard)],
+        env={**environment, "PYTHONPATH": str(SCRIPTS)},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == str(standard / "report.html")
     assert hashes(standard) == before
@@ -93,7 +117,9 @@ def test_the_page_is_self_contained(standard):
     page.feed(text)
     assert not page.open
     assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
-    assert all(reference.startswith("#") and reference[1:] in page.ids for reference in page.references)
+    assert all(
+        reference.startswith("#") and reference[1:] in page.ids for reference in page.references
+    )
     assert len(page.ids) == len(set(page.ids))
     assert "url(" not in text and "@import" not in text and "@font-face" not in text
     assert set(re.findall(r"https?://[^\"' <]+", text)) <= {"http://www.w3.org/2000/svg"}
@@ -106,7 +132,17 @@ def test_every_picture_speaks_and_stands_alone(standard):
     page.feed((standard / "report.html").read_text("utf-8"))
     files = sorted(standard.glob("*.svg"))
     names = {f.stem for f in files}
-    assert names == {"forest-codec", "forest-model", "forest-service", "codec-time", "wire-time", "service-cost", "rounds-codec", "rounds-model", "rounds-service"}
+    assert names == {
+        "forest-codec",
+        "forest-model",
+        "forest-service",
+        "codec-time",
+        "wire-time",
+        "service-cost",
+        "rounds-codec",
+        "rounds-model",
+        "rounds-service",
+    }
     assert len(page.svgs) == len(files)
     for svg in page.svgs:
         assert svg["role"] == "img"
@@ -127,13 +163,19 @@ def test_page_one_answers_with_intervals_and_says_what_it_rests_on(standard):
     run, lines = synthetic.make_run(count=8)
     order = next(f for f in judge.judge(run, lines).families if f.id == "codec/order/encode")
     e = order.compared("protobuf_c", "time_ns").estimate
-    assert f"encodes {words.ratio(pow(2.718281828459045, e.median))} × as fast as cJSON ({words.interval(e)})" in text
+    assert (
+        f"encodes {words.ratio(pow(2.718281828459045, e.median))} × as fast as cJSON"
+        f" ({words.interval(e)})"
+        in text
+    )
     assert "simultaneous 95 % interval" in text and "15 processes" in text
     assert "These are libraries, not formats." in text
     assert "not separated" in text and "not resolved here" in text
     for name in ("run.json", "samples.jsonl"):
         assert hashlib.sha256((standard / name).read_bytes()).hexdigest() in text
-    assert "seed 7" in text and run["commit"] in text and "scripts/assay run --tier standard" in text
+    assert (
+        "seed 7" in text and run["commit"] in text and "scripts/assay run --tier standard" in text
+    )
     assert "intervals (95 %) exclude 1; chance allows" in text
     assert "1 of 204 rounds discarded" in text
     assert "cJSON changes 931 of 5 760 values of `telemetry`" in text
@@ -147,12 +189,22 @@ def test_a_fixed_run_says_what_was_worked_out_apart(tmp_path):
     protobuf_c 18.427 … 19.064, 19.270 … 19.668, so the median is 19.167 and, with 8 rounds at
     97.5 %, the interval is the smallest and the largest."""
     for name in ("run.json", "samples.jsonl"):
-        (tmp_path / name).write_bytes((Path(__file__).parent / "data" / "small" / name).read_bytes())
+        (tmp_path / name).write_bytes(
+            (Path(__file__).parent / "data" / "small" / name).read_bytes()
+        )
     report.render(tmp_path)
     text = (tmp_path / "report.md").read_text("utf-8").replace(words.SPACE, " ")
-    assert "protobuf-c encodes `order` 19.2 × as fast as cJSON (simultaneous 95 % interval 18.4 to 19.7, 8 processes)" in text
+    assert (
+        "protobuf-c encodes `order` 19.2 × as fast as cJSON (simultaneous 95 % interval 18.4 to"
+        " 19.7, 8 processes)"
+        in text
+    )
     assert "msgpack-c encodes 20.5 × as fast as cJSON (19.1 to 22.9)" in text
-    assert "event_loop serves 1.36 × the requests per CPU second of thread_pool (simultaneous 95 % interval 1.30 to 1.44, 8 rounds)" in text
+    assert (
+        "event_loop serves 1.36 × the requests per CPU second of thread_pool (simultaneous 95 %"
+        " interval 1.30 to 1.44, 8 rounds)"
+        in text
+    )
     assert "▲ faster, at least 18.4 ×" in text and "▲ cheaper by at least 30 %" in text
 
 
@@ -161,9 +213,13 @@ def test_claims_are_rounded_against_themselves():
     assert words.span(0.99951, 1.00049, 3) == "0.999 to 1.001"
     assert words.fixed(1234567.4, 0) == f"1{words.SPACE}234{words.SPACE}567"
     assert words.fixed(-0.0001, 2) == "0.00" and words.fixed(-1.5, 1) == f"{words.MINUS}1.5"
-    low = judge.Comparison("f", "m", "time_ns", "b", judge.Estimate.of([0.0499] * 8, 0.05), judge.BETTER)
+    low = judge.Comparison(
+        "f", "m", "time_ns", "b", judge.Estimate.of([0.0499] * 8, 0.05), judge.BETTER
+    )
     assert words.verdict(low, 0.03) == f"faster by at least 5.1{words.SPACE}%"
-    slow = judge.Comparison("f", "m", "time_ns", "b", judge.Estimate.of([-1.2] * 8, 0.05), judge.WORSE)
+    slow = judge.Comparison(
+        "f", "m", "time_ns", "b", judge.Estimate.of([-1.2] * 8, 0.05), judge.WORSE
+    )
     assert words.verdict(slow, 0.03) == f"slower, at least 3.32{words.SPACE}× the time"
 
 
@@ -175,7 +231,9 @@ def test_quick_makes_no_claims_about_tails(tmp_path):
     report.render(synthetic.write_run(tmp_path, run, lines))
     text = (tmp_path / "report.md").read_text("utf-8")
     assert "makes no claims about tails" in text
-    assert "987" + words.SPACE + "654" not in text and "p99" not in text.split("## Services over sockets")[1].split("## Calibration")[0].replace("lag p99", "")
+    assert "987" + words.SPACE + "654" not in text and "p99" not in text.split(
+        "## Services over sockets"
+    )[1].split("## Calibration")[0].replace("lag p99", "")
     assert "6 of 7 rounds needed" in text
 
 
@@ -187,13 +245,22 @@ def test_a_single_round_claims_nothing(tmp_path):
 
 def test_a_failed_gate_shows_its_figure_instead_of_a_number(tmp_path):
     text = rendered(tmp_path, fail_gate="actor")
-    assert re.search(r"no number: achieved ÷ offered 0\.[89]\d* \(limit 0\.99\) in 8 of 8 rounds", text)
+    assert re.search(
+        r"no number: achieved ÷ offered 0\.[89]\d* \(limit 0\.99\) in 8 of 8 rounds", text
+    )
     assert "✗ **Gates**" in text
     row = next(line for line in text.split("### cpu")[1].splitlines() if line.startswith("| actor"))
     assert "withheld" in row
 
 
-@pytest.mark.parametrize("kind, absent", [("codec", "No service was part of this run"), ("model", "No codec was part of this run"), ("service", "No model was measured in process")])
+@pytest.mark.parametrize(
+    "kind, absent",
+    [
+        ("codec", "No service was part of this run"),
+        ("model", "No codec was part of this run"),
+        ("service", "No model was measured in process"),
+    ],
+)
 def test_a_part_of_a_run_says_what_is_missing(tmp_path, kind, absent):
     text = rendered(tmp_path, kinds=(kind,))
     assert absent in text and "not part of this run" in text
@@ -213,7 +280,9 @@ def test_failed_lines_and_a_cut_file_are_said(tmp_path):
     run, lines = synthetic.make_run(count=6, rounds=8, kinds=("codec",))
     for line in lines:
         if line["case"] == "codec/ack/encode/protobuf_c":
-            line.update(status="failed", reason="exit 1: <wrong> shape", metrics=None, repetitions=None)
+            line.update(
+                status="failed", reason="exit 1: <wrong> shape", metrics=None, repetitions=None
+            )
     folder = synthetic.write_run(tmp_path, run, lines)
     with (folder / "samples.jsonl").open("a") as file:
         file.write('{"kind": "codec", "fam')
@@ -246,7 +315,14 @@ def test_ranks_that_disagree_are_a_sentence(tmp_path):
 def test_another_session_is_named_with_its_hashes(tmp_path):
     run, lines = synthetic.make_run(count=6, rounds=8, kinds=("codec",))
     ours = synthetic.write_run(tmp_path / "monday", run, lines)
-    other = [{**l, "repetitions": [[s, ns * 1.5] for s, ns in l["repetitions"]]} if l["member"] == "msgpack_c" else l for l in lines]
+    other = [
+        (
+            {**l, "repetitions": [[s, ns * 1.5] for s, ns in l["repetitions"]]}
+            if l["member"] == "msgpack_c"
+            else l
+        )
+        for l in lines
+    ]
     theirs = synthetic.write_run(tmp_path / "tuesday", {**run, "id": "tuesday"}, other)
     report.render(ours, with_runs=[theirs])
     text = (ours / "report.md").read_text("utf-8")
@@ -254,7 +330,16 @@ def test_another_session_is_named_with_its_hashes(tmp_path):
     assert hashlib.sha256((theirs / "samples.jsonl").read_bytes()).hexdigest() in text
 
 
-@pytest.mark.parametrize("content, said", [(None, "No such file"), ("{", "not JSON"), ('{"schema": 9}', "schema 9 is not 1"), ("[]", "schema None is not 1"), ('{"schema": 1, "families": [{}]}', "not as the schema says")])
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (None, "No such file"),
+        ("{", "not JSON"),
+        ('{"schema": 9}', "schema 9 is not 1"),
+        ("[]", "schema None is not 1"),
+        ('{"schema": 1, "families": [{}]}', "not as the schema says"),
+    ],
+)
 def test_a_run_that_cannot_be_read_is_one_line(tmp_path, capsys, content, said):
     if content is not None:
         (tmp_path / "run.json").write_text(content)
@@ -266,7 +351,17 @@ def test_a_run_that_cannot_be_read_is_one_line(tmp_path, capsys, content, said):
 
 def test_facts_of_any_shape_are_shown(tmp_path):
     run, lines = synthetic.make_run(count=6, rounds=8, kinds=("codec",))
-    run["environment"] = {"cpu": {"model": "A <b>CPU</b>", "architecture": "aarch64", "threads": 4, "caches": {"L1d": "32K"}}, "cpus_allowed": [0, 1], "turbo": None, "mitigations": {}}
+    run["environment"] = {
+        "cpu": {
+            "model": "A <b>CPU</b>",
+            "architecture": "aarch64",
+            "threads": 4,
+            "caches": {"L1d": "32K"},
+        },
+        "cpus_allowed": [0, 1],
+        "turbo": None,
+        "mitigations": {},
+    }
     report.render(synthetic.write_run(tmp_path, run, lines))
     page = (tmp_path / "report.html").read_text("utf-8")
     assert "A &lt;b&gt;CPU&lt;/b&gt; (aarch64), 4 logical CPUs" in page
