@@ -295,9 +295,11 @@ void sched_join(struct scheduler *scheduler)
 {
     atomic_store_explicit(&scheduler->quit, true, memory_order_release);
     sched_wake_all(scheduler);
-    for (unsigned i = 0; i < scheduler->count; i++)
+    for (unsigned i = 0; i < scheduler->count; i++) {
         if (scheduler->workers[i].running)
             pthread_join(scheduler->workers[i].thread, NULL);
+        scheduler->workers[i].running = false;
+    }
 }
 
 void sched_finish(struct scheduler *scheduler)
