@@ -72,6 +72,21 @@ bool is_library_key(const char *name)
     return false;
 }
 
+// The same in the context, whose keys differ from version to version.
+bool is_library_context(const char *key)
+{
+    static const char *const keys[] = {
+        "date",         "host_name",           "executable",         "num_cpus",
+        "mhz_per_cpu",  "cpu_scaling_enabled", "aslr_enabled",       "caches",
+        "load_avg",     "library_version",     "library_build_type", "json_schema_version",
+        "libbenchmark", "clock_cost_ns",
+    };
+    for (const char *known : keys)
+        if (std::strcmp(known, key) == 0)
+            return true;
+    return false;
+}
+
 // How often the body really runs: an injected slow-down of P percent is that many more turns of
 // the same loop, which still reports n.
 int64_t real_iterations(const bench_case &bench, int64_t n)
@@ -186,6 +201,10 @@ void gbench_context(const char *key, const char *value) noexcept
             registry.misuse.push_back(std::string("context ") + key + ": set twice");
             return;
         }
+    if (is_library_context(key)) {
+        registry.misuse.push_back(std::string("context ") + key + ": is the library's own key");
+        return;
+    }
     registry.context.emplace_back(key, value);
 }
 

@@ -64,7 +64,6 @@ void check_writable(const std::string &path)
 
 void add_build_context()
 {
-    gbench_context("library_version", GBENCH_LIBRARY_VERSION);
     gbench_context("build_type", GBENCH_BUILD_TYPE);
     gbench_context("sanitizers", GBENCH_SANITIZERS);
     gbench_context("compiler", GBENCH_COMPILER);
@@ -104,6 +103,8 @@ void run_with_library(const options &options, const std::vector<bench_case *> &c
     if (argc > 1)
         throw usage_error{std::string(argv[1]) + ": not understood by Google Benchmark " +
                           GBENCH_LIBRARY_VERSION};
+    // Not library_version: the library itself writes that since 1.8.4.
+    benchmark::AddCustomContext("libbenchmark", GBENCH_LIBRARY_VERSION);
     for (const auto &entry : gbench::the_registry().context)
         benchmark::AddCustomContext(entry.first, entry.second);
     for (bench_case *bench : chosen) {

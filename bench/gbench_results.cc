@@ -141,7 +141,8 @@ std::string results_json(const char *program_name, const std::vector<bench_case 
     for (const bench_case *bench : chosen)
         benchmarks += (benchmarks.empty() ? "\n" : ",\n") + case_json(*bench, all);
     return "{\"schema\":1,\"program\":" + quoted(program_name) +
-           ",\"context\":{\"clock_cost_ns\":" + number(clock_cost_ns()) + context +
+           ",\"context\":{\"clock_cost_ns\":" + number(clock_cost_ns()) +
+           ",\"library_version\":" + quoted(GBENCH_LIBRARY_VERSION) + context +
            "},\n\"benchmarks\":[" + benchmarks + "]}\n";
 }
 

@@ -212,6 +212,7 @@ def test_authors_mistakes_are_told(cases: Bench) -> None:
     assert done.returncode == 1
     assert "good/a: registered twice" in done.stderr
     assert "context greeting: set twice" in done.stderr
+    assert "context library_version: is the library's own key" in done.stderr
 
 
 def test_help(cases: Bench) -> None:

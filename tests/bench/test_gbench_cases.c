@@ -180,6 +180,7 @@ static int prepare(void)
     if (again) { /* the author's own mistakes */
         gbench_register("good/a", good, NULL, NULL);
         gbench_context("greeting", "twice");
+        gbench_context("library_version", "mine");
     }
     return 0;
 }
