@@ -211,6 +211,13 @@ def test_metrics(echo: Server) -> None:
     assert values["assay_answered_total"] >= 1
 
 
+def requests_so_far(server: Server) -> float:
+    raw = Raw(server, b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    found = re.search(rb"^assay_requests_total\S* (\S+)$", raw.response()[1], re.MULTILINE)
+    assert found
+    return float(found[1])
+
+
 @pytest.mark.parametrize("model", models())
 def test_sigterm_under_load_loses_nothing(tmp_path: Path, model: str) -> None:
     out = tmp_path / "serve.json"
@@ -218,7 +225,8 @@ def test_sigterm_under_load_loses_nothing(tmp_path: Path, model: str) -> None:
     stopped = threading.Event()
 
     def stop() -> None:
-        time.sleep(0.3)
+        while requests_so_far(server) < 200:
+            time.sleep(0.01)
         stopped.code = server.stop()  # type: ignore[attr-defined]
         stopped.set()
 
@@ -243,10 +251,10 @@ def test_sigterm_under_load_loses_nothing(tmp_path: Path, model: str) -> None:
 @pytest.mark.parametrize("model", models())
 def test_calls_and_their_failures(tmp_path: Path, model: str) -> None:
     coding = ["--workload", "call", "--payload", "ack", "--codec", "msgpack_c"]
-    pace = ["--rate", 50, "--arrival", "uniform", "--duration", 0.3, "--connections", 4]
+    pace = ["--rate", 50, "--arrival", "uniform", "--duration", 0.3, "--connections", 20]
     with serving("downstream", "--delay", "fixed:2000") as downstream:
         upstream = ["--model", model, "--downstream", downstream.address]
-        with serving("serve", *coding, *upstream) as server:
+        with serving("serve", *coding, *upstream, "--call-timeout-ms", 30000) as server:
             out = load(tmp_path, server.address, *coding, *pace)
             assert out["answered"] == out["planned"]
             assert out["service_p50_ns"] >= 2_000_000
