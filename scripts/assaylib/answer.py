@@ -104,7 +104,9 @@ def leads(families: Sequence[Family], kind: str) -> list[str]:
     every = [c for f in families for c in f.comparisons]
     if every and all(c.verdict == judge.NO_NUMBER for c in every):
         reasons = list(dict.fromkeys(c.why_not for c in every))
-        more = f" (and {len(reasons) - 1} more reasons)" if len(reasons) > 1 else ""
+        more = (
+            f" (and {words.counted(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""
+        )
         return [f"No answer: not one comparison has a number. Reason: {reasons[0]}{more}."]
     if every and all(c.verdict == judge.NO_INTERVAL for c in every):
         most = max(len(c.estimate.values) for c in every if c.estimate)

@@ -165,10 +165,19 @@ def _aa(judged: Judgement) -> list[Check]:
             )
         )
     else:
-        wrong, allowed = sum(a.estimate.excludes_one for a in tested), judge.binomial_bound(
-            len(tested)
+        wrong = sum(a.estimate.excludes_one for a in tested)
+        allowed = judge.binomial_bound(len(tested))
+        deltas = {
+            (f.id, metric): delta for f in judged.families for metric, delta in f.deltas.items()
+        }
+        said = [judge.verdict(a.estimate.interval, deltas[a.family, a.metric]) for a in tested]
+        beyond = sum(v in (judge.BETTER, judge.WORSE) for v in said)
+        text = (
+            f"{wrong} of {len(tested)} intervals (95 %) exclude 1; chance allows {allowed};"
+            f" {beyond or 'none'} beyond the margin"
         )
-        text = f"{wrong} of {len(tested)} intervals (95 %) exclude 1; chance allows {allowed}"
+        if wrong > allowed:
+            text += ". Intervals here are too narrow: no difference near the margin may be quoted"
         found.append(Check("good" if wrong <= allowed else "bad", "A/A, same code", text))
     copies = [a for a in judged.aliases(form="copy") if a.estimate.interval]
     if copies:

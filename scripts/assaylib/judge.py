@@ -357,7 +357,7 @@ GATE_NAMES = {
     "closed_replies_wrong": "wrong or failed replies, closed loop",
     "connections_held": "connections held",
     "below_ceiling": "rate against its arithmetic ceiling",
-    "others_percent": "CPU used by other programs, %",
+    "others_percent": "percent of the CPUs taken by other programs",
     "lost": "requests lost at SIGTERM",
 }
 

@@ -8,21 +8,23 @@ from typing import Any, Sequence
 
 from . import answer, checks, judge, words
 from .about import KINDS, cores, operation, shape_only, subject, tails
-from .blocks import Cell, Column, Picture, Pre, Raw, Table, Text
+from .blocks import Cell, Check, Column, Picture, Pre, Raw, Table, Text
 from .charts import Chart
 from .judge import Estimate, Family, Judgement
 
 
 def build(judged: Judgement, raw: Sequence[Raw], drawn: dict[str, Chart]) -> dict[str, Any]:
     run = judged.run
+    found = checks.checks(judged)
     return {
         "title": answer.question(judged),
         "id": str(run.get("id", "unnamed")),
         "facts": answer.facts(judged),
+        "warning": warning(found),
         "answers": answer.answers(judged),
         "sentences": answer.sentences(judged),
         "machine": checks.machine(judged),
-        "checks": checks.checks(judged),
+        "checks": found,
         "figures": [
             Picture(drawn[name])
             for name in ("forest-codec", "forest-model", "forest-service")
@@ -33,6 +35,17 @@ def build(judged: Judgement, raw: Sequence[Raw], drawn: dict[str, Chart]) -> dic
         "limits": limits(judged),
         "regenerate": regenerate(judged, raw),
     }
+
+
+def warning(found: Sequence[Check]) -> str:
+    """What stands above the answer if a check failed."""
+    bad = [check.name for check in found if check.state == "bad"]
+    if not bad:
+        return ""
+    return (
+        f"**Read with care: {words.counted(len(bad), 'check')} did not hold**"
+        f" ({words.listed(bad)}; see “May these figures be believed?”)."
+    )
 
 
 def ratios(judged: Judgement) -> list[Table]:

@@ -178,6 +178,7 @@ def test_page_one_answers_with_intervals_and_says_what_it_rests_on(standard):
     )
     assert "intervals (95 %) exclude 1; chance allows" in text
     assert "1 of 204 rounds discarded" in text
+    assert "Read with care" not in text
     assert "cJSON changes 931 of 5 760 values of `telemetry`" in text
     assert "4 threads ÷ 5 ms = 800/s" in text
     assert "‡" in text
@@ -300,6 +301,7 @@ def test_forced_unfit_and_dirty_runs_say_so(tmp_path):
     text = (tmp_path / "report.md").read_text("utf-8")
     assert "✗ **Forced**: measured against advice: other programs use 80 % of the CPUs" in text
     assert "✗ **Build**: built with sanitizers (address)" in text and "uncommitted changes" in text
+    assert "**Read with care: 2 checks did not hold** (Build and Forced;" in text
 
 
 def test_ranks_that_disagree_are_a_sentence(tmp_path):
