@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Every NAME.proto in payloads/ must be in payload_names, and every listed one be there.
+"""Every NAME.proto in payloads/ must be in payload_names, and every listed one be there, with at least
+16 documents, or 4 if they are large.
 
     check_lists.py FOLDER NAME...
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -19,6 +21,10 @@ def main() -> int:
     faults += [f"{folder / name}.proto: listed, and not there" for name in sorted(listed - there)]
     faults += [f"{folder / name}.json: without its other half"
                for name in sorted(there ^ documents)]
+    for name in sorted(there & documents):
+        corpus = (folder / f"{name}.json").read_text(encoding="utf-8")
+        if len(json.loads(corpus)) < (16 if len(corpus) < 400_000 else 4):
+            faults.append(f"{folder / name}.json: too few documents")
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0

@@ -24,7 +24,7 @@ static void corpora_differ(void **state)
     (void)state;
     for (const struct subject *subject = subjects; subject->payload.name != NULL; subject++) {
         const struct corpus *corpus = &subject->corpus;
-        assert_true(corpus->count >= 4);
+        assert_true(corpus->count >= 1); /* a payload from outside may have few */
         for (size_t i = 0; i < corpus->count; i++) {
             assert_true(message_equal(corpus->documents[i], corpus->documents[i]));
             for (size_t j = 0; j < i; j++)
@@ -238,7 +238,7 @@ static void the_copy_is_the_same(void **state)
     assert_ptr_not_equal(codec->encode, cjson_copy_codec.encode);
     for (const struct subject *subject = subjects; subject->payload.name != NULL; subject++) {
         size_t len, copy_len;
-        const ProtobufCMessage *document = subject->corpus.documents[1];
+        const ProtobufCMessage *document = subject->corpus.documents[0];
         uint8_t *bytes = bed_encode(codec, subject, document, &len);
         uint8_t *copy = bed_encode(&cjson_copy_codec, subject, document, &copy_len);
         assert_int_equal(len, copy_len);
