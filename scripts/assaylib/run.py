@@ -229,7 +229,7 @@ def _facts(
         "identity": environment.identity(fingerprint, described),
         "machine": machine.measure(build),
         "libraries": environment.libraries(build),
-        "fidelity": inprocess.fidelity(build, made),
+        "fidelity": inprocess.fidelity(build, made, _say),
         "families": [],
         "stopping_rule": "all planned rounds; nobody looks at results in between",
         "discard_rule": {

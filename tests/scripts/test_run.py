@@ -140,6 +140,19 @@ def test_members_alternate(finished: Path) -> None:
         assert changes > len(owners) / 2
 
 
+def test_models_in_process(build: Path, assay: Assay, tmp_path: Path) -> None:
+    if not (build / "bench" / "model_bench").exists():
+        pytest.skip("model_bench is not built")
+    done = assay(*options(tmp_path, only="^model/rpc$"))
+    assert done.returncode == 0, done.stderr
+    assert_complete(tmp_path / "run")
+    family = store.read_run(tmp_path / "run")["families"][0]
+    assert family["members"][0] == family["baseline"] == "thread_pool"
+    assert family["load"]["requests_in_flight"] > 0 and family["load"]["payload"] == "order"
+    for line in store.read_samples(tmp_path / "run" / "samples.jsonl").lines:
+        assert line["metrics"]["turns_per_request"] == 1
+
+
 @pytest.mark.parametrize("lines", [0, 1, 12])
 def test_kill_9_loses_at_most_the_process_in_flight(
     lines: int, build: Path, assay: Assay, tmp_path: Path
