@@ -53,13 +53,15 @@ void drop_benchmark_environment(char **argv)
 // Better to learn of a folder that cannot be written before the run than after it.
 void check_writable(const std::string &path)
 {
+    struct stat info;
+    const bool special = stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
+    if (special && S_ISDIR(info.st_mode))
+        throw usage_error{"--json: " + path + ": " + std::strerror(EISDIR)};
     const std::size_t slash = path.rfind('/');
     const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-    if (access(folder.c_str(), W_OK) != 0)
+    // What is no regular file (/dev/stdout) is written in place, anything else replaced.
+    if (access((special ? path : folder).c_str(), W_OK) != 0)
         throw usage_error{"--json: " + path + ": " + std::strerror(errno)};
-    struct stat info;
-    if (stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
-        throw usage_error{"--json: " + path + ": " + std::strerror(EISDIR)};
 }
 
 void add_build_context()

@@ -230,6 +230,19 @@ def test_an_old_result_survives_a_failed_write(cases: Bench) -> None:
     assert done.returncode == 2 and out.read_text() == "old"
 
 
+def test_results_into_something_that_is_no_file(cases: Bench) -> None:
+    args = ["--benchmark_filter=good/a", FAST, "--json"]
+    pipe = cases.folder / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert cases.run(*args, str(pipe)).returncode == 0
+    assert strict_json(os.read(reader, 1 << 16).decode())["benchmarks"]
+    os.close(reader)
+    assert pipe.is_fifo(), "a pipe or a device must not be replaced by a file"
+    done = cases.run(*args, str(cases.folder))
+    assert done.returncode == 2 and "Is a directory" in done.stderr
+
+
 def test_google_json_is_what_compare_py_takes(cases: Bench) -> None:
     tool = Path("/usr/share/benchmark/compare.py")
     python = os.environ.get("ASSAY_PYTHON", "/usr/bin/python3")
