@@ -109,20 +109,14 @@ static bool reply(struct sched_worker *worker, struct request *request)
     return open;
 }
 
-/* One turn, or several if the request forwards itself without cells. False: its connection is the
- * actor that runs, and is gone. */
+/* False: the actor that runs is the request's connection, and is gone. */
 static bool turn(struct sched_worker *worker, struct request *request)
 {
     struct model_run *run = worker->scheduler->arg;
-    enum turn_end end;
-    for (;;) {
-        end = request_step(request, run->config.workload, cells_at(&run->cells, request->cell),
-                           request->turn.event, run->config.setup);
-        counter_add(&worker->counters->turns, 1);
-        if (end != TURN_FORWARD || run->cells.state)
-            break;
-        request->turn.event = TURN_REQUEST;
-    }
+    enum turn_end end =
+        request_step(request, run->config.workload, cells_at(&run->cells, request->cell),
+                     request->turn.event, run->config.setup);
+    counter_add(&worker->counters->turns, 1);
     switch (end) {
     case TURN_FORWARD:
         deliver(run, request, TURN_REQUEST);
@@ -282,8 +276,7 @@ static void drop_all(struct model_run *run)
         for (void *item; (item = timers_pop(&run->scheduler.workers[i].timers, TIMERS_NEVER));)
             if (!((uintptr_t)item & 1) && item != &run->conns)
                 drop(run, item);
-        for (struct actor_conn *conn = run->conns.homes ? run->conns.homes[i].all : NULL; conn;
-             conn = conn->next)
+        for (struct actor_conn *conn = actor_conns_of(&run->conns, i); conn; conn = conn->next)
             drop_mail(run, &conn->actor, &conn->ready_mail);
         for (struct request *request; (request = local->spare);) {
             local->spare = request->next;

@@ -79,6 +79,11 @@ void actor_conns_accept_again(struct sched_worker *worker, struct actor_conns *c
 void actor_conns_round(struct actor_conns *conns, unsigned home);
 void actor_conns_drain(struct actor_conns *conns); /* any thread, once */
 bool actor_conns_deaf(struct actor_conns *conns);  /* nothing will be accepted any more */
+/* Of one home, linked by next; NULL if there are none. Workers have ended. */
+static inline struct actor_conn *actor_conns_of(struct actor_conns *conns, unsigned home)
+{
+    return conns->homes ? conns->homes[home].all : NULL;
+}
 /* The request is answered and has left the door. False: the connection is gone. */
 bool actor_conn_reply(struct sched_worker *worker, struct actor_conn *conn,
                       const struct request *request);
