@@ -321,7 +321,7 @@ def levels(
 ) -> Chart:
     """Figures on a common logarithmic axis, a panel per operation, a tick where the floor is."""
     row_height, top, first = 17, 30, 172
-    width = (WIDTH - first - 14 - 24 * (len(panels) - 1)) / len(panels)
+    width = (WIDTH - first - 14 - 40 * (len(panels) - 1)) / len(panels)
     seen = [v for r in rows for v in (*r.values, *r.floors) if v]
     bottom = top + row_height * len(rows)
     parts: list[str] = []
@@ -339,7 +339,7 @@ def levels(
             )
         parts.append(_text(4, y + 13, label, "head") + _text(first - 12, y + 13, row.member, "end"))
     for k, panel in enumerate(panels):
-        left = first + k * (width + 24)
+        left = first + k * (width + 40)
         axis = decade_axis(seen or [1, 10], left, left + width)
         parts.append(_text(left, 18, panel, "head"))
         parts.append(_frame(axis, top, bottom, unit))

@@ -168,6 +168,23 @@ def _fidelity(judged: Judgement) -> list[Block]:
     return [Text(" ".join(parts)), table]
 
 
+def _in_process(families: Sequence[Family]) -> str:
+    """The recorded conditions of models in process."""
+    load = families[0].plan.get("load") or {}
+    said = []
+    if load.get("requests_in_flight"):
+        said.append(f"{load['requests_in_flight']} in flight")
+    if load.get("threads_of_a_model"):
+        said.append(f"{words.counted(int(load['threads_of_a_model']), 'worker')} per model")
+    if load.get("payload"):
+        said.append(f"`{load['payload']}` as {words.label(str(load.get('codec')))}")
+    if load.get("cpu_iterations"):
+        said.append(f"`cpu` of {words.fixed(load['cpu_iterations'], 0)} iterations")
+    if load.get("hops"):
+        said.append(f"`ring` of {load['hops']} hops")
+    return ", ".join(said) or "under conditions that were not recorded"
+
+
 def models(judged: Judgement, drawn: dict[str, Chart]) -> Section:
     section = Section("models", "Models in process")
     families = judged.kind("model")
@@ -176,8 +193,8 @@ def models(judged: Judgement, drawn: dict[str, Chart]) -> Section:
         return section
     section.blocks.append(
         Text(
-            "One worker, a closed loop of 16 requests in flight, handed over through `post()`,"
-            " every reply checked. `inline` runs the same turns on the caller's thread, one at a"
+            f"Requests are handed over through `post()` in a closed loop, {_in_process(families)};"
+            " every reply is checked. `inline` runs the same turns on the caller's thread, one at a"
             " time: it is the floor, not a candidate, since it cannot serve two at once."
         )
     )

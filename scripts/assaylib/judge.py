@@ -243,7 +243,8 @@ class Family:
     @property
     def candidates(self) -> list[str]:
         """The baseline and what is compared with it: no alias, no floor, no injected row."""
-        return [m for m in self.plan["members"] if role(self.plan, m) in ("baseline", "candidate")]
+        rivals = [m for m in self.plan["members"] if role(self.plan, m) == "candidate"]
+        return [self.baseline, *rivals]
 
     def compared(self, member: str, metric: str) -> Comparison | None:
         return next((c for c in self.comparisons if (c.member, c.metric) == (member, metric)), None)

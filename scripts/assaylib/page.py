@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import Any, Sequence
 
 from . import answer, checks, judge, words
@@ -205,10 +206,8 @@ def limits(judged: Judgement) -> list[str]:
 
 def regenerate(judged: Judgement, raw: Sequence[Raw]) -> list[Text | Pre | Table]:
     run = judged.run
-    command = " ".join(
-        str(word)
-        for word in run.get("command") or ["scripts/assay", "run", "--tier", str(run.get("tier"))]
-    )
+    words_run = run.get("command") or ["scripts/assay", "run", "--tier", str(run.get("tier"))]
+    command = shlex.join(map(str, words_run))
     commit, seed = run.get("commit") or "unknown", run.get("seed", "unknown")
     table = Table(
         "Raw data: this page is a pure function of these files",

@@ -182,7 +182,7 @@ def _service(judged: Judgement) -> Chart | None:
                     level("p99_ns", 1e3) if with_tails else None,
                 )
             )
-    if not rows:
+    if not any(row.user or row.low for row in rows):
         return None
     right = (
         ("Latency at the fixed rate", "µs from the planned send time (log)")

@@ -257,12 +257,13 @@ def _verdicts(family: Family) -> list[Block]:
     said = []
     for c in family.comparisons:
         what = "CPU per request" if c.metric.startswith("cpu") else "closed-loop throughput"
-        p = f"; Holm p {p_value(c.p_holm)}" if c.p_holm is not None else ""
-        said.append(
-            f"{words.label(c.member)}, {what}:"
-            f" {words.MARKS[c.verdict]} {words.verdict(c, family.deltas[c.metric])} (δ"
-            f" {words.margin(family.deltas[c.metric])}{p})"
+        delta = family.deltas[c.metric]
+        line = (
+            f"{words.label(c.member)}, {what}: {words.MARKS[c.verdict]} {words.verdict(c, delta)}"
         )
+        if c.estimate:
+            line += f" (δ {words.margin(delta)}; Holm p {p_value(c.p_holm)})"
+        said.append(line)
     return [Text(f"Verdicts against {words.label(family.baseline)}:"), Items(said)] if said else []
 
 
@@ -314,11 +315,12 @@ def _gate_table(family: Family) -> list[Block]:
     withheld = [
         f"{words.label(m)}: {govern[scope]} figures withheld: {why}"
         for (m, scope), why in sorted(family.withheld.items())
+        if scope == "all" or (m, "all") not in family.withheld
     ]
     left_out = [
         f"{words.label(m)}: {words.counted(n, 'round')} without {govern[scope]} figures"
         for (m, scope), n in sorted(family.dropped.items())
-        if (m, scope) not in family.withheld
+        if not {(m, scope), (m, "all")} & set(family.withheld)
     ]
     blocks: list[Block] = [Items(withheld + left_out)] if withheld or left_out else []
     return [*blocks, table]
