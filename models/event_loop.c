@@ -9,13 +9,13 @@
  */
 #include "model.h"
 
+#include "parts/acceptor.h"
 #include "parts/cells.h"
 #include "parts/clock.h"
 #include "parts/counters.h"
 #include "parts/cpus.h"
 #include "parts/door.h"
 #include "parts/inbox.h"
-#include "parts/listener.h"
 #include "parts/loop_conn.h"
 #include "parts/pool.h"
 #include "parts/timers.h"
@@ -30,7 +30,6 @@
 
 #define EVENTS 256           /* taken from epoll at once */
 #define TURNS 256            /* run per round: then new events get their chance */
-#define ACCEPTS 64           /* per round */
 #define DRAIN_TICK 10000000u /* ns between looks at whether all loops are done, at stop */
 
 struct run_list { /* requests ready for a turn; turn.event says which */
@@ -63,14 +62,11 @@ struct model_run {
     struct pool *pool;
     struct counters *counters; /* one per loop, the last for other threads */
     struct loop *loop;
-    struct listener listener;
-    struct event_source acceptor;
-    uint64_t accept_again_ns; /* 0, or when to try after the system was short of something */
-    uint64_t serial;          /* loop 0's: connections accepted */
-    /* Sockets accepted and not yet closed, and requests posted go here: relaxed, counts and a
-     * choice only. stop() sets the phase; release and acquire, as the deadline goes with it. */
-    _Atomic uint32_t open;
-    _Atomic uint32_t next_loop;
+    struct acceptor acceptor;
+    uint64_t serial;            /* loop 0's: connections accepted */
+    _Atomic uint32_t open;      /* connections; release when one goes, acquire at the end */
+    _Atomic uint32_t next_loop; /* for posted requests without a cell: relaxed, any will do */
+    /* Where stop() has got to. Release and acquire: give_up_ns, and the backlog, go with it. */
     _Atomic int phase;
     uint64_t give_up_ns;
 };
@@ -241,8 +237,8 @@ static uint64_t due_ns(const struct loop *loop)
         due = min_ns(due, pool_share_due_ns(loop->share));
     if (loop->draining)
         due = min_ns(due, loop->now_ns + DRAIN_TICK);
-    if (loop->index == 0 && loop->run->accept_again_ns)
-        due = min_ns(due, loop->run->accept_again_ns);
+    if (loop->index == 0 && loop->run->acceptor.again_ns)
+        due = min_ns(due, loop->run->acceptor.again_ns);
     return due;
 }
 
@@ -259,44 +255,18 @@ static void take_inbox(struct loop *loop)
     }
 }
 
-/* True: the backlog is empty. */
-static bool accept_some(struct loop *loop, int most)
+/* Loop 0: to each loop in turn. */
+static void deal(void *arg, int fd)
 {
-    struct model_run *run = loop->run;
-    int fd = 0;
-    while (most-- > 0 && ((fd = listener_accept(&run->listener)) >= 0 || fd == -EMFILE)) {
-        if (fd < 0)
-            continue;
-        struct loop *to = &run->loop[run->serial % run->config.threads];
-        atomic_fetch_add_explicit(&run->open, 1, memory_order_release);
-        if (loop_conn_create(&to->conns, fd, run->serial) < 0) {
-            atomic_fetch_sub_explicit(&run->open, 1, memory_order_relaxed);
-            continue;
-        }
-        run->serial++;
-        counter_add(&counters_of(loop)->connections, 1);
+    struct model_run *run = arg;
+    struct loop *to = &run->loop[run->serial % run->config.threads];
+    atomic_fetch_add_explicit(&run->open, 1, memory_order_relaxed);
+    if (loop_conn_create(&to->conns, fd, run->serial) < 0) {
+        atomic_fetch_sub_explicit(&run->open, 1, memory_order_relaxed);
+        return;
     }
-    if (fd < 0 && fd != -EAGAIN && fd != -EMFILE) { /* short of something: do not spin on it */
-        struct epoll_event none = {.data.ptr = &run->acceptor};
-        epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, run->listener.fd, &none);
-        run->accept_again_ns = loop->now_ns + DRAIN_TICK;
-        return true;
-    }
-    return fd == -EAGAIN;
-}
-
-static void acceptor_ready(struct event_source *source, uint32_t events)
-{
-    (void)source, (void)events;
-    accept_some(here, ACCEPTS);
-}
-
-static void accept_again(struct loop *loop)
-{
-    struct model_run *run = loop->run;
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &run->acceptor};
-    run->accept_again_ns = 0;
-    epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, run->listener.fd, &event);
+    run->serial++;
+    counter_add(&counters_of(here)->connections, 1);
 }
 
 /* What stop() asked for. True: this loop is done. */
@@ -305,10 +275,7 @@ static bool wind_up(struct loop *loop)
     struct model_run *run = loop->run;
     int phase = atomic_load_explicit(&run->phase, memory_order_acquire);
     if (phase == CLOSING && loop->index == 0) {
-        while (run->listener.fd >= 0 && !accept_some(loop, ACCEPTS))
-            ;
-        listener_close(&run->listener);
-        run->accept_again_ns = 0;
+        acceptor_drain(&run->acceptor);
         atomic_store_explicit(&run->phase, phase = DRAINING, memory_order_release);
         nudge_all(run);
     }
@@ -348,8 +315,8 @@ static void *loop_main(void *arg)
             make_ready(loop, request);
         if (loop->share)
             pool_share_run(loop->share, loop->now_ns);
-        if (loop->index == 0 && run->accept_again_ns && loop->now_ns >= run->accept_again_ns)
-            accept_again(loop);
+        if (loop->index == 0)
+            acceptor_run(&run->acceptor, loop->now_ns);
 
         for (int i = 0; i < TURNS && (request = loop->ready.first); i++) {
             if (!(loop->ready.first = request->next))
@@ -466,7 +433,7 @@ static uint64_t run_free(struct model_run *run)
         if (loop->epoll_fd >= 0)
             close(loop->epoll_fd);
     }
-    listener_close(&run->listener);
+    acceptor_close(&run->acceptor);
     pool_destroy(run->pool);
     cells_close(&run->cells);
     free(run->loop);
@@ -503,13 +470,9 @@ static int run_open(struct model_run *run)
         error = loop_open(run, &run->loop[i]);
     if (error || !config->listen)
         return error;
-    error = listener_open(&run->listener, config->listen);
-    if (error)
-        return error;
-    run->acceptor.ready = acceptor_ready;
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = &run->acceptor};
-    return epoll_ctl(run->loop[0].epoll_fd, EPOLL_CTL_ADD, run->listener.fd, &event) < 0 ? -errno
-                                                                                         : 0;
+    run->acceptor.deal = deal;
+    run->acceptor.arg = run;
+    return acceptor_open(&run->acceptor, config->listen, run->loop[0].epoll_fd);
 }
 
 static int event_loop_start(const struct model_config *config, struct model_run **out,
@@ -523,9 +486,9 @@ static int event_loop_start(const struct model_config *config, struct model_run 
         return -ENOMEM;
     run->config = *config;
     run->door = (struct door){.limit = config->queue_limit, .on_full = config->on_full};
-    run->listener.fd = run->listener.reserve = -1;
+    run->acceptor.listener.fd = run->acceptor.listener.reserve = -1;
     error = run_open(run);
-    uint16_t bound = run->listener.port; /* before loop 0 runs: the listener is its own */
+    uint16_t bound = run->acceptor.listener.port; /* before loop 0 runs: the listener is its own */
     unsigned started = 0;
     while (!error && started < config->threads) {
         struct loop *loop = &run->loop[started];
