@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void release(struct output *output)
@@ -21,6 +22,15 @@ int output_open(struct output *output, const char *path)
     *output = (struct output){0};
     if (!path)
         return 0;
+    struct stat there;
+    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
+        /* A pipe or a device: written to, never replaced by a file. */
+        output->file = fopen(path, "we");
+        if (!output->file)
+            return -errno;
+        fputs("{\n ", output->file);
+        return 0;
+    }
     output->path = strdup(path);
     int err = -ENOMEM;
     if (!output->path || asprintf(&output->temporary, "%s.%ld.tmp", path, (long)getpid()) < 0) {
@@ -44,7 +54,8 @@ void output_discard(struct output *output)
     if (!output->file)
         return;
     fclose(output->file);
-    unlink(output->temporary);
+    if (output->temporary)
+        unlink(output->temporary);
     release(output);
 }
 
@@ -56,10 +67,13 @@ int output_close(struct output *output)
     int err = ferror(output->file) ? -EIO : 0;
     if (fclose(output->file) != 0 && err == 0)
         err = -errno;
+    if (!output->temporary)
+        goto out;
     if (err == 0 && rename(output->temporary, output->path) != 0)
         err = -errno;
     if (err != 0)
         unlink(output->temporary);
+out:
     release(output);
     return err;
 }

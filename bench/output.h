@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A JSON object written to a file that is either whole or not there: to a temporary file beside it,
- * renamed at the end. Zero-initialised and never opened: every call does nothing, so a program
- * without --json needs no special case.
+ * renamed at the end (but a pipe or a device is written to as it is). Zero-initialised and never
+ * opened: every call does nothing, so a program without --json needs no special case.
  */
 #ifndef ASSAY_OUTPUT_H
 #define ASSAY_OUTPUT_H

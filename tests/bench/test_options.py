@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from services_testing import program, run
+from services_testing import Server, program, run
 
 SERVE = ["--model", "inline", "--workload", "echo", "--listen", "127.0.0.1:0"]
 RPC = ["--model", "inline", "--workload", "rpc", "--listen", "127.0.0.1:0"]
@@ -143,6 +144,15 @@ def test_list(name: str) -> None:
     assert done.returncode == 0
     words = {"serve": "thread_pool rpc order cjson", "load": "rpc order cjson", "downstream": "exp:"}
     assert all(word in done.stdout for word in words[name].split())
+
+
+@pytest.mark.parametrize("name", ["serve", "downstream"])
+def test_json_into_a_pipe(name: str) -> None:
+    """… or a device: written to, never replaced by a file."""
+    rest = ["--model", "inline", "--workload", "echo"] if name == "serve" else []
+    server = Server(name, "--json", "/dev/stderr", *rest)
+    assert server.stop() == 0
+    assert json.loads(server.errors)["program"] == name
 
 
 def test_an_unwritable_json_is_found_before_the_run(tmp_path: Path) -> None:
