@@ -133,8 +133,8 @@ static void slow_senders(struct bed *bed)
     static const char *const halves[] = {
         "P", "POST / HTTP/1.1\r\nHost: t\r\nContent-Le",
         "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\n#a",
-        "POST / HTTP/1.1\r\nHost: t\r\n"
-        "Transfer-Encoding: chunked\r\n\r\n5\r\n#a"};
+        ("POST / HTTP/1.1\r\nHost: t\r\n"
+         "Transfer-Encoding: chunked\r\n\r\n5\r\n#a")};
     static const char *const rests[] = {
         "OST / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\n#abcd", "ngth: 5\r\n\r\n#abcd",
         "bcd", "bcd\r\n0\r\n\r\n"};
