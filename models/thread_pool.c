@@ -187,32 +187,46 @@ static bool read_on(struct model_run *run, struct poller_conn *conn, uint64_t *u
     return http_conn_read(&conn->http, 0) > 0;
 }
 
-/* One request, from parsing it to its reply. True: all is well and the connection stays open.
- * *inside: it has a place in the door. It keeps the place if more of its requests are already here,
- * and leaves it before the reply: who has seen the reply finds room. */
-static bool serve_one(struct worker *worker, struct poller_conn *conn, bool *inside)
+enum served { OPEN, HELD, OVER };
+
+/* One request, from parsing it to its reply. HELD: it waits for room and is no longer ours.
+ * *inside: it has a place in the door. It leaves it while the rest of a request is awaited, and
+ * before the reply, unless more requests are already here: who has seen the reply finds room. */
+static enum served serve_one(struct worker *worker, struct poller_conn *conn, bool *inside)
 {
     struct model_run *run = worker->run;
     struct request *request = worker->request;
     struct http_conn *http = &conn->http;
     uint64_t until_ns = 0;
-    enum http_step step;
-    while ((step = http_conn_parse(http)) == HTTP_MORE) {
+    enum http_step step = HTTP_WORK;
+    while (!conn->whole && (step = http_conn_parse(http)) == HTTP_MORE) {
+        if (http->begun && *inside) {
+            waiting_leave(&run->poller.waiting);
+            *inside = false;
+        }
         if (poller_flag(&run->poller.abandoned) || !read_on(run, conn, &until_ns))
-            return false;
+            return OVER;
     }
-    if (step == HTTP_WORK) {
+    bool refused = step == HTTP_WORK && !*inside && !(*inside = door_enter(&run->door));
+    conn->whole = refused && run->config.on_full == MODEL_WAIT;
+    if (conn->whole) {
+        waiting_add(&run->poller.waiting, &conn->waiter);
+        return HELD;
+    }
+    if (step == HTTP_WORK && !refused) {
         counter_add(&worker->counters->requests, 1);
         request->in = http->body;
         request->in_len = http->body_len;
         request->cell = cells_route(&run->cells, http->body, http->body_len, http->serial);
         run_turns(worker, request);
     }
-    *inside = http->in.len > http->parsed_to;
-    if (!*inside)
+    if (*inside && http->in.len <= http->parsed_to) {
         waiting_leave(&run->poller.waiting);
-    return answer(run, worker->counters, conn, step, step == HTTP_WORK ? request : NULL, 0) == 0 &&
-           http->keep_alive;
+        *inside = false;
+    }
+    bool work = step == HTTP_WORK && !refused;
+    int error = answer(run, worker->counters, conn, step, work ? request : NULL, 0);
+    return error == 0 && http->keep_alive ? OPEN : OVER;
 }
 
 /* The connection came with a place in the door: serves what is buffered, then tries one more read,
@@ -223,9 +237,11 @@ static void serve(struct worker *worker, struct poller_conn *conn)
     bool inside = true;
     if (conn->http.out.len && http_conn_flush(&conn->http, 0) != 0)
         goto close;
-    for (unsigned served = 1; serve_one(worker, conn, &inside); served++) {
+    enum served how;
+    for (unsigned served = 1; (how = serve_one(worker, conn, &inside)) == OPEN; served++) {
         if (!inside) {
-            ssize_t got = http_conn_read(&conn->http, MSG_DONTWAIT);
+            bool here = conn->http.in.len > conn->http.parsed_to;
+            ssize_t got = here ? 1 : http_conn_read(&conn->http, MSG_DONTWAIT);
             if (got == -EAGAIN && poller_arm(&run->poller, conn, EPOLLIN))
                 return;
             if (got <= 0)
@@ -241,6 +257,8 @@ static void serve(struct worker *worker, struct poller_conn *conn)
             return;
         }
     }
+    if (how == HELD)
+        return;
 close:
     if (inside)
         waiting_leave(&run->poller.waiting);

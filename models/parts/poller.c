@@ -35,7 +35,8 @@ void poller_close(struct poller *poller, struct poller_conn *conn, struct counte
 
 bool poller_arm(struct poller *poller, struct poller_conn *conn, uint32_t events)
 {
-    struct epoll_event event = {.events = events | EPOLLONESHOT, .data.ptr = conn};
+    uint32_t end = events & EPOLLIN ? EPOLLRDHUP : 0;
+    struct epoll_event event = {.events = events | end | EPOLLONESHOT, .data.ptr = conn};
     pthread_mutex_lock(&poller->lock);
     bool arm = !poller->draining || events & EPOLLOUT || conn->http.begun;
     if (arm) {
@@ -106,6 +107,14 @@ static void dispatch(struct poller *poller, struct poller_conn *conn)
         turn_away(poller, conn);
 }
 
+/* The peer closes and has nothing left to ask: that takes no room. */
+static bool has_ended(const struct poller_conn *conn)
+{
+    char byte;
+    return !conn->http.in.len && !conn->http.out.len &&
+           recv(conn->http.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 static void open_conn(struct poller *poller, int fd)
 {
     struct poller_conn *conn = calloc(1, sizeof *conn);
@@ -121,7 +130,7 @@ static void open_conn(struct poller *poller, int fd)
     http_conn_init(&conn->http, fd, poller->config.model->max_body_bytes);
     conn->http.serial = poller->serial++;
     counter_add(&poller->config.counters->connections, 1);
-    struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = conn};
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data.ptr = conn};
     atomic_init(&conn->armed, true);
     pthread_mutex_lock(&poller->lock);
     conn->next = poller->conns;
@@ -234,8 +243,12 @@ static void *poller_main(void *arg)
                 wake = true;
             else if (source == &poller->listener)
                 accept_all(poller);
-            else if (disarm(poller, source))
-                dispatch(poller, source);
+            else if (disarm(poller, source)) {
+                if (events[i].events & ~(uint32_t)(EPOLLIN | EPOLLOUT) && has_ended(source))
+                    poller_close(poller, source, poller->config.counters);
+                else
+                    dispatch(poller, source);
+            }
         }
         run_timers(poller);
         if (wake && poller_flag(&poller->stopping) && !poller->draining)
