@@ -247,11 +247,11 @@ int posted_post(struct posted *posted, struct bed *bed)
     posted_join(posted);
     posted->bed = bed;
     atomic_store(&posted->posted, 1);
-    uint32_t before = bed_stats(bed).in_flight;
+    uint64_t before = bed_stats(bed).requests;
     assert_int_equal(pthread_create(&posted->thread, NULL, post_main, posted), 0);
     posted->has_thread = true;
     for (int ms = 0; ms < BED_WAIT_MS && atomic_load(&posted->posted) == 1; ms++) {
-        if (bed_stats(bed).in_flight > before)
+        if (bed_stats(bed).requests > before)
             return 0;
         bed_sleep_ms(1);
     }

@@ -237,6 +237,46 @@ static void books_agree(struct bed *bed)
     assert_int_equal(bed->final.rejected, refused);
 }
 
+/* What is not a whole request yet takes no room, nor does an idle connection. */
+static void half_is_outside(struct bed *bed)
+{
+    bed->config.queue_limit = LIMIT;
+    bed_start(bed);
+    if (bed_expected_overlap(bed, LIMIT + 1) <= LIMIT)
+        skip(); /* half a request may hold the only thread, and limits need others */
+    bed_open(bed, 20);
+    bed_open(bed, 21);
+    assert_true(client_send(&bed->clients[20], "POST / HTTP/1.1\r\nHo", 19));
+    bed_sleep_ms(20);
+    assert_int_equal(bed_stats(bed).in_flight, 0);
+    for (int i = 0; i < 10; i++) {
+        assert_true(client_post(&bed->clients[21], "#room"));
+        assert_true(client_expect(&bed->clients[21], 200, "#room"));
+    }
+    assert_true(client_send(&bed->clients[20], "st: t\r\nContent-Length: 1\r\n\r\n#", 32));
+    assert_true(client_expect(&bed->clients[20], 200, "#"));
+    bed_stop(bed);
+}
+
+/* Nor does a connection that is being closed. */
+static void leaving_takes_no_room(struct bed *bed)
+{
+    bed->config.queue_limit = 1;
+    bed_start(bed);
+    for (int i = 0; i < 200; i++) {
+        bed_open(bed, i % 2);
+        assert_true(client_post(&bed->clients[i % 2], "#come and go"));
+        assert_true(client_expect(&bed->clients[i % 2], 200, "#come and go"));
+        bed_open(bed, 10);
+        client_close(&bed->clients[i % 2]);
+        assert_true(client_post(&bed->clients[10], "#come and go"));
+        assert_true(client_expect(&bed->clients[10], 200, "#come and go"));
+        client_close(&bed->clients[10]);
+    }
+    bed_stop(bed);
+    assert_int_equal(bed->final.rejected, 0);
+}
+
 /* Once a reply has been seen, its request is no longer inside. */
 static void answered_is_outside(struct bed *bed)
 {
@@ -263,6 +303,8 @@ int main(int argc, char **argv)
         {"wait: a post that ends makes room for sockets", holds_back_until_a_post_ends, NULL},
         {"wait: full over and over", full_over_and_over, NULL},
         {"reject: the books agree", books_agree, NULL},
+        {"half a request is outside", half_is_outside, NULL},
+        {"a leaving connection is outside", leaving_takes_no_room, NULL},
         {"an answered request is outside", answered_is_outside, NULL},
     };
     return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
