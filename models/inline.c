@@ -15,9 +15,9 @@
 #include "parts/counters.h"
 #include "parts/cpus.h"
 #include "parts/door.h"
-#include "parts/http.h"
 #include "parts/listener.h"
 #include "parts/pool.h"
+#include "parts/reply.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -223,9 +223,7 @@ static void conn_serve(struct model_run *run, struct conn *conn, bool readable, 
 {
     struct counters *counters = &run->counters[MINE];
     struct http_conn *http = &conn->http;
-    struct request *request = run->request;
-    const char *type = NULL;
-    bool entered = false;
+    struct request *request = NULL; /* stays so unless it is work that was done */
     enum http_step step = HTTP_WORK;
 
     if (!conn->held) {
@@ -241,55 +239,34 @@ static void conn_serve(struct model_run *run, struct conn *conn, bool readable, 
             conn->deadline_ns = clock_now_ns() + run->config.io_timeout_ns;
     }
     conn->more = step != HTTP_MORE;
-    request->out.len = 0;
-    switch (step) {
-    case HTTP_MORE:
+    if (step == HTTP_MORE)
         return;
-    case HTTP_HEALTH:
-        door_write_health(&request->out);
-        request->status = 200;
-        type = DOOR_HEALTH_TYPE;
-        break;
-    case HTTP_METRICS: {
-        struct model_stats stats;
-        inline_model.stats(run, &stats);
-        door_write_metrics(&request->out, inline_model.name, run->config.workload->name, &stats);
-        request->status = 200;
-        type = DOOR_METRICS_TYPE;
-        break;
-    }
-    case HTTP_REFUSE:
-        request->status = http->status;
-        counter_add_shared(&counters->bad_requests, 1);
-        break;
-    case HTTP_WORK: {
-        entered = door_enter(&run->door);
+    if (step == HTTP_WORK) {
+        bool entered = door_enter(&run->door);
         conn->held = !entered && run->config.on_full == MODEL_WAIT;
         if (conn->held)
             return;
-        if (!entered) {
-            counter_add_shared(&counters->rejected, 1);
-            request->status = 503;
-            break;
+        if (entered) {
+            request = run->request;
+            counter_add_shared(&counters->requests, 1);
+            request->in = http->body;
+            request->in_len = http->body_len;
+            request->cell = cells_route(&run->cells, http->body, http->body_len, http->serial);
+            bool gave_up = !run_request(run, request, counters);
+            door_leave(&run->door); /* first: whoever sees the reply may count on the room */
+            if (gave_up) {
+                run->lost++;
+                conn->dead = true;
+                return;
+            }
         }
-        counter_add_shared(&counters->requests, 1);
-        request->in = http->body;
-        request->in_len = http->body_len;
-        request->cell = cells_route(&run->cells, http->body, http->body_len, http->serial);
-        if (!run_request(run, request, counters)) {
-            run->lost++;
-            conn->dead = true;
-            door_leave(&run->door);
-            return;
-        }
-        type = request->out.len ? run->config.content_type : NULL;
-        break;
     }
-    }
-    int error = http_conn_reply(http, request->status, type, request->out.data, request->out.len,
-                                stopping, 0);
-    if (entered)
-        door_leave(&run->door);
+    const struct reply reply = {.model = &inline_model,
+                                .run = run,
+                                .config = &run->config,
+                                .counters = counters,
+                                .stopping = stopping};
+    int error = reply_send(&reply, http, step, request);
     conn->dead = error != 0 || !http->keep_alive;
 }
 
