@@ -57,6 +57,13 @@ def included_where_not_allowed(root: Path, layer: str) -> Iterator[str]:
                 yield f"{where}, which belongs to another folder"
 
 
+def is_cxx(header: Path) -> bool:
+    """Does it, or a header beside it that it includes, need C++'s library?"""
+    text = header.read_text(encoding="utf-8")
+    beside = (header.parent / match[2] for match in INCLUDE.finditer(text) if match[1] == '"')
+    return bool(CXX_INCLUDE.search(text)) or any(is_cxx(file) for file in beside if file.is_file())
+
+
 def compiles_alone(root: Path, header: Path, command: list[str], language: str) -> str | None:
     run = subprocess.run(
         [*command, "-x", language, "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
@@ -77,10 +84,10 @@ def main() -> int:
         paths = [f"-I{base / include}" for include in includes for base in (root, build)]
         paths.append(f"-I{build / 'payloads'}" if "payloads/codecs" in includes else "-I.")
         for header in sorted((root / folder).rglob("*.h")):
-            text = header.read_text(encoding="utf-8")
-            if CXX_INCLUDE.search(text) or "__cplusplus" in text:
+            cxx_only = is_cxx(header)
+            if cxx_only or "__cplusplus" in header.read_text(encoding="utf-8"):
                 jobs.append((header, [cxx, "-std=c++17", *flags, *paths], "c++"))
-            if not CXX_INCLUDE.search(text):
+            if not cxx_only:
                 jobs.append((header, [cc, "-std=c11", "-D_GNU_SOURCE", *flags, *paths], "c"))
     with ThreadPoolExecutor(max_workers=2) as pool:
         results = pool.map(lambda job: compiles_alone(root, *job), jobs)
