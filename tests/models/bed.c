@@ -206,6 +206,22 @@ unsigned bed_expected_posted_overlap(const struct bed *bed, unsigned requests)
     return bed->overlap == BED_ONE_AT_A_TIME ? requests : bed_expected_overlap(bed, requests);
 }
 
+bool bed_is_overlap(const struct bed *bed, int value, int expected)
+{
+    return bed->overlap == BED_UNKNOWN ? value >= expected : value == expected;
+}
+
+bool bed_wait_overlap(const struct bed *bed, _Atomic int *value, int expected)
+{
+    for (int ms = 0; ms < BED_WAIT_MS; ms++) {
+        if (bed_is_overlap(bed, atomic_load(value), expected))
+            return true;
+        bed_sleep_ms(1);
+    }
+    fprintf(stderr, "waited for %d at once, there are %d\n", expected, atomic_load(value));
+    return false;
+}
+
 static void posted_done(struct request *request)
 {
     struct posted *posted = request->arg;
@@ -242,7 +258,7 @@ void posted_join(struct posted *posted)
 
 int posted_post(struct posted *posted, struct bed *bed)
 {
-    if (bed->overlap != BED_ONE_AT_A_TIME)
+    if (bed->overlap == BED_PER_THREAD || bed->overlap == BED_UNLIMITED)
         return bed->model->post(bed->run, posted->request);
     posted_join(posted);
     posted->bed = bed;
@@ -347,7 +363,7 @@ static enum bed_overlap overlap_of(const struct model *model)
     for (size_t i = 0; i < sizeof traits / sizeof traits[0]; i++)
         if (!strcmp(traits[i].model, model->name))
             return traits[i].overlap;
-    return BED_ONE_AT_A_TIME;
+    return BED_UNKNOWN;
 }
 
 static void add(struct bed *bed, struct CMUnitTest *test, const struct model *model,

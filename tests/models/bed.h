@@ -25,6 +25,7 @@ enum bed_overlap {
     BED_ONE_AT_A_TIME, /* inline: each request to its end; post() blocks, on its caller's thread */
     BED_PER_THREAD,    /* a waiting request keeps its thread */
     BED_UNLIMITED,
+    BED_UNKNOWN, /* a model not in the table: at least one at a time; post() may block */
 };
 
 struct bed_traits {
@@ -77,6 +78,10 @@ void bed_open_gate(struct bed *bed);
 /* How many of these requests wait at once: from sockets, or posted (inline: on as many threads). */
 unsigned bed_expected_overlap(const struct bed *bed, unsigned requests);
 unsigned bed_expected_posted_overlap(const struct bed *bed, unsigned requests);
+
+/* That many waits or calls at once, exactly; at least that many where the model is not known. */
+bool bed_is_overlap(const struct bed *bed, int value, int expected);
+bool bed_wait_overlap(const struct bed *bed, _Atomic int *value, int expected);
 
 /* Polls until the value is as wanted; false after BED_WAIT_MS. */
 bool bed_wait_int(_Atomic int *value, int wanted);
