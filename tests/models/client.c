@@ -59,6 +59,11 @@ bool client_send(struct client *client, const void *data, size_t len)
     return true;
 }
 
+bool client_say(struct client *client, const char *text)
+{
+    return client_send(client, text, strlen(text));
+}
+
 size_t client_format(char *text, size_t cap, const char *body)
 {
     int n = snprintf(text, cap, "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: %zu\r\n\r\n%s",

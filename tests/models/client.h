@@ -33,6 +33,7 @@ void client_reset(struct client *client); /* closes with RST */
 
 /* All of it, or false. */
 bool client_send(struct client *client, const void *data, size_t len);
+bool client_say(struct client *client, const char *text);
 /* POST / with this text as its body. */
 bool client_post(struct client *client, const char *body);
 bool client_get(struct client *client, const char *path);

@@ -160,7 +160,7 @@ static void mute_senders_are_given_up(struct bed *bed)
     bed_start(bed);
     for (int c = 0; c < slow; c++) {
         bed_open(bed, c);
-        assert_true(client_send(&bed->clients[c], "POST / HTTP/1.1\r\nHo", 19));
+        assert_true(client_say(&bed->clients[c], "POST / HTTP/1.1\r\nHo"));
     }
     others_are_served(bed, 10);
     for (int c = 0; c < slow; c++) {
@@ -181,7 +181,7 @@ static void dribblers_are_given_up(struct bed *bed)
     assert_true(client_send(&bed->clients[0], head, sizeof head - 1));
     bool open = true;
     for (int ms = 0; open && ms < BED_WAIT_MS; ms += 20) {
-        client_send(&bed->clients[0], "x", 1);
+        client_say(&bed->clients[0], "x");
         open = client_silent(&bed->clients[0], 20);
     }
     assert_false(open);
@@ -260,7 +260,7 @@ static void resets(struct bed *bed)
     for (int round = 0; round < 5; round++) {
         for (int c = 0; c < 8; c++)
             bed_open(bed, c);
-        assert_true(client_send(&bed->clients[1], "POST / HT", 9));
+        assert_true(client_say(&bed->clients[1], "POST / HT"));
         assert_true(client_post(&bed->clients[2], "w5f1#gone"));
         assert_true(client_post(&bed->clients[3], "w5w1#gone"));
         assert_true(client_post(&bed->clients[3], "#gone with more"));

@@ -177,7 +177,7 @@ static void head_and_continue(struct bed *bed)
     assert_true(client_send(&bed->clients[0], ask, sizeof ask - 1));
     assert_int_equal(client_reply(&bed->clients[0], &reply), 1);
     assert_int_equal(reply.status, 100);
-    assert_true(client_send(&bed->clients[0], "#go", 3));
+    assert_true(client_say(&bed->clients[0], "#go"));
     assert_true(client_expect(&bed->clients[0], 200, "#go"));
     bed_stop(bed);
 }

@@ -80,7 +80,7 @@ static void half_read(struct bed *bed)
     assert_true(client_send(&bed->clients[0], rest, sizeof rest - 1));
     expect_last(&bed->clients[0], "#finished");
     if (senders == 2) {
-        assert_true(client_send(&bed->clients[1], "shed", 4));
+        assert_true(client_say(&bed->clients[1], "shed"));
         expect_last(&bed->clients[1], "#finished");
     }
     bed_end_stop(bed);
@@ -94,7 +94,7 @@ static void never_finished(struct bed *bed)
     bed_start(bed);
     for (int c = 0; c < 3; c++) {
         bed_open(bed, c);
-        assert_true(client_send(&bed->clients[c], "POST / HTTP/1.1\r\nHost", 21));
+        assert_true(client_say(&bed->clients[c], "POST / HTTP/1.1\r\nHost"));
     }
     bed_sleep_ms(20);
     bed_begin_stop(bed);
