@@ -48,7 +48,6 @@ struct model_run {
     /* Protects every cell: held during a turn, never across a WAIT or a CALL. */
     pthread_mutex_t turn;
 
-    bool has_thread;
     pthread_t thread;
     int wake_fd; /* written once, by stop() */
     /* When the door's thread abandons a request that still waits. Stored by stop() (release) before
@@ -384,7 +383,6 @@ static int inline_start(const struct model_config *config, struct model_run **ou
             error = -errno;
         if (!error)
             error = cpus_thread_create(&run->thread, config->cpus, "inline", door_main, run);
-        run->has_thread = !error;
     }
     if (error) {
         run_free(run);
@@ -400,7 +398,7 @@ static void inline_stats(struct model_run *run, struct model_stats *stats)
 {
     counters_sum(run->counters, COUNTERS, stats);
     stats->in_flight = atomic_load_explicit(&run->door.inside, memory_order_relaxed);
-    stats->threads = run->has_thread;
+    stats->threads = run->config.listen != NULL;
 }
 
 static uint64_t inline_stop(struct model_run *run, struct model_stats *final)
@@ -408,7 +406,7 @@ static uint64_t inline_stop(struct model_run *run, struct model_stats *final)
     uint64_t give_up_ns = clock_now_ns() + run->config.drain_ns;
     atomic_store_explicit(&run->give_up_ns, give_up_ns, memory_order_release);
     pool_give_up_at(run->pool, give_up_ns);
-    if (run->has_thread) {
+    if (run->config.listen) {
         uint64_t one = 1;
         (void)!write(run->wake_fd, &one, sizeof one);
         pthread_join(run->thread, NULL);
