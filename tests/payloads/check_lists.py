@@ -22,9 +22,9 @@ def main() -> int:
     faults += [f"{folder / name}.json: without its other half"
                for name in sorted(there ^ documents)]
     for name in sorted(there & documents):
-        corpus = (folder / f"{name}.json").read_text(encoding="utf-8")
-        if len(json.loads(corpus)) < (16 if len(corpus) < 400_000 else 4):
-            faults.append(f"{folder / name}.json: too few documents")
+        # One document alone would be learnt by the branch predictor.
+        if len(json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))) < 2:
+            faults.append(f"{folder / name}.json: a corpus needs 2 documents that differ, better 16")
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0
