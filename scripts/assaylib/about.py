@@ -52,3 +52,22 @@ def shape_only(judged: Judgement, family: Family, member: str) -> bool:
 
 def tails(judged: Judgement) -> bool:
     return judged.run.get("tier") not in QUICK
+
+
+#: Said wherever medians stand beside ratios.
+MEDIANS = (
+    "Ratios come from pairs that ran side by side and are the claim; medians mix processes, between"
+    " which the machine's speed differs, and are for orientation: their quotient need not be the ratio."
+)
+
+
+def discarded(family: Family) -> int:
+    """Processes, not lines: one of a codec or model holds the whole family."""
+    each = family.discarded if family.kind == "service" else {n for _, n in family.discarded}
+    return len(each)
+
+
+def processes(family: Family) -> int:
+    """All that were run, those that count and those that do not."""
+    pairs = {(m, n) for m, rounds in family.samples.items() for n in rounds} | set(family.discarded)
+    return len(pairs if family.kind == "service" else {n for _, n in pairs})

@@ -7,7 +7,7 @@ import math
 from typing import Sequence
 
 from . import judge, words
-from .about import KINDS, operation, shape_only, subject, subjects
+from .about import KINDS, operation, shape_only, subject, subjects, tails
 from .blocks import Items, Section, Text
 from .judge import Comparison, Family, Judgement
 
@@ -96,7 +96,19 @@ def asides(judged: Judgement, families: Sequence[Family], kind: str) -> list[str
             "In process means `post()`: one worker, no sockets, no parsing. It shows what handing a"
             " request over costs, not what a server does."
         ]
-    return disagreements(judged)
+    return [*late(judged, families), *disagreements(judged)]
+
+
+def late(judged: Judgement, families: Sequence[Family]) -> list[str]:
+    """One sentence if latencies here show the machine: no reason to doubt throughput and CPU."""
+    marked = [f"`{subject(f)}`" for f in families if f.late]
+    if not marked or not tails(judged):
+        return []
+    return [
+        f"Tails on this machine are the machine's: in {words.listed(marked)} the load generator"
+        " itself sent late, so p50 and p99 are marked (†) and describe server and machine together;"
+        " CPU per request and throughput do not depend on it."
+    ]
 
 
 def leads(families: Sequence[Family], kind: str) -> list[str]:
@@ -112,7 +124,7 @@ def leads(families: Sequence[Family], kind: str) -> list[str]:
         most = max(len(c.estimate.values) for c in every if c.estimate)
         needed = max(c.estimate.needed for c in every if c.estimate)
         return [
-            f"No answer: {words.counted(most, 'round')} measured, an interval takes {needed}. The"
+            f"No answer: {words.counted(most, 'round')} with both members counted, an interval takes {needed}. The"
             " values below are not claims."
         ]
     noun = "payload" if kind == "codec" else "workload"
@@ -134,7 +146,7 @@ def leads(families: Sequence[Family], kind: str) -> list[str]:
 
 
 def _lead_clause(op: str, metric: str, comparisons: list[Comparison], noun: str) -> str:
-    """ "encodes faster for 3 of 4 payloads (at least 13.2 × to 27.3 ×), not resolved for 1"."""
+    """ "encodes faster for 3 of 4 payloads (at least 13.2 to 27.3 × as fast), not resolved for 1"."""
     better, worse = {
         "time_ns": (
             (f"{op}s faster".strip(), f"{op}s slower".strip()) if op else ("faster", "slower")
@@ -147,7 +159,7 @@ def _lead_clause(op: str, metric: str, comparisons: list[Comparison], noun: str)
     for verdict, word in ((judge.BETTER, better), (judge.WORSE, worse)):
         those = [c for c in comparisons if c.verdict == verdict]
         if those:
-            parts.append(f"{word} for {len(those)} of {total} ({_bounds(those)})")
+            parts.append(f"{word} for {len(those)} of {total} ({words.claim(those)})")
     about = (
         ""
         if parts
@@ -172,30 +184,6 @@ def _lead_clause(op: str, metric: str, comparisons: list[Comparison], noun: str)
             *(r.replace(f" of {total}", "", 1) for r in rest),
         ]
     )
-
-
-def _bounds(comparisons: list[Comparison]) -> str:
-    """The smallest and the largest of the claimed bounds, in one unit."""
-    factors = []
-    for c in comparisons:
-        assert c.estimate and c.estimate.interval
-        low, high = c.estimate.interval
-        factors.append(math.exp(low) if c.verdict == judge.BETTER else math.exp(-high))
-    least, most = min(factors), max(factors)
-    time = comparisons[0].verdict == judge.WORSE
-    if most >= 2:
-        shown = [
-            words.floor(f, max(1, words.decimals_for(f)) if f < 100 else 0)
-            for f in dict.fromkeys((least, most))
-        ]
-        tail = (
-            f"{words.SPACE}× as {'long' if comparisons[0].metric == 'time_ns' else 'much'}"
-            if time
-            else f"{words.SPACE}×"
-        )
-        return f"at least {' to '.join(shown)}{tail}"
-    shown = [words.floor(100 * (f - 1), 1 if f < 1.1 else 0) for f in dict.fromkeys((least, most))]
-    return f"by at least {' to '.join(shown)}{words.SPACE}%"
 
 
 def said(

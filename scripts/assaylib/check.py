@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from . import judge, plan, store
+from .about import QUICK
 
 
 def main(folder: Path) -> int:
@@ -36,7 +37,13 @@ def review(folder: Path) -> tuple[list[str], list[str]]:
         *_calibration(result),
         *_gates(result),
     ]
-    return against, [*_discards(run, result), *_wide_margins(run, result), *_provenance(run)]
+    return against, [
+        *_unfinished(samples, run),
+        *_discards(run, result),
+        *_late(run, result),
+        *_wide_margins(run, result),
+        *_provenance(run),
+    ]
 
 
 def _incomplete(run: dict[str, Any], samples: store.Samples) -> list[str]:
@@ -72,7 +79,8 @@ def _too_few(result: judge.Judgement) -> list[str]:
         alphas = [c.estimate.alpha for c in family.comparisons if c.estimate]
         if not alphas:
             continue
-        needed, count = judge.rounds_needed(min(alphas)), len(family.rounds)
+        needed = judge.rounds_needed(min(alphas))
+        count = min(len(c.estimate.values) for c in family.comparisons if c.estimate)
         if count < needed:
             found.append(f"{family.id}: {count} rounds count, an interval takes {needed}")
     return found
@@ -106,11 +114,31 @@ def _discards(run: dict[str, Any], result: judge.Judgement) -> list[str]:
     found = []
     for family in result.families:
         planned = family.plan["rounds"]
-        if len(family.rounds) < planned and family.samples:
-            found.append(f"{family.id}: {len(family.rounds)} of {planned} rounds count")
+        if family.discarded:
+            found.append(
+                f"{family.id}: {len(family.rounds)} rounds run, {family.counted} count, {planned}"
+                f" planned (stopped: {family.stopped or 'not recorded'})"
+            )
     if found:
         found.append(f"rule: {run['discard_rule']['text']}")
     return found
+
+
+def _late(run: dict[str, Any], result: judge.Judgement) -> list[str]:
+    if run.get("tier") in QUICK:
+        return []
+    return [
+        f"{family.id}/{member}: its latencies are the machine's: {why}"
+        for family in result.families
+        for member, why in sorted(family.late.items())
+    ]
+
+
+def _unfinished(samples: store.Samples, run: dict[str, Any]) -> list[str]:
+    """Runs of before there were make-up rounds have no such line, nor the rule's text about them."""
+    if samples.ends or not isinstance((run.get("discard_rule") or {}).get("steal_percent_max"), dict):
+        return []
+    return ["interrupted before it was over; assay run --resume goes on with it"]
 
 
 def _wide_margins(run: dict[str, Any], result: judge.Judgement) -> list[str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 
 from . import judge, words
-from .about import KINDS, cores, subject, tails
+from .about import KINDS, cores, discarded, processes, subject, tails
 from .blocks import Check
 from .judge import Judgement
 
@@ -105,8 +105,7 @@ def _steal(judged: Judgement) -> str:
     seen = [
         float(s["covariates"]["steal_percent"])
         for f in judged.families
-        for rounds in f.samples.values()
-        for s in rounds.values()
+        for s in [*f.discarded.values(), *(s for r in f.samples.values() for s in r.values())]
         if (s.get("covariates") or {}).get("steal_percent") is not None
     ]
     return (
@@ -122,6 +121,7 @@ def checks(judged: Judgement) -> list[Check]:
         *_aa(judged),
         *_injected(judged),
         *_gates(judged),
+        *_late(judged),
         *_rounds(judged),
         *_build(judged),
         *_environment(judged),
@@ -234,11 +234,29 @@ def _injected(judged: Judgement) -> list[Check]:
     ]
 
 
+def _late(judged: Judgement) -> list[Check]:
+    """A gate that marks: it says whose the tail is, and leaves throughput and CPU standing."""
+    late = [(f, m) for f in judged.kind("service") for m in f.late]
+    if not late or not tails(judged):
+        return []
+    where = [f"{subject(f)}/{m}" for f, m in late]
+    shown = words.listed(where) if len(where) <= 2 else words.counted(len(where), "case")
+    return [
+        Check(
+            "note",
+            "Tails",
+            f"the generator itself sent late in {shown}: latencies there are shown, marked (†) as"
+            " the machine's; CPU per request and throughput stand",
+        )
+    ]
+
+
 def _gates(judged: Judgement) -> list[Check]:
-    tallies = [(f, g) for f in judged.kind("service") for g in f.gates]
+    every = [(f, g) for f in judged.kind("service") for g in f.gates]
     if not judged.kind("service"):
         return []
-    if not tallies:
+    tallies = [(f, g) for f, g in every if g.scope != "tail"]
+    if not every:
         return [Check("bad", "Gates", "no service process recorded its validity gates")]
     failed = [(f, g) for f, g in tallies if g.failed]
     total, bad = sum(g.total for _, g in tallies), sum(g.failed for _, g in failed)
@@ -267,20 +285,19 @@ def _gates(judged: Judgement) -> list[Check]:
 
 def _rounds(judged: Judgement) -> list[Check]:
     found = []
-    counted = sum(len(f.rounds) for f in judged.families)
-    dropped = sum(len(f.discarded) for f in judged.families)
+    dropped = sum(map(discarded, judged.families))
     planned = sum(int(f.plan.get("rounds") or 0) for f in judged.families)
     rule = (judged.run.get("discard_rule") or {}).get("text") or "none declared"
     unknown = sum(f.no_covariate for f in judged.families)
-    text = (
-        f"{dropped} of {counted + dropped} rounds discarded by the declared rule"
-        f" ({rule.rstrip('.')})"
-    )
+    text = f"{dropped} of {sum(map(processes, judged.families))} processes, by the declared rule: "
+    text += rule.split(". ")[0].rstrip(".")  # with its reasons it stands under Method
+    if dropped:
+        text = f"{text}. {_left(judged)}"
     if unknown:
         text += f"; {words.counted(unknown, 'sample')} without steal recorded, kept"
-    found.append(Check("note" if dropped or unknown else "good", "Discarded", text))
+    found.append(Check("note" if dropped or unknown else "good", "Discarded", text.rstrip(".")))
     empty = [f.id for f in judged.families if not f.samples]
-    missing = planned - counted - dropped
+    missing = sum(max(0, int(f.plan.get("rounds") or 0) - len(f.rounds)) for f in judged.families)
     failures = [line for f in judged.families for line in f.failures]
     parts = []
     if missing > 0:
@@ -307,6 +324,23 @@ def _rounds(judged: Judgement) -> list[Check]:
         )
     )
     return found
+
+
+def _left(judged: Judgement) -> str:
+    """What counts after the discards, in families that lost some: "service/rpc 14 rounds run, 10
+    count (all counted)"."""
+    short = [f for f in judged.families if f.counted < len(f.rounds)]
+    told = [
+        f"{f.id} {words.counted(len(f.rounds), 'round')} run, {f.counted} count"
+        + (f" ({f.stopped})" if f.stopped else "")
+        for f in short
+    ]
+    if len(told) <= 4:
+        return "; ".join(told)
+    made_up = [f for f in short if f.counted >= int(f.plan.get("rounds") or 0)]
+    lacking = [t for t, f in zip(told, short) if f not in made_up]
+    text = f"{len(short)} families lost rounds, {len(made_up)} have as many as planned all the same"
+    return f"{text}; {'; '.join(lacking)}" if lacking else text
 
 
 def _build(judged: Judgement) -> list[Check]:

@@ -16,6 +16,10 @@ from pathlib import Path
 from . import AssayError, UsageError, environment, machine, plan, programs
 
 ROOT = Path(__file__).resolve().parents[2]
+SERVED = (
+    "Over sockets the workloads are rpc, cpu and call; a workload of your own is measured in process"
+    " if model_bench lists it, and by hand over sockets (serve --workload NAME, load)."
+)
 DRAWING = ("jinja2",)
 DRAWING_PACKAGES = "python3-jinja2"
 DRAWING_COMMANDS = ("report",)  # modules of these names: main(argv) -> exit code
@@ -58,11 +62,11 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    listing = commands.add_parser("list", help="tiers and families that this build can measure")
+    listing = commands.add_parser("list", help="tiers and families that this build can measure", epilog=SERVED)
     listing.add_argument("--cases", action="store_true", help="every case id, one a line")
     listing.set_defaults(run=do_list)
 
-    run = commands.add_parser("run", help="measure; the last line on stdout is the run's folder")
+    run = commands.add_parser("run", help="measure; the last line on stdout is the run's folder", epilog=SERVED)
     tiers = "; ".join(f"{t.name}: {t.summary}" for t in plan.TIERS.values())
     run.add_argument("--tier", choices=list(plan.TIERS), help=f"{tiers} (default: standard)")
     run.add_argument("--only", metavar="REGEX", help="only families whose id matches")
@@ -100,10 +104,12 @@ def do_list(arguments: argparse.Namespace) -> int:
         print("\n".join(everything))
         return 0
     for each in plans:
-        print(f"{each.tier.name:9} {each.seconds / 60:5.1f} min  {each.tier.summary}")
-    print()
+        span = f"{each.seconds / 60:.1f} to {each.most_seconds / 60:.1f} min"
+        print(f"{each.tier.name:9} {span:19} {each.tier.summary}")
+    print("\nThe longer time is with make-up rounds for processes that the host or others disturbed.\n")
     for family in max(plans, key=lambda p: len(p.families)).families:
         print(f"{family.id:24} {' '.join(family.members)}")
+    print(f"\n{SERVED}")
     return 0
 
 

@@ -101,6 +101,7 @@ def _codec_table(judged: Judgement, families: Sequence[Family], op: str) -> Tabl
                 words.fixed(math.exp(floor.median), 1) if floor else "–",
                 words.interval(floor, 1, "–") if floor and floor.interval else "",
             )
+    table.notes.append(about.MEDIANS)
     for f in families:
         for c in f.comparisons:
             if c.estimate is None:
@@ -239,6 +240,7 @@ def models(judged: Judgement, drawn: dict[str, Chart]) -> Section:
                 table.notes.append(
                     f"{about.subject(family)} {words.label(c.member)}: no number: {c.why_not}."
                 )
+    table.notes.append(about.MEDIANS)
     section.blocks.append(table)
     return section
 
@@ -436,19 +438,21 @@ def method(judged: Judgement) -> Section:
                 (
                     "**Verdicts**: against δ, the larger of the margin and the A/A floor of that"
                     " kind (95th percentile of |A/A estimates|, and the family's own). δ is"
-                    " symmetric in the logarithm. “Faster by 5 %” is 5 % more speed, “slower by 5"
-                    " %” is 5 % more time. Tie sets: all that an interval, simultaneous over every"
-                    " pair, does not put behind the best by more than δ."
+                    " symmetric in the logarithm: 1.05 × as fast is as far from equal as 1.05 × the"
+                    " time. Tie sets: all that an interval, simultaneous over every pair, does not"
+                    " put behind the best by more than δ."
                 ),
                 (
-                    "**Rounds**: one is discarded only by its covariates"
-                    f" ({(judged.run.get('discard_rule') or {}).get('text') or 'no rule declared'}),"
-                    " never by its time."
+                    "**Rounds**: a process is discarded only by its covariates, never by its time:"
+                    f" {(judged.run.get('discard_rule') or {}).get('text') or 'no rule declared'}."
+                    f" Stopping: {judged.run.get('stopping_rule') or 'no rule recorded'}."
                 ),
                 (
                     "**Gates**: a process that fails a gate has no number for what that gate"
                     " governs; a case that fails it in more than"
-                    f" {words.percent(judge.GATE_FAILURES_MAX)} of its rounds has none at all."
+                    f" {words.percent(judge.GATE_FAILURES_MAX)} of its rounds has none at all. One"
+                    " gate only marks: where the generator itself sent late, latencies are shown and"
+                    " marked as the machine's, and CPU and throughput stand."
                 ),
                 "**Rounding**: ends of intervals outwards, “at least” downwards.",
             ]
@@ -511,14 +515,16 @@ def data(judged: Judgement, raw: Sequence[Raw]) -> Section:
     for file in raw:
         table.add(file.name, words.fixed(file.size, 0), Cell(file.sha256, "hash"))
     plan = Table(
-        "Families as planned",
+        "Families: planned, run, and what counts of it for the worst-off member",
         [
             Column("family"),
             Column("baseline"),
             Column("members"),
             Column("rounds planned", True),
-            Column("counted", True),
-            Column("discarded", True),
+            Column("run", True),
+            Column("count", True),
+            Column("processes discarded", True),
+            Column("stopped"),
             Column("δ", True),
         ],
     )
@@ -529,7 +535,9 @@ def data(judged: Judgement, raw: Sequence[Raw]) -> Section:
             ", ".join(f.plan["members"]),
             str(f.plan.get("rounds") or "–"),
             str(len(f.rounds)),
-            str(len(f.discarded)),
+            str(f.counted),
+            str(about.discarded(f)),
+            f.stopped or "–",
             words.listed(words.margin(d) for d in sorted(set(f.deltas.values()))),
         )
     section.blocks += [
@@ -543,12 +551,16 @@ def data(judged: Judgement, raw: Sequence[Raw]) -> Section:
         plan,
     ]
     discarded = [
-        f"{f.id}, round {n}: steal {words.fixed(s, 1)} %"
+        f"{f.id}, round {n}{f', {words.label(m)}' if f.kind == 'service' else ''}: {why}"
         for f in judged.families
-        for n, s in sorted(f.discarded.items())
+        for n, m, why in sorted(
+            (n, m, why)
+            for (m, n), why in f.excuses.items()
+            if f.kind == "service" or m == f.baseline
+        )
     ]
     if discarded:
-        section.blocks += [Text("Discarded rounds:"), Items(discarded)]
+        section.blocks += [Text("Discarded processes:"), Items(discarded)]
     failures = [
         f"{f.id}, {line.get('member')}, round {line.get('round')}:"
         f" {line.get('reason') or 'no reason recorded'}"

@@ -31,7 +31,7 @@ def main(folder: Path) -> int:
 
 
 def convert(run: dict[str, Any], lines: list[store.Line]) -> dict[str, Any]:
-    counting = {family.id: set(family.rounds) for family in judge.judge(run, lines).families}
+    discarded = {family.id: family.discarded for family in judge.judge(run, lines).families}
     order = {
         f"{family['id']}/{member}": (index, place)
         for index, family in enumerate(run["families"])
@@ -44,7 +44,7 @@ def convert(run: dict[str, Any], lines: list[store.Line]) -> dict[str, Any]:
             continue
         if line["status"] != "ok":
             left_out["failed"] += 1
-        elif line["round"] not in counting[line["family"]]:
+        elif (line["member"], line["round"]) in discarded[line["family"]]:
             left_out["discarded"] += 1
         else:
             entries.append((order[line["case"]], line["round"], _entry(line, order)))

@@ -8,19 +8,20 @@ by the baseline's, each block against the blocks nearest to it in time. Over rou
 the median and the interval is the exact order-statistic (sign test) interval of that median: no
 distribution is assumed. Intervals are simultaneous over the comparisons of a family (Bonferroni).
 
-Signs: log ratios here are *advantages*: above 0 the member is better than the baseline (less time,
-less CPU, more requests). `exp` of one reads "so many times as fast as the baseline".
+Estimates and verdicts are in verdicts.py, gates in gates.py, the rule about which processes count in
+discard.py, the arithmetic in intervals.py.
 """
 
 from __future__ import annotations
 
-import bisect
 import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
+from . import discard, gates
+from .gates import GATE_FAILURES_MAX, GateTally, gate_name, metric_scope, passes  # noqa: F401
 from .intervals import (  # noqa: F401: check and the report ask the judge for all of them
     ALPHA,
     binomial_bound,
@@ -35,182 +36,26 @@ from .intervals import (  # noqa: F401: check and the report ask the judge for a
     two_modes,
 )
 
-BETTER, WORSE, EQUIVALENT, UNRESOLVED = "better", "worse", "equivalent", "unresolved"
-NO_INTERVAL, NO_NUMBER = "no interval", "no number"
-
-#: Metrics that get a verdict, by kind of family, and whether more of it is better.
-JUDGED = {
-    "codec": {"time_ns": False},
-    "model": {"time_ns": False},
-    "service": {"cpu_ns_per_request": False, "closed_hz": True},
-}
+from .verdicts import (  # noqa: F401
+    BETTER,
+    EQUIVALENT,
+    JUDGED,
+    NO_INTERVAL,
+    NO_NUMBER,
+    UNRESOLVED,
+    WORSE,
+    Alias,
+    Comparison,
+    Estimate,
+    Injected,
+    TieSet,
+    advantage,
+    paired_log_ratio,
+    verdict,
+)
 
 #: A trend over the rounds is noted below this p-value; dozens of comparisons are looked at.
 DRIFT_P = 0.001
-
-#: A member whose process fails a gate in more than this share of its rounds has no number at all.
-GATE_FAILURES_MAX = 0.25
-
-
-# --- One process --------------------------------------------------------------------------------
-
-
-def paired_log_ratio(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> float:
-    """log(theirs / ours) of [slot, ns] blocks of one process, by nearest slots; > 0: ours faster.
-
-    Each of our blocks is compared with the nearest of theirs in time; where one before and one
-    after are equally near, with their geometric mean, so that a linear drift cancels. The value is
-    the median over our blocks. ValueError without blocks, or for a time that is not positive.
-    """
-    others = sorted((float(slot), math.log(ns)) for slot, ns in theirs)
-    slots = [slot for slot, _ in others]
-    if not others or not ours:
-        raise ValueError("no blocks")
-    ratios = []
-    for slot, ns in ours:
-        after = bisect.bisect_left(slots, slot)
-        near = [i for i in (after - 1, after) if 0 <= i < len(slots)]
-        best = min(abs(slots[i] - slot) for i in near)
-        level = [others[i][1] for i in near if abs(slots[i] - slot) == best]
-        ratios.append(sum(level) / len(level) - math.log(ns))
-    return median(ratios)
-
-
-def advantage(
-    ours: dict[str, Any], theirs: dict[str, Any], metric: str, more_is_better: bool
-) -> float | None:
-    """A round's log advantage of one sample over another; None where either has no such figure."""
-    if metric == "time_ns" and ours.get("repetitions") and theirs.get("repetitions"):
-        try:
-            return paired_log_ratio(ours["repetitions"], theirs["repetitions"])
-        except ValueError:
-            return None
-    a, b = ours["metrics"].get(metric), theirs["metrics"].get(metric)
-    if not a or not b or a <= 0 or b <= 0:
-        return None
-    return math.log(a / b) if more_is_better else math.log(b / a)
-
-
-# --- Verdicts -----------------------------------------------------------------------------------
-
-
-@dataclass
-class Estimate:
-    """A median log advantage over rounds and what may be said about it."""
-
-    values: list[float]  #: one per round, in round order
-    alpha: float  #: the interval is at 1 - alpha
-    median: float = 0.0
-    interval: tuple[float, float] | None = None
-    needed: int = 0  #: rounds that an interval at this level takes
-
-    @classmethod
-    def of(cls, values: Sequence[float], alpha: float) -> Estimate:
-        return cls(
-            list(values), alpha, median(values), order_interval(values, alpha), rounds_needed(alpha)
-        )
-
-    @property
-    def half_width(self) -> float | None:
-        """The wider arm: a smaller difference could not have been told from none."""
-        return (
-            max(self.median - self.interval[0], self.interval[1] - self.median)
-            if self.interval
-            else None
-        )
-
-    @property
-    def excludes_one(self) -> bool:
-        return self.interval is not None and (self.interval[0] > 0 or self.interval[1] < 0)
-
-
-def verdict(interval: tuple[float, float] | None, delta: float) -> str:
-    """One of four, from a log interval and a margin (0.03 is 3 %); NO_INTERVAL without one.
-
-    The margin is symmetric in the logarithm: 3 % more speed is as far as 3 % more time.
-    """
-    if interval is None:
-        return NO_INTERVAL
-    low, high = interval
-    margin = math.log1p(delta)
-    if low > margin:
-        return BETTER
-    if high < -margin:
-        return WORSE
-    if -margin <= low and high <= margin:
-        return EQUIVALENT
-    return UNRESOLVED
-
-
-@dataclass
-class Comparison:
-    """A member of a family against its baseline, in one metric."""
-
-    family: str
-    member: str
-    metric: str
-    baseline: str
-    estimate: Estimate | None = None
-    verdict: str = NO_NUMBER
-    p: float | None = None  #: sign test
-    p_holm: float | None = None  #: … adjusted over the family
-    why_not: str = ""  #: for NO_NUMBER
-    drift: tuple[float, float] | None = None  #: Kendall's tau and p, if p < DRIFT_P
-    modes: tuple[float, float] | None = None
-    doubt: str = ""  #: why a verdict was taken back
-
-
-@dataclass
-class Alias:
-    """A/A: the baseline against itself."""
-
-    family: str
-    kind: str
-    member: str
-    form: str  #: "same" code or a second compiled "copy"
-    metric: str
-    estimate: Estimate
-
-
-@dataclass
-class Injected:
-    """The baseline slowed down by a known share."""
-
-    family: str
-    member: str
-    percent: float
-    estimate: Estimate
-    verdict: str
-
-    @property
-    def covered(self) -> bool | None:
-        truth = -math.log1p(self.percent / 100)
-        interval = self.estimate.interval
-        return None if interval is None else interval[0] <= truth <= interval[1]
-
-
-@dataclass
-class TieSet:
-    """The members that are not separated from the best of a family."""
-
-    metric: str
-    best: str
-    members: list[str]  #: the best first
-    resolved: bool  #: False: too few rounds to separate anybody
-
-
-@dataclass
-class GateTally:
-    """One gate of one case over its rounds."""
-
-    member: str
-    name: str
-    scope: str
-    limit: Any
-    values: list[Any]
-    failed: int
-    total: int
-    reasons: list[str]
 
 
 @dataclass
@@ -225,14 +70,18 @@ class Family:
     floor: float | None = None  #: A/A floor that delta respects, as a share (0.016)
     floors: dict[str, float | None] = field(default_factory=dict)  #: by metric
     deltas: dict[str, float] = field(default_factory=dict)
-    rounds: list[int] = field(default_factory=list)  #: that count
-    discarded: dict[int, float] = field(default_factory=dict)  #: round → its highest steal, percent
+    rounds: list[int] = field(default_factory=list)  #: all that were run
+    counted: int = 0  #: rounds that the discard rule leaves to the worst-off member
+    discarded: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)  #: what it took
+    excuses: dict[tuple[str, int], str] = field(default_factory=dict)  #: … and why
+    stopped: str = ""  #: "all counted" or "time budget", as the run recorded it
     no_covariate: int = 0
-    samples: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)  #: member → round
+    samples: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)  #: that count
     failures: list[dict[str, Any]] = field(default_factory=list)
     gates: list[GateTally] = field(default_factory=list)
     withheld: dict[tuple[str, str], str] = field(default_factory=dict)  #: (member, scope) → why
     dropped: dict[tuple[str, str], int] = field(default_factory=dict)  #: rounds without a number
+    late: dict[str, str] = field(default_factory=dict)  #: member → why its tail is the machine's
     alpha: float = ALPHA
     comparisons: list[Comparison] = field(default_factory=list)
     floor_ratios: dict[str, Estimate] = field(default_factory=dict)  #: member against its floor
@@ -349,68 +198,6 @@ def floors_of(plan: dict[str, Any]) -> dict[str, str]:
                 floors.setdefault(member, "inline")
     return floors
 
-
-GATE_NAMES = {
-    "achieved_over_offered": "achieved ÷ offered",
-    "lag_p99_over_p50": "generator's lag p99 ÷ p50",
-    "littles_law": "deviation from Little's law",
-    "replies_wrong": "wrong or failed replies",
-    "closed_replies_wrong": "wrong or failed replies, closed loop",
-    "connections_held": "connections held",
-    "below_ceiling": "rate against its arithmetic ceiling",
-    "others_percent": "percent of the CPUs taken by other programs",
-    "lost": "requests lost at SIGTERM",
-}
-
-
-def gate_name(name: str) -> str:
-    return GATE_NAMES.get(name, name.replace("_", " "))
-
-
-def gate_scope(name: str, gate: dict[str, Any]) -> str:
-    """Which figures a gate governs: tail, closed, open or all. A gate may say so itself."""
-    if gate.get("scope") in ("tail", "closed", "open", "all"):
-        return str(gate["scope"])
-    if "lag" in name or "tail" in name:
-        return "tail"
-    if "closed" in name or "little" in name:
-        return "closed"
-    if "achieved" in name or "offered" in name or "unsent" in name:
-        return "open"
-    return "all"
-
-
-def metric_scope(metric: str) -> str:
-    if metric.startswith("closed_"):
-        return "closed"
-    if metric.endswith("_ns") and metric.split("_")[-2] in (
-        "p50",
-        "p90",
-        "p95",
-        "p99",
-        "p999",
-        "max",
-        "mean",
-    ):
-        return "tail"
-    if metric in ("startup_ns", "drain_ns", "lost", "rss_bytes", "wire_bytes", "time_ns"):
-        return "all"
-    return "open"
-
-
-def failed_gates(sample: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
-    """(name, scope, gate) of every gate that a sample does not pass."""
-    gates = sample.get("gates") or {}
-    return [(n, gate_scope(n, g), g) for n, g in sorted(gates.items()) if g.get("ok") is False]
-
-
-def passes(sample: dict[str, Any], metric: str) -> bool:
-    """Does the sample pass the gates that govern this metric? An open-loop gate governs tails too."""
-    scope = metric_scope(metric)
-    governing = {"all", scope} | ({"open"} if scope == "tail" else set())
-    return all(found not in governing for _, found, _ in failed_gates(sample))
-
-
 def judge(
     run: dict[str, Any], lines: Iterable[dict[str, Any]], notices: Sequence[str] = ()
 ) -> Judgement:
@@ -437,6 +224,11 @@ def judge(
     margin = float(run.get("margin_percent", 3)) / 100
     for family in result.families:
         _compare(family, margin, result)
+    for row in rows:
+        if row.get("kind") == "end":
+            for family in result.families:
+                told = (row.get("families") or {}).get(family.id) or {}
+                family.stopped = str(told.get("stopped") or "")
     return result
 
 
@@ -445,83 +237,34 @@ def _collect(
 ) -> Family:
     """Sorts a family's samples into rounds and applies the discard rule and the gates."""
     family = Family(plan["id"], plan["kind"], plan, plan["baseline"])
-    limit = (run.get("discard_rule") or {}).get("steal_percent_max")
+    rule = run.get("discard_rule")
     seen: set[int] = set()
     twice = 0
     for row in rows:
         number, member = int(row.get("round", 0)), str(row.get("member"))
         seen.add(number)
-        steal = (row.get("covariates") or {}).get("steal_percent")
-        if steal is None:
-            family.no_covariate += 1
-        elif limit is not None and steal > limit:
-            family.discarded[number] = max(float(steal), family.discarded.get(number, 0.0))
+        covariates = row.get("covariates") or {}
+        family.no_covariate += covariates.get("steal_percent") is None
+        excuse = discard.excuse(rule, family.kind, covariates)
         if row.get("status") != "ok":
             family.failures.append(row)
             continue
+        sample = {**row, "metrics": row.get("metrics") or {}}
+        if excuse:
+            family.discarded[member, number] = sample
+            family.excuses[member, number] = excuse
+            continue
         rounds = family.samples.setdefault(member, {})
         twice += number in rounds
-        rounds[number] = {**row, "metrics": row.get("metrics") or {}}
+        rounds[number] = sample
     if twice:
         notices.append(
             f"{family.id}: {twice} samples came twice for their round; the later one counts"
         )
-    family.rounds = sorted(seen - set(family.discarded))
-    _tally_gates(family)
+    family.rounds = sorted(seen)
+    family.counted = discard.pairs(plan, rule, rows)
+    gates.tally(family)
     return family
-
-
-def _tally_gates(family: Family) -> None:
-    for member in family.plan["members"]:
-        samples = [
-            s for n, s in sorted(family.samples.get(member, {}).items()) if n in family.rounds
-        ]
-        names = sorted({name for sample in samples for name in (sample.get("gates") or {})})
-        for name in names:
-            gates = [s["gates"][name] for s in samples if name in (s.get("gates") or {})]
-            failed = [g for g in gates if g.get("ok") is False]
-            tally = GateTally(
-                member,
-                name,
-                gate_scope(name, gates[0]),
-                gates[0].get("limit"),
-                [g.get("value") for g in gates],
-                len(failed),
-                len(gates),
-                sorted({str(g["reason"]) for g in failed if g.get("reason")}),
-            )
-            family.gates.append(tally)
-        for scope in ("all", "open", "closed", "tail"):
-            governing = {scope} | ({"open"} if scope == "tail" else set())
-            bad = [s for s in samples if any(found in governing for _, found, _ in failed_gates(s))]
-            if not bad:
-                continue
-            family.dropped[member, scope] = len(bad)
-            if len(bad) > GATE_FAILURES_MAX * len(samples):
-                family.withheld[member, scope] = _gate_reason(bad, governing, len(samples))
-
-
-def _gate_reason(bad: list[dict[str, Any]], governing: set[str], total: int) -> str:
-    """For example "achieved_over_offered 0.913 (limit 0.99) in 3 of 8 rounds"."""
-    worst: dict[str, list[Any]] = {}
-    limits: dict[str, Any] = {}
-    for sample in bad:
-        for name, scope, gate in failed_gates(sample):
-            if scope in governing:
-                worst.setdefault(name, []).append(gate.get("value"))
-                limits[name] = gate.get("limit")
-    parts = []
-    for name, values in sorted(worst.items()):
-        numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
-        figure = f" {median(numbers):.4g}" if numbers else ""
-        bound = limits[name]
-        said = (
-            f" (limit {bound:.4g})"
-            if isinstance(bound, (int, float))
-            else f" (limit {bound})" if bound else ""
-        )
-        parts.append(f"{gate_name(name)}{figure}{said} in {len(values)} of {total} rounds")
-    return "; ".join(parts)
 
 
 def _advantages(family: Family, member: str, other: str, metric: str, more: bool) -> list[float]:
@@ -652,8 +395,13 @@ def _absence(family: Family, member: str) -> str:
                 f"{who} failed in {len(failed)} rounds:"
                 f" {failed[0].get('reason') or 'no reason recorded'}"
             )
+        gone = sum(member == who for member, _ in family.discarded)
         if not family.samples.get(who):
-            return f"{who} was not measured"
+            return (
+                f"all {gone} processes of {who} were discarded"
+                if gone
+                else f"{who} was not measured"
+            )
     return "no round that counts has both"
 
 

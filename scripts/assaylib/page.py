@@ -7,7 +7,7 @@ import math
 import shlex
 from typing import Any, Sequence
 
-from . import answer, checks, judge, words
+from . import about, answer, checks, judge, words
 from .about import KINDS, cores, operation, shape_only, subject, tails
 from .blocks import Cell, Check, Column, Picture, Pre, Raw, Table, Text
 from .charts import Chart
@@ -155,7 +155,7 @@ def reading(judged: Judgement) -> str:
         " nearest to 1, rounded against the claim: ▲ better and ▼ worse by more than the margin δ,"
         " ◆ equivalent (the whole interval lies within ±δ), ○ not resolved here, with the smallest"
         f" difference that could have been told from none. δ here: {words.listed(margins)}. No"
-        " verdict is drawn from the absence of a difference."
+        f" verdict is drawn from the absence of a difference. {about.MEDIANS}"
     )
 
 

@@ -39,11 +39,13 @@ class Progress:
     def done(self, planned_s: float, what: str) -> None:
         self._done += 1
         self._done_s += planned_s
+        over = self._done - self._processes
         text = (
-            f"{self._done}/{self._processes} processes, {minutes(self.left_s())} left"
-            f" · {what}"
+            f"{over} more, for those that do not count · {what}"
+            if over > 0
+            else f"{self._done}/{self._processes} processes, {minutes(self.left_s())} left · {what}"
         )
-        last = self._done == self._processes
+        last = over == 0
         if self._tty:
             print(f"\r\033[K{text}", end="\n" if last else "", file=sys.stderr, flush=True)
         elif last or self._clock() - self._shown >= PLAIN_EVERY_S:

@@ -14,6 +14,7 @@ import secrets
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,9 +26,11 @@ from . import (
     AssayError,
     RefusedError,
     UsageError,
+    discard,
     environment,
     inprocess,
     machine,
+    makeup,
     plan,
     service,
     store,
@@ -37,8 +40,6 @@ from .programs import Build
 from .progress import Progress, minutes
 
 MARGIN_PERCENT = 3.0
-# Chosen on a two-core VM: undisturbed processes see 0 to 3 % there, its bad moments 10 % and more.
-STEAL_PERCENT_MAX = 5.0
 PADDING_MAX = 4096
 INTERRUPTED = 130
 
@@ -77,7 +78,10 @@ def dry_run(build: Build, request: Request) -> int:
             f" {len(tasks) * each:7.0f} s"
         )
     total, budget = minutes(made.seconds), minutes(made.tier.budget_s)
-    print(f"{made.tier.name}: {total} in all, pilot and report included; budget {budget}")
+    print(
+        f"{made.tier.name}: {total} in all, pilot and report included; make-up rounds until"
+        f" {minutes(made.most_seconds)} if the machine makes it lose some; budget {budget}"
+    )
     return 0
 
 
@@ -95,6 +99,7 @@ def start(build: Build, root: Path, request: Request) -> int:
 
     described = environment.describe_build(build)
     forced = _may_measure(described, request.force)
+    began = time.monotonic()
     with interruptible():
         facts = _facts(build, root, made, described, forced, created, id, request)
         _say(f"{len(made.tasks)} processes, about {minutes(made.seconds)}; pilot first")
@@ -110,7 +115,7 @@ def start(build: Build, root: Path, request: Request) -> int:
             store.write_whole(folder / "run.json", facts)
         except OSError as error:
             raise UsageError(f"{folder}: cannot write there: {error.strerror}") from None
-        return _measure(build, made, facts, folder, set())
+        return _measure(build, made, facts, folder, set(), began)
 
 
 def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
@@ -120,10 +125,10 @@ def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
     families = tuple(Family.from_json(family) for family in facts["families"])
     tasks = plan.order(families, facts["seed"])
     made = Plan(tier, facts["seed"], families, tasks, plan.total_s(families, tasks, tier))
-    complete = store.complete_processes(samples, {t.number: len(_cases(made, t)) for t in tasks})
+    complete = store.complete_processes(samples, _expected(made, samples))
     for notice in samples.notices:
         _say(f"assay: {notice}")
-    if len(complete) == len(tasks):
+    if samples.ends:
         _say(f"assay: {folder}: complete, nothing to do")
         print(folder)
         return _exit_code(samples.lines)
@@ -153,8 +158,23 @@ def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
         writer.close()
     except OSError as error:
         raise UsageError(f"{folder}: cannot write there: {error}") from None
+    # What the interrupted run has spent, as far as its lines tell.
+    each = {line["process"]: float(line["seconds"]) for line in samples.lines}
+    pilots = sum(plan.pilot_s(family, tier) for family in families)
+    spent = plan.MACHINE_S + pilots + sum(each[number] for number in complete)
     with interruptible():
-        return _measure(build, made, facts, folder, complete)
+        return _measure(build, made, facts, folder, complete, time.monotonic() - spent)
+
+
+def _expected(made: Plan, samples: store.Samples) -> dict[int, int]:
+    """Lines of each process: of the planned ones, and of those that made up for others."""
+    lines = {task.number: len(_cases(made, task)) for task in made.tasks}
+    known = {family.id: family for family in made.families}
+    for line in samples.lines:
+        family = known.get(line["family"])
+        if family and line["process"] not in lines:
+            lines[line["process"]] = 1 if family.kind == "service" else len(family.members)
+    return lines
 
 
 @contextmanager
@@ -231,12 +251,8 @@ def _facts(
         "libraries": environment.libraries(build),
         "fidelity": inprocess.fidelity(build, made, _say),
         "families": [],
-        "stopping_rule": "all planned rounds; nobody looks at results in between",
-        "discard_rule": {
-            "steal_percent_max": STEAL_PERCENT_MAX,
-            "text": f"a process during which the host took more than {STEAL_PERCENT_MAX:g} % of"
-            " the CPU time does not count, and with it the round of its family",
-        },
+        "stopping_rule": makeup.STOPPING_RULE,
+        "discard_rule": discard.declared(),
     }
 
 
@@ -263,21 +279,49 @@ def _cases(made: Plan, task: Task) -> list[str]:
 
 
 def _measure(
-    build: Build, made: Plan, facts: dict[str, Any], folder: Path, complete: set[int]
+    build: Build,
+    made: Plan,
+    facts: dict[str, Any],
+    folder: Path,
+    complete: set[int],
+    began: float,
 ) -> int:
+    """began: when the run did, on the monotonic clock; make-up rounds go by it."""
     missing = [task for task in made.tasks if task.number not in complete]
     each = {family.id: plan.process_s(family, made.tier) for family in made.families}
     progress = Progress(sum(each[task.family] for task in missing), len(missing))
+    have = [
+        line
+        for line in store.read_samples(folder / "samples.jsonl").lines
+        if line["process"] in complete
+    ]
+    ledger = makeup.Ledger.of(made, facts["discard_rule"], have)
     writer = store.Writer(folder)
+
+    def process(task: Task) -> None:
+        lines = _process(build, made, task)
+        writer.append(lines)
+        ledger.add(lines)
+        for line in lines:
+            if line["status"] != "ok":
+                progress.say(f"assay: {line['case']}: round {task.round}: {line['reason']}")
+                break
+        progress.done(each[task.family], task.family)
+
+    def left_s() -> float:
+        return made.tier.until_s - plan.REPORT_S - (time.monotonic() - began)
+
     try:
         for task in missing:
-            lines = _process(build, made, task)
-            writer.append(lines)
-            for line in lines:
-                if line["status"] != "ok":
-                    progress.say(f"assay: {line['case']}: round {task.round}: {line['reason']}")
-                    break
-            progress.done(each[task.family], task.family)
+            process(task)
+        lacking = sum(map(ledger.lacks, made.families))
+        if lacking and left_s() > 0:
+            progress.say(
+                f"assay: {lacking} rounds do not count (steal, other programs): making up for"
+                f" {minutes(left_s())} at most"
+            )
+        makeup.measure(ledger, left_s, process)
+        writer.append([makeup.end_line(ledger, _utc(), time.monotonic() - began)])
     except KeyboardInterrupt:
         again = shlex.join(["scripts/assay", "run", "--resume", str(folder)])
         progress.say(f"assay: interrupted; what is measured is kept. To go on: {again}")

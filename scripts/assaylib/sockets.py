@@ -139,6 +139,7 @@ def _workload(judged: Judgement, family: Family) -> Section:
             middle(family, m, "wakeups_per_request", 1, 2),
         )
     fixed.notes.append("Context switches, turns, messages and wake-ups are per request.")
+    fixed.notes.append(about.MEDIANS)
     section.blocks.append(fixed)
 
     if about.tails(judged):
@@ -186,9 +187,10 @@ def _workload(judged: Judgement, family: Family) -> Section:
         ],
     )
     for m in members:
-        # A loss is a fact whatever the conditions were: gates do not hide it.
-        samples = (family.samples.get(m, {}).get(n) for n in family.rounds)
-        lost = [s["metrics"]["lost"] for s in samples if s and s["metrics"].get("lost") is not None]
+        # A loss is a fact whatever the conditions were: neither gates nor discards hide it.
+        samples = [*family.samples.get(m, {}).values()]
+        samples += [s for (who, _), s in family.discarded.items() if who == m]
+        lost = [s["metrics"]["lost"] for s in samples if s["metrics"].get("lost") is not None]
         total = Cell(words.fixed(sum(lost), 0), "worse" if sum(lost) else "") if lost else Cell("–")
         rest.add(
             name(m),
@@ -198,14 +200,14 @@ def _workload(judged: Judgement, family: Family) -> Section:
             middle(family, m, "rss_bytes", 2**20, 1),
         )
     rest.notes.append(
-        "Lost: requests whose first byte the server had read, all rounds together. Start-up: to the"
-        " first good answer."
+        "SIGTERM comes while a closed loop is asking. Lost: requests whose first byte the server had"
+        " read and that it did not answer, all rounds together. Start-up: to the first good answer."
     )
     if any(about.shape_only(judged, family, m) for m in members):
         rest.notes.append("‡ more threads than this machine has cores: shape only.")
     section.blocks.append(rest)
     section.blocks += _verdicts(family)
-    section.blocks += _gate_table(family)
+    section.blocks += _gate_table(judged, family)
     return section
 
 
@@ -226,29 +228,34 @@ def _latency(judged: Judgement, family: Family, name: Any) -> Table:
             Column("generator's lag p99", True),
         ],
     )
-    late = (judged.run.get("machine") or {}).get("timer_late_p99_ns")
+    timers = (judged.run.get("machine") or {}).get("timer_late_p99_ns")
     any_below = False
     for m in family.candidates:
         p99 = family.level(m, "p99_ns")
-        below = bool(late and p99 and p99.median < late)
+        below, late = bool(timers and p99 and p99.median < timers), m in family.late
         any_below = any_below or below
         table.add(
             name(m),
-            *spread(family, m, "p50_ns", 1e3, 0),
-            *marked(spread(family, m, "p99_ns", 1e3, 0), below),
+            *marked(spread(family, m, "p50_ns", 1e3, 0), late),
+            *marked(spread(family, m, "p99_ns", 1e3, 0), below or late),
             middle(family, m, "p999_ns", 1e3),
             middle(family, m, "max_ns", 1e3),
             middle(family, m, "lag_p99_ns", 1e3),
         )
-        for metric in ("p50_ns", "p99_ns"):
-            why = family.why_withheld(m, metric)
-            if why:
-                table.notes.append(f"{words.label(m)}: latency withheld: {why}.")
-                break
+        why = family.why_withheld(m, "p99_ns")
+        if why:
+            table.notes.append(f"{words.label(m)}: latency withheld: {why}.")
     if any_below:
         table.notes.append(
-            f"† below this machine's own timer lateness (p99 {words.fixed(late / 1000, 0)} µs): the"
+            f"† below this machine's own timer lateness (p99 {words.fixed(timers / 1000, 0)} µs): the"
             " machine's tail, not the server's."
+        )
+    if family.late:
+        table.notes.append(
+            "† the generator itself sent late, so this is the machine's latency and not the server's"
+            " alone; CPU and throughput stand: "
+            + ". ".join(f"{words.label(m)}: {family.late[m]}" for m in family.candidates if m in family.late)
+            + "."
         )
     return table
 
@@ -267,7 +274,15 @@ def _verdicts(family: Family) -> list[Block]:
     return [Text(f"Verdicts against {words.label(family.baseline)}:"), Items(said)] if said else []
 
 
-def _gate_table(family: Family) -> list[Block]:
+def _failed(judged: Judgement, gate: judge.GateTally) -> Cell:
+    """A gate of scope "tail" marks and does not withhold; without tails there is nothing to mark."""
+    count = f"{gate.failed} of {gate.total}"
+    if gate.scope != "tail":
+        return Cell(count, "worse" if gate.failed else "")
+    return Cell(f"{count}: marks" if about.tails(judged) else "not applicable", "soft")
+
+
+def _gate_table(judged: Judgement, family: Family) -> list[Block]:
     if not family.gates:
         return [Text("**No validity gate was recorded for this family.**")]
     table = Table(
@@ -305,7 +320,7 @@ def _gate_table(family: Family) -> list[Block]:
             limit,
             shown,
             words.span(min(numbers), max(numbers), places, "–") if numbers else "–",
-            Cell(f"{g.failed} of {g.total}", "worse" if g.failed else ""),
+            _failed(judged, g),
             govern[g.scope],
         )
         if g.reasons:

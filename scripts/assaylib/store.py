@@ -44,10 +44,11 @@ def probe(reports: Path) -> None:
 
 @dataclass
 class Samples:
-    """The complete lines of a samples.jsonl; resumes apart from results."""
+    """The complete lines of a samples.jsonl; resumes and the end apart from results."""
 
     lines: list[Line] = field(default_factory=list)
     resumes: list[Line] = field(default_factory=list)
+    ends: list[Line] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     end: int = 0  # byte offset behind the last complete line
     starts: dict[int, int] = field(default_factory=dict)  # process: offset of its first line
@@ -82,6 +83,8 @@ def read_samples(path: Path) -> Samples:
             raise UsageError(f"{path}:{number}: schema {line.get('schema')}, expected {SCHEMA}")
         if line.get("kind") == "resume":
             samples.resumes.append(line)
+        elif line.get("kind") == "end":
+            samples.ends.append(line)
         elif not isinstance(line.get("process"), int):
             raise UsageError(f"{path}:{number}: no process")
         else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import decimal
 import math
-from typing import Iterable
+from typing import Iterable, Sequence
 
 from . import judge
 
@@ -97,24 +97,33 @@ def column(values: Iterable[float | None], significant: int = 3) -> int:
     return min(4, max((decimals_for(v, significant) for v in known), default=2))
 
 
-def times(low: float, high: float) -> str:
-    """ "at least 18.9 ×" or "at least 24 %" for a factor whose interval is above 1; by its low end."""
-    if low >= 2:
-        return f"at least {floor(low, max(0, decimals_for(low)))}{SPACE}×"
-    gain = 100 * (low - 1)
-    return f"by at least {floor(gain, 1 if gain < 10 else 0)}{SPACE}%"
+#: metric → how a claim reads, better and worse: the words before and behind its factor.
+CLAIMS = {
+    "time_ns": (("at least", "as fast"), ("takes at least", "the time")),
+    "cpu_ns_per_request": (("at least", "the requests per CPU second"), ("takes at least", "the CPU")),
+    "closed_hz": (("reaches at least", "the throughput"), ("reaches at most", "the throughput")),
+}
 
 
-def bound(comparison: judge.Comparison) -> str:
-    """The end of the interval nearest to 1, as a claim: "by at least 24 %", "at least 18.9 ×"."""
+def claimed(comparison: judge.Comparison) -> float:
+    """The end of the interval nearest to 1, as the factor that a claim names."""
     assert comparison.estimate and comparison.estimate.interval
     low, high = comparison.estimate.interval
     if comparison.verdict == judge.BETTER:
-        return times(math.exp(low), math.exp(high))
-    if comparison.metric == "closed_hz":  # a rate is lower by a share of the baseline's
-        return f"by at least {floor(-100 * math.expm1(high), 1)}{SPACE}%"
-    said = times(math.exp(-high), math.exp(-low))
-    return said + (" the time" if said.endswith("×") and comparison.metric == "time_ns" else "")
+        return math.exp(low)
+    return math.exp(high) if comparison.metric == "closed_hz" else math.exp(-high)
+
+
+def claim(comparisons: Sequence[judge.Comparison]) -> str:
+    """One claim, or the span of several of one metric and verdict, rounded against themselves:
+    "at least 1.25 × as fast", "takes at least 1.20 to 1.93 × the time", "reaches at most 0.52 × …".
+    """
+    first = comparisons[0]
+    before, behind = CLAIMS[first.metric][first.verdict == judge.WORSE]
+    against = ceiling if before.endswith("at most") else floor
+    factors = sorted({claimed(c) for c in comparisons})
+    ends = list(dict.fromkeys(against(f, decimals_for(f)) for f in (factors[0], factors[-1])))
+    return f"{before} {' to '.join(ends)}{SPACE}× {behind}"
 
 
 def verdict(comparison: judge.Comparison, delta: float) -> str:
@@ -127,8 +136,7 @@ def verdict(comparison: judge.Comparison, delta: float) -> str:
         return f"no interval: {len(estimate.values)} of {estimate.needed} rounds needed"
     if comparison.verdict in (judge.BETTER, judge.WORSE):
         word = better if comparison.verdict == judge.BETTER else worse
-        said = bound(comparison)
-        return f"{word}, {said}" if said.startswith("at") else f"{word} {said}"
+        return f"{word}, {claim([comparison])}"
     if comparison.verdict == judge.EQUIVALENT:
         return f"equivalent within ±{margin(delta)}"
     if comparison.doubt:

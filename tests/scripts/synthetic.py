@@ -301,7 +301,7 @@ def make_run(
         "families": [],
         "discard_rule": {
             "steal_percent_max": 5.0,
-            "text": "a round with more than 5 % steal in any of its processes does not count",
+            "text": "a process with more than 5 % steal does not count",
         },
     }
     lines: list[dict[str, Any]] = []

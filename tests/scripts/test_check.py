@@ -100,7 +100,29 @@ def test_a_sound_run(tmp_path: Path) -> None:
     against, notes = reviewed(tmp_path, nothing)
     assert against == []
     # One family has a round above the declared steal limit: said, not held against it.
-    assert [note for note in notes if "14 of 15 rounds count" in note]
+    assert [note for note in notes if "15 rounds run, 14 count, 15 planned" in note]
+
+
+def test_a_discarded_rival_leaves_the_others_their_rounds(tmp_path: Path) -> None:
+    def steal(facts: Any, lines: Lines) -> None:
+        for line in lines:
+            if line["case"] == "service/rpc/actor" and line["round"] >= 1:
+                line["covariates"]["steal_percent"] = 50.0
+
+    against, notes = reviewed(tmp_path, steal)
+    assert against == ["service/rpc: 1 rounds count, an interval takes 7"]
+    assert [note for note in notes if note.startswith("service/rpc: 8 rounds run, 1 count")]
+
+
+def test_late_tails_are_a_note(tmp_path: Path) -> None:
+    def late(facts: Any, lines: Lines) -> None:
+        for line in lines:
+            if line["kind"] == "service":
+                line["gates"]["lag_p99_over_p50"].update(value=8.2, ok=False)
+
+    against, notes = reviewed(tmp_path, late)
+    assert against == []
+    assert [note for note in notes if "its latencies are the machine's" in note]
 
 
 def test_exit_codes(tmp_path: Path, assay: Assay) -> None:

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import synthetic  # noqa: E402
-from assaylib import judge  # noqa: E402
+from assaylib import discard, judge  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -214,8 +214,9 @@ def test_rounds_are_discarded_by_their_covariate_only():
             line["metrics"]["time_ns"] *= 50
             line["repetitions"] = [[slot, ns * 50] for slot, ns in line["repetitions"]]
     family = next(f for f in judge.judge(run, lines).families if f.id == "codec/ack/encode")
-    assert family.discarded == {2: 30.0}
-    assert family.rounds == [0, 1, 3, 4, 5, 6, 7]
+    assert set(family.excuses.values()) == {"steal 30.0 %"}
+    assert set(family.discarded) == {(member, 2) for member in family.plan["members"]}
+    assert family.rounds == list(range(8)) and family.counted == 7
     assert len(family.compared("msgpack_c", "time_ns").estimate.values) == 7
 
 
@@ -237,8 +238,50 @@ def test_a_late_generator_costs_the_tail_only():
     for line in lines:
         line["gates"]["lag_p99_over_p50"]["ok"] = False
     family = judge.judge(run, lines).families[0]
-    assert family.level("thread_pool", "p99_ns") is None
-    assert family.level("thread_pool", "cpu_ns_per_request") is not None
+    assert not family.withheld
+    for metric in ("p99_ns", "cpu_ns_per_request", "closed_hz"):
+        assert family.level("thread_pool", metric) is not None
+    assert "generator's lag p99 ÷ p50" in family.late["thread_pool"]
+    assert "8 of 8 rounds" in family.late["thread_pool"]
+
+
+def stolen(lines, member, rounds, percent):
+    for line in lines:
+        if line["case"] == f"service/rpc/{member}" and line["round"] in rounds:
+            line["covariates"]["steal_percent"] = percent
+
+
+def rounds_of(family, member, metric="closed_hz"):
+    return len(family.compared(member, metric).estimate.values)
+
+
+def test_a_discarded_process_takes_its_own_pair_only():
+    run, lines = synthetic.make_run(kinds=("service",))
+    stolen(lines, "actor", {1, 2}, 30.0)
+    stolen(lines, "thread_pool.same", {5}, 30.0)
+    family = judge.judge(run, lines).families[0]
+    assert (rounds_of(family, "actor"), rounds_of(family, "event_loop")) == (6, 8)
+    assert {len(alias.estimate.values) for alias in family.aliases} == {7}
+    assert family.counted == 6 and len(family.series("thread_pool", "closed_hz")) == 8
+    stolen(lines, "thread_pool", {7}, 30.0)
+    family = judge.judge(run, lines).families[0]
+    assert (rounds_of(family, "actor"), rounds_of(family, "event_loop")) == (5, 7)
+    assert {len(alias.estimate.values) for alias in family.aliases} == {6}
+    assert family.counted == 5
+
+
+def test_kinds_have_limits_of_their_own():
+    rule = discard.declared()
+    codec, service = rule["steal_percent_max"]["codec"], rule["steal_percent_max"]["service"]
+    assert codec < service
+    between = {"steal_percent": (codec + service) / 2, "others_percent": 0.0}
+    assert discard.excuse(rule, "codec", between) and not discard.excuse(rule, "service", between)
+    assert "its own value" in rule["text"] and "Two limits, because" in rule["text"]
+    for limit in (codec, service, rule["others_percent_max"]):
+        assert f"{limit:g} %" in rule["text"]
+    busy = discard.excuse(rule, "service", {"steal_percent": 0.0, "others_percent": 40.0})
+    assert busy == "other programs 40.0 %"
+    assert discard.excuse(rule, "service", {}) is None and discard.excuse(None, "codec", between) is None
 
 
 def test_missing_processes_are_said_and_not_guessed():

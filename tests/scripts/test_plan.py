@@ -36,8 +36,22 @@ def test_tier_keeps_its_limit(name: str) -> None:
     """All that is named in the issue, start-up, pilot and report included."""
     made = plan.make(BUILT, plan.TIERS[name], seed=1)
     assert made.seconds <= LIMITS_S[name]
+    # Make-up rounds, and the report behind them, come out of the same budget; building does not.
+    assert made.tier.budget_s == LIMITS_S[name]
+    assert made.most_seconds < LIMITS_S[name]
     each = {family.id: plan.process_s(family, made.tier) for family in made.families}
     assert made.seconds > sum(each[task.family] for task in made.tasks)
+
+
+@pytest.mark.parametrize(
+    ("name", "planned_s", "most_s"),
+    [("quick", 230, 290), ("standard", 960, 1170), ("publish", 6600, 7200)],
+)
+def test_room_is_left_for_make_up_rounds(name: str, planned_s: float, most_s: float) -> None:
+    made = plan.make(BUILT, plan.TIERS[name], seed=1)
+    assert made.seconds <= planned_s and made.seconds < made.most_seconds < most_s
+    # What a round overshoots by is less than the rest: each starts only if it still fits.
+    assert made.tier.until_s + plan.REPORT_S <= made.tier.budget_s
 
 
 def test_every_family_is_planned() -> None:

@@ -177,7 +177,7 @@ def test_page_one_answers_with_intervals_and_says_what_it_rests_on(standard):
         "seed 7" in text and run["commit"] in text and "scripts/assay run --tier standard" in text
     )
     assert "intervals (95 %) exclude 1; chance allows" in text
-    assert "1 of 204 rounds discarded" in text
+    assert "1 of 276 processes" in text
     assert "Read with care" not in text
     assert "cJSON changes 931 of 5 760 values of `telemetry`" in text
     assert "4 threads ÷ 5 ms = 800/s" in text
@@ -206,7 +206,8 @@ def test_a_fixed_run_says_what_was_worked_out_apart(tmp_path):
         " interval 1.30 to 1.44, 8 rounds)"
         in text
     )
-    assert "▲ faster, at least 18.4 ×" in text and "▲ cheaper by at least 30 %" in text
+    assert "▲ faster, at least 18.4 × as fast" in text
+    assert "▲ cheaper, at least 1.30 × the requests per CPU second" in text
 
 
 def test_claims_are_rounded_against_themselves():
@@ -217,11 +218,83 @@ def test_claims_are_rounded_against_themselves():
     low = judge.Comparison(
         "f", "m", "time_ns", "b", judge.Estimate.of([0.0499] * 8, 0.05), judge.BETTER
     )
-    assert words.verdict(low, 0.03) == f"faster by at least 5.1{words.SPACE}%"
+    assert words.verdict(low, 0.03) == f"faster, at least 1.051{words.SPACE}× as fast"
     slow = judge.Comparison(
         "f", "m", "time_ns", "b", judge.Estimate.of([-1.2] * 8, 0.05), judge.WORSE
     )
-    assert words.verdict(slow, 0.03) == f"slower, at least 3.32{words.SPACE}× the time"
+    assert words.verdict(slow, 0.03) == f"slower, takes at least 3.32{words.SPACE}× the time"
+
+
+@pytest.mark.parametrize(
+    "metric, verdict, ends, said",
+    [
+        ("time_ns", judge.BETTER, (1.2566, 1.9), "faster, at least 1.25 × as fast"),
+        ("time_ns", judge.BETTER, (5.679, 6), "faster, at least 5.67 × as fast"),
+        ("time_ns", judge.WORSE, (0.451, 0.5177), "slower, takes at least 1.93 × the time"),
+        ("cpu_ns_per_request", judge.WORSE, (0.4, 0.8), "dearer, takes at least 1.25 × the CPU"),
+        ("closed_hz", judge.BETTER, (1.5, 1.7), "higher, reaches at least 1.50 × the throughput"),
+        ("closed_hz", judge.WORSE, (0.4, 0.5177), "lower, reaches at most 0.518 × the throughput"),
+    ],
+)
+def test_one_form_for_every_verdict(metric, verdict, ends, said):
+    import math
+
+    values = [math.log(ends[0] + (ends[1] - ends[0]) * i / 5) for i in range(6)]
+    found = judge.Comparison("f", "m", metric, "b", judge.Estimate.of(values, 0.05), verdict)
+    assert words.verdict(found, 0.03).replace(words.SPACE, " ") == said
+
+
+def test_claims_of_several_payloads_have_one_form(standard):
+    text = (standard / "report.md").read_text("utf-8").replace(words.SPACE, " ")
+    assert "by at least" not in text and "as long" not in text
+    assert re.search(r"encodes faster for 4 of 4 payloads \(at least [\d.]+ to [\d.]+ × as fast\)", text)
+    assert "medians mix processes" in text
+
+
+def late(lines):
+    for line in lines:
+        if line["kind"] == "service":
+            line["gates"]["lag_p99_over_p50"].update(value=8.2, ok=False)
+
+
+def test_a_late_generator_marks_the_tail_and_does_not_shout(tmp_path):
+    run, lines = synthetic.make_run(count=6)
+    late(lines)
+    report.render(synthetic.write_run(tmp_path, run, lines))
+    text = (tmp_path / "report.md").read_text("utf-8").replace(words.SPACE, " ")
+    assert "Read with care" not in text and "✗" not in text and "withheld" not in text
+    assert text.count("Tails on this machine are the machine's") == 1
+    latency = text.split("### rpc")[1].split("Latency at the fixed rate")[1].split("*Closed loop")[0]
+    rows = [line for line in latency.splitlines() if line.startswith("| ") and "_" in line]
+    assert rows and all(row.count("†") == 2 for row in rows)
+    assert "the generator itself sent late" in latency and "8.2 (limit 0.1) in 8 of 8" in latency
+
+
+def test_a_late_generator_is_no_matter_without_tails(tmp_path):
+    run, lines = synthetic.make_run(tier="quick", rounds=10, count=6)
+    late(lines)
+    report.render(synthetic.write_run(tmp_path, run, lines))
+    text = (tmp_path / "report.md").read_text("utf-8")
+    assert "Read with care" not in text and "†" not in text and "✓ **Gates**" in text
+    assert re.search(r"generator's lag p99 ÷ p50 \|.* 8\.200 .*\| not applicable \|", text)
+
+
+def test_attempts_and_what_counts_are_said(tmp_path):
+    run, lines = synthetic.make_run(kinds=("service",), service_rounds=12)
+    for family in run["families"]:
+        family["rounds"] = 10
+    for line in lines:
+        if line["case"] == "service/rpc/actor" and line["round"] in (3, 4):
+            line["covariates"]["steal_percent"] = 20.0
+    stopped = {"planned": 10, "run": 12, "counted": 10, "stopped": "all counted"}
+    lines.append(
+        {"schema": 1, "kind": "end", "families": {"service/rpc": stopped}, "process": None}
+    )
+    report.render(synthetic.write_run(tmp_path, run, lines))
+    text = (tmp_path / "report.md").read_text("utf-8").replace(words.SPACE, " ")
+    assert "service/rpc 12 rounds run, 10 count (all counted)" in text
+    assert "2 of 144 processes" in text
+    assert "service/rpc, round 3, actor: steal 20.0 %" in text
 
 
 def test_quick_makes_no_claims_about_tails(tmp_path):
@@ -240,8 +313,8 @@ def test_quick_makes_no_claims_about_tails(tmp_path):
 
 def test_a_single_round_claims_nothing(tmp_path):
     text = rendered(tmp_path, tier="smoke", rounds=1, service_rounds=1)
-    assert "No answer: 1 round measured, an interval takes 7" in text
-    assert "faster by at least" not in text and "equivalent within" not in text
+    assert "No answer: 1 round with both members counted, an interval takes 7" in text
+    assert "faster, at least" not in text and "equivalent within" not in text
 
 
 def test_a_failed_gate_shows_its_figure_instead_of_a_number(tmp_path):

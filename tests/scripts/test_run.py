@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assaylib import RefusedError, machine, run, store
+from assaylib import RefusedError, discard, machine, run, store
 from assaylib.programs import Child, execute
 from conftest import ROOT, Assay
 
@@ -97,7 +97,10 @@ def test_what_run_json_says(finished: Path) -> None:
     facts = store.read_run(finished)
     assert facts["seed"] == 7 and facts["tier"] == "smoke" and facts["margin_percent"] == 3
     assert facts["machine"]["clock_cost_ns"] > 0
-    assert facts["discard_rule"]["steal_percent_max"] > 0
+    assert all(0 < facts["discard_rule"]["steal_percent_max"][kind] for kind in discard.KINDS)
+    assert "one more round at a time" in facts["stopping_rule"]
+    (end,) = store.read_samples(finished / "samples.jsonl").ends
+    assert set(end["families"]) == {family["id"] for family in facts["families"]}
     assert {entry["codec"] for entry in facts["fidelity"]} >= {"cjson", "protobuf_c", "msgpack_c"}
     for family in facts["families"]:
         counts = family["iterations"]

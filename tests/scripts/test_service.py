@@ -47,7 +47,7 @@ def test_what_a_line_says(workload: str, lines: list[store.Line]) -> None:
         assert metrics["lost"] == 0
         for gate in ("replies_wrong", "closed_replies_wrong", "connections_held", "lost"):
             assert line["gates"][gate]["ok"], gate
-        assert "others_percent" in line["gates"]
+        assert "others_percent" in line["covariates"]
 
 
 def test_call_waits_for_its_downstream_and_stays_below_the_ceiling(

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""Validity gates: which figures each governs, who passes, and what a report says of those that do not.
+
+A gate either invalidates its figures, and then they are withheld, or it marks them. Only the scope
+"tail" marks: a generator that was late, or timers that are, make a tail the machine's and leave
+throughput and CPU standing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .intervals import median
+
+if TYPE_CHECKING:
+    from .judge import Family
+
+#: A member whose process fails a gate in more than this share of its rounds has no number at all.
+GATE_FAILURES_MAX = 0.25
+
+#: Those that invalidate; "tail" only marks.
+INVALIDATING = ("all", "open", "closed")
+
+
+@dataclass
+class GateTally:
+    """One gate of one case over its rounds."""
+
+    member: str
+    name: str
+    scope: str
+    limit: Any
+    values: list[Any]
+    failed: int
+    total: int
+    reasons: list[str]
+
+
+GATE_NAMES = {
+    "achieved_over_offered": "achieved ÷ offered",
+    "lag_p99_over_p50": "generator's lag p99 ÷ p50",
+    "littles_law": "deviation from Little's law",
+    "replies_wrong": "wrong or failed replies",
+    "closed_replies_wrong": "wrong or failed replies, closed loop",
+    "connections_held": "connections held",
+    "below_ceiling": "rate against its arithmetic ceiling",
+    "others_percent": "percent of the CPUs taken by other programs",
+    "lost": "requests lost at SIGTERM",
+}
+
+
+def gate_name(name: str) -> str:
+    return GATE_NAMES.get(name, name.replace("_", " "))
+
+
+def gate_scope(name: str, gate: dict[str, Any]) -> str:
+    """Which figures a gate governs: tail, closed, open or all. A gate may say so itself."""
+    if gate.get("scope") in ("tail", "closed", "open", "all"):
+        return str(gate["scope"])
+    if "lag" in name or "tail" in name:
+        return "tail"
+    if "closed" in name or "little" in name:
+        return "closed"
+    if "achieved" in name or "offered" in name or "unsent" in name:
+        return "open"
+    return "all"
+
+
+def metric_scope(metric: str) -> str:
+    """Where a figure comes from. Latencies come from the fixed rate, as CPU per request does."""
+    if metric.startswith("closed_"):
+        return "closed"
+    if metric in ("startup_ns", "drain_ns", "lost", "rss_bytes", "wire_bytes", "time_ns"):
+        return "all"
+    return "open"
+
+
+def failed_gates(sample: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    """(name, scope, gate) of every gate that a sample does not pass."""
+    gates = sample.get("gates") or {}
+    return [(n, gate_scope(n, g), g) for n, g in sorted(gates.items()) if g.get("ok") is False]
+
+
+def passes(sample: dict[str, Any], metric: str) -> bool:
+    """Does the sample pass the gates that can invalidate this metric?"""
+    governing = ("all", metric_scope(metric))
+    return all(found not in governing for _, found, _ in failed_gates(sample))
+
+
+def tally(family: Family) -> None:
+    """Counts each gate of each case, withholds what too many rounds invalidate, marks late tails."""
+    for member in family.plan["members"]:
+        samples = [sample for _, sample in sorted(family.samples.get(member, {}).items())]
+        for name in sorted({name for sample in samples for name in (sample.get("gates") or {})}):
+            family.gates.append(_tally_one(member, name, samples))
+        for scope in (*INVALIDATING, "tail"):
+            bad = [s for s in samples if any(found == scope for _, found, _ in failed_gates(s))]
+            many = len(bad) > GATE_FAILURES_MAX * len(samples)
+            if scope == "tail":
+                if many:
+                    family.late[member] = _gate_reason(bad, scope, len(samples))
+            elif bad:
+                family.dropped[member, scope] = len(bad)
+                if many:
+                    family.withheld[member, scope] = _gate_reason(bad, scope, len(samples))
+
+
+def _tally_one(member: str, name: str, samples: list[dict[str, Any]]) -> GateTally:
+    gates = [s["gates"][name] for s in samples if name in (s.get("gates") or {})]
+    failed = [g for g in gates if g.get("ok") is False]
+    return GateTally(
+        member,
+        name,
+        gate_scope(name, gates[0]),
+        gates[0].get("limit"),
+        [g.get("value") for g in gates],
+        len(failed),
+        len(gates),
+        sorted({str(g["reason"]) for g in failed if g.get("reason")}),
+    )
+
+
+def _gate_reason(bad: list[dict[str, Any]], governed: str, total: int) -> str:
+    """For example "achieved_over_offered 0.913 (limit 0.99) in 3 of 8 rounds"."""
+    worst: dict[str, list[Any]] = {}
+    limits: dict[str, Any] = {}
+    for sample in bad:
+        for name, scope, gate in failed_gates(sample):
+            if scope == governed:
+                worst.setdefault(name, []).append(gate.get("value"))
+                limits[name] = gate.get("limit")
+    parts = []
+    for name, values in sorted(worst.items()):
+        numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
+        figure = f" {median(numbers):.4g}" if numbers else ""
+        bound = limits[name]
+        said = (
+            f" (limit {bound:.4g})"
+            if isinstance(bound, (int, float))
+            else f" (limit {bound})" if bound else ""
+        )
+        parts.append(f"{gate_name(name)}{figure}{said} in {len(values)} of {total} rounds")
+    return "; ".join(parts)

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: MIT
+"""Make-up rounds: who gets them, when they end, and that an interruption loses none."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from assaylib import discard, makeup, plan, run, store
+from assaylib.plan import Task
+
+CODEC = ("cjson", "msgpack_c", "cjson.same")
+SERVICE = ("thread_pool", "actor", "thread_pool.same")
+RULE = discard.declared()
+TIER = replace(plan.TIERS["quick"], rounds=3, service_rounds=3)
+
+
+def family(id: str, members: tuple[str, ...]) -> plan.Family:
+    return plan.Family(
+        id=id,
+        kind=id.partition("/")[0],
+        title=id,
+        baseline=members[0],
+        members=members,
+        aliases={members[-1]: "same"},
+        floors={},
+        injected={},
+        rounds=3,
+    )
+
+
+FAMILIES = (family("codec/ack/encode", CODEC), family("service/rpc", SERVICE))
+
+
+def made() -> plan.Plan:
+    tasks = plan.order(FAMILIES, 7)
+    return plan.Plan(TIER, 7, FAMILIES, tasks, plan.total_s(FAMILIES, tasks, TIER))
+
+
+def lines_of(task: Task, steal: float = 0.0, status: str = "ok") -> list[dict[str, Any]]:
+    kind = task.family.partition("/")[0]
+    members = [task.member] if task.member else CODEC
+    return [
+        {
+            "schema": 1,
+            "kind": kind,
+            "family": task.family,
+            "case": f"{task.family}/{member}",
+            "member": member,
+            "round": task.round,
+            "process": task.number,
+            "seconds": 1.0,
+            "status": status,
+            "reason": None if status == "ok" else "died",
+            "metrics": {"time_ns": 1e9 if task.round % 2 else 1.0},
+            "covariates": {"steal_percent": steal, "others_percent": 0.0},
+        }
+        for member in members
+    ]
+
+
+def ledger_of(steal: dict[tuple[str, int, str | None], float]) -> makeup.Ledger:
+    lines = [
+        line
+        for task in made().tasks
+        for line in lines_of(task, steal.get((task.family, task.round, task.member), 0.0))
+    ]
+    return makeup.Ledger.of(made(), RULE, lines)
+
+
+def test_values_and_failures_give_no_reason_to_go_on() -> None:
+    """Times that differ by nine orders of magnitude, a crash: but nothing was stolen."""
+    assert makeup.next_round(ledger_of({}), 1e9) == []
+    failed = [line for task in made().tasks for line in lines_of(task, 90.0, "failed")]
+    assert makeup.next_round(makeup.Ledger.of(made(), RULE, failed), 1e9) == []
+
+
+def test_who_lacks_most_comes_first() -> None:
+    ledger = ledger_of(
+        {
+            ("codec/ack/encode", 2, None): 6.0,
+            ("service/rpc", 1, "actor"): 20.0,
+            ("service/rpc", 3, "thread_pool"): 20.0,
+        }
+    )
+    codec, service = FAMILIES
+    assert (ledger.counted(codec), ledger.counted(service)) == (2, 1)
+    tasks = makeup.next_round(ledger, 1e9)
+    assert {task.family for task in tasks} == {"service/rpc"} and {task.round for task in tasks} == {4}
+    assert sorted(str(task.member) for task in tasks) == sorted(SERVICE)
+    assert [task.number for task in tasks] == [12, 13, 14]  # behind the 3 + 9 planned
+    # Where that round does not fit any more, a shorter one may.
+    left_s = plan.round_s(codec, TIER)
+    assert [task.family for task in makeup.next_round(ledger, left_s)] == ["codec/ack/encode"]
+    assert makeup.next_round(ledger, left_s / 2) == []
+
+
+def measured(ledger: makeup.Ledger, steal: Any, budget_s: float = 1e9) -> list[Task]:
+    done: list[Task] = []
+
+    def process(task: Task) -> None:
+        done.append(task)
+        ledger.add(lines_of(task, steal(task)))
+
+    def left_s() -> float:
+        return budget_s - sum(plan.process_s(ledger.made.family(t.family), TIER) for t in done)
+
+    makeup.measure(ledger, left_s, process)
+    return done
+
+
+def test_until_all_count() -> None:
+    ledger = ledger_of({("service/rpc", n, "actor"): 20.0 for n in (1, 2)})
+    done = measured(ledger, lambda task: 30.0 if task.round == 4 and task.member == "actor" else 0.0)
+    assert {task.round for task in done} == {4, 5, 6} and len(done) == 9
+    end = makeup.end_line(ledger, "now", 12.34)["families"]["service/rpc"]
+    assert end == {"planned": 3, "run": 6, "counted": 3, "stopped": "all counted"}
+
+
+def test_until_the_time_is_up() -> None:
+    ledger = ledger_of({("codec/ack/encode", 1, None): 50.0})
+    one = plan.round_s(FAMILIES[0], TIER)
+    assert len(measured(ledger, lambda task: 50.0, budget_s=4.5 * one)) == 4
+    end = makeup.end_line(ledger, "now", 1.0)["families"]
+    assert end["codec/ack/encode"] == {"planned": 3, "run": 7, "counted": 2, "stopped": "time budget"}
+    assert end["service/rpc"]["stopped"] == "all counted"
+
+
+class Stolen:
+    """In place of the programs: the first two rounds of everything are stolen."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.interrupt_after = -1
+
+    def process(self, build: Any, made: plan.Plan, task: Task) -> list[dict[str, Any]]:
+        if self.done == self.interrupt_after:
+            self.interrupt_after = -1
+            raise KeyboardInterrupt
+        self.done += 1
+        return lines_of(task, 40.0 if task.round <= 2 else 0.0)
+
+
+@pytest.fixture
+def stolen(monkeypatch: pytest.MonkeyPatch) -> Stolen:
+    found = Stolen()
+    monkeypatch.setattr(run, "_process", found.process)
+    return found
+
+
+def facts() -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "tier": "quick",
+        "seed": 7,
+        "identity": "this",
+        "families": [family.to_json() for family in FAMILIES],
+        "discard_rule": RULE,
+        "build": {"fit": True},
+    }
+
+
+def test_a_run_makes_up_and_says_why_it_stopped(tmp_path: Path, stolen: Stolen) -> None:
+    assert run._measure(None, made(), facts(), tmp_path, set(), time.monotonic()) == 0  # type: ignore
+    samples = store.read_samples(tmp_path / "samples.jsonl")
+    rounds = {f.id: {line["round"] for line in samples.lines if line["family"] == f.id} for f in FAMILIES}
+    assert rounds == {f.id: {1, 2, 3, 4, 5} for f in FAMILIES}
+    (end,) = samples.ends
+    for told in end["families"].values():
+        assert told == {"planned": 3, "run": 5, "counted": 3, "stopped": "all counted"}
+
+
+def test_a_run_without_time_left_says_so(tmp_path: Path, stolen: Stolen) -> None:
+    late = time.monotonic() - TIER.until_s
+    assert run._measure(None, made(), facts(), tmp_path, set(), late) == 0  # type: ignore[arg-type]
+    (end,) = store.read_samples(tmp_path / "samples.jsonl").ends
+    for told in end["families"].values():
+        assert told == {"planned": 3, "run": 3, "counted": 1, "stopped": "time budget"}
+
+
+@pytest.mark.parametrize("after", [4, 12, 13, 14, 15, 16, 18])
+def test_resume_goes_on_within_a_make_up_round(
+    after: int, tmp_path: Path, stolen: Stolen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """12 processes are planned; interrupted before, at and behind the seams of make-up rounds."""
+    store.write_whole(tmp_path / "run.json", facts())
+    stolen.interrupt_after = after
+    began = time.monotonic()
+    assert run._measure(None, made(), facts(), tmp_path, set(), began) == run.INTERRUPTED  # type: ignore
+    monkeypatch.setattr(run.environment, "describe_build", lambda build: {"unfit": []})
+    monkeypatch.setattr(run.environment, "fingerprint", dict)
+    monkeypatch.setattr(run.environment, "identity", lambda *_: "this")
+    assert run.resume(None, tmp_path, tmp_path, force=True) == 0  # type: ignore[arg-type]
+    samples = store.read_samples(tmp_path / "samples.jsonl")
+    counted = Counter((line["case"], line["round"]) for line in samples.lines)
+    assert set(counted.values()) == {1}
+    assert len(counted) == 5 * (len(CODEC) + len(SERVICE))
+    (end,) = samples.ends
+    assert all(told["counted"] == 3 for told in end["families"].values())
+    size = (tmp_path / "samples.jsonl").stat().st_size
+    assert run.resume(None, tmp_path, tmp_path, force=True) == 0  # type: ignore[arg-type]
+    assert (tmp_path / "samples.jsonl").stat().st_size == size
+
+
+def test_a_smoke_run_makes_nothing_up() -> None:
+    assert plan.TIERS["smoke"].until_s == 0
+
+
+def test_the_rule_is_json() -> None:
+    assert json.loads(json.dumps(RULE)) == RULE
