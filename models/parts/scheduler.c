@@ -66,13 +66,36 @@ static bool wake_one(struct scheduler *scheduler)
     return false;
 }
 
+static bool work_around(const struct scheduler *scheduler)
+{
+    if (atomic_load_explicit(&scheduler->inject.len, memory_order_relaxed) > 0)
+        return true;
+    for (unsigned i = 0; i < scheduler->count; i++)
+        if (runq_len(&scheduler->workers[i].queue) > 0)
+            return true;
+    return false;
+}
+
+static bool anybody_sleeps(const struct scheduler *scheduler)
+{
+    for (unsigned i = 0; i < scheduler->count; i++)
+        if (atomic_load_explicit(&scheduler->workers[i].sleeping, memory_order_relaxed))
+            return true;
+    return false;
+}
+
 /* There is more to do than those awake will do next. */
 static void want_help(struct scheduler *scheduler)
 {
-    if (atomic_exchange_explicit(&scheduler->waking, 1, memory_order_acq_rel))
-        return;
-    if (!wake_one(scheduler))
+    while (!atomic_exchange_explicit(&scheduler->waking, 1, memory_order_acq_rel)) {
+        if (wake_one(scheduler))
+            return;
+        /* Nobody slept when we looked. Who added work since has relied on us, and somebody may have
+         * fallen asleep before that: this exchange sees what they did before theirs. */
         atomic_exchange_explicit(&scheduler->waking, 0, memory_order_acq_rel);
+        if (!anybody_sleeps(scheduler) || !work_around(scheduler))
+            return;
+    }
 }
 
 /* ---- Scheduling ---- */
@@ -201,16 +224,6 @@ static void awake(struct sched_worker *worker, bool found)
     if (found && (runq_len(&worker->queue) > 0 ||
                   atomic_load_explicit(&scheduler->inject.len, memory_order_relaxed) > 0))
         want_help(scheduler);
-}
-
-static bool work_around(const struct scheduler *scheduler)
-{
-    if (atomic_load_explicit(&scheduler->inject.len, memory_order_relaxed) > 0)
-        return true;
-    for (unsigned i = 0; i < scheduler->count; i++)
-        if (runq_len(&scheduler->workers[i].queue) > 0)
-            return true;
-    return false;
 }
 
 static void park(struct sched_worker *worker)
