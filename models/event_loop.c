@@ -150,10 +150,7 @@ static void answer(struct loop *loop, struct request *request)
         make_ready((struct loop *)(void *)conn->conns, request);
         return;
     }
-    counter_add(request->turn.event == TURN_REQUEST && request->status == 503 && request->link
-                    ? &counters->rejected
-                    : &counters->answered,
-                1);
+    counter_add(request->link ? &counters->rejected : &counters->answered, 1);
     leave(loop); /* first: whoever sees the reply may count on the room */
     if (conn)
         loop_conn_reply(conn, request);
@@ -203,7 +200,7 @@ static void run_turn(struct loop *loop, struct request *request)
     switch (end) {
     case TURN_REPLY:
     case TURN_REJECT:
-        request->link = end == TURN_REJECT ? request : NULL;
+        request->link = end == TURN_REJECT ? request : NULL; /* counted where it is answered */
         answer(loop, request);
         break;
     case TURN_FORWARD:
@@ -352,16 +349,17 @@ static int event_loop_post(struct model_run *run, struct request *request)
 {
     struct loop *loop = here && here->run == run ? here : NULL;
     struct counters *counters = loop ? counters_of(loop) : &run->counters[run->config.threads];
+    void (*add)(_Atomic uint64_t *, uint64_t) = loop ? counter_add : counter_add_shared;
     if (!door_enter(&run->door)) {
         if (run->config.on_full == MODEL_WAIT)
             return -EAGAIN;
-        counter_add_shared(&counters->rejected, 1);
+        add(&counters->rejected, 1);
         request->status = 503;
         request->out.len = 0;
         request->done(request);
         return 0;
     }
-    counter_add_shared(&counters->requests, 1);
+    add(&counters->requests, 1);
     request->owner = NULL;
     if (!loop)
         loop = &run->loop[atomic_fetch_add_explicit(&run->next_loop, 1, memory_order_relaxed) %
