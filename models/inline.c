@@ -45,8 +45,8 @@ struct model_run {
     struct door door;
     struct pool *pool;
     struct counters *counters;
-    /* Protects every cell: held during a turn, never across a WAIT or a CALL. */
-    pthread_mutex_t turn;
+    /* Protects every cell: held from turn to turn, but never across a WAIT or a CALL. */
+    pthread_mutex_t cell_lock;
 
     pthread_t thread;
     int wake_fd; /* written once, by stop() */
@@ -93,11 +93,19 @@ static bool run_request(struct model_run *run, struct request *request, struct c
     enum turn_event event = TURN_REQUEST;
     bool mine = counters == &run->counters[MINE];
     for (;;) {
-        pthread_mutex_lock(&run->turn);
-        enum turn_end end = request_step(
-            request, config->workload, cells_at(&run->cells, request->cell), event, config->setup);
-        pthread_mutex_unlock(&run->turn);
-        counter_add_shared(&counters->turns, 1);
+        enum turn_end end;
+        uint64_t turns = 0;
+        if (run->cells.state)
+            pthread_mutex_lock(&run->cell_lock);
+        do {
+            end = request_step(request, config->workload, cells_at(&run->cells, request->cell),
+                               event, config->setup);
+            event = TURN_REQUEST;
+            turns++;
+        } while (end == TURN_FORWARD);
+        if (run->cells.state)
+            pthread_mutex_unlock(&run->cell_lock);
+        counter_add_shared(&counters->turns, turns);
         switch (end) {
         case TURN_REPLY:
             counter_add_shared(&counters->answered, 1);
@@ -105,8 +113,7 @@ static bool run_request(struct model_run *run, struct request *request, struct c
         case TURN_REJECT:
             counter_add_shared(&counters->rejected, 1);
             return true;
-        case TURN_FORWARD:
-            event = TURN_REQUEST;
+        case TURN_FORWARD: /* done above */
             break;
         case TURN_WAIT:
             if (!mine)
@@ -348,7 +355,7 @@ static void run_free(struct model_run *run)
     request_destroy(run->request, run->config.workload);
     pool_destroy(run->pool);
     cells_close(&run->cells);
-    pthread_mutex_destroy(&run->turn);
+    pthread_mutex_destroy(&run->cell_lock);
     free(run->counters);
     free(run);
 }
@@ -365,7 +372,7 @@ static int inline_start(const struct model_config *config, struct model_run **ou
     run->door = (struct door){.limit = config->queue_limit, .on_full = config->on_full};
     atomic_init(&run->give_up_ns, UINT64_MAX);
     run->wake_fd = run->listener.fd = run->listener.reserve = -1;
-    pthread_mutex_init(&run->turn, NULL);
+    pthread_mutex_init(&run->cell_lock, NULL);
 
     error = cells_open(&run->cells, config->workload, config->cells, config->setup);
     if (!error && config->downstream)
