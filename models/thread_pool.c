@@ -229,8 +229,9 @@ static enum served serve_one(struct worker *worker, struct poller_conn *conn, bo
     return error == 0 && http->keep_alive ? OPEN : OVER;
 }
 
-/* The connection came with a place in the door: serves what is buffered, then tries one more read,
- * then gives the connection back to the poller. */
+/* The connection came with a place in the door: serves what is there, then gives the connection
+ * back to the poller. Reading once more before that would be in vain whenever the client waits for
+ * its reply: a system call and a buffer per request. While draining it is the last chance. */
 static void serve(struct worker *worker, struct poller_conn *conn)
 {
     struct model_run *run = worker->run;
@@ -241,10 +242,9 @@ static void serve(struct worker *worker, struct poller_conn *conn)
     for (unsigned served = 1; (how = serve_one(worker, conn, &inside)) == OPEN; served++) {
         if (!inside) {
             bool here = conn->http.in.len > conn->http.parsed_to;
-            ssize_t got = here ? 1 : http_conn_read(&conn->http, MSG_DONTWAIT);
-            if (got == -EAGAIN && poller_arm(&run->poller, conn, EPOLLIN))
+            if (!here && poller_arm(&run->poller, conn, EPOLLIN))
                 return;
-            if (got <= 0)
+            if (!here && http_conn_read(&conn->http, MSG_DONTWAIT) <= 0)
                 goto close;
             inside = door_enter(&run->door);
             if (!inside) { /* the poller knows what to do with those outside */
