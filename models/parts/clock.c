@@ -5,8 +5,14 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* The thread sanitizer does not know that call, and would miss what it orders. */
-#if defined(HAVE_EPOLL_PWAIT2) && !defined(__SANITIZE_THREAD__)
+/* The thread sanitizer (gcc shows it by a macro, clang by a feature) does not know that call, and
+ * would miss what it orders. */
+#ifdef __has_feature
+#define HAS_FEATURE(x) __has_feature(x)
+#else
+#define HAS_FEATURE(x) 0
+#endif
+#if defined(HAVE_EPOLL_PWAIT2) && !defined(__SANITIZE_THREAD__) && !HAS_FEATURE(thread_sanitizer)
 #define PWAIT2
 #endif
 
