@@ -7,7 +7,16 @@ import math
 from typing import Sequence
 
 from . import judge, words
-from .about import KINDS, operation, shape_only, subject, subjects, tails
+from .about import (
+    KINDS,
+    discarded,
+    operation,
+    processes,
+    shape_only,
+    subject,
+    subjects,
+    tails,
+)
 from .blocks import Items, Section, Text
 from .judge import Comparison, Family, Judgement
 
@@ -123,9 +132,16 @@ def leads(families: Sequence[Family], kind: str) -> list[str]:
     if every and all(c.verdict == judge.NO_INTERVAL for c in every):
         most = max(len(c.estimate.values) for c in every if c.estimate)
         needed = max(c.estimate.needed for c in every if c.estimate)
+        gone = sum(map(discarded, families))
+        why = (
+            f" The machine did not allow more: {gone} of {sum(map(processes, families))} processes"
+            " were discarded for steal or other programs."
+            if gone
+            else ""
+        )
         return [
-            f"No answer: {words.counted(most, 'round')} with both members counted, an interval takes {needed}. The"
-            " values below are not claims."
+            f"No answer: {words.counted(most, 'round')} with both members counted, an interval takes {needed}.{why}"
+            " The values below are not claims."
         ]
     noun = "payload" if kind == "codec" else "workload"
     sentences = []

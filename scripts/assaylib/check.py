@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from . import judge, plan, store
+from . import judge, plan, store, words
 from .about import QUICK
 
 
@@ -28,7 +28,7 @@ def main(folder: Path) -> int:
 def review(folder: Path) -> tuple[list[str], list[str]]:
     """(what speaks against claims, what a reader should know)."""
     run, samples = store.load(folder)
-    result = judge.judge(run, samples.lines, samples.notices)
+    result = judge.judge(run, [*samples.lines, *samples.ends], samples.notices)
     against = [
         *_incomplete(run, samples),
         *_failed(samples.lines),
@@ -82,7 +82,7 @@ def _too_few(result: judge.Judgement) -> list[str]:
         needed = judge.rounds_needed(min(alphas))
         count = min(len(c.estimate.values) for c in family.comparisons if c.estimate)
         if count < needed:
-            found.append(f"{family.id}: {count} rounds count, an interval takes {needed}")
+            found.append(f"{family.id}: {words.counted(count, 'round')} with both members, an interval takes {needed}")
     return found
 
 

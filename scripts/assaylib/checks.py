@@ -339,7 +339,7 @@ def _left(judged: Judgement) -> str:
         return "; ".join(told)
     made_up = [f for f in short if f.counted >= int(f.plan.get("rounds") or 0)]
     lacking = [t for t, f in zip(told, short) if f not in made_up]
-    text = f"{len(short)} families lost rounds, {len(made_up)} have as many as planned all the same"
+    text = f"{len(short)} families lost rounds, {len(made_up) or 'none'} of them made up for all"
     return f"{text}; {'; '.join(lacking)}" if lacking else text
 
 

@@ -52,6 +52,11 @@ class Progress:
             print(text, file=sys.stderr, flush=True)
             self._shown = self._clock()
 
+    def end(self) -> None:
+        """Leaves the line that make-up rounds kept rewriting."""
+        if self._tty and self._done > self._processes:
+            print(file=sys.stderr, flush=True)
+
     def say(self, text: str) -> None:
         """A line of its own, the progress line kept apart."""
         print(f"\r\033[K{text}" if self._tty else text, file=sys.stderr, flush=True)

@@ -98,8 +98,8 @@ def start(build: Build, root: Path, request: Request) -> int:
     store.probe(request.reports)
 
     described = environment.describe_build(build)
+    began = time.monotonic()  # the tier's time includes waiting for a quiet machine
     forced = _may_measure(described, request.force)
-    began = time.monotonic()
     with interruptible():
         facts = _facts(build, root, made, described, forced, created, id, request)
         _say(f"{len(made.tasks)} processes, about {minutes(made.seconds)}; pilot first")
@@ -321,6 +321,7 @@ def _measure(
                 f" {minutes(left_s())} at most"
             )
         makeup.measure(ledger, left_s, process)
+        progress.end()
         writer.append([makeup.end_line(ledger, _utc(), time.monotonic() - began)])
     except KeyboardInterrupt:
         again = shlex.join(["scripts/assay", "run", "--resume", str(folder)])

@@ -84,7 +84,7 @@ def biased(facts: Any, lines: Lines) -> None:
         (fail, "died of SIGSEGV"),
         (debug, "not fit for measuring"),
         (force, "measured by force: busy"),
-        (few, "3 rounds count, an interval takes 7"),
+        (few, "3 rounds with both members, an interval takes 7"),
         (gates, "service/rpc/actor: no "),
         (biased, "A/A: "),
     ],
@@ -108,10 +108,13 @@ def test_a_discarded_rival_leaves_the_others_their_rounds(tmp_path: Path) -> Non
         for line in lines:
             if line["case"] == "service/rpc/actor" and line["round"] >= 1:
                 line["covariates"]["steal_percent"] = 50.0
+        told = {"service/rpc": {"stopped": "time budget"}}
+        lines.append({"schema": 1, "kind": "end", "families": told})
 
     against, notes = reviewed(tmp_path, steal)
-    assert against == ["service/rpc: 1 rounds count, an interval takes 7"]
-    assert [note for note in notes if note.startswith("service/rpc: 8 rounds run, 1 count")]
+    assert against == ["service/rpc: 1 round with both members, an interval takes 7"]
+    said = "service/rpc: 8 rounds run, 1 count, 8 planned (stopped: time budget)"
+    assert said in notes
 
 
 def test_late_tails_are_a_note(tmp_path: Path) -> None:
