@@ -9,7 +9,7 @@ enum { ALIGN = 16, FIRST_BLOCK = 64 << 10 };
 
 struct arena_block {
     struct arena_block *next;
-    size_t size, used;
+    size_t size;
     alignas(ALIGN) unsigned char bytes[];
 };
 
@@ -18,10 +18,8 @@ static struct arena_block *next_block(struct arena *arena, size_t size)
 {
     struct arena_block *after = arena->current;
     struct arena_block *kept = after ? after->next : arena->first;
-    if (kept != NULL && kept->size >= size) {
-        kept->used = 0;
+    if (kept != NULL && kept->size >= size)
         return kept;
-    }
     size_t room = after ? after->size * 2 : FIRST_BLOCK;
     if (room > arena->budget)
         room = arena->budget;
@@ -38,26 +36,40 @@ static struct arena_block *next_block(struct arena *arena, size_t size)
     return block;
 }
 
-static void *arena_alloc(void *data, size_t size)
+/* No room in front of the end: the block is full, the budget spent, or nothing was asked for. */
+static void *alloc_slowly(struct arena *arena, size_t size)
 {
-    struct arena *arena = data;
-    size_t left = arena->budget - arena->used;
+    size_t left = arena->budget - arena_used(arena);
     size_t whole = size ? (size + ALIGN - 1) & ~(size_t)(ALIGN - 1) : ALIGN;
     struct arena_block *block = arena->current;
     if (size > left || whole > left || whole < size) {
         arena->refused = true;
         return NULL;
     }
-    if (block == NULL || block->size - block->used < whole) {
+    if (block == NULL || whole > (size_t)(block->bytes + block->size - arena->at)) {
         block = next_block(arena, whole);
         arena->refused |= block == NULL;
         if (block == NULL)
             return NULL;
+        arena->used_before = arena_used(arena);
         arena->current = block;
+        arena->start = arena->at = block->bytes;
+        size_t room = (block->size < left ? block->size : left) & ~(size_t)(ALIGN - 1);
+        arena->end = block->bytes + room;
     }
-    void *memory = block->bytes + block->used;
-    block->used += whole;
-    arena->used += whole;
+    void *memory = arena->at;
+    arena->at += whole;
+    return memory;
+}
+
+static void *arena_alloc(void *data, size_t size)
+{
+    struct arena *arena = data;
+    /* The room is whole steps of ALIGN: what fits in it still does when it is rounded up. */
+    if (size - 1 >= (size_t)(arena->end - arena->at))
+        return alloc_slowly(arena, size);
+    void *memory = arena->at;
+    arena->at += (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     return memory;
 }
 
@@ -75,9 +87,10 @@ void arena_init(struct arena *arena, size_t budget)
 
 void arena_reset(struct arena *arena)
 {
-    arena->used = 0;
+    arena->used_before = 0;
     arena->refused = false;
     arena->current = NULL;
+    arena->start = arena->at = arena->end = NULL;
 }
 
 void arena_finish(struct arena *arena)
@@ -87,8 +100,7 @@ void arena_finish(struct arena *arena)
         free(arena->first);
         arena->first = next;
     }
-    arena->current = NULL;
-    arena->used = 0;
+    arena_reset(arena);
 }
 
 static void *heap_alloc(void *data, size_t size)

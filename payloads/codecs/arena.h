@@ -15,7 +15,8 @@ struct arena_block;
 struct arena {
     ProtobufCAllocator allocator; /* pass &arena->allocator to decode */
     struct arena_block *first, *current;
-    size_t used;
+    unsigned char *start, *at, *end; /* of the current block: taken from start to at, room to end */
+    size_t used_before;              /* bytes taken from the blocks before it */
     size_t budget; /* bytes that one decode may take; beyond it alloc returns NULL */
     bool refused;  /* it did, since the last reset */
 };
@@ -25,6 +26,12 @@ struct arena {
 void arena_init(struct arena *arena, size_t budget);
 void arena_reset(struct arena *arena);  /* everything handed out is gone; the blocks are kept */
 void arena_finish(struct arena *arena); /* frees the blocks */
+
+/* Bytes taken since the last reset. */
+static inline size_t arena_used(const struct arena *arena)
+{
+    return arena->used_before + (size_t)(arena->at - arena->start);
+}
 
 /* malloc and free, for what lives longer than one decode. */
 extern ProtobufCAllocator heap_allocator;

@@ -260,7 +260,7 @@ static int read_field(const struct plan_field *field, const cJSON *from, Protobu
 static int read_message(const struct plan_message *type, const cJSON *from,
                         ProtobufCMessage *message, ProtobufCAllocator *allocator, unsigned depth)
 {
-    uint32_t guess = 0;
+    const struct plan_field *expected = type->fields;
     uint64_t seen = 0;
     const cJSON *item;
     if (depth > PLAN_MAX_DEPTH || !cJSON_IsObject(from))
@@ -268,9 +268,10 @@ static int read_message(const struct plan_message *type, const cJSON *from,
     cJSON_ArrayForEach(item, from)
     {
         const struct plan_field *field =
-            field_named(type, &guess, item->string, strlen(item->string));
+            field_named(type, expected, item->string, strlen(item->string));
         if (field == NULL || cJSON_IsNull(item)) /* null: the field is absent, says the mapping */
             continue;
+        expected = field + 1;
         int error = read_field(field, item, message, allocator, depth);
         if (error != 0)
             return error;

@@ -195,19 +195,21 @@ static bool read_fields(struct json_reader *reader, const struct plan_message *t
                         ProtobufCMessage *message, bool *seen, unsigned depth)
 {
     size_t path_len = reader->path_len;
-    uint32_t guess = 0;
+    const struct plan_field *expected = type->fields;
     if (json_reader_take(reader, '}'))
         return required_are_there(reader, type, seen);
     do {
         if (!json_reader_string(reader))
             return false;
-        const struct plan_field *field = field_named(type, &guess, reader->text, reader->text_len);
+        const struct plan_field *field =
+            field_named(type, expected, reader->text, reader->text_len);
         json_reader_enter_field(reader, reader->text);
         if (field == NULL)
             return json_reader_fail(reader, -EBADMSG, "%s has no such field", type->type->name);
         if (seen[field - type->fields])
             return json_reader_fail(reader, -EBADMSG, "the field is there twice");
         seen[field - type->fields] = true;
+        expected = field + 1;
         if (!json_reader_expect(reader, ':', "':'") || !read_field(reader, field, message, depth))
             return false;
         json_reader_leave(reader, path_len);

@@ -1,19 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "field.h"
 
-#include <errno.h>
 #include <math.h>
-
-int field_put_string(char **slot, const void *from, size_t len, ProtobufCAllocator *allocator)
-{
-    char *copy = field_alloc(allocator, len + 1);
-    if (copy == NULL)
-        return -ENOMEM;
-    memcpy(copy, from, len);
-    copy[len] = '\0';
-    *slot = copy;
-    return 0;
-}
 
 int field_put_bytes(ProtobufCBinaryData *slot, const void *from, size_t len,
                     ProtobufCAllocator *allocator)
@@ -143,4 +131,20 @@ int field_put_real(void *slot, enum plan_kind kind, double value)
         return -EBADMSG;
     *(float *)slot = narrow;
     return 0;
+}
+
+const struct plan_field *field_named_elsewhere(const struct plan_message *type,
+                                               const struct plan_field *expected, const char *name,
+                                               size_t len)
+{
+    const struct plan_field *end = type->fields + type->count;
+    for (const struct plan_field *field = expected; field < end; field++) {
+        if (field_has_name(field, name, len))
+            return field;
+    }
+    for (const struct plan_field *field = type->fields; field < expected; field++) {
+        if (field_has_name(field, name, len))
+            return field;
+    }
+    return NULL;
 }

@@ -9,6 +9,7 @@
 
 #include "plan.h"
 
+#include <errno.h>
 #include <string.h>
 
 static inline const void *field_get(const ProtobufCMessage *message, uint32_t offset)
@@ -89,7 +90,18 @@ static inline ProtobufCMessage *field_new_message(const struct plan_message *typ
  * Puts a copy of len bytes into the string or bytes at slot, which hold nothing to free. 0,
  * -ENOMEM.
  */
-int field_put_string(char **slot, const void *from, size_t len, ProtobufCAllocator *allocator);
+static inline int field_put_string(char **slot, const void *from, size_t len,
+                                   ProtobufCAllocator *allocator)
+{
+    char *copy = field_alloc(allocator, len + 1);
+    if (copy == NULL)
+        return -ENOMEM;
+    memcpy(copy, from, len);
+    copy[len] = '\0';
+    *slot = copy;
+    return 0;
+}
+
 int field_put_bytes(ProtobufCBinaryData *slot, const void *from, size_t len,
                     ProtobufCAllocator *allocator);
 
@@ -122,8 +134,10 @@ int field_open_array(ProtobufCMessage *message, const struct plan_field *field, 
 static inline void *field_next(void *array, const struct plan_field *field, size_t *filled)
 {
     void *slot = (char *)array + (*filled)++ * field->value_size;
-    if (field->kind >= PLAN_STRING)
-        memset(slot, 0, field->value_size);
+    if (field->kind == PLAN_BYTES)
+        *(ProtobufCBinaryData *)slot = (ProtobufCBinaryData){0};
+    else if (field->kind >= PLAN_STRING)
+        *(void **)slot = NULL;
     return slot;
 }
 
@@ -133,21 +147,50 @@ int field_put_unsigned(void *slot, enum plan_kind kind, uint64_t value);
 /* Into PLAN_FLOAT or PLAN_DOUBLE; -EBADMSG if finite and beyond the range of a float. */
 int field_put_real(void *slot, enum plan_kind kind, double value);
 
-/* The field of that name, looked for first at *guess (then moved on past the find): documents
- * usually hold their fields in the schema's order. NULL if there is none. */
-static inline const struct plan_field *field_named(const struct plan_message *type, uint32_t *guess,
+/* memcmp() == 0, without the call for what names mostly are: two words that overlap cover them. */
+static inline bool field_same_text(const char *a, const char *b, size_t len)
+{
+    uint64_t eight[4];
+    uint32_t four[4];
+    if (len > 16)
+        return memcmp(a, b, len) == 0;
+    if (len >= 8) {
+        memcpy(&eight[0], a, 8);
+        memcpy(&eight[1], b, 8);
+        memcpy(&eight[2], a + len - 8, 8);
+        memcpy(&eight[3], b + len - 8, 8);
+        return ((eight[0] ^ eight[1]) | (eight[2] ^ eight[3])) == 0;
+    }
+    if (len >= 4) {
+        memcpy(&four[0], a, 4);
+        memcpy(&four[1], b, 4);
+        memcpy(&four[2], a + len - 4, 4);
+        memcpy(&four[3], b + len - 4, 4);
+        return ((four[0] ^ four[1]) | (four[2] ^ four[3])) == 0;
+    }
+    return len == 0 || (a[0] == b[0] && a[len / 2] == b[len / 2] && a[len - 1] == b[len - 1]);
+}
+
+static inline bool field_has_name(const struct plan_field *field, const char *name, size_t len)
+{
+    return field->name_len == len && field_same_text(field->name, name, len);
+}
+
+/* Looks at the fields behind expected, then at those before it. */
+const struct plan_field *field_named_elsewhere(const struct plan_message *type,
+                                               const struct plan_field *expected, const char *name,
+                                               size_t len);
+
+/* The field of that name; NULL if there is none. expected is where it is looked for first: the one
+ * behind the last find (to begin with, type->fields), as documents usually hold their fields in the
+ * schema's order; it may be the end of the table. */
+static inline const struct plan_field *field_named(const struct plan_message *type,
+                                                   const struct plan_field *expected,
                                                    const char *name, size_t len)
 {
-    for (uint32_t i = 0, at = *guess; i < type->count; i++, at++) {
-        if (at >= type->count)
-            at = 0;
-        const struct plan_field *field = &type->fields[at];
-        if (field->name_len == len && memcmp(field->name, name, len) == 0) {
-            *guess = at + 1;
-            return field;
-        }
-    }
-    return NULL;
+    if (field_has_name(expected, name, len))
+        return expected;
+    return field_named_elsewhere(type, expected, name, len);
 }
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "field.h"
 #include "msgpack_counts.h"
+#include "msgpack_tree.h"
 
 #include <errno.h>
 #include <msgpack.h>
@@ -147,122 +148,42 @@ static int encode(const struct plan *plan, const ProtobufCMessage *message, uint
 /* ---- decode: the library's tree first, then the struct ----------------------------------------
  */
 
-static int read_message(const struct plan_message *type, const msgpack_object *from,
-                        ProtobufCMessage *message, ProtobufCAllocator *allocator, unsigned depth);
-
-/* Into an empty slot. */
-static int read_value(const struct plan_field *field, const msgpack_object *from, void *slot,
-                      ProtobufCAllocator *allocator, unsigned depth)
+/* The tree goes into a zone of exactly its size: one allocation. */
+static int unpack(msgpack_zone *zone, msgpack_object *tree, const uint8_t *src, size_t len)
 {
-    switch (from->type) {
-    case MSGPACK_OBJECT_POSITIVE_INTEGER:
-        return field_put_unsigned(slot, field->kind, from->via.u64);
-    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
-        return field_put_signed(slot, field->kind, from->via.i64);
-    case MSGPACK_OBJECT_FLOAT32:
-    case MSGPACK_OBJECT_FLOAT64:
-        return field_put_real(slot, field->kind, from->via.f64);
-    case MSGPACK_OBJECT_BOOLEAN:
-        if (field->kind != PLAN_BOOL)
-            return -EBADMSG;
-        *(protobuf_c_boolean *)slot = from->via.boolean;
+    size_t values, at = 0;
+    if (!msgpack_counts_hold(src, len, &values))
+        return -EBADMSG;
+    if (!msgpack_zone_init(zone, values * sizeof(*tree)))
+        return -ENOMEM;
+    /* What it may refuse: a byte that is no type; more than its 32 containers deep. */
+    if (msgpack_unpack((const char *)src, len, &at, zone, tree) == MSGPACK_UNPACK_SUCCESS)
         return 0;
-    case MSGPACK_OBJECT_STR:
-        if (field->kind != PLAN_STRING)
-            return -EBADMSG;
-        return field_put_string(slot, from->via.str.ptr, from->via.str.size, allocator);
-    case MSGPACK_OBJECT_BIN:
-        if (field->kind != PLAN_BYTES)
-            return -EBADMSG;
-        return field_put_bytes(slot, from->via.bin.ptr, from->via.bin.size, allocator);
-    case MSGPACK_OBJECT_MAP: {
-        if (field->kind != PLAN_MESSAGE)
-            return -EBADMSG;
-        ProtobufCMessage *inner = field_new_message(field->message, allocator);
-        *(ProtobufCMessage **)slot = inner;
-        return inner ? read_message(field->message, from, inner, allocator, depth + 1) : -ENOMEM;
-    }
-    default:
-        return -EBADMSG;
-    }
-}
-
-static int read_field(const struct plan_field *field, const msgpack_object *from,
-                      ProtobufCMessage *message, ProtobufCAllocator *allocator, unsigned depth)
-{
-    void *array;
-    size_t *filled;
-    if (!field->repeated)
-        return read_value(field, from, field_open(message, field, allocator), allocator, depth);
-    if (from->type != MSGPACK_OBJECT_ARRAY)
-        return -EBADMSG;
-    const msgpack_object *values = from->via.array.ptr;
-    size_t count = from->via.array.size;
-    int error = field_open_array(message, field, count, allocator, &array, &filled);
-    for (size_t i = 0; error == 0 && i < count; i++)
-        error = read_value(field, &values[i], field_next(array, field, filled), allocator, depth);
-    return error;
-}
-
-static int read_message(const struct plan_message *type, const msgpack_object *from,
-                        ProtobufCMessage *message, ProtobufCAllocator *allocator, unsigned depth)
-{
-    uint32_t guess = 0;
-    uint64_t seen = 0;
-    if (depth > PLAN_MAX_DEPTH || from->type != MSGPACK_OBJECT_MAP)
-        return -EBADMSG;
-    const msgpack_object_kv *pair = from->via.map.ptr, *end = pair + from->via.map.size;
-    for (; pair < end; pair++) {
-        if (pair->key.type != MSGPACK_OBJECT_STR)
-            continue;
-        const struct plan_field *field =
-            field_named(type, &guess, pair->key.via.str.ptr, pair->key.via.str.size);
-        if (field == NULL)
-            continue;
-        int error = read_field(field, &pair->val, message, allocator, depth);
-        if (error != 0)
-            return error;
-        seen |= field->required_bit;
-    }
-    return seen == type->required ? 0 : -EBADMSG;
-}
-
-static int unpack(msgpack_unpacked *tree, const uint8_t *src, size_t len)
-{
-    size_t at = 0;
-    if (!msgpack_counts_hold(src, len))
-        return -EBADMSG;
-    /* What it may refuse: a byte that is no type; more than its 32 containers deep, which it calls
-     * no memory, as it does a tree that malloc has no room for. */
-    msgpack_unpack_return got = msgpack_unpack_next(tree, (const char *)src, len, &at);
-    return got == MSGPACK_UNPACK_SUCCESS ? 0 : -EBADMSG;
+    msgpack_zone_destroy(zone);
+    return -EBADMSG;
 }
 
 static int decode(const struct plan *plan, const uint8_t *src, size_t len,
                   ProtobufCAllocator *allocator, ProtobufCMessage **message)
 {
-    msgpack_unpacked tree;
-    msgpack_unpacked_init(&tree);
+    msgpack_zone zone;
+    msgpack_object tree;
     *message = NULL;
-    int error = unpack(&tree, src, len);
-    if (error == 0) {
-        *message = field_new_message(plan->root, allocator);
-        error = *message ? read_message(plan->root, &tree.data, *message, allocator, 1) : -ENOMEM;
-    }
-    msgpack_unpacked_destroy(&tree);
-    if (error != 0 && *message != NULL) {
-        protobuf_c_message_free_unpacked(*message, allocator);
-        *message = NULL;
-    }
+    int error = unpack(&zone, &tree, src, len);
+    if (error != 0)
+        return error;
+    error = msgpack_tree_read(&tree, plan->root, allocator, message);
+    msgpack_zone_destroy(&zone);
     return error;
 }
 
 static int parse(const uint8_t *src, size_t len)
 {
-    msgpack_unpacked tree;
-    msgpack_unpacked_init(&tree);
-    int error = unpack(&tree, src, len);
-    msgpack_unpacked_destroy(&tree);
+    msgpack_zone zone;
+    msgpack_object tree;
+    int error = unpack(&zone, &tree, src, len);
+    if (error == 0)
+        msgpack_zone_destroy(&zone);
     return error;
 }
 

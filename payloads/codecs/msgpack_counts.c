@@ -1,6 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "msgpack_counts.h"
 
+/* By the first byte of a value: its own bytes, those of the values in it left out; 0: a length or
+ * count follows. */
+#define SAME_8(n) n, n, n, n, n, n, n, n
+#define SAME_32(n) SAME_8(n), SAME_8(n), SAME_8(n), SAME_8(n)
+#define FROM_8(n) n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7
+static const uint8_t own[256] = {
+    SAME_32(1), SAME_32(1), SAME_32(1), SAME_32(1),              /* 0x00 small integers */
+    SAME_32(1),                                                  /* 0x80 maps, arrays */
+    FROM_8(1),  FROM_8(9),  FROM_8(17), FROM_8(25),              /* 0xa0 strings */
+    1,          1,          1,          1,          0, 0, 0, 0,  /* 0xc0 nil, booleans, binary */
+    0,          0,          5,          9,          2, 3, 5, 9,  /* 0xc8 extensions, numbers */
+    2,          3,          5,          9,          3, 4, 6, 10, /* 0xd0 numbers, extensions */
+    18,         0,          0,          0,          0, 0, 0, 0,  /* 0xd8 strings, arrays, maps */
+    SAME_32(1),                                                  /* 0xe0 small integers */
+};
+
 static uint64_t read_big_endian(const uint8_t *at, size_t width)
 {
     uint64_t value = 0;
@@ -9,43 +25,43 @@ static uint64_t read_big_endian(const uint8_t *at, size_t width)
     return value;
 }
 
-bool msgpack_counts_hold(const uint8_t *src, size_t len)
+/* A value with a length or count behind its type byte: its own bytes, and how many values are in
+ * it. */
+static uint64_t long_value(const uint8_t *at, uint64_t left, uint64_t *inner)
 {
-    /* By the low 5 bits of 0xc0 … 0xdf: bytes of a number, or of a length or count in front. */
-    static const uint8_t width[32] = {0, 0, 0, 0, 1, 2, 4, 1, 2,  4, 4, 8, 1, 2, 4, 8,
-                                      1, 2, 4, 8, 2, 3, 5, 9, 17, 1, 2, 4, 2, 4, 2, 4};
-    const uint8_t *at = src;
-    uint64_t left = len, promised = 1;
-    while (promised > 0) {
-        if (promised > left)
-            return false;
-        uint8_t type = *at++;
-        uint64_t skip = 0, inner = 0;
-        left--;
-        promised--;
-        if (type < 0x80 || type >= 0xe0)
-            continue; /* a small integer */
-        if (type < 0xa0) {
-            inner = type >= 0x90 ? type & 15u : (type & 15u) * 2;
-        } else if (type < 0xc0) {
-            skip = type & 31;
-        } else {
-            skip = width[type & 31];
-            if (skip > left)
-                return false;
-            uint64_t number = skip <= 4 ? read_big_endian(at, skip) : 0;
-            if ((type >= 0xc4 && type <= 0xc6) || (type >= 0xd9 && type <= 0xdb))
-                skip += number;
-            else if (type >= 0xc7 && type <= 0xc9)
-                skip += number + 1;
-            else if (type >= 0xdc)
-                inner = type >= 0xde ? number * 2 : number;
-        }
-        if (skip > left)
-            return false;
-        at += skip;
-        left -= skip;
-        promised += inner;
+    /* Of the number, from 0xc4 on and from 0xd9 on. */
+    static const uint8_t widths[2][7] = {{1, 2, 4, 1, 2, 4, 0}, {1, 2, 4, 2, 4, 2, 4}};
+    uint8_t type = *at;
+    size_t width = widths[type >= 0xd9][type - (type >= 0xd9 ? 0xd9 : 0xc4)];
+    if (width + 1 > left)
+        return left + 1;
+    uint64_t number = read_big_endian(at + 1, width);
+    if (type >= 0xdc) {
+        *inner = type >= 0xde ? number * 2 : number;
+        return width + 1;
     }
-    return left == 0;
+    return width + 1 + number + (type >= 0xc7 && type <= 0xc9);
+}
+
+bool msgpack_counts_hold(const uint8_t *src, size_t len, size_t *values)
+{
+    uint64_t at = 0, promised = 1;
+    for (uint64_t seen = 0; seen < promised; seen++) {
+        if (at >= len)
+            return false;
+        uint8_t type = src[at];
+        if (own[type] == 0) {
+            uint64_t inner = 0;
+            at += long_value(src + at, len - at, &inner);
+            promised += inner;
+            if (promised > len)
+                return false;
+            continue;
+        }
+        at += own[type];
+        if ((type & 0xe0) == 0x80)
+            promised += type < 0x90 ? (type & 15u) * 2 : type & 15u;
+    }
+    *values = (size_t)promised;
+    return at == len;
 }

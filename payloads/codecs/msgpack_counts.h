@@ -10,8 +10,9 @@
  * Are these bytes one MessagePack value, with as many values in it as its headers promise?
  * msgpack-c reserves memory for a count before it looks for the values: 2 GiB for five bytes. Every
  * value takes a byte at least, so what is promised and not yet seen may never exceed the bytes
- * left; then the library's tree stays below 24 bytes per byte. Linear, and without a stack.
+ * left; then the library's tree stays below 24 bytes per byte. *values is their number, at most
+ * len: what the tree takes, exactly. Linear, and without a stack.
  */
-bool msgpack_counts_hold(const uint8_t *src, size_t len);
+bool msgpack_counts_hold(const uint8_t *src, size_t len, size_t *values);
 
 #endif

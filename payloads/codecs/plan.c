@@ -136,6 +136,7 @@ static int compile_message(struct plan_message *message, char *why, size_t why_c
     message->fields = calloc(type->n_fields + 1, sizeof(*message->fields));
     if (message->fields == NULL)
         return -ENOMEM;
+    message->fields[type->n_fields].name_len = UINT32_MAX;
     for (unsigned i = 0; i < type->n_fields; i++) {
         const ProtobufCFieldDescriptor *from = &type->fields[i];
         if (from->name == NULL || strlen(from->name) > UINT16_MAX) {

@@ -70,7 +70,7 @@ struct plan_field {
 struct plan_message {
     const ProtobufCMessageDescriptor *type;
     uint32_t count;
-    struct plan_field *fields; /* ascending ids */
+    struct plan_field *fields; /* ascending ids; behind them one that no name is equal to */
     uint8_t *keys;
     unsigned depth;    /* of the deepest nesting from here on, if the plan is bounded */
     uint64_t required; /* all required_bits: a decoder that did not see them all has no message */

@@ -19,10 +19,10 @@ NEEDS = {
               "cJSON_ParseWithLengthOpts", "cJSON_Delete", "cJSON_Version"},
     "protobuf_c": {"protobuf_c_message_pack", "protobuf_c_message_get_packed_size",
                    "protobuf_c_message_unpack", "protobuf_c_version"},
-    "msgpack_c": {"msgpack_unpack_next", "msgpack_version"},
+    "msgpack_c": {"msgpack_unpack", "msgpack_zone_init", "msgpack_version"},
 }
 # Whose symbols are whose. All codecs use protobuf-c's messages, but only one its wire format.
-OWNERS = {"cjson": re.compile(r"cJSON_"), "msgpack_c": re.compile(r"msgpack_(?!counts_hold)"),
+OWNERS = {"cjson": re.compile(r"cJSON_"), "msgpack_c": re.compile(r"msgpack_(?!counts_hold|tree_read)"),
           "protobuf_c": re.compile(r"protobuf_c_(message_(pack|unpack|get_packed)|version)")}
 
 

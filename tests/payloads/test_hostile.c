@@ -4,8 +4,10 @@
 #include "arena.h"
 #include "bed.h"
 #include "message.h"
+#include "msgpack_counts.h"
 
 #include <errno.h>
+#include <msgpack.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -276,7 +278,7 @@ static void amplification_meets_the_budget(void **state)
     assert_int_equal(codec_find("protobuf_c")
                          ->decode(subject->plan, bytes, COUNT * 5 - 1, &arena.allocator, &message),
                      -ENOMEM);
-    assert_true(arena.used <= (size_t)4 << 20);
+    assert_true(arena_used(&arena) <= (size_t)4 << 20);
     arena_reset(&arena);
     bytes[COUNT * 5 - 2] = 0xff; /* a varint without its end */
     assert_int_equal(codec_find("protobuf_c")
@@ -445,6 +447,40 @@ static void the_last_key_wins(void **state)
     message_free(other, &heap_allocator);
 }
 
+/* What each first byte announces, cut off at every length; the zone is made of the figure. */
+static void msgpack_values_are_counted(void **state)
+{
+    uint8_t bytes[64] = {0};
+    (void)state;
+    for (unsigned type = 0; type < 256; type++) {
+        msgpack_unpacked tree;
+        size_t values = 0, whole = 0, at = 0;
+        /* Lengths and counts of 2 where the last byte of the number says so. */
+        size_t width =
+            type == 0xc5 || type == 0xc8 || type == 0xda || type == 0xdc || type == 0xde   ? 2
+            : type == 0xc6 || type == 0xc9 || type == 0xdb || type == 0xdd || type == 0xdf ? 4
+                                                                                           : 1;
+        memset(bytes, 0, sizeof(bytes));
+        bytes[0] = (uint8_t)type;
+        bytes[width] = 2;
+        while (whole < sizeof(bytes) && !msgpack_counts_hold(bytes, whole, &values))
+            whole++;
+        msgpack_unpacked_init(&tree);
+        if (type == 0xc1) { /* no type at all */
+            assert_int_equal(whole, 1);
+        } else {
+            assert_int_equal(msgpack_unpack_next(&tree, (const char *)bytes, sizeof(bytes), &at),
+                             MSGPACK_UNPACK_SUCCESS);
+            assert_int_equal(whole, at);
+            assert_int_equal(values,
+                             tree.data.type == MSGPACK_OBJECT_ARRAY ? 1 + tree.data.via.array.size
+                             : tree.data.type == MSGPACK_OBJECT_MAP ? 1 + 2 * tree.data.via.map.size
+                                                                    : 1);
+        }
+        msgpack_unpacked_destroy(&tree);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -457,6 +493,7 @@ int main(void)
         cmocka_unit_test(amplification_meets_the_budget),
         cmocka_unit_test(json_types),
         cmocka_unit_test(msgpack_types),
+        cmocka_unit_test(msgpack_values_are_counted),
         cmocka_unit_test(the_last_key_wins),
     };
     return cmocka_run_group_tests_name("hostile bytes", tests, bed_set_up, bed_tear_down);

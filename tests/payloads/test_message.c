@@ -178,6 +178,43 @@ static void nameless_fields_are_refused(void **state)
     message_free(NULL, NULL);
 }
 
+/* Every length, and a difference in every place. */
+static void names_are_compared_whole(void **state)
+{
+    char one[40], other[40];
+    (void)state;
+    memset(one, 'n', sizeof(one));
+    memset(other, 'n', sizeof(other));
+    for (size_t len = 0; len <= sizeof(one); len++) {
+        for (size_t at = 0; at < sizeof(one); at++) {
+            other[at] = 'm';
+            assert_int_equal(field_same_text(one, other, len), at >= len);
+            other[at] = 'n';
+        }
+    }
+}
+
+/* From wherever it is looked for, each field is found, and nothing that is not there. */
+static void fields_are_found_by_name(void **state)
+{
+    (void)state;
+    for (const struct subject *subject = subjects; subject->payload.name != NULL; subject++) {
+        for (size_t m = 0; m < subject->plan->count; m++) {
+            const struct plan_message *type = &subject->plan->messages[m];
+            for (uint32_t from = 0; from <= type->count; from++) {
+                const struct plan_field *expected = &type->fields[from];
+                for (uint32_t i = 0; i < type->count; i++) {
+                    const struct plan_field *field = &type->fields[i];
+                    assert_ptr_equal(field_named(type, expected, field->name, field->name_len),
+                                     field);
+                }
+                assert_null(field_named(type, expected, "", 0));
+                assert_null(field_named(type, expected, "no such name", 12));
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +222,8 @@ int main(void)
         cmocka_unit_test(changed_values_are_counted),
         cmocka_unit_test(bounds_hold),
         cmocka_unit_test(nameless_fields_are_refused),
+        cmocka_unit_test(names_are_compared_whole),
+        cmocka_unit_test(fields_are_found_by_name),
     };
     return cmocka_run_group_tests_name("message", tests, bed_set_up, bed_tear_down);
 }

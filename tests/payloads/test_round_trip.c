@@ -169,7 +169,7 @@ static void keeps_to_its_budget(const struct codec *codec, const struct subject 
             int error = codec->decode(subject->plan, bytes, len, &arena.allocator, &message);
             assert_true(error == 0 || error == -ENOMEM);
             assert_int_equal(error != 0, arena.refused);
-            assert_true(arena.used <= budget);
+            assert_true(arena_used(&arena) <= budget);
             if (error == 0)
                 enough = budget;
             arena_reset(&arena);
