@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One loop of the event loop model: what a round of it does. The inside of event_loop.c, for nobody
+ * else.
+ */
+#ifndef ASSAY_LOOP_H
+#define ASSAY_LOOP_H
+
+#include "../model.h"
+#include "acceptor.h"
+#include "cells.h"
+#include "counters.h"
+#include "door.h"
+#include "inbox.h"
+#include "loop_conn.h"
+#include "pool.h"
+#include "timers.h"
+
+#include <pthread.h>
+
+struct run_list { /* requests ready for a turn; turn.event says which */
+    struct request *first, **last;
+};
+
+struct loop {
+    struct loop_conns conns; /* first: parts/loop_conn.c knows its loop by it */
+    struct model_run *run;
+    unsigned index;
+    int epoll_fd;
+    pthread_t thread;
+    uint64_t now_ns; /* when this round began */
+    struct run_list ready;
+    struct timers waits; /* of requests in a TURN_WAIT */
+    struct pool_share *share;
+    bool draining;
+    struct inbox inbox;
+    struct event_source woken;
+    struct request *nudge; /* an empty one: something happened that is not a request */
+    /* True from when the nudge is pushed until it is taken (exchange, acquire and release: what the
+     * nudging thread did before is seen by the loop), so that it is in the inbox once at most. */
+    _Atomic bool nudged;
+};
+
+struct model_run {
+    struct model_config config;
+    struct cells cells;
+    struct door door;
+    struct pool *pool;
+    struct counters *counters; /* one per loop, the last for other threads */
+    struct loop *loop;
+    struct acceptor acceptor;
+    uint64_t serial;            /* loop 0's: connections accepted */
+    _Atomic uint32_t open;      /* connections; release when one goes, acquire at the end */
+    _Atomic uint32_t next_loop; /* for posted requests without a cell: relaxed, any will do */
+    /* Where stop() has got to. Release and acquire: give_up_ns, and the backlog, go with it. */
+    _Atomic int phase;
+    uint64_t give_up_ns;
+};
+enum { SERVING, CLOSING, DRAINING }; /* phases: stop() was called; the backlog has been accepted */
+
+/* The loop, zeroed, is at its place in run->loop. 0 or a negative errno; close in any case. */
+int loop_open(struct model_run *run, struct loop *loop);
+uint64_t loop_close(struct loop *loop); /* returns how many requests its connections still had */
+void *loop_main(void *loop);            /* of its thread */
+
+struct loop *loop_here(const struct model_run *run); /* the one whose thread this is, or NULL */
+/* A request is inside now: its first turn will be in its cell's loop. Any thread. */
+void loop_begin(struct loop *loop, struct request *request);
+void loop_nudge_all(struct model_run *run); /* each has a round soon. Any thread. */
+
+#endif
