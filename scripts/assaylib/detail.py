@@ -560,7 +560,8 @@ def data(judged: Judgement, raw: Sequence[Raw]) -> Section:
         )
     ]
     if discarded:
-        section.blocks += [Text("Discarded processes:"), Items(discarded)]
+        more = [f"… {len(discarded) - 60} more, in samples.jsonl"] if len(discarded) > 60 else []
+        section.blocks += [Text("Discarded processes:"), Items(discarded[:60] + more)]
     failures = [
         f"{f.id}, {line.get('member')}, round {line.get('round')}:"
         f" {line.get('reason') or 'no reason recorded'}"
