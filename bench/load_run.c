@@ -18,6 +18,7 @@ struct run {
     uint64_t closed_sent;                 /* closed loop: requests sent, which picks the document */
     uint64_t start_ns, window_ns, end_ns; /* the plan begins, the window begins, both end */
     bool in_window, over;
+    bool given_up;                   /* over, and a connection does not open again */
     uint64_t busy_ns, busy_since_ns; /* time × requests in flight, in the window */
     uint64_t cpu_before_ns, reconnects_before, closes_before;
     struct watch watch_before;
@@ -129,6 +130,26 @@ static uint64_t expire(struct run *run, uint64_t now_ns)
     return busy->first ? busy->first->since_ns + run->config->timeout_ns : UINT64_MAX;
 }
 
+/* After the plan: waits for connections that the peer had closed, as servers do after so many
+ * requests or each of them, and that are being opened again. Returns when to look again. */
+static uint64_t await_opening(struct run *run, uint64_t now_ns)
+{
+    const struct connection *first = run->connections->lists[CONNECTION_OPENING].first;
+    if (!run->over || !first)
+        return UINT64_MAX;
+    uint64_t until_ns = first->since_ns + run->config->timeout_ns;
+    if (until_ns <= now_ns)
+        run->given_up = true;
+    return until_ns;
+}
+
+static bool finished(const struct run *run)
+{
+    const struct connection_list *lists = run->connections->lists;
+    return run->over && lists[CONNECTION_BUSY].count == 0 &&
+           (lists[CONNECTION_OPENING].count == 0 || run->given_up);
+}
+
 static void open_window(struct run *run)
 {
     const struct load_config *config = run->config;
@@ -181,16 +202,16 @@ static uint64_t by_clock(struct run *run)
         wake_ns = run->in_window ? run->end_ns : run->window_ns;
     wake_ns = least(wake_ns, dispatch(run, now_ns));
     wake_ns = least(wake_ns, expire(run, now_ns));
+    wake_ns = least(wake_ns, await_opening(run, now_ns));
     return least(wake_ns, connections_revive(run->connections, now_ns));
 }
 
 static void loop(struct run *run)
 {
-    const struct connection_list *busy = &run->connections->lists[CONNECTION_BUSY];
     struct epoll_event events[EVENTS];
     for (;;) {
         uint64_t wake_ns = by_clock(run);
-        if (run->over && busy->count == 0)
+        if (finished(run))
             return;
         uint64_t now_ns = clock_ns();
         uint64_t wait_ns = wake_ns > now_ns ? wake_ns - now_ns : 0;
@@ -203,8 +224,10 @@ static void loop(struct run *run)
             struct connection *c = events[i].data.ptr;
             if (!c)
                 continue;
+            bool opening = c->state == CONNECTION_OPENING;
             enum connection_outcome outcome =
                 connections_event(run->connections, c, events[i].events, now_ns);
+            run->result->held += run->over && opening && c->state == CONNECTION_FREE;
             now_ns = clock_ns();
             if (outcome == CONNECTION_ANSWERED)
                 answered(run, c, now_ns);

@@ -46,7 +46,7 @@ struct load_result {
      * that was later, to the send. Of all requests sent. */
     struct statistics lag;
 
-    size_t held; /* connections open when the plan ended */
+    size_t held; /* connections open when the plan ended, or being opened and open soon after */
     double in_flight_mean;
     uint64_t cpu_ns; /* the generator's own; this and what follows: during the window */
     struct watch watched;
