@@ -61,9 +61,10 @@ int main(int argc, char **argv)
     if (load.config.watch_pid && watch_read(&watched, load.config.watch_pid) != 0)
         fail("--watch-pid", "no such process", EXIT_USAGE);
     else if (load.cpus && cpus_pin_self(load.cpus) != 0)
-        fail("--cpus", "not a list of CPUs that this process may use", EXIT_USAGE);
+        fprintf(stderr, "load: --cpus: \"%s\" is not a list of CPUs that this process may use\n",
+                load.cpus);
     else if ((err = output_open(&output, load.json)) != 0)
-        fail("--json", strerror(-err), EXIT_USAGE);
+        fprintf(stderr, "load: --json: %s: %s\n", load.json, strerror(-err));
     else {
         process_prepare();
         code = run(&load, &connections, &output);

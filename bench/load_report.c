@@ -70,6 +70,8 @@ void load_report_print(const struct load_options *load, const struct load_result
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         const struct statistics *s =
             (const struct statistics *)(const void *)((const char *)result + rows[r].offset);
+        if (s->count == 0)
+            continue;
         printf("  %s ms:", rows[r].what);
         for (size_t i = 0; i < sizeof percentiles / sizeof *percentiles; i++)
             printf(" %s %.3f", percentiles[i].name,
@@ -85,17 +87,21 @@ void load_report_print(const struct load_options *load, const struct load_result
         printf("  --watch-pid: %s\n", strerror(-result->watch_error));
 }
 
+/* Null where there is no sample: 0 would be a figure, and the best there is. */
 static void write_percentiles(struct output *output, const char *prefix,
                               const struct statistics *statistics)
 {
     for (size_t i = 0; i < sizeof percentiles / sizeof *percentiles; i++) {
         char key[64];
         snprintf(key, sizeof key, "%s%s_ns", prefix, percentiles[i].name);
-        output_count(output, key, statistics_percentile(statistics, percentiles[i].ppm));
+        if (statistics->count > 0)
+            output_count(output, key, statistics_percentile(statistics, percentiles[i].ppm));
+        else
+            output_number(output, key, NAN);
     }
     char key[64];
     snprintf(key, sizeof key, "%smean_ns", prefix);
-    output_number(output, key, statistics_mean(statistics));
+    output_number(output, key, statistics->count > 0 ? statistics_mean(statistics) : NAN);
 }
 
 static void write_config(struct output *output, const struct load_options *load)
