@@ -14,6 +14,7 @@ static void release(struct output *output)
 {
     free(output->path);
     free(output->temporary);
+    free(output->text);
     *output = (struct output){0};
 }
 
@@ -23,8 +24,8 @@ int output_open(struct output *output, const char *path)
     if (!path)
         return 0;
     struct stat there;
-    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
-        /* A pipe or a device: written to, never replaced by a file. */
+    if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
+        /* A pipe, a device or a link such as /dev/stdout: written to, never replaced by a file. */
         output->file = fopen(path, "we");
         if (!output->file)
             return -errno;
@@ -37,11 +38,16 @@ int output_open(struct output *output, const char *path)
         output->temporary = NULL;
         goto fail;
     }
-    output->file = fopen(output->temporary, "wxe");
-    if (!output->file) {
+    FILE *probe = fopen(output->temporary, "wxe");
+    if (!probe) {
         err = -errno;
         goto fail;
     }
+    fclose(probe);
+    unlink(output->temporary);
+    output->file = open_memstream(&output->text, &output->text_len);
+    if (!output->file)
+        goto fail;
     fputs("{\n ", output->file);
     return 0;
 fail:
@@ -54,9 +60,23 @@ void output_discard(struct output *output)
     if (!output->file)
         return;
     fclose(output->file);
-    if (output->temporary)
-        unlink(output->temporary);
     release(output);
+}
+
+/* The text to the temporary file, and that to its place. */
+static int write_whole(const struct output *output)
+{
+    FILE *file = fopen(output->temporary, "wxe");
+    if (!file)
+        return -errno;
+    int err = fwrite(output->text, 1, output->text_len, file) < output->text_len ? -errno : 0;
+    if (fclose(file) != 0 && err == 0)
+        err = -errno;
+    if (err == 0 && rename(output->temporary, output->path) != 0)
+        err = -errno;
+    if (err != 0)
+        unlink(output->temporary);
+    return err;
 }
 
 int output_close(struct output *output)
@@ -67,13 +87,8 @@ int output_close(struct output *output)
     int err = ferror(output->file) ? -EIO : 0;
     if (fclose(output->file) != 0 && err == 0)
         err = -errno;
-    if (!output->temporary)
-        goto out;
-    if (err == 0 && rename(output->temporary, output->path) != 0)
-        err = -errno;
-    if (err != 0)
-        unlink(output->temporary);
-out:
+    if (output->temporary && err == 0)
+        err = write_whole(output);
     release(output);
     return err;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A JSON object written to a file that is either whole or not there: to a temporary file beside it,
- * renamed at the end (but a pipe or a device is written to as it is). Zero-initialised and never
+ * A JSON object written to a file that is either whole or not there: kept in memory, and at the end
+ * written to a temporary file beside it that is renamed (but a pipe, a device or a link is written
+ * to as it is). So a program that is killed leaves nothing behind. Zero-initialised and never
  * opened: every call does nothing, so a program without --json needs no special case.
  */
 #ifndef ASSAY_OUTPUT_H
@@ -15,6 +16,8 @@
 struct output {
     FILE *file;
     char *path, *temporary;
+    char *text; /* what file holds, if it is renamed at the end */
+    size_t text_len;
     bool comma; /* the object open now has a member already */
 };
 

@@ -32,7 +32,9 @@ void process_block_stops(void)
 
 static void die(int signal)
 {
+    static const char why[] = "asked to stop a second time: ended without waiting for answers\n";
     (void)signal;
+    (void)!write(STDERR_FILENO, why, sizeof why - 1);
     _exit(1);
 }
 

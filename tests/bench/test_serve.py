@@ -289,6 +289,7 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
             "serve", "--model", "inline", "--workload", "call", "--payload", "ack",
             "--codec", "cjson", "--downstream", downstream.address,
             "--call-timeout-ms", 60000, "--drain-ms", 60000,
+            "--json", tmp_path / "serve.json",
         )  # fmt: skip
         raw = Raw(server, post(b"{}"))
         begun = time.monotonic()
@@ -297,6 +298,8 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
         time.sleep(0.2)
         assert server.process.poll() is None, "it drains"
         assert server.stop() == 1
+        assert "a second time" in server.errors
+        assert list(tmp_path.iterdir()) == [], "half a result was left"
         # Before the answer could have come: so it did not wait for it.
         assert time.monotonic() - begun < 3
         raw.socket.close()
