@@ -231,11 +231,9 @@ static int prepare(void)
     return 0;
 }
 
-/* --fidelity [--json FILE]: another mode, without a clock. */
+/* --fidelity --json FILE: another mode, without a clock. */
 static const char *fidelity_path(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "--fidelity") == 0)
-        return "/dev/stdout";
     if (argc == 4 && strcmp(argv[1], "--fidelity") == 0 && strcmp(argv[2], "--json") == 0)
         return argv[3];
     if (argc == 4 && strcmp(argv[1], "--json") == 0 && strcmp(argv[3], "--fidelity") == 0)
@@ -265,6 +263,8 @@ int main(int argc, char **argv)
         .flags = flags,
         .prepare = prepare,
     };
+    if (argc == 2 && strcmp(argv[1], "--fidelity") == 0)
+        return codec_fidelity(NULL);
     const char *path = fidelity_path(argc, argv);
     return path ? codec_fidelity(path) : gbench_main(argc, argv, &program);
 }

@@ -38,8 +38,8 @@ bool codec_wire_check(struct codec_wire *wire);
 
 double codec_wire_mean_bytes(const struct codec_wire *wire);
 
-/* codec_bench --fidelity: checks every codec on every payload, writes the figures to path. Returns
- * the program's exit code. */
+/* codec_bench --fidelity: checks every codec on every payload, writes the figures to path (NULL: to
+ * standard output). Returns the program's exit code. */
 int codec_fidelity(const char *path);
 
 #endif

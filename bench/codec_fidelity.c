@@ -3,6 +3,7 @@
 #include "codec_check.h"
 #include "gbench.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,10 +66,14 @@ int codec_fidelity(const char *path)
         plan_destroy(corpus.plan);
     }
     fputs("\n]}\n", out);
-    int err = fclose(out) == 0 ? gbench_write_file(path, text, len) : -1;
+    int err = fclose(out) == 0 ? 0 : -ENOMEM;
+    if (err == 0 && path)
+        err = gbench_write_file(path, text, len);
+    else if (err == 0 && (fwrite(text, 1, len, stdout) < len || fflush(stdout) != 0))
+        err = -errno;
     free(text);
     if (err < 0) {
-        fprintf(stderr, "codec_bench: --json: %s: %s\n", path, strerror(-err));
+        fprintf(stderr, "codec_bench: --json: %s: %s\n", path ? path : "stdout", strerror(-err));
         return 1;
     }
     return good ? 0 : 1;

@@ -89,6 +89,12 @@ std::string checked_library_flag(const std::string &flag, options &options)
             throw usage_error{name + ": " + value + ": expected a number from 1 to 1000000"};
         options.repetitions = static_cast<uint64_t>(count);
     }
+    if (name == "--benchmark_out") { // the library would exit with 1
+        std::FILE *file = std::fopen(value.c_str(), "a");
+        if (!file)
+            throw usage_error{name + ": " + value + ": " + std::strerror(errno)};
+        std::fclose(file);
+    }
     if (name == "--benchmark_min_time") {
         char *end = nullptr;
         const double seconds = std::strtod(value.c_str(), &end);

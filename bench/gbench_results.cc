@@ -151,7 +151,8 @@ std::string results_json(const char *program_name, const std::vector<bench_case 
 int gbench_write_file(const char *path, const char *data, size_t len) noexcept
 {
     struct stat info;
-    const bool in_place = stat(path, &info) == 0 && !S_ISREG(info.st_mode); // /dev/stdout, a pipe
+    // A pipe, a device, or a link such as /dev/stdout: a rename would put a file in its place.
+    const bool in_place = lstat(path, &info) == 0 && !S_ISREG(info.st_mode);
     const std::string target =
         in_place ? path : std::string(path) + ".part." + std::to_string(getpid());
     const int fd = open(target.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

@@ -89,6 +89,12 @@ def test_fidelity(codec_bench: Bench) -> None:
     assert entry["counters"]["wire_bytes"] == pytest.approx(mean["order"])
     printed = codec_bench.run("--fidelity")
     assert printed.returncode == 0 and strict_json(printed.stdout)["fidelity"] == rows
+    # A link to a file, as /dev/stdout is when output goes into one, is written through.
+    link = codec_bench.folder / "link"
+    link.symlink_to(path)
+    path.write_text("")
+    assert codec_bench.run("--fidelity", "--json", str(link)).returncode == 0
+    assert link.is_symlink() and strict_json(path.read_text())["fidelity"] == rows
 
 
 @pytest.mark.parametrize(

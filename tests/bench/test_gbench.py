@@ -151,6 +151,7 @@ def test_environment_sets_no_flags(cases: Bench) -> None:
         (["--benchmark_min_time=10y"], "--benchmark_min_time: 10y: expected seconds"),
         (["--benchmark_min_time=-1"], "--benchmark_min_time: -1: expected seconds"),
         (["--benchmark_repetitions=0"], "--benchmark_repetitions: 0: expected a number"),
+        (["--benchmark_out=/nonexistent/x"], "--benchmark_out: /nonexistent/x: No such file"),
         (["--benchmark_format=xml"], "--benchmark_format: xml: expected one of"),
         (["--benchmark_time_unit=h"], "--benchmark_time_unit: h: expected one of"),
         (["--benchmark_nonsense=1"], "--benchmark_nonsense=1: not understood"),
