@@ -75,15 +75,9 @@ static void call(struct sched_worker *worker, struct request *request)
 {
     struct model_run *run = worker->scheduler->arg;
     struct local *local = &run->locals[worker->index];
-    struct pool_call *call = &request->call;
-    uint64_t within = request->turn.deadline_ns;
-    call->body = request->out.data;
-    call->body_len = request->out.len;
-    call->deadline_ns = clock_now_ns() + (within ? within : run->config.call_timeout_ns);
+    struct pool_call *call = request_call(request, run->config.call_timeout_ns);
     call->done = call_done;
     if (!run->downstream) {
-        call->status = -ECONNREFUSED;
-        call->answer.len = 0;
         counter_add(&worker->counters->call_errors, 1);
         deliver(run, request, TURN_ANSWER);
         return;
@@ -224,8 +218,7 @@ static int actor_post(struct model_run *run, struct request *request)
         if (run->config.on_full == MODEL_WAIT)
             return -EAGAIN;
         add(&counters->rejected, 1);
-        request->status = 503;
-        request->out.len = 0;
+        request_refuse(request);
         request->done(request);
         return 0;
     }
@@ -251,8 +244,7 @@ static void drop(struct model_run *run, struct request *request)
         return;
     }
     counter_add_shared(&run->scheduler.outside->rejected, 1);
-    request->status = 503;
-    request->out.len = 0;
+    request_refuse(request);
     request->done(request);
 }
 

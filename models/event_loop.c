@@ -47,8 +47,7 @@ static int event_loop_post(struct model_run *run, struct request *request)
         if (run->config.on_full == MODEL_WAIT)
             return -EAGAIN;
         add(&counters->rejected, 1);
-        request->status = 503;
-        request->out.len = 0;
+        request_refuse(request);
         request->done(request);
         return 0;
     }

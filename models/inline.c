@@ -123,14 +123,7 @@ static bool run_request(struct model_run *run, struct request *request, struct c
             event = TURN_WAKE;
             break;
         case TURN_CALL: {
-            struct pool_call *call = &request->call;
-            uint64_t timeout_ns = request->turn.deadline_ns;
-            call->body = request->out.data;
-            call->body_len = request->out.len;
-            call->deadline_ns =
-                clock_now_ns() + (timeout_ns ? timeout_ns : config->call_timeout_ns);
-            call->answer.len = 0;
-            call->status = -ECONNREFUSED;
+            struct pool_call *call = request_call(request, config->call_timeout_ns);
             if (run->pool) {
                 counter_add_shared(&counters->calls, 1);
                 pool_call(run->pool, call);
@@ -160,8 +153,7 @@ static int inline_post(struct model_run *run, struct request *request)
         if (run->config.on_full == MODEL_WAIT)
             return -EAGAIN;
         counter_add_shared(&counters->rejected, 1);
-        request->status = 503;
-        request->out.len = 0;
+        request_refuse(request);
         request->done(request);
         return 0;
     }

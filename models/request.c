@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "request.h"
 
+#include "parts/clock.h"
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +28,12 @@ void request_destroy(struct request *request, const struct workload *workload)
     free(request);
 }
 
+void request_refuse(struct request *request)
+{
+    request->status = 503;
+    request->out.len = 0;
+}
+
 enum turn_end request_step(struct request *request, const struct workload *workload, void *cell,
                            enum turn_event event, const void *setup)
 {
@@ -47,10 +56,22 @@ enum turn_end request_step(struct request *request, const struct workload *workl
     if (end == TURN_REPLY) {
         request->status = turn->status;
     } else if (end == TURN_REJECT) {
-        request->status = 503;
-        request->out.len = 0;
+        request_refuse(request);
     } else if (end == TURN_FORWARD) {
         request->cell = turn->next_cell;
     }
     return end;
+}
+
+struct pool_call *request_call(struct request *request, uint64_t within_ns)
+{
+    struct pool_call *call = &request->call;
+    if (request->turn.deadline_ns)
+        within_ns = request->turn.deadline_ns;
+    call->body = request->out.data;
+    call->body_len = request->out.len;
+    call->deadline_ns = clock_now_ns() + within_ns;
+    call->answer.len = 0;
+    call->status = -ECONNREFUSED;
+    return call;
 }

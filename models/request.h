@@ -58,4 +58,11 @@ void request_destroy(struct request *request, const struct workload *workload);
 enum turn_end request_step(struct request *request, const struct workload *workload, void *cell,
                            enum turn_event event, const void *setup);
 
+/* After TURN_CALL: the call that the turn asked for, with its deadline (within_ns from now if the
+ * turn names none); refused until somebody takes it further. */
+struct pool_call *request_call(struct request *request, uint64_t within_ns);
+
+/* Answered with 503 by the model: before done(). */
+void request_refuse(struct request *request);
+
 #endif

@@ -77,13 +77,7 @@ static bool sleep_until(struct model_run *run, uint64_t due_ns)
 static void call(struct worker *worker, struct request *request)
 {
     struct model_run *run = worker->run;
-    struct pool_call *call = &request->call;
-    uint64_t within = request->turn.deadline_ns;
-    call->body = request->out.data;
-    call->body_len = request->out.len;
-    call->deadline_ns = clock_now_ns() + (within ? within : run->config.call_timeout_ns);
-    call->answer.len = 0;
-    call->status = -ECONNREFUSED;
+    struct pool_call *call = request_call(request, run->config.call_timeout_ns);
     if (run->downstream) {
         counter_add(&worker->counters->calls, 1);
         pool_call(run->downstream, call);
@@ -93,8 +87,7 @@ static void call(struct worker *worker, struct request *request)
 
 static void reject(struct worker *worker, struct request *request)
 {
-    request->status = 503;
-    request->out.len = 0;
+    request_refuse(request);
     counter_add(&worker->counters->rejected, 1);
 }
 
@@ -294,8 +287,7 @@ static int thread_pool_post(struct model_run *run, struct request *request)
         if (run->config.on_full == MODEL_WAIT)
             return -EAGAIN;
         add(&counters->rejected, 1);
-        request->status = 503;
-        request->out.len = 0;
+        request_refuse(request);
         request->done(request);
         return 0;
     }

@@ -113,19 +113,12 @@ static void call_done(struct pool_call *call)
 
 static void start_call(struct loop *loop, struct request *request)
 {
-    uint64_t timeout_ns = request->turn.deadline_ns;
-    struct pool_call *call = &request->call;
-    call->body = request->out.data;
-    call->body_len = request->out.len;
-    call->deadline_ns =
-        clock_now_ns() + (timeout_ns ? timeout_ns : loop->run->config.call_timeout_ns);
+    struct pool_call *call = request_call(request, loop->run->config.call_timeout_ns);
     call->done = call_done;
     if (loop->share) {
         counter_add(&counters_of(loop)->calls, 1);
         pool_share_start(loop->share, call);
     } else {
-        call->status = -ECONNREFUSED;
-        call->answer.len = 0;
         call_done(call);
     }
 }
