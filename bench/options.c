@@ -150,5 +150,11 @@ int options_parse(const struct options *options, int argc, char **argv)
         if (code != OPTIONS_GO_ON)
             return code;
     }
+    if (!options_given(options, "--list"))
+        return OPTIONS_GO_ON;
+    for (const struct options_entry *e = options->entries; e->name; e++) {
+        if (e->given && strcmp(e->name, "--list") != 0)
+            return options_error(options, e->name, "has no effect with --list");
+    }
     return OPTIONS_GO_ON;
 }

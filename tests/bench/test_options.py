@@ -52,6 +52,8 @@ BAD: list[tuple[str, list[str], str]] = [
     ("serve", [*SERVE, "extra"], "extra: no such option"),
     ("serve", [*SERVE, "--drain-ms"], "--drain-ms: needs a value"),
     ("serve", [*SERVE, "--list=1"], "--list: takes no value"),
+    ("serve", ["--list", "--model", "inline"], "--model: has no effect with --list"),
+    ("load", ["--seed", "1", "--list"], "--seed: has no effect with --list"),
     ("load", [], "--target: is needed"),
     ("load", LOAD[:2], "--rate: is needed unless --arrival is closed"),
     ("load", [*LOAD, "--arrival", "closed"], "--rate: has no effect with --arrival closed"),
