@@ -41,7 +41,8 @@ bool poller_arm(struct poller *poller, struct poller_conn *conn, uint32_t events
     bool arm = !poller->draining || events & EPOLLOUT || conn->http.begun;
     if (arm) {
         atomic_store_explicit(&conn->armed, true, memory_order_release);
-        epoll_ctl(poller->epoll, EPOLL_CTL_MOD, conn->http.fd, &event);
+        if (epoll_ctl(poller->epoll, EPOLL_CTL_MOD, conn->http.fd, &event) < 0 && errno == ENOENT)
+            epoll_ctl(poller->epoll, EPOLL_CTL_ADD, conn->http.fd, &event); /* begin_draining */
     }
     pthread_mutex_unlock(&poller->lock);
     return arm;
@@ -183,6 +184,9 @@ static void begin_draining(struct poller *poller)
     for (struct poller_conn *conn = poller->conns; conn; conn = conn->next) {
         if (!disarm(poller, conn))
             continue;
+        /* No event has used up its one shot: one that came later would find it gone, freed by the
+         * worker that serves it. */
+        epoll_ctl(poller->epoll, EPOLL_CTL_DEL, conn->http.fd, NULL);
         conn->taken = taken;
         taken = conn;
     }
