@@ -26,7 +26,7 @@ static struct {
 } all;
 
 static const char *inject; /* --inject PERCENT */
-static const char *fidelity_is_another_mode;
+static const char *fidelity_is_another_mode, *list_codecs_is_another_mode;
 
 /* True if there is something to measure; before any clock runs. */
 static bool ready(struct gbench_state *state, struct codec_case *c)
@@ -148,6 +148,12 @@ static void add(const char *family, const char *member, gbench_function *functio
     gbench_register(name, function, c, &options);
 }
 
+/* Some only decode. */
+static bool has(const struct codec *codec, gbench_function *function)
+{
+    return function == encode ? codec->encode != NULL : codec->decode != NULL;
+}
+
 /* wires: one per codec in the order of codecs[], then the copy of the baseline. */
 static void add_family(const char *payload, const char *op, gbench_function *function,
                        struct codec_wire *wires, int slow_percent)
@@ -156,6 +162,8 @@ static void add_family(const char *payload, const char *op, gbench_function *fun
     snprintf(family, sizeof family, "codec/%s/%s", payload, op);
     size_t i = 0;
     for (; codecs[i]; i++) {
+        if (!has(codecs[i], function))
+            continue;
         add(family, codecs[i]->name, function, &wires[i], 0);
         if (strcmp(codecs[i]->name, BASELINE) != 0)
             continue;
@@ -167,6 +175,8 @@ static void add_family(const char *payload, const char *op, gbench_function *fun
     }
     add(family, BASELINE ".copy", function, &wires[i], 0);
     for (i = 0; codecs[i]; i++) {
+        if (!has(codecs[i], function))
+            continue;
         snprintf(member, sizeof member, "memcpy.%s", codecs[i]->name);
         add(family, member, move, &wires[i], 0);
     }
@@ -195,6 +205,10 @@ static int prepare(void)
 {
     if (fidelity_is_another_mode) {
         fprintf(stderr, "codec_bench: --fidelity: takes no other option than --json FILE\n");
+        return 2;
+    }
+    if (list_codecs_is_another_mode) {
+        fprintf(stderr, "codec_bench: --list-codecs: takes no other option\n");
         return 2;
     }
     const int percent = inject_percent();
@@ -250,6 +264,9 @@ int main(int argc, char **argv)
         {"--fidelity", NULL,
          "no clock: encode, decode, compare; values changed and sizes as JSON (to --json FILE)",
          &fidelity_is_another_mode},
+        {"--list-codecs", NULL,
+         "no clock: the codecs, what they can and what to call them, as JSON",
+         &list_codecs_is_another_mode},
         {0},
     };
     static const struct gbench_program program = {
@@ -265,6 +282,8 @@ int main(int argc, char **argv)
     };
     if (argc == 2 && strcmp(argv[1], "--fidelity") == 0)
         return codec_fidelity(NULL);
+    if (argc == 2 && strcmp(argv[1], "--list-codecs") == 0)
+        return codec_list();
     const char *path = fidelity_path(argc, argv);
     return path ? codec_fidelity(path) : gbench_main(argc, argv, &program);
 }

@@ -83,18 +83,18 @@ static bool only_floats_differ(const ProtobufCMessage *document, ProtobufCMessag
 
 /* cJSON prints a double with 15 digits and, if that is not near enough, with 17, but takes "near"
  * to be equal within an epsilon: bits get lost, and that is a figure of the report. */
-static bool floats_excused(const struct codec *codec)
+static bool floats_excused(const struct codec *encoder)
 {
-    return strcmp(codec->library, "cJSON") == 0;
+    return strcmp(encoder->library, "cJSON") == 0;
 }
 
 static int check_document(struct codec_wire *wire, size_t i, struct arena *arena)
 {
-    const struct codec *codec = wire->codec;
+    const struct codec *codec = wire->codec, *source = codec_source(codec);
     const struct plan *plan = wire->corpus->plan;
     const ProtobufCMessage *document = wire->corpus->corpus.documents[i];
     const char *problem = NULL;
-    ProtobufCMessage *back;
+    ProtobufCMessage *back = NULL;
 
     const size_t cap = codec_bound(plan, document);
     if (cap > wire->cap)
@@ -103,7 +103,10 @@ static int check_document(struct codec_wire *wire, size_t i, struct arena *arena
     if (!bytes)
         return -ENOMEM;
     wire->bytes[i] = bytes;
-    int err = codec->encode(plan, document, bytes, cap, &wire->lens[i]);
+    int err =
+        source == NULL ? -ENOTSUP : source->encode(plan, document, bytes, cap, &wire->lens[i]);
+    if (err == 0 && codec->decode == NULL)
+        return 0;
     if (err == 0) {
         arena_reset(arena);
         err = codec->decode(plan, bytes, wire->lens[i], &arena->allocator, &back);
@@ -114,7 +117,8 @@ static int check_document(struct codec_wire *wire, size_t i, struct arena *arena
         struct message_diff diff = {0};
         if (!message_compare(document, back, &diff))
             problem = "another shape came back";
-        else if (diff.changed > 0 && !(floats_excused(codec) && only_floats_differ(document, back)))
+        else if (diff.changed > 0 &&
+                 !(floats_excused(source) && only_floats_differ(document, back)))
             problem = "another value came back";
         wire->diff.values += diff.values;
         wire->diff.changed += diff.changed;

@@ -42,4 +42,7 @@ double codec_wire_mean_bytes(const struct codec_wire *wire);
  * standard output). Returns the program's exit code. */
 int codec_fidelity(const char *path);
 
+/* codec_bench --list-codecs. */
+int codec_list(void);
+
 #endif

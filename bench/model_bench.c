@@ -143,13 +143,17 @@ static int find_payload_and_codec(void)
             fprintf(stderr, " %s", payloads[i].name);
         fputc('\n', stderr);
     }
-    if (!world.codec) {
-        fprintf(stderr, "model_bench: --codec: %s: there is none of that name; known:", text.codec);
-        for (size_t i = 0; codecs[i]; i++)
-            fprintf(stderr, " %s", codecs[i]->name);
+    const bool whole = world.codec && codec_is_whole(world.codec);
+    if (!whole) {
+        fprintf(stderr, "model_bench: --codec: %s: %s; known:", text.codec,
+                world.codec ? "does not both encode and decode" : "there is none of that name");
+        for (size_t i = 0; codecs[i]; i++) {
+            if (codec_is_whole(codecs[i]))
+                fprintf(stderr, " %s", codecs[i]->name);
+        }
         fputc('\n', stderr);
     }
-    return world.payload && world.codec ? 0 : 2;
+    return world.payload && whole ? 0 : 2;
 }
 
 static void tell_context(void)

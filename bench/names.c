@@ -57,11 +57,19 @@ const struct codec *names_codec(const struct options *options, const char *name)
 {
     const struct codec *codec = codec_find(name);
     char known[1024] = "";
-    if (!codec) {
-        JOIN(known, codecs, codecs[i_], ->name);
-        unknown(options, "--codec", name, known);
+    if (codec && codec_is_whole(codec))
+        return codec;
+    for (size_t i = 0; codecs[i]; i++) {
+        size_t len = strlen(known);
+        if (codec_is_whole(codecs[i]))
+            snprintf(known + len, sizeof known - len, "%s%s", len ? ", " : "", codecs[i]->name);
     }
-    return codec;
+    if (codec)
+        options_error(options, "--codec", "%s cannot %s messages; those that can do both: %s", name,
+                      codec->encode ? "decode" : "encode", known);
+    else
+        unknown(options, "--codec", name, known);
+    return NULL;
 }
 
 int names_refuse_unneeded(const struct options *options, const struct workload *workload)
@@ -100,7 +108,9 @@ void names_print_workloads(void)
     for (size_t i = 0; payloads[i].name; i++)
         printf("  %s\n", payloads[i].name);
     puts("codecs");
-    for (size_t i = 0; codecs[i]; i++)
-        printf("  %-16s%s with %s %s\n", codecs[i]->name, codecs[i]->format, codecs[i]->library,
-               codecs[i]->version());
+    for (size_t i = 0; codecs[i]; i++) {
+        if (codec_is_whole(codecs[i]))
+            printf("  %-16s%s with %s %s\n", codecs[i]->name, codecs[i]->format, codecs[i]->library,
+                   codecs[i]->version());
+    }
 }

@@ -124,6 +124,11 @@ int workload_setup_init(struct workload_setup *setup, const struct payload *payl
     };
     if (!payload)
         return 0;
+    if (!codec_is_whole(codec)) {
+        snprintf(why, why_cap, "codec %s: cannot %s messages", codec->name,
+                 codec->encode ? "decode" : "encode");
+        return -ENOTSUP;
+    }
     int err = plan_create(&setup->plan, payload->type, why, why_cap);
     if (err == 0)
         err = corpus_load(&setup->corpus, payload, NULL, why, why_cap);

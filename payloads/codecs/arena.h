@@ -11,6 +11,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct arena_block;
 struct arena {
     ProtobufCAllocator allocator; /* pass &arena->allocator to decode */
@@ -35,5 +39,9 @@ static inline size_t arena_used(const struct arena *arena)
 
 /* malloc and free, for what lives longer than one decode. */
 extern ProtobufCAllocator heap_allocator;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

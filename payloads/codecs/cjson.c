@@ -328,6 +328,7 @@ static int parse(const uint8_t *src, size_t len)
 
 const struct codec cjson_codec = {
     .name = "cjson",
+    .label = "cJSON",
     .format = "JSON",
     .library = "cJSON",
     .content_type = "application/json",

@@ -15,6 +15,29 @@ const struct codec *codec_find(const char *name)
     return NULL;
 }
 
+static bool same_bytes(const struct codec *a, const struct codec *b)
+{
+    return strcmp(a->format, b->format) == 0 &&
+           (a->shape == NULL || b->shape == NULL ? a->shape == b->shape
+                                                 : strcmp(a->shape, b->shape) == 0);
+}
+
+const struct codec *codec_source(const struct codec *codec)
+{
+    const struct codec *first = NULL;
+    if (codec->encode != NULL)
+        return codec;
+    for (const struct codec *const *other = codecs; *other != NULL; other++) {
+        if ((*other)->encode == NULL || !same_bytes(*other, codec))
+            continue;
+        if ((*other)->ours)
+            return *other;
+        if (first == NULL)
+            first = *other;
+    }
+    return first;
+}
+
 /* Bytes of a string in the wordiest spelling: JSON that escapes '/' and everything beyond ASCII. */
 static size_t text_bound(const char *text)
 {

@@ -12,6 +12,10 @@
 #include <errno.h>
 #include <string.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 static inline const void *field_get(const ProtobufCMessage *message, uint32_t offset)
 {
     return (const char *)message + offset;
@@ -27,7 +31,7 @@ static inline void *field_at(ProtobufCMessage *message, uint32_t offset)
 static inline bool field_is_there(const ProtobufCMessage *message, struct plan_test test,
                                   const ProtobufCFieldDescriptor *field)
 {
-    const char *at = field_get(message, test.offset);
+    const char *at = (const char *)field_get(message, test.offset);
     uint32_t word, other;
     memcpy(&word, at, sizeof(word));
     memcpy(&other, at + test.wide * sizeof(word), sizeof(other));
@@ -80,7 +84,8 @@ static inline void field_free(ProtobufCAllocator *allocator, void *memory)
 static inline ProtobufCMessage *field_new_message(const struct plan_message *type,
                                                   ProtobufCAllocator *allocator)
 {
-    ProtobufCMessage *message = field_alloc(allocator, type->type->sizeof_message);
+    ProtobufCMessage *message =
+        (ProtobufCMessage *)field_alloc(allocator, type->type->sizeof_message);
     if (message != NULL)
         type->type->message_init(message);
     return message;
@@ -93,7 +98,7 @@ static inline ProtobufCMessage *field_new_message(const struct plan_message *typ
 static inline int field_put_string(char **slot, const void *from, size_t len,
                                    ProtobufCAllocator *allocator)
 {
-    char *copy = field_alloc(allocator, len + 1);
+    char *copy = (char *)field_alloc(allocator, len + 1);
     if (copy == NULL)
         return -ENOMEM;
     memcpy(copy, from, len);
@@ -135,7 +140,7 @@ static inline void *field_next(void *array, const struct plan_field *field, size
 {
     void *slot = (char *)array + (*filled)++ * field->value_size;
     if (field->kind == PLAN_BYTES)
-        *(ProtobufCBinaryData *)slot = (ProtobufCBinaryData){0};
+        memset(slot, 0, sizeof(ProtobufCBinaryData));
     else if (field->kind >= PLAN_STRING)
         *(void **)slot = NULL;
     return slot;
@@ -192,5 +197,9 @@ static inline const struct plan_field *field_named(const struct plan_message *ty
         return expected;
     return field_named_elsewhere(type, expected, name, len);
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 
 #include "plan.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { JSON_INTEGER_MAX = 22 }; /* "-9223372036854775808" with its NUL */
 
 /* value in decimal, with a NUL, into JSON_INTEGER_MAX bytes; returns the length. */
@@ -25,5 +29,9 @@ void json_print_base64(char *text, const uint8_t *data, size_t len);
 /* Either alphabet, padding optional, as the mapping asks; data has room for len / 4 * 3 + 2 bytes.
  * -EBADMSG for anything else. */
 int json_parse_base64(const char *text, size_t len, uint8_t *data, size_t *data_len);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

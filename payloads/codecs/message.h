@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* How a message came back: values compared and values that differ (a lost bit of a double is one).
  */
 struct message_diff {
@@ -23,5 +27,9 @@ bool message_compare(const ProtobufCMessage *a, const ProtobufCMessage *b,
 uint64_t message_touch(const ProtobufCMessage *message);
 /* Frees a decoded message: protobuf_c_message_free_unpacked, NULL is fine. */
 void message_free(ProtobufCMessage *message, ProtobufCAllocator *allocator);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -189,9 +189,11 @@ static int parse(const uint8_t *src, size_t len)
 
 const struct codec msgpack_c_codec = {
     .name = "msgpack_c",
+    .label = "msgpack-c, maps",
     .format = "MessagePack",
     .library = "msgpack-c",
     .content_type = "application/msgpack",
+    .shape = "keys",
     .version = msgpack_version,
     .encode = encode,
     .decode = decode,

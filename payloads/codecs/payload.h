@@ -9,6 +9,10 @@
 #include <protobuf-c/protobuf-c.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct payload {
     const char *name;
     const ProtobufCMessageDescriptor *type;
@@ -32,5 +36,9 @@ struct corpus {
 int corpus_load(struct corpus *corpus, const struct payload *payload, const char *path, char *why,
                 size_t why_cap);
 void corpus_finish(struct corpus *corpus);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,6 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Messages nest at most this deep, in every format and both ways: beyond it encode says -EINVAL and
  * decode -EBADMSG. The root has depth 1. */
 #define PLAN_MAX_DEPTH 100
@@ -94,5 +98,9 @@ enum plan_kind plan_kind_of(const ProtobufCFieldDescriptor *field);
 struct plan_test plan_test_of(const ProtobufCFieldDescriptor *field);
 /* Bytes of one value of that kind. */
 size_t plan_value_size(enum plan_kind kind);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -46,6 +46,7 @@ static int decode(const struct plan *plan, const uint8_t *src, size_t len,
 
 const struct codec protobuf_c_codec = {
     .name = "protobuf_c",
+    .label = "protobuf-c",
     .format = "Protocol Buffers",
     .library = "protobuf-c",
     .content_type = "application/x-protobuf",

@@ -39,8 +39,11 @@ struct ledger {
 };
 void ledger_init(struct ledger *ledger, size_t refuse_at);
 
-/* A document encoded, in memory of its own. */
+/* A document encoded, in memory of its own; by codec_source(codec) if it only decodes. */
 uint8_t *bed_encode(const struct codec *codec, const struct subject *subject,
                     const ProtobufCMessage *document, size_t *len);
+
+/* Does every bit of a double reach those bytes? Not if cJSON makes them. */
+bool bed_exact(const struct codec *codec);
 
 #endif

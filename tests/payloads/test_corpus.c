@@ -165,6 +165,7 @@ static void nothing_is_found_by_a_wrong_name(void **state)
         assert_ptr_equal(payload_find(payload->name), payload);
     for (const struct codec *const *codec = codecs; *codec != NULL; codec++) {
         assert_ptr_equal(codec_find((*codec)->name), *codec);
+        assert_non_null((*codec)->label);
         assert_true((*codec)->version()[0] >= '0' && (*codec)->version()[0] <= '9');
     }
 }

@@ -39,7 +39,7 @@ static void survives_cuts(const struct codec *codec, const struct subject *subje
         for (size_t cut = 0; cut < len; cut += cut + 50 < len ? step : 1) {
             int error = decode(codec, subject, bed_walled_copy(bytes, cut), cut);
             /* Half a map is none; half a Protocol Buffers message may well be one. */
-            if (strcmp(codec->name, "protobuf_c") != 0)
+            if (strcmp(codec->format, "Protocol Buffers") != 0)
                 assert_int_equal(error, -EBADMSG);
         }
         if (codec->parse != NULL)
@@ -80,6 +80,8 @@ static void survives_changes(const struct codec *codec, const struct subject *su
 static void for_all(void (*check)(const struct codec *codec, const struct subject *subject))
 {
     for (const struct codec *const *codec = codecs; *codec != NULL; codec++) {
+        if ((*codec)->decode == NULL)
+            continue;
         for (const struct subject *subject = subjects; subject->payload.name != NULL; subject++)
             check(*codec, subject);
     }
@@ -103,6 +105,8 @@ static void noise(void **state)
     uint64_t seed = 362436069;
     (void)state;
     for (const struct codec *const *codec = codecs; *codec != NULL; codec++) {
+        if ((*codec)->decode == NULL)
+            continue;
         const struct subject *subject = bed_subject("everything");
         for (size_t len = 0; len < 300; len++) {
             uint8_t *walled = bed_walled(len);
@@ -138,11 +142,13 @@ static void depth_has_a_limit(void **state)
     for (const struct codec *const *codec = codecs; *codec != NULL; codec++) {
         size_t len, cap = codec_bound(subject->plan, too_deep) + 1000;
         uint8_t *bytes = malloc(cap);
-        assert_int_equal((*codec)->encode(subject->plan, too_deep, bytes, cap, &len), -EINVAL);
-        assert_int_equal((*codec)->encode(subject->plan, deepest, bytes, cap, &len), 0);
+        const struct codec *source = codec_source(*codec);
+        assert_int_equal(source->encode(subject->plan, too_deep, bytes, cap, &len), -EINVAL);
+        assert_int_equal(source->encode(subject->plan, deepest, bytes, cap, &len), 0);
         /* msgpack-c itself stops at 32 containers. */
-        bool shallow = strcmp((*codec)->name, "msgpack_c") == 0;
-        assert_int_equal(decode(*codec, subject, bytes, len), shallow ? -EBADMSG : 0);
+        bool shallow = strcmp((*codec)->library, "msgpack-c") == 0;
+        if ((*codec)->decode != NULL)
+            assert_int_equal(decode(*codec, subject, bytes, len), shallow ? -EBADMSG : 0);
         free(bytes);
     }
     message_free(deepest, &heap_allocator);

@@ -9,13 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_CODECS = 64 };
+
 struct change {
     const struct subject *subject;
     ProtobufCMessage *root;
     const ProtobufCMessage *original;
     uint64_t sum;
-    uint8_t *bytes[8]; /* of every codec, before */
-    size_t len[8];
+    uint8_t *bytes[MOST_CODECS]; /* of every codec, before */
+    size_t len[MOST_CODECS];
     size_t seen;
 };
 
@@ -29,7 +31,9 @@ static void is_noticed(struct change *change, enum plan_kind kind)
         assert_int_equal(diff.changed, 1);
     change->seen++;
     for (size_t i = 0; codecs[i] != NULL && change->seen % 7 == 0; i++) {
-        if (codecs[i] == codec_find("cjson") && (kind == PLAN_DOUBLE || kind == PLAN_FLOAT))
+        if (codecs[i]->encode == NULL)
+            continue; /* another's bytes */
+        if (!bed_exact(codecs[i]) && (kind == PLAN_DOUBLE || kind == PLAN_FLOAT))
             continue; /* the last bit may well not be printed */
         size_t len;
         uint8_t *bytes = bed_encode(codecs[i], change->subject, change->root, &len);
@@ -105,7 +109,11 @@ static void change_fields(struct change *change, const struct plan_message *type
 
 static void every_change_is_noticed(void **state)
 {
+    size_t count = 0;
     (void)state;
+    while (codecs[count] != NULL)
+        count++;
+    assert_true(count <= MOST_CODECS);
     for (const struct subject *subject = subjects; subject->payload.name != NULL; subject++) {
         struct change change = {.subject = subject};
         struct corpus again;

@@ -10,10 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Runs check for each codec over each type. */
-static void for_all(void (*check)(const struct codec *codec, const struct subject *subject))
+/* Runs check for each codec that has this half over each type. */
+enum half { ENCODE, DECODE };
+static void for_all(enum half half,
+                    void (*check)(const struct codec *codec, const struct subject *subject))
 {
     for (const struct codec *const *codec = codecs; *codec != NULL; codec++) {
+        if (half == ENCODE ? (*codec)->encode == NULL : (*codec)->decode == NULL)
+            continue;
         for (const struct subject *subject = subjects; subject->payload.name != NULL; subject++)
             check(*codec, subject);
     }
@@ -47,7 +51,7 @@ static void comes_back(const struct codec *codec, const struct subject *subject,
     assert_int_equal(codec->decode(subject->plan, walled, len, &ledger.allocator, &decoded), 0);
     memset(walled, 0xee, len); /* nothing in the message may point there */
     assert_true(message_compare(document, decoded, &diff));
-    if (strcmp(codec->name, "cjson") != 0) /* which loses bits of some doubles */
+    if (bed_exact(codec))
         assert_int_equal(diff.changed, 0);
     assert_int_equal(diff.changed == 0, message_equal(document, decoded));
     uint8_t *again = bed_encode(codec, subject, decoded, &again_len);
@@ -68,7 +72,7 @@ static void all_come_back_of(const struct codec *codec, const struct subject *su
 static void all_come_back(void **state)
 {
     (void)state;
-    for_all(all_come_back_of);
+    for_all(DECODE, all_come_back_of);
 }
 
 /* cJSON may change the value of a double or float, and nothing else: documents without them must
@@ -124,7 +128,7 @@ static void respects_every_cap(const struct codec *codec, const struct subject *
 static void caps(void **state)
 {
     (void)state;
-    for_all(respects_every_cap);
+    for_all(ENCODE, respects_every_cap);
 }
 
 /* Whichever allocation is refused: -ENOMEM, and all that was handed out has come back. */
@@ -154,7 +158,7 @@ static void survives_every_refusal(const struct codec *codec, const struct subje
 static void refusals(void **state)
 {
     (void)state;
-    for_all(survives_every_refusal);
+    for_all(DECODE, survives_every_refusal);
 }
 
 static void keeps_to_its_budget(const struct codec *codec, const struct subject *subject)
@@ -183,7 +187,7 @@ static void keeps_to_its_budget(const struct codec *codec, const struct subject 
 static void budgets(void **state)
 {
     (void)state;
-    for_all(keeps_to_its_budget);
+    for_all(DECODE, keeps_to_its_budget);
 }
 
 static void *round_trips_of_a_thread(void *unused)
@@ -192,6 +196,9 @@ static void *round_trips_of_a_thread(void *unused)
     arena_init(&arena, ARENA_DEFAULT_BUDGET);
     (void)unused;
     for (const struct codec *const *codec = codecs; *codec != NULL; codec++) {
+        if ((*codec)->decode == NULL)
+            continue;
+        const struct codec *source = codec_source(*codec);
         for (const struct subject *subject = subjects; subject->payload.name != NULL; subject++) {
             for (size_t i = 0; i < subject->corpus.count && i < 6; i++) {
                 const ProtobufCMessage *document = subject->corpus.documents[i];
@@ -200,7 +207,7 @@ static void *round_trips_of_a_thread(void *unused)
                 size_t cap = codec_bound(subject->plan, document), len;
                 uint8_t *bytes = malloc(cap);
                 bool good =
-                    (*codec)->encode(subject->plan, document, bytes, cap, &len) == 0 &&
+                    source->encode(subject->plan, document, bytes, cap, &len) == 0 &&
                     (*codec)->decode(subject->plan, bytes, len, &arena.allocator, &message) == 0 &&
                     message_compare(document, message, &diff) && message_touch(message) != 0;
                 free(bytes);
