@@ -113,7 +113,7 @@ static int compile_keys(struct plan_message *message)
 {
     size_t room = PLAN_KEY_COPY;
     for (uint32_t i = 0; i < message->count; i++)
-        room += message->fields[i].name_len + 3;
+        room += message->fields[i].name_len + 3 + message->fields[i].name_len + 4;
     message->keys = calloc(1, room);
     if (message->keys == NULL)
         return -ENOMEM;
@@ -126,6 +126,15 @@ static int compile_keys(struct plan_message *message)
         field->key_len = (uint32_t)(header + field->name_len);
         at += field->key_len;
     }
+    for (uint32_t i = 0; i < message->count; i++) {
+        struct plan_field *field = &message->fields[i];
+        field->json_key = (const char *)at;
+        field->json_key_len = field->name_len + 4;
+        memcpy(at, ",\"", 2);
+        memcpy(at + 2, field->name, field->name_len);
+        memcpy(at + 2 + field->name_len, "\":", 2);
+        at += field->json_key_len;
+    }
     return 0;
 }
 
@@ -137,6 +146,8 @@ static int compile_message(struct plan_message *message, char *why, size_t why_c
     if (message->fields == NULL)
         return -ENOMEM;
     message->fields[type->n_fields].name_len = UINT32_MAX;
+    message->fields[type->n_fields].json_key = ",,";
+    message->fields[type->n_fields].json_key_len = 2;
     for (unsigned i = 0; i < type->n_fields; i++) {
         const ProtobufCFieldDescriptor *from = &type->fields[i];
         if (from->name == NULL || strlen(from->name) > UINT16_MAX) {
