@@ -58,6 +58,10 @@ static int resolve(const struct options *options, struct downstream *d)
     if (cpus_parse(d->cpus, &cpus) != 0)
         return options_error(options, "--cpus",
                              "\"%s\" is not a list of CPUs that this process may use", d->cpus);
+    if (d->plan.kind == DELAY_FIXED && d->error_rate == 0 &&
+        options_refuse(options, "--seed", "with a fixed --delay and no --error-rate") !=
+            OPTIONS_GO_ON)
+        return EXIT_USAGE;
     d->plan.seed = d->seed;
     d->plan.error_rate = d->error_rate;
     d->plan.stall_every_ns = (uint64_t)(d->stall_every_s * 1e9);

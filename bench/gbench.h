@@ -59,6 +59,9 @@ struct gbench_program {
     const struct gbench_flag *flags; /* ends with a NULL name; may be NULL */
     int (*prepare)(void);            /* registers the cases once the flags are read; 0 or the exit
                                         code, having said why */
+    /* Optional: after prepare(), when it is known which cases will run (or, if `list`, be named):
+     * refuses flags that have no effect on them. 0 or the exit code, having said why. */
+    int (*check)(bool list);
 };
 
 /* From prepare(). name is the stable case id: it is what --list, --benchmark_filter, --iterations
@@ -68,6 +71,9 @@ void gbench_register(const char *name, gbench_function *function, void *arg,
                      const struct gbench_options *options) GBENCH_NOEXCEPT;
 void gbench_context(const char *key,
                     const char *value) GBENCH_NOEXCEPT; /* goes into the JSON; a key once */
+
+/* From check(): does the id of any case that was chosen contain this? */
+bool gbench_chosen(const char *part) GBENCH_NOEXCEPT;
 
 /*
  * Parses argv (the program's flags, Google Benchmark's own, --help, --list, --json FILE and

@@ -155,6 +155,9 @@ int run_program(int argc, char **argv, const struct gbench_program &program)
 
     gbench::choose_cases(options.filter);
     const std::vector<bench_case *> chosen = chosen_cases();
+    const int refused = program.check ? program.check(options.list) : 0;
+    if (refused != 0)
+        return refused;
     if (options.list) {
         for (const bench_case *bench : chosen)
             std::printf("%s\n", bench->id.c_str());
@@ -169,6 +172,14 @@ int run_program(int argc, char **argv, const struct gbench_program &program)
 }
 
 } // namespace
+
+bool gbench_chosen(const char *part) noexcept
+{
+    for (const auto &bench : gbench::the_registry().cases)
+        if (bench->chosen && bench->id.find(part) != std::string::npos)
+            return true;
+    return false;
+}
 
 int gbench_main(int argc, char **argv, const struct gbench_program *program) noexcept
 {

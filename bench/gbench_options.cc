@@ -227,6 +227,9 @@ options parse_options(int argc, char **argv, const struct gbench_program &progra
         throw usage_error{"--json: has no effect with --list"};
     if (options.list && !options.iterations.empty())
         throw usage_error{"--iterations: has no effect with --list"};
+    if (options.list && !options.library.empty())
+        throw usage_error{options.library[0].substr(0, options.library[0].find('=')) +
+                          ": has no effect with --list"};
     const auto given = [&](const std::string &flag) {
         return std::any_of(options.library.begin(), options.library.end(),
                            [&](const std::string &arg) { return arg.rfind(flag + "=", 0) == 0; });

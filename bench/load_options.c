@@ -179,8 +179,10 @@ static int resolve(const struct options *options, struct load_options *load)
     bool closed = load->config.arrival == ARRIVALS_CLOSED;
     int code = closed ? options_refuse(options, "--rate", "with --arrival closed")
                       : options_require(options, "--rate", "unless --arrival is closed");
-    if (code == OPTIONS_GO_ON && closed)
-        code = options_refuse(options, "--seed", "with --arrival closed");
+    /* Only chance needs one. */
+    if (code == OPTIONS_GO_ON && load->config.arrival != ARRIVALS_POISSON)
+        code = options_refuse(options, "--seed",
+                              closed ? "with --arrival closed" : "with --arrival uniform");
     if (code == OPTIONS_GO_ON && closed)
         code = options_refuse(options, "--spin-us", "with --arrival closed");
     if (code != OPTIONS_GO_ON)

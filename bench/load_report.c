@@ -78,8 +78,12 @@ void load_report_print(const struct load_options *load, const struct load_result
                    ms(statistics_percentile(s, percentiles[i].ppm)));
         puts("");
     }
-    if (result->unsent)
-        puts("  unsent requests have no latency: the true percentiles are higher");
+    if (result->unsent || result->failed)
+        printf("  %" PRIu64 " planned requests have no latency (%" PRIu64 " unsent, %" PRIu64
+               " failed): the true percentiles are higher\n",
+               result->unsent + result->failed, result->unsent, result->failed);
+    if (result->wrong)
+        printf("  %" PRIu64 " wrong answers are not in the percentiles\n", result->wrong);
     if (result->latency.dropped)
         printf("  %zu samples did not fit and are not in the percentiles\n",
                result->latency.dropped);
@@ -152,6 +156,9 @@ void load_report_write(struct output *output, const struct load_options *load,
     output_count(output, "timeouts", result->timeouts);
     output_count(output, "wrong", result->wrong);
     output_count(output, "held_back", result->held_back);
+    /* Of the plan, but not in the percentiles: unsent, failed, wrong, or one sample too many. */
+    output_count(output, "without_latency",
+                 result->planned - (result->answered - result->latency.dropped));
     output_count(output, "samples_dropped", result->latency.dropped);
     output_number(output, "offered_hz", offered_hz(load, result));
     output_number(output, "achieved_hz", achieved_hz(load, result));

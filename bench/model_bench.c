@@ -12,10 +12,10 @@
 #define BASELINE "thread_pool"
 extern const struct model thread_pool_copy_model; /* its source, compiled a second time */
 
-/* The options, as typed. */
+/* The options, as typed; NULL: not given. */
 static struct {
     const char *payload, *codec, *threads, *cpu, *cpu_iterations, *hops, *inject;
-} text = {.payload = "order", .codec = "protobuf_c", .threads = "1", .hops = "100"};
+} text;
 
 static struct closed_loop_world world;
 
@@ -134,18 +134,19 @@ static int pin(long threads, long cpu)
 
 static int find_payload_and_codec(void)
 {
-    world.payload = payload_find(text.payload);
-    world.codec = codec_find(text.codec);
+    const char *payload = text.payload ? text.payload : "order";
+    const char *codec = text.codec ? text.codec : "protobuf_c";
+    world.payload = payload_find(payload);
+    world.codec = codec_find(codec);
     if (!world.payload) {
-        fprintf(stderr,
-                "model_bench: --payload: %s: there is none of that name; known:", text.payload);
+        fprintf(stderr, "model_bench: --payload: %s: there is none of that name; known:", payload);
         for (size_t i = 0; payloads[i].name; i++)
             fprintf(stderr, " %s", payloads[i].name);
         fputc('\n', stderr);
     }
     const bool whole = world.codec && codec_is_whole(world.codec);
     if (!whole) {
-        fprintf(stderr, "model_bench: --codec: %s: %s; known:", text.codec,
+        fprintf(stderr, "model_bench: --codec: %s: %s; known:", codec,
                 world.codec ? "does not both encode and decode" : "there is none of that name");
         for (size_t i = 0; codecs[i]; i++) {
             if (codec_is_whole(codecs[i]))
@@ -208,6 +209,45 @@ static int prepare(void)
     return 0;
 }
 
+static int refuse(const char *option, const char *when)
+{
+    fprintf(stderr, "model_bench: %s: has no effect %s\n", option, when);
+    return 2;
+}
+
+static bool chosen_with_workers(void)
+{
+    for (size_t i = 0; models[i]; i++)
+        if (strcmp(models[i]->name, "inline") != 0 && gbench_chosen(models[i]->name))
+            return true;
+    return false;
+}
+
+/* An option that none of the cases cares for is a mistake. */
+static int check(bool list)
+{
+    const struct {
+        const char *option, *given, *part;
+    } table[] = {
+        {"--payload", text.payload, "/"},
+        {"--codec", text.codec, "/"},
+        {"--threads", text.threads, "/"},
+        {"--cpu", text.cpu, "/"},
+        {"--cpu-iterations", text.cpu_iterations, "/cpu/"},
+        {"--hops", text.hops, "/ring/"},
+        {"--inject", text.inject, "/slow."},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (!table[i].given)
+            continue;
+        if (list && table[i].given != text.inject)
+            return refuse(table[i].option, "with --list");
+        if (!gbench_chosen(table[i].part))
+            return refuse(table[i].option, "on the cases that the filter lets run");
+    }
+    return text.threads && !chosen_with_workers() ? refuse("--threads", "on inline alone") : 0;
+}
+
 /* Stops every model that was started; 1 if one of them lost a request on the way. */
 static int stop_all(void)
 {
@@ -249,6 +289,7 @@ int main(int argc, char **argv)
                    "block is done. Replies are checked.",
         .flags = flags,
         .prepare = prepare,
+        .check = check,
     };
     const int code = gbench_main(argc, argv, &program);
     const int stopped = stop_all();

@@ -72,7 +72,7 @@ def pilot(
         if member in family.aliases:
             continue
         try:
-            with _rig(build, short, member, seed=1, padding=0) as server:
+            with _rig(build, short, member, padding=0) as server:
                 measured[member] = _closed(build, short, server)["achieved_hz"]
                 final, _ = _stop(build, short, server)
                 versions["llhttp"] = final["llhttp_version"]
@@ -105,7 +105,7 @@ def measure(
     try:
         if not family.load.get("rate_hz"):
             raise Failure(family.note or "no rate")
-        with _rig(build, family, member, seed=seed, padding=padding) as server:
+        with _rig(build, family, member, padding=padding) as server:
             opened = _open(build, family, server, seed)
             closed = _closed(build, family, server)
             final, server_usage = _stop(build, family, server)
@@ -119,9 +119,7 @@ def measure(
 
 
 @contextlib.contextmanager
-def _rig(
-    build: Build, family: Family, member: str, *, seed: int, padding: int
-) -> Iterator[Server]:
+def _rig(build: Build, family: Family, member: str, *, padding: int) -> Iterator[Server]:
     """Server and downstream, which are gone afterwards, however this ends."""
     load = family.load
     workload = family.id.partition("/")[2]
@@ -147,7 +145,6 @@ def _rig(
                 str(build.program("downstream")),
                 *("--listen", "127.0.0.1:0"),
                 *("--delay", f"fixed:{load['downstream_delay_us']}"),
-                *("--seed", str(seed)),
             ]
             child = stack.enter_context(
                 Child(downstream, cpus=[load["downstream_cpu"]], line=True)

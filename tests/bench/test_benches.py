@@ -168,9 +168,30 @@ def test_model_with_other_payload(model_bench: Bench, codec: str, threads: str) 
         (["--cpu", "-1"], "--cpu: -1: expected a whole number"),
         (["--cpu-iterations", ""], "--cpu-iterations: needs a value"),
         (["--inject", "a"], "--inject: a: expected a whole number"),
+        (["--hops=5", "--benchmark_filter=/rpc/"], "--hops: has no effect on the cases that"),
+        (["--hops=5", "--benchmark_filter=-/ring/"], "--hops: has no effect on the cases that"),
+        (["--cpu-iterations=5", "--benchmark_filter=/echo/"], "--cpu-iterations: has no effect on"),
+        (["--inject=5", "--benchmark_filter=inline$"], "--inject: has no effect on the cases that"),
+        (["--threads=2", "--benchmark_filter=/inline"], "--threads: has no effect on inline alone"),
+        (["--list", "--hops=5"], "--hops: has no effect with --list"),
+        (["--list", "--payload=ack"], "--payload: has no effect with --list"),
+        (["--list", "--inject=5", "--benchmark_filter=inline$"], "--inject: has no effect on the"),
+        (["--list", FAST], "--benchmark_min_time: has no effect with --list"),
     ],
 )
 def test_model_usage_errors(model_bench: Bench, args: list[str], message: str) -> None:
     done = model_bench.run(*args)
     assert done.returncode == 2
     assert message in done.stderr
+    assert done.stdout == ""
+
+
+def test_model_options_that_have_an_effect(model_bench: Bench) -> None:
+    """The counterpart of the refusals: the same options where one case cares."""
+    for args in (
+        ["--hops=2", "--benchmark_filter=/(rpc|ring)/inline$", FAST],
+        ["--cpu-iterations=2", "--benchmark_filter=/cpu/inline$", FAST],
+        ["--threads=2", "--benchmark_filter=/echo/(inline|actor)$", FAST],
+        ["--inject=5", "--benchmark_filter=/slow.", "--list"],
+    ):
+        assert model_bench.run(*args).returncode == 0, args

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ def check_sums(out: dict[str, Any]) -> None:
     assert out["planned"] == out["sent"] + out["unsent"]
     assert out["sent"] == out["answered"] + out["wrong"] + out["failed"]
     assert sum(out["status_counts"].values()) == out["answered"] + out["wrong"]
+    assert out["without_latency"] == out["unsent"] + out["wrong"] + out["failed"]
     for prefix in ["", "service_", "lag_"]:
         ordered = [out[prefix + quantile] for quantile in QUANTILES]
         if prefix == "lag_" or out["answered"]:
@@ -214,6 +216,30 @@ def test_no_answer_times_out(tmp_path: Path) -> None:
         never.set()
     check_sums(out)
     assert out["failed"] == out["timeouts"] == 6
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda request: None, "6 planned requests have no latency (0 unsent, 6 failed): the true"),
+        (lambda request: reply(b"", "500 Oops"), "6 wrong answers are not in the percentiles"),
+        (lambda request: reply(b""), None),
+    ],
+)
+def test_says_what_is_not_in_the_percentiles(
+    answer: Callable[[bytes], bytes | None], said: str | None
+) -> None:
+    with Misbehaving(answer) as server:
+        done = run(
+            "load", "--target", f"http://{server.address}/", "--rate", 20, "--arrival", "uniform",
+            "--warmup", 0, "--duration", 0.3, "--connections", 8,
+        )  # fmt: skip
+    assert done.returncode == (1 if said else 0), done.stderr
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    if said:
+        assert any(line.startswith(said) for line in lines), done.stdout
+    else:
+        assert "percentiles" not in done.stdout
 
 
 def test_reconnects_when_the_server_closes(tmp_path: Path) -> None:
