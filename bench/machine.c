@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What this machine can resolve: figures below these are the machine's, not the code's.
- * Everything is measured with plain system calls, a few seconds in all.
+ * Everything is measured with plain system calls. Each probe ends after so many samples or when its
+ * time is up, whatever comes first: where a host takes most of the CPU, a single wake-up can take
+ * tens of milliseconds, and some thousands of them minutes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +11,7 @@
 #include <linux/perf_event.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,6 +30,14 @@ enum {
     WAKE_SAMPLES = 4000,
     LOOP_SAMPLES = 200,
     LOOP_LENGTH = 1000000, /* about half a millisecond */
+    SAMPLES_MAX = WAKE_SAMPLES,
+    PROBE_NS = 1000000000, /* the longest that a probe goes on */
+};
+
+/* What a probe has gathered: at least one sample, sorted in the end. */
+struct samples {
+    double ns[SAMPLES_MAX];
+    size_t count;
 };
 
 static int64_t now_ns(clockid_t clock)
@@ -42,16 +53,23 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void sort(double *values, size_t count)
+static void sort(struct samples *samples)
 {
-    qsort(values, count, sizeof *values, by_value);
+    qsort(samples->ns, samples->count, sizeof samples->ns[0], by_value);
 }
 
-/* Nearest rank; values are sorted. */
-static double percentile(const double *values, size_t count, double percent)
+/* Nearest rank. */
+static double percentile(const struct samples *sorted, double percent)
 {
-    size_t rank = (size_t)(percent / 100 * (double)count + 0.999999);
-    return values[rank == 0 ? 0 : rank - 1];
+    size_t rank = (size_t)(percent / 100 * (double)sorted->count + 0.999999);
+    return sorted->ns[rank == 0 ? 0 : rank - 1];
+}
+
+/* May a probe that began then take one more sample? */
+static bool go_on(const struct samples *samples, size_t most, int64_t began)
+{
+    return samples->count < most &&
+           (samples->count == 0 || now_ns(CLOCK_MONOTONIC) - began < PROBE_NS);
 }
 
 static double clock_cost_ns(void)
@@ -63,16 +81,17 @@ static double clock_cost_ns(void)
 }
 
 /* How late clock_nanosleep() returns. */
-static void timer_lateness(double late[TIMER_SAMPLES])
+static void timer_lateness(struct samples *late)
 {
-    for (int i = 0; i < TIMER_SAMPLES; i++) {
+    const int64_t began = now_ns(CLOCK_MONOTONIC);
+    while (go_on(late, TIMER_SAMPLES, began)) {
         int64_t due = now_ns(CLOCK_MONOTONIC) + TIMER_SLEEP_NS;
         struct timespec at = {due / 1000000000, due % 1000000000};
         while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
             ;
-        late[i] = (double)(now_ns(CLOCK_MONOTONIC) - due);
+        late->ns[late->count++] = (double)(now_ns(CLOCK_MONOTONIC) - due);
     }
-    sort(late, TIMER_SAMPLES);
+    sort(late);
 }
 
 static bool pin(int cpu)
@@ -87,6 +106,9 @@ struct partner {
     int ping, pong; /* eventfds */
     int cpu;
     bool pinned;
+    /* Set before the last ping, which is not answered; the eventfd itself orders the two, so
+     * nothing more than an atomic access is needed. */
+    atomic_bool over;
 };
 
 static void *answer(void *arg)
@@ -94,15 +116,30 @@ static void *answer(void *arg)
     struct partner *partner = arg;
     uint64_t count = 1;
     partner->pinned = pin(partner->cpu);
-    for (int i = 0; i < WAKE_SAMPLES; i++)
-        if (read(partner->ping, &count, sizeof count) != sizeof count ||
-            write(partner->pong, &count, sizeof count) != sizeof count)
+    while (read(partner->ping, &count, sizeof count) == sizeof count &&
+           !atomic_load_explicit(&partner->over, memory_order_relaxed))
+        if (write(partner->pong, &count, sizeof count) != sizeof count)
             break;
     return NULL;
 }
 
-/* Half a round trip between two sleeping threads: one wake-up. Sorted. 0 or a negative errno. */
-static int wake_up(int cpu, int partner_cpu, double waited[WAKE_SAMPLES])
+/* Half a round trip between two sleeping threads: one wake-up. 0 or a negative errno. */
+static int play(struct partner *partner, struct samples *waited)
+{
+    uint64_t count = 1;
+    const int64_t first = now_ns(CLOCK_MONOTONIC);
+    while (go_on(waited, WAKE_SAMPLES, first)) {
+        const int64_t began = now_ns(CLOCK_MONOTONIC);
+        if (write(partner->ping, &count, sizeof count) != sizeof count ||
+            read(partner->pong, &count, sizeof count) != sizeof count)
+            return -EIO;
+        waited->ns[waited->count++] = (double)(now_ns(CLOCK_MONOTONIC) - began) / 2;
+    }
+    return 0;
+}
+
+/* Sorted. 0 or a negative errno. */
+static int wake_up(int cpu, int partner_cpu, struct samples *waited)
 {
     struct partner partner = {.ping = eventfd(0, 0), .pong = eventfd(0, 0), .cpu = partner_cpu};
     pthread_t thread;
@@ -111,14 +148,11 @@ static int wake_up(int cpu, int partner_cpu, double waited[WAKE_SAMPLES])
     if (!error && !pin(cpu))
         error = -errno;
     if (!error && (error = -pthread_create(&thread, NULL, answer, &partner)) == 0) {
-        uint64_t count = 1;
-        for (int i = 0; i < WAKE_SAMPLES && !error; i++) {
-            int64_t began = now_ns(CLOCK_MONOTONIC);
-            if (write(partner.ping, &count, sizeof count) != sizeof count ||
-                read(partner.pong, &count, sizeof count) != sizeof count)
-                error = -EIO;
-            waited[i] = (double)(now_ns(CLOCK_MONOTONIC) - began) / 2;
-        }
+        const uint64_t last = 1;
+        error = play(&partner, waited);
+        atomic_store_explicit(&partner.over, true, memory_order_relaxed);
+        if (write(partner.ping, &last, sizeof last) != sizeof last)
+            abort(); /* cannot be: the counter of an eventfd is far from full */
         pthread_join(thread, NULL);
         if (!error && !partner.pinned)
             error = -EPERM;
@@ -128,15 +162,16 @@ static int wake_up(int cpu, int partner_cpu, double waited[WAKE_SAMPLES])
     if (partner.pong >= 0)
         close(partner.pong);
     if (!error)
-        sort(waited, WAKE_SAMPLES);
+        sort(waited);
     return error;
 }
 
-/* The same work again and again: what varies is the machine. Wall and CPU time, sorted. */
-static void fixed_loop(double wall[LOOP_SAMPLES], double cpu[LOOP_SAMPLES])
+/* The same work again and again: what varies is the machine. Wall and CPU time. */
+static void fixed_loop(struct samples *wall, struct samples *cpu)
 {
     volatile uint64_t sink;
-    for (int i = 0; i < LOOP_SAMPLES; i++) {
+    const int64_t began = now_ns(CLOCK_MONOTONIC);
+    while (go_on(wall, LOOP_SAMPLES, began)) {
         int64_t wall_began = now_ns(CLOCK_MONOTONIC);
         int64_t cpu_began = now_ns(CLOCK_THREAD_CPUTIME_ID);
         uint64_t x = 88172645463325252u;
@@ -146,12 +181,12 @@ static void fixed_loop(double wall[LOOP_SAMPLES], double cpu[LOOP_SAMPLES])
             x ^= x << 17;
         }
         sink = x;
-        cpu[i] = (double)(now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_began);
-        wall[i] = (double)(now_ns(CLOCK_MONOTONIC) - wall_began);
+        cpu->ns[cpu->count++] = (double)(now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_began);
+        wall->ns[wall->count++] = (double)(now_ns(CLOCK_MONOTONIC) - wall_began);
     }
     (void)sink;
-    sort(wall, LOOP_SAMPLES);
-    sort(cpu, LOOP_SAMPLES);
+    sort(wall);
+    sort(cpu);
 }
 
 /* NULL: instructions can be counted here; else why not. */
@@ -173,26 +208,28 @@ static const char *no_counters(void)
     return counted ? NULL : "the counter stays at zero";
 }
 
-static void write_spread(FILE *out, const char *name, const double *sorted, size_t count)
+static void write_spread(FILE *out, const char *name, const struct samples *sorted)
 {
-    double median = percentile(sorted, count, 50);
+    double median = percentile(sorted, 50);
     fprintf(out, "  \"%s_ns\": %.0f,\n", name, median);
-    fprintf(out, "  \"%s_p99_ns\": %.0f,\n", name, percentile(sorted, count, 99));
+    fprintf(out, "  \"%s_p99_ns\": %.0f,\n", name, percentile(sorted, 99));
     /* Quartiles, not the standard deviation: one interruption must not decide it. */
     fprintf(out, "  \"%s_variation_percent\": %.3f,\n", name,
-            100 * (percentile(sorted, count, 75) - percentile(sorted, count, 25)) / median);
+            100 * (percentile(sorted, 75) - percentile(sorted, 25)) / median);
 }
 
 static void write_wake_up(FILE *out, const char *name, int cpu, int partner_cpu)
 {
-    static double waited[WAKE_SAMPLES];
-    int error = wake_up(cpu, partner_cpu, waited);
+    static struct samples waited;
+    waited.count = 0;
+    int error = wake_up(cpu, partner_cpu, &waited);
     if (error) {
         fprintf(out, "  \"%s_error\": \"%s\",\n", name, strerror(-error));
         return;
     }
-    fprintf(out, "  \"%s_ns\": %.0f,\n", name, percentile(waited, WAKE_SAMPLES, 50));
-    fprintf(out, "  \"%s_p99_ns\": %.0f,\n", name, percentile(waited, WAKE_SAMPLES, 99));
+    fprintf(out, "  \"%s_ns\": %.0f,\n", name, percentile(&waited, 50));
+    fprintf(out, "  \"%s_p99_ns\": %.0f,\n", name, percentile(&waited, 99));
+    fprintf(out, "  \"%s_samples\": %zu,\n", name, waited.count);
 }
 
 /* The first two CPUs that this process may use; false: there is only one. */
@@ -211,18 +248,20 @@ static bool two_cpus(int cpus[2])
 
 static void write_all(FILE *out)
 {
-    static double late[TIMER_SAMPLES], wall[LOOP_SAMPLES], cpu[LOOP_SAMPLES];
+    static struct samples late, wall, cpu;
     int cpus[2];
     bool two = two_cpus(cpus);
 
     fprintf(out, "{\"schema\": 1, \"program\": \"machine\", \"machine\": {\n");
     fprintf(out, "  \"clock_cost_ns\": %.1f,\n", clock_cost_ns());
-    timer_lateness(late);
-    fprintf(out, "  \"timer_late_p50_ns\": %.0f,\n", percentile(late, TIMER_SAMPLES, 50));
-    fprintf(out, "  \"timer_late_p99_ns\": %.0f,\n", percentile(late, TIMER_SAMPLES, 99));
-    fixed_loop(wall, cpu);
-    write_spread(out, "loop", wall, LOOP_SAMPLES);
-    write_spread(out, "loop_cpu", cpu, LOOP_SAMPLES);
+    timer_lateness(&late);
+    fprintf(out, "  \"timer_late_p50_ns\": %.0f,\n", percentile(&late, 50));
+    fprintf(out, "  \"timer_late_p99_ns\": %.0f,\n", percentile(&late, 99));
+    fprintf(out, "  \"timer_late_samples\": %zu,\n", late.count);
+    fixed_loop(&wall, &cpu);
+    write_spread(out, "loop", &wall);
+    write_spread(out, "loop_cpu", &cpu);
+    fprintf(out, "  \"loop_samples\": %zu,\n", wall.count);
     write_wake_up(out, "wake_same_core", cpus[0], cpus[0]);
     if (two)
         write_wake_up(out, "wake_cross_core", cpus[0], cpus[1]);

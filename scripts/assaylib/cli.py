@@ -154,7 +154,7 @@ def do_env(arguments: argparse.Namespace) -> int:
             "steal_percent": quiet.steal_percent,
             "load1": quiet.load1,
         },
-        "machine": machine.measure(build),
+        "machine": machine.measure(build, lambda text: print(text, file=sys.stderr)),
     }
     if arguments.json:
         print(json.dumps(facts, indent=1, ensure_ascii=False))

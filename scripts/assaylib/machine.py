@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import AssayError
 from .programs import Build, Finished, execute, json_file, read_json
 
 BUSY_PERCENT_MAX = 10.0  # of all CPUs, by others, while nothing of ours runs
 STEAL_PERCENT_MAX = 5.0
 QUIET_WAIT_S = 60.0
+PROBE_S = 30.0  # bench/machine bounds itself to some 4 s
 
 
 @dataclass(frozen=True)
@@ -95,15 +95,20 @@ def wait_until_quiet(seconds: float, say: Callable[[str], None]) -> Quiet:
             said = True
 
 
-def measure(build: Build) -> dict[str, Any]:
-    """Runs bench/machine; its figures, and what was stolen meanwhile."""
+def measure(build: Build, say: Callable[[str], None]) -> dict[str, Any]:
+    """Runs bench/machine; its figures, and what was stolen meanwhile. A machine that does not get
+    as far is no reason not to measure on it: then it says why nothing is known."""
     before = Ticks.now()
     with json_file() as path:
-        done = execute([str(build.program("machine")), "--json", str(path)], timeout_s=60)
+        done = execute([str(build.program("machine")), "--json", str(path)], timeout_s=PROBE_S)
         content, wrong = read_json(path)
+    figures: dict[str, Any] = {}
     if done.failure or wrong:
-        raise AssayError(done.failure or f"machine: {wrong}")
-    figures = dict(content["machine"])
+        figures["error"] = done.failure or f"machine: {wrong}"
+        say(f"assay: what this machine can resolve is not known: {figures['error']}")
+    else:
+        figures |= content["machine"]
+    figures["seconds"] = round(done.seconds, 2)
     figures["steal_percent"] = round(Ticks.now().steal_percent_since(before), 2)
     figures["load1"] = round(os.getloadavg()[0], 2)
     return figures

@@ -247,7 +247,7 @@ def _facts(
         "build": described,
         "environment": fingerprint,
         "identity": environment.identity(fingerprint, described),
-        "machine": machine.measure(build),
+        "machine": machine.measure(build, _say),
         "libraries": environment.libraries(build),
         "fidelity": inprocess.fidelity(build, made, _say),
         "families": [],

@@ -14,6 +14,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(Path(__file__).resolve().parent)]
 
+from commands import finish  # noqa: E402, needs that path
+
 Assay = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -30,8 +32,8 @@ def build() -> Path:
 def assay(build: Path) -> Assay:
     """Runs the command as people type it, with that build."""
 
-    def run(*arguments: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         argv = [str(ROOT / "scripts" / "assay"), "--build", str(build), *map(str, arguments)]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False)
+        return finish(argv)
 
     return run

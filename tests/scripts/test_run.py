@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 from assaylib import RefusedError, discard, machine, run, store
 from assaylib.programs import Child, execute
+from commands import finish
 from conftest import ROOT, Assay
 
 ONLY = "^codec/ack/"
@@ -47,7 +49,7 @@ def started(build: Path, arguments: list[str], mark: Path) -> subprocess.Popen[s
 
 
 def wait_for_lines(folder: Path, count: int, process: subprocess.Popen[str]) -> None:
-    path, deadline = folder / "samples.jsonl", time.monotonic() + 60
+    path, deadline = folder / "samples.jsonl", time.monotonic() + 600
     while time.monotonic() < deadline and process.poll() is None:
         if path.exists() and path.read_bytes().count(b"\n") >= count:
             return
@@ -166,7 +168,7 @@ def test_kill_9_loses_at_most_the_process_in_flight(
     process.kill()
     process.communicate()
     kept = (folder / "samples.jsonl").read_bytes()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while marked(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not marked(tmp_path), "a child outlived the run"
@@ -210,7 +212,7 @@ def test_interrupted(number: signal.Signals, build: Path, assay: Assay, tmp_path
     process = started(build, options(tmp_path), tmp_path)
     wait_for_lines(folder, 1, process)
     process.send_signal(number)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 130
     assert f"run --resume {folder}" in said and "Traceback" not in said
     assert not marked(tmp_path)
@@ -267,7 +269,7 @@ def wrapped(build: Path, folder: Path, body: str) -> Path:
 
 def with_build(build: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, str(ROOT / "scripts" / "assay"), "--build", str(build), *arguments]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    return finish(argv)
 
 
 def test_a_crash_is_a_line_and_the_run_goes_on(build: Path, tmp_path: Path) -> None:
@@ -325,6 +327,29 @@ def test_padding_moves_the_environment(tmp_path: Path) -> None:
         assert execute(argv, timeout_s=10, padding=123).stdout.split() == ["124"]
     finally:
         del os.environ["BENCHMARK_FILTER"]
+
+
+def test_a_machine_that_cannot_be_probed_is_measured_on_all_the_same(
+    build: Path, tmp_path: Path
+) -> None:
+    broken = wrapped(build, tmp_path / "build", "")
+    probe = broken / "bench" / "machine"
+    probe.unlink()
+    probe.write_text("#!/bin/sh\necho not here >&2; exit 1\n")
+    probe.chmod(0o755)
+    done = with_build(broken, *options(tmp_path, only="^codec/ack/encode"))
+    assert done.returncode == 0, done.stderr
+    assert "is not known: machine: exit code 1: not here" in done.stderr
+    assert "not here" in store.read_run(tmp_path / "run")["machine"]["error"]
+
+
+def test_a_command_that_hangs_tells_where() -> None:
+    code = "import time\ndef hang(): time.sleep(600)\nhang()"
+    with pytest.raises(pytest.fail.Exception) as caught:
+        finish([sys.executable, "-c", code], timeout_s=2)
+    said = str(caught.value)
+    assert "in hang" in said and "Fatal Python error: Aborted" in said  # Python's own stack
+    assert re.search(r"\d+/\d+: S ticks", said)  # the kernel's view
 
 
 def test_a_process_that_does_not_end_is_ended() -> None:
