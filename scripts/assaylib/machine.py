@@ -69,6 +69,17 @@ class Quiet:
             )
         return " and ".join(reasons) or None
 
+    def facts(self) -> dict[str, Any]:
+        """For run.json: what was seen, and against what."""
+        return {
+            "busy_percent": self.busy_percent,
+            "busy_percent_max": BUSY_PERCENT_MAX,
+            "steal_percent": self.steal_percent,
+            "steal_percent_max": STEAL_PERCENT_MAX,
+            "load1": self.load1,
+            "held": self.why_not is None,
+        }
+
 
 def look(seconds: float = 1.0) -> Quiet:
     """Watches for that long. The load average alone would still remember the build before."""

@@ -99,9 +99,9 @@ def start(build: Build, root: Path, request: Request) -> int:
 
     described = environment.describe_build(build)
     began = time.monotonic()  # the tier's time includes waiting for a quiet machine
-    forced = _may_measure(described, request.force)
+    forced, quiet = _may_measure(described, request.force)
     with interruptible():
-        facts = _facts(build, root, made, described, forced, created, id, request)
+        facts = _facts(build, root, made, described, forced, quiet, created, id, request)
         _say(f"{len(made.tasks)} processes, about {minutes(made.seconds)}; pilot first")
         try:
             made = _pilot(build, made, facts)
@@ -134,7 +134,7 @@ def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
         return _exit_code(samples.lines)
 
     described = environment.describe_build(build)
-    forced = _may_measure(described, force)
+    forced, quiet = _may_measure(described, force)
     if environment.identity(environment.fingerprint(), described) != facts["identity"]:
         changed = "the build or the machine is not the one that the run began with"
         if not force:
@@ -152,6 +152,7 @@ def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
                     "complete": len(complete),
                     "dropped_bytes": dropped,
                     "forced": forced,
+                    "quiet": quiet.facts(),
                 }
             ]
         )
@@ -200,8 +201,9 @@ def _utc() -> str:
     return now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03}Z"
 
 
-def _may_measure(described: dict[str, Any], force: bool) -> list[str]:
-    """The reasons that --force overrode; without it they end the command."""
+def _may_measure(described: dict[str, Any], force: bool) -> tuple[list[str], machine.Quiet]:
+    """The reasons that --force overrode, and what the quiet check saw; without force such reasons
+    end the command."""
     reasons = list(described["unfit"])
     if reasons and not force:
         raise RefusedError(f"{'; '.join(reasons)}: not fit for measuring (--force measures anyway)")
@@ -212,7 +214,7 @@ def _may_measure(described: dict[str, Any], force: bool) -> list[str]:
         reasons.append(f"busy at the start: {quiet.why_not}")
     for reason in reasons:
         _say(f"assay: measuring by force: {reason}")
-    return reasons
+    return reasons, quiet
 
 
 def _facts(
@@ -221,6 +223,7 @@ def _facts(
     made: Plan,
     described: dict[str, Any],
     forced: list[str],
+    quiet: machine.Quiet,
     created: str,
     id: str,
     request: Request,
@@ -244,6 +247,7 @@ def _facts(
         "created": created,
         "margin_percent": MARGIN_PERCENT,
         "forced": forced,
+        "quiet": quiet.facts(),
         "build": described,
         "environment": fingerprint,
         "identity": environment.identity(fingerprint, described),

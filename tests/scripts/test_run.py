@@ -99,6 +99,12 @@ def test_what_run_json_says(finished: Path) -> None:
     facts = store.read_run(finished)
     assert facts["seed"] == 7 and facts["tier"] == "smoke" and facts["margin_percent"] == 3
     assert facts["machine"]["clock_cost_ns"] > 0
+    quiet = facts["quiet"]
+    limits = (quiet["busy_percent_max"], quiet["steal_percent_max"])
+    assert limits == (machine.BUSY_PERCENT_MAX, machine.STEAL_PERCENT_MAX)
+    held = quiet["busy_percent"] <= limits[0] and quiet["steal_percent"] <= limits[1]
+    assert quiet["held"] == held and quiet["load1"] >= 0
+    assert held or any(reason.startswith("busy at the start") for reason in facts["forced"])
     assert all(0 < facts["discard_rule"]["steal_percent_max"][kind] for kind in discard.KINDS)
     assert "one more round at a time" in facts["stopping_rule"]
     (end,) = store.read_samples(finished / "samples.jsonl").ends
