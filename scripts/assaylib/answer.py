@@ -18,7 +18,7 @@ from .about import (
     tails,
 )
 from .blocks import Items, Section, Text
-from .judge import Comparison, Family, Judgement
+from .judge import Comparison, Family, Judgement, TieSet
 
 
 def question(judged: Judgement) -> str:
@@ -83,7 +83,7 @@ def ties(families: Sequence[Family], kind: str) -> str:
         elif len(tie.members) == 1:
             alone.setdefault(words.label(tie.best), []).append(name)
         else:
-            shared.append(f"{name} ({words.listed(words.label(m) for m in tie.members)})")
+            shared.append(f"{name} ({_tied(family, tie)})")
     parts = [f"{member} in {words.listed(names)}" for member, names in alone.items()]
     said = (
         [f"Alone as {best}: {'; '.join(parts)}."]
@@ -93,8 +93,13 @@ def ties(families: Sequence[Family], kind: str) -> str:
     if shared:
         said.append(f"Tied, not separated from the best: {'; '.join(shared)}.")
     if open_:
-        said.append(f"Too few rounds to rank {words.listed(open_)}.")
+        said.append(f"Too few rounds, or no A/A, to rank {words.listed(open_)}.")
     return " ".join(said) if shared or parts or open_ else "There is no ranking."
+
+
+def _tied(family: Family, tie: TieSet) -> str:
+    """In the plan's order: inside a set there is no other."""
+    return words.listed(words.label(m) for m in family.candidates if m in tie.members)
 
 
 def asides(judged: Judgement, families: Sequence[Family], kind: str) -> list[str]:
@@ -191,7 +196,7 @@ def _lead_clause(op: str, metric: str, comparisons: list[Comparison], noun: str)
     ):
         count = sum(c.verdict == verdict for c in comparisons)
         if count:
-            parts.append(f"{word} for {count} of {total}")
+            parts.append(f"{word} for {count} of {total}{_seen(comparisons, verdict)}")
     first, *rest = parts
     plural = noun if total == 1 else noun + "s"
     return about + ", ".join(
@@ -200,6 +205,16 @@ def _lead_clause(op: str, metric: str, comparisons: list[Comparison], noun: str)
             *(r.replace(f" of {total}", "", 1) for r in rest),
         ]
     )
+
+
+def _seen(comparisons: Sequence[Comparison], verdict: str) -> str:
+    """Of the unresolved, those that differ from 1 without it being shown by how much."""
+    seen = sum(c.straddles for c in comparisons)
+    if verdict != judge.UNRESOLVED or not seen:
+        return ""
+    every = sum(c.verdict == verdict for c in comparisons)
+    who = "" if seen == every else f"{seen} of them "
+    return f" ({who}differ{'s' if seen == 1 else ''} from 1, but not shown to be by δ or more)"
 
 
 def said(
@@ -226,10 +241,7 @@ def said(
             f"{verb} {figure} {unit} {baseline}, equivalent within ±{words.margin(delta)} ({shown})"
         )
     if comparison.verdict == judge.UNRESOLVED:
-        why = (
-            comparison.doubt
-            or f"a difference under {words.resolvable(estimate)[1:]} could not have been told from none"
-        )
+        why = words.unresolved(comparison, delta)
         return f"{verb} {figure} {unit} {baseline}, **not resolved here** ({shown}; {why})"
     return f"{verb} {figure} {unit} {baseline} ({shown})"
 
@@ -238,12 +250,11 @@ def tie_text(family: Family, metric: str) -> str:
     tie = next((t for t in family.ties if t.metric == metric), None)
     if tie is None:
         return "no ranking"
-    names = [words.label(m) for m in tie.members]
     if not tie.resolved:
-        return f"too few rounds to rank ({words.label(tie.best)} ahead)"
-    if len(names) == 1:
-        return f"{names[0]} alone"
-    return f"{words.listed(names)}, not separated"
+        return f"not to be ranked ({family.uncalibrated.get(metric) or 'too few rounds'})"
+    if len(tie.members) == 1:
+        return f"{words.label(tie.best)} alone"
+    return f"{_tied(family, tie)}, not separated"
 
 
 def codec_details(judged: Judgement, families: Sequence[Family]) -> list[str]:

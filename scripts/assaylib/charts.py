@@ -268,7 +268,7 @@ def forest(name: str, title: str, text: str, rows: Sequence[ForestRow], axis_tit
         (judge.BETTER, "better by more than the margin"),
         (judge.WORSE, "worse by more"),
         (judge.EQUIVALENT, "equivalent"),
-        (judge.UNRESOLVED, "not resolved here"),
+        (judge.UNRESOLVED, "not resolved: holds 1, or lies across the margin's end"),
         (judge.NO_INTERVAL, "no interval or number"),
     ]
     present = {row.verdict for row in rows}

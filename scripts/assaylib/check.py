@@ -144,8 +144,7 @@ def _unfinished(samples: store.Samples, run: dict[str, Any]) -> list[str]:
 def _wide_margins(run: dict[str, Any], result: judge.Judgement) -> list[str]:
     margin = float(run["margin_percent"]) / 100
     return [
-        f"{family.id}: {metric}: the baseline differs from itself by {100 * floor:.1f} %;"
-        " differences below that are not claimed"
+        f"{family.id}: {metric}: A/A reaches {100 * floor:.1f} %; nothing below that is claimed"
         for family in result.families
         for metric, floor in sorted(family.floors.items())
         if floor is not None and floor > margin

@@ -9,7 +9,8 @@ import json
 import math
 from typing import Any, Sequence
 
-from . import about, judge, sockets, words
+from . import about, judge, sockets, stability, words
+from .calibration import FORMS
 from .blocks import Block, Cell, Column, Items, Picture, Raw, Section, Table, Text
 from .charts import Chart
 from .figures import p_value, spread, wire_bytes
@@ -277,16 +278,12 @@ def calibration(judged: Judgement, drawn: dict[str, Chart]) -> Section:
             ],
         )
         for a in aliases:
-            metric = {
-                "time_ns": "time",
-                "cpu_ns_per_request": "CPU per request",
-                "closed_hz": "throughput",
-            }[a.metric]
+            metric = words.FIGURES[a.metric]
             e = a.estimate
             table.add(
                 a.family,
                 metric,
-                {"same": "same code", "copy": "second copy"}.get(a.form, a.form),
+                FORMS.get(a.form, a.form),
                 str(len(e.values)),
                 words.fixed(math.exp(e.median), 4),
                 words.interval(e, 4, "–") or "–",
@@ -324,10 +321,52 @@ def calibration(judged: Judgement, drawn: dict[str, Chart]) -> Section:
                 f"{words.MARKS[i.verdict]} {i.verdict}",
             )
         section.blocks.append(table)
+    section.blocks += _swings(judged)
     for kind in about.KINDS:
         if f"rounds-{kind}" in drawn:
             section.blocks += [Picture(drawn[f"rounds-{kind}"]), _round_table(judged, kind)]
     return section
+
+
+def _swings(judged: Judgement) -> list[Block]:
+    moved = stability.swings(judged.families)
+    if not moved:
+        return []
+    table = Table(
+        "How far the baselines' absolute figures swung over the run (processes that count)",
+        [
+            Column("family"),
+            Column("figure"),
+            Column("processes", True),
+            Column("lowest", True),
+            Column("10th percentile", True),
+            Column("median", True),
+            Column("90th percentile", True),
+            Column("highest", True),
+            Column("90th ÷ 10th", True),
+            Column("highest ÷ lowest", True),
+        ],
+        folded=len(moved) > 24,
+    )
+    for s in moved:
+        *_, unit, divisor = words.METRICS[s.metric]
+        values = [v / divisor for v in s.values]
+        ends = [min(values), judge.percentile(values, 0.1), judge.median(values)]
+        ends += [judge.percentile(values, 0.9), max(values)]
+        decimals = 0 if min(values) >= 100 else 1
+        table.add(
+            s.family.id,
+            f"{words.FIGURES[s.metric]}, {unit}",
+            str(len(values)),
+            *(words.fixed(end, decimals) for end in ends),
+            words.fixed(s.ratio, 2),
+            words.fixed(s.whole, 2),
+        )
+    table.notes.append(
+        "A baseline does the same work in every process, so what swings here is the machine. Ratios"
+        " pair what ran side by side and are tested for drift and modes; absolute figures are not."
+    )
+    return [table]
 
 
 def _round_table(judged: Judgement, kind: str) -> Table:
@@ -405,13 +444,13 @@ def method(judged: Judgement) -> Section:
     section = Section("method", "Method in short")
     needed = sorted(
         {
-            (len({c.member for c in f.comparisons}), judge.rounds_needed(f.alpha))
+            (round(judge.ALPHA / f.alpha), judge.rounds_needed(f.alpha))
             for f in judged.families
             if f.comparisons
         }
     )
     takes = words.listed(f"{n} rounds for {words.counted(k, 'comparison')}" for k, n in needed)
-    count = len([1 for f in judged.families for m in {c.metric for c in f.comparisons}])
+    count = sum(bool(f.comparisons) for f in judged.families)
     section.blocks.append(
         Items(
             [
@@ -428,19 +467,29 @@ def method(judged: Judgement) -> Section:
                     " printed."
                 ),
                 (
-                    "**Families**: declared before the run. Intervals hold together (Bonferroni)"
-                    " over the members of a family, for one metric; p-values are Holm's over the"
-                    " same. This report has"
+                    "**Families**: declared before the run. Intervals hold together at 95 %"
+                    " (Bonferroni) over all comparisons of a family: its members times the metrics it"
+                    " is judged in (a service's two: CPU per request and throughput); p-values are"
+                    " Holm's over the same. This report has"
                     f" {words.counted(count, 'such family') if count == 1 else f'{count} such families'} and"
                     f" corrects no further: about {words.fixed(judge.ALPHA * count, 1)} of them may"
-                    " by chance contain an interval that misses."
+                    " by chance contain an interval that misses. A/A rows, × memcpy and × inline, levels"
+                    " and latency ratios have an ordinary 95 % interval each and are not among these."
                 ),
                 (
-                    "**Verdicts**: against δ, the larger of the margin and the A/A floor of that"
-                    " kind (95th percentile of |A/A estimates|, and the family's own). δ is"
+                    "**Verdicts**: against δ, the larger of the margin and the A/A floor of the family"
+                    " and metric: the outer end of the 95 % intervals of the family's own A/A (same"
+                    " code and second copy), and no less than the 95th percentile of |A/A estimates|"
+                    " of its kind. A family whose own A/A has no interval claims nothing. δ is"
                     " symmetric in the logarithm: 1.05 × as fast is as far from equal as 1.05 × the"
-                    " time. Tie sets: all that an interval, simultaneous over every pair, does not"
-                    " put behind the best by more than δ."
+                    " time."
+                ),
+                (
+                    "**Tie sets**: the best is the member with the largest median ratio, from pairs,"
+                    " not with the least median time. A member leaves the set if an interval, at the"
+                    " family's level, puts it behind the best by more than δ; the truly best stays in"
+                    " with 95 %, over all metrics of the family together. The order inside a set says"
+                    " nothing."
                 ),
                 (
                     "**Rounds**: a process is discarded only by its covariates, never by its time:"

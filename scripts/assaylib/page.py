@@ -7,7 +7,7 @@ import math
 import shlex
 from typing import Any, Sequence
 
-from . import about, answer, checks, judge, words
+from . import about, answer, checks, judge, resolution, words
 from .about import KINDS, cores, operation, shape_only, subject, tails
 from .blocks import Cell, Check, Column, Picture, Pre, Raw, Table, Text
 from .charts import Chart
@@ -24,7 +24,7 @@ def build(judged: Judgement, raw: Sequence[Raw], drawn: dict[str, Chart]) -> dic
         "warning": warning(found),
         "answers": answer.answers(judged),
         "sentences": answer.sentences(judged),
-        "machine": checks.machine(judged),
+        "machine": resolution.resolution(judged),
         "checks": found,
         "figures": [
             Picture(drawn[name])
@@ -88,9 +88,10 @@ def _ratio_table(judged: Judgement, families: Sequence[Family], kind: str, metri
         "closed_hz": "median, requests/s",
     }[metric]
     alphas = sorted({f.alpha for f in families})
+    both = " in both metrics" if len(judge.JUDGED[kind]) == 2 else ""
     level = (
         f"each interval at {words.listed(words.confidence(a) for a in alphas)}, so that all of one"
-        " family hold together at 95 %"
+        f" family{both} hold together at 95 %"
     )
     table = Table(
         f"{heading}; ratio counts {counts} relative to {baseline} ({level})",
@@ -101,9 +102,10 @@ def _ratio_table(judged: Judgement, families: Sequence[Family], kind: str, metri
             Column("ratio", True),
             Column("interval", True),
             Column("rounds", True),
+            Column("δ", True),
             Column("verdict"),
         ],
-        widths=[16, 13, 13, 9, 14, 8, 27],
+        widths=[15, 12, 12, 8, 13, 7, 7, 26],
     )
     for family in families:
         name = f"{subject(family)} {operation(family)}".strip()
@@ -121,6 +123,7 @@ def _ratio_table(judged: Judgement, families: Sequence[Family], kind: str, metri
                     words.fixed(1, places),
                     "",
                     str(len(family.series(member, metric))),
+                    words.margin(family.deltas[metric]),
                     Cell("baseline", "soft"),
                 )
                 continue
@@ -133,6 +136,7 @@ def _ratio_table(judged: Judgement, families: Sequence[Family], kind: str, metri
                 words.fixed(math.exp(estimate.median), places) if estimate else "–",
                 words.interval(estimate, places, "–") if estimate and estimate.interval else "–",
                 str(len(estimate.values)) if estimate else "0",
+                "",
                 Cell(
                     (
                         f"{words.MARKS[comparison.verdict]} {words.verdict(comparison, family.deltas[metric])}"
@@ -149,13 +153,26 @@ def _ratio_table(judged: Judgement, families: Sequence[Family], kind: str, metri
 
 
 def reading(judged: Judgement) -> str:
-    margins = sorted({words.margin(d) for f in judged.families for d in f.deltas.values()})
+    deltas = [d for f in judged.families for d in f.deltas.values()] or [0.0]
+    margins = list(dict.fromkeys(words.margin(d) for d in (min(deltas), max(deltas))))
     return (
         "Ratios above 1 are better than the baseline. A verdict quotes the end of the interval"
         " nearest to 1, rounded against the claim: ▲ better and ▼ worse by more than the margin δ,"
-        " ◆ equivalent (the whole interval lies within ±δ), ○ not resolved here, with the smallest"
-        f" difference that could have been told from none. δ here: {words.listed(margins)}. No"
-        f" verdict is drawn from the absence of a difference. {about.MEDIANS}"
+        " ◆ equivalent (the whole interval lies within ±δ), ○ not resolved here: either the interval"
+        " holds 1, and then the smallest difference is given that could have been told from none; or it"
+        " excludes 1 but lies across the end of the margin: different from 1, but not shown to be by δ"
+        f" or more, nor by less. {_floors(judged)} δ here: {' to '.join(margins)}. No verdict is drawn"
+        f" from the absence of a difference. {about.MEDIANS}"
+    )
+
+
+def _floors(judged: Judgement) -> str:
+    margin = words.margin(float(judged.run.get("margin_percent", 3)) / 100)
+    return (
+        f"δ is {margin}, or the family's A/A floor in that metric where that is higher: the outer end of"
+        " the 95 % intervals that the baseline has against itself in the same rounds, and no less than"
+        " the 95th percentile of all A/A estimates of the kind. So no claim lies inside a family's own"
+        " A/A spread; without an interval for its own A/A a family claims nothing."
     )
 
 

@@ -69,13 +69,17 @@ def render(run_dir: Path | str, with_runs: Sequence[Path | str] = ()) -> Path:
         "palette": charts.PALETTE,
         "chart_style": charts.STYLE,
     }
-    for stale in sorted(folder.glob("*.svg")):
-        if stale.stem not in drawn:
-            stale.unlink()
-    for name, chart in sorted(drawn.items()):
-        _write(folder / f"{name}.svg", chart.standalone())
-    _write(folder / "report.md", _fill("report.md.j2", view, html=False))
-    _write(folder / "report.html", _fill("report.html.j2", view, html=True))
+    files = {f"{name}.svg": chart.standalone() for name, chart in sorted(drawn.items())}
+    files["report.md"] = _fill("report.md.j2", view, html=False)
+    files["report.html"] = _fill("report.html.j2", view, html=True)
+    try:
+        for stale in sorted(folder.glob("*.svg")):
+            if stale.name not in files:
+                stale.unlink()
+        for name, text in files.items():
+            _write(folder / name, text)
+    except OSError as error:
+        raise ReportError(f"{folder}: cannot write there: {error.strerror}") from error
     return folder / "report.html"
 
 
@@ -106,8 +110,12 @@ def _inline(text: str) -> str:
 def _write(path: Path, text: str) -> None:
     """Whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(text.encode("utf-8"))
-    os.replace(temporary, path)
+    try:
+        temporary.write_bytes(text.encode("utf-8"))
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def main(argv: Sequence[str]) -> int:

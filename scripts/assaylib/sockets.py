@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
-
 from . import about, judge, words
+from .gate_table import gate_table
+from .latency import latency, latency_ratios
 from .blocks import Block, Cell, Column, Items, Picture, Section, Table, Text
 from .charts import Chart
-from .figures import marked, middle, p_value, spread
+from .figures import middle, p_value, spread
 from .judge import Family, Judgement
 
 
@@ -143,7 +143,8 @@ def _workload(judged: Judgement, family: Family) -> Section:
     section.blocks.append(fixed)
 
     if about.tails(judged):
-        section.blocks.append(_latency(judged, family, name))
+        section.blocks.append(latency(judged, family, name))
+        section.blocks += latency_ratios(judged, family, name)
     else:
         section.blocks.append(
             Text(
@@ -207,57 +208,8 @@ def _workload(judged: Judgement, family: Family) -> Section:
         rest.notes.append("‡ more threads than this machine has cores: shape only.")
     section.blocks.append(rest)
     section.blocks += _verdicts(family)
-    section.blocks += _gate_table(judged, family)
+    section.blocks += gate_table(judged, family)
     return section
-
-
-def _latency(judged: Judgement, family: Family, name: Any) -> Table:
-    table = Table(
-        (
-            "Latency at the fixed rate, from the planned send time, µs: median of rounds;"
-            " described, not judged"
-        ),
-        [
-            Column("model"),
-            Column("p50", True),
-            Column("lowest–highest", True),
-            Column("p99", True),
-            Column("lowest–highest", True),
-            Column("p99.9", True),
-            Column("longest", True),
-            Column("generator's lag p99", True),
-        ],
-    )
-    timers = (judged.run.get("machine") or {}).get("timer_late_p99_ns")
-    any_below = False
-    for m in family.candidates:
-        p99 = family.level(m, "p99_ns")
-        below, late = bool(timers and p99 and p99.median < timers), m in family.late
-        any_below = any_below or below
-        table.add(
-            name(m),
-            *marked(spread(family, m, "p50_ns", 1e3, 0), late),
-            *marked(spread(family, m, "p99_ns", 1e3, 0), below or late),
-            middle(family, m, "p999_ns", 1e3),
-            middle(family, m, "max_ns", 1e3),
-            middle(family, m, "lag_p99_ns", 1e3),
-        )
-        why = family.why_withheld(m, "p99_ns")
-        if why:
-            table.notes.append(f"{words.label(m)}: latency withheld: {why}.")
-    if any_below:
-        table.notes.append(
-            f"† below this machine's own timer lateness (p99 {words.fixed(timers / 1000, 0)} µs): the"
-            " machine's tail, not the server's."
-        )
-    if family.late:
-        table.notes.append(
-            "† the generator itself sent late, so this is the machine's latency and not the server's"
-            " alone; CPU and throughput stand: "
-            + ". ".join(f"{words.label(m)}: {family.late[m]}" for m in family.candidates if m in family.late)
-            + "."
-        )
-    return table
 
 
 def _verdicts(family: Family) -> list[Block]:
@@ -272,70 +224,3 @@ def _verdicts(family: Family) -> list[Block]:
             line += f" (δ {words.margin(delta)}; Holm p {p_value(c.p_holm)})"
         said.append(line)
     return [Text(f"Verdicts against {words.label(family.baseline)}:"), Items(said)] if said else []
-
-
-def _failed(judged: Judgement, gate: judge.GateTally) -> Cell:
-    """A gate of scope "tail" marks and does not withhold; without tails there is nothing to mark."""
-    count = f"{gate.failed} of {gate.total}"
-    if gate.scope != "tail":
-        return Cell(count, "worse" if gate.failed else "")
-    return Cell(f"{count}: marks" if about.tails(judged) else "not applicable", "soft")
-
-
-def _gate_table(judged: Judgement, family: Family) -> list[Block]:
-    if not family.gates:
-        return [Text("**No validity gate was recorded for this family.**")]
-    table = Table(
-        "Validity gates, per case over its rounds",
-        [
-            Column("gate"),
-            Column("model"),
-            Column("limit", True),
-            Column("median", True),
-            Column("lowest–highest", True),
-            Column("failed", True),
-            Column("governs"),
-        ],
-        folded=True,
-    )
-    govern = {"tail": "latency", "open": "fixed rate", "closed": "closed loop", "all": "all"}
-    for g in sorted(family.gates, key=lambda g: (g.name, family.plan["members"].index(g.member))):
-        numbers = [
-            float(v) for v in g.values if isinstance(v, (int, float)) and not isinstance(v, bool)
-        ]
-        limit = (
-            f"{g.limit:.4g}"
-            if isinstance(g.limit, (int, float)) and not isinstance(g.limit, bool)
-            else str(g.limit if g.limit is not None else "–")
-        )
-        places = 0 if all(v == int(v) for v in numbers) else 3
-        shown = (
-            words.fixed(judge.median(numbers), places)
-            if numbers
-            else ", ".join(sorted({str(v) for v in g.values if v is not None})) or "–"
-        )
-        table.add(
-            judge.gate_name(g.name),
-            words.label(g.member),
-            limit,
-            shown,
-            words.span(min(numbers), max(numbers), places, "–") if numbers else "–",
-            _failed(judged, g),
-            govern[g.scope],
-        )
-        if g.reasons:
-            table.notes.append(
-                f"{words.label(g.member)}, {judge.gate_name(g.name)}: {'; '.join(g.reasons)}"
-            )
-    withheld = [
-        f"{words.label(m)}: {govern[scope]} figures withheld: {why}"
-        for (m, scope), why in sorted(family.withheld.items())
-        if scope == "all" or (m, "all") not in family.withheld
-    ]
-    left_out = [
-        f"{words.label(m)}: {words.counted(n, 'round')} without {govern[scope]} figures"
-        for (m, scope), n in sorted(family.dropped.items())
-        if not {(m, scope), (m, "all")} & set(family.withheld)
-    ]
-    blocks: list[Block] = [Items(withheld + left_out)] if withheld or left_out else []
-    return [*blocks, table]

@@ -126,6 +126,12 @@ class Comparison:
     modes: tuple[float, float] | None = None
     doubt: str = ""  #: why a verdict was taken back
 
+    @property
+    def straddles(self) -> bool:
+        """Not resolved although the interval excludes 1: it lies across an end of the margin."""
+        apart = self.estimate is not None and self.estimate.excludes_one
+        return self.verdict == UNRESOLVED and apart and not self.doubt
+
 
 @dataclass
 class Alias:

@@ -27,6 +27,9 @@ METRICS = {
     "closed_hz": ("higher", "lower", "requests per second, closed loop", "1/s", 1.0),
 }
 
+#: What a judged metric is called where units stand beside it.
+FIGURES = {"time_ns": "time", "cpu_ns_per_request": "CPU per request", "closed_hz": "throughput"}
+
 MARKS = {
     judge.BETTER: "▲",
     judge.WORSE: "▼",
@@ -139,9 +142,18 @@ def verdict(comparison: judge.Comparison, delta: float) -> str:
         return f"{word}, {claim([comparison])}"
     if comparison.verdict == judge.EQUIVALENT:
         return f"equivalent within ±{margin(delta)}"
+    return f"not resolved here: {unresolved(comparison, delta)}"
+
+
+def unresolved(comparison: judge.Comparison, delta: float) -> str:
+    """Why there is none of the other three verdicts; a difference that was seen is not denied."""
+    assert comparison.estimate
     if comparison.doubt:
-        return f"not resolved here: {comparison.doubt}"
-    return f"not resolved here (could show {resolvable(estimate)})"
+        return comparison.doubt
+    if comparison.straddles:
+        return f"differs from 1, but not shown to be by {margin(delta)} or more, nor by less"
+    least = resolvable(comparison.estimate)[1:]
+    return f"a difference under {least} could not have been told from none"
 
 
 def resolvable(estimate: judge.Estimate) -> str:

@@ -112,7 +112,7 @@ def test_a_discarded_rival_leaves_the_others_their_rounds(tmp_path: Path) -> Non
         lines.append({"schema": 1, "kind": "end", "families": told})
 
     against, notes = reviewed(tmp_path, steal)
-    assert against == ["service/rpc: 1 round with both members, an interval takes 7"]
+    assert against == ["service/rpc: 1 round with both members, an interval takes 8"]
     said = "service/rpc: 8 rounds run, 1 count, 8 planned (stopped: time budget)"
     assert said in notes
 

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""Checks of what a run says of itself: A/A, the floors, the injected slow-down, stability."""
+
+from __future__ import annotations
+
+import math
+
+from . import judge, stability, words
+from .blocks import Check
+from .judge import Judgement
+
+
+def aa(judged: Judgement) -> list[Check]:
+    found = []
+    same = judged.aliases(form="same")
+    tested = [a for a in same if a.estimate.interval]
+    if not same:
+        found.append(
+            Check(
+                "bad",
+                "A/A, same code",
+                "no family holds its baseline twice: false alarms cannot be counted",
+            )
+        )
+    elif not tested:
+        found.append(
+            Check(
+                "note",
+                "A/A, same code",
+                (
+                    f"{words.counted(len(same), 'comparison')}, too few rounds for an interval"
+                    f" ({judge.rounds_needed()} are needed)"
+                ),
+            )
+        )
+    else:
+        wrong = sum(a.estimate.excludes_one for a in tested)
+        allowed = judge.binomial_bound(len(tested))
+        margin = float(judged.run.get("margin_percent", 3)) / 100
+        said = [judge.verdict(a.estimate.interval, margin) for a in tested]
+        beyond = sum(v in (judge.BETTER, judge.WORSE) for v in said)
+        text = (
+            f"{wrong} of {len(tested)} intervals (95 %) exclude 1; chance allows {allowed};"
+            f" {beyond or 'none'} beyond the margin of {words.margin(margin)}"
+        )
+        if wrong > allowed:
+            text += ". Intervals here are too narrow: no difference near the margin may be quoted"
+        found.append(Check("good" if wrong <= allowed else "bad", "A/A, same code", text))
+    copies = [a for a in judged.aliases(form="copy") if a.estimate.interval]
+    if copies:
+        wrong = sum(a.estimate.excludes_one for a in copies)
+        largest = max(abs(a.estimate.median) for a in copies)
+        text = (
+            f"{wrong} of {len(copies)} intervals exclude 1, up to"
+            f" {words.percent(math.expm1(largest))}: what code layout alone does"
+        )
+        found.append(Check("note" if wrong else "good", "A/A, second copy", text))
+    margin = float(judged.run.get("margin_percent", 3)) / 100
+    parts, raised = [], False
+    for kind, metric, name in (
+        ("codec", "time_ns", "codecs"),
+        ("model", "time_ns", "models"),
+        ("service", "cpu_ns_per_request", "CPU per request"),
+        ("service", "closed_hz", "throughput"),
+    ):
+        floors = [f.floors[metric] for f in judged.kind(kind) if f.floors.get(metric) is not None]
+        if floors:
+            worst = max(v for v in floors if v is not None)
+            raised = raised or worst > margin
+            parts.append(f"{name} {words.percent(worst)}")
+    if parts:
+        text = (
+            f"the widest: {', '.join(parts)} (outer end of a family's own A/A intervals). Margin δ:"
+            f" {words.margin(margin)}"
+        ) + (
+            ", raised to the family's floor where that is higher"
+            if raised
+            else "; no floor is above it"
+        )
+        found.append(Check("note" if raised else "good", "A/A floor", text))
+    silent = [f.id for f in judged.families if f.uncalibrated and f.samples]
+    if silent:
+        shown = words.listed(silent) if len(silent) <= 4 else words.counted(len(silent), "family")
+        text = f"{shown}: no A/A interval of their own in some metric, so no claim is made there"
+        found.append(Check("note", "A/A missing", text))
+    return found
+
+
+def injected(judged: Judgement) -> list[Check]:
+    rows = [i for f in judged.families for i in f.injected]
+    tested = [i for i in rows if i.estimate.interval]
+    if not tested:
+        return []
+    covered, seen = sum(bool(i.covered) for i in tested), sum(
+        i.estimate.excludes_one and i.estimate.median < 0 for i in tested
+    )
+    claimed = sum(i.verdict == judge.WORSE for i in tested)
+    shares = words.listed(sorted({f"{words.fixed(i.percent, 0)} %" for i in tested}))
+    # The interval may miss by chance in 5 % of the cases, as in A/A.
+    good = len(tested) - covered <= judge.binomial_bound(len(tested))
+    text = (
+        f"of {shares}: told from none in {seen} of {len(tested)}, beyond the margin in {claimed};"
+        f" the intervals (95 %) cover the truth in {covered}"
+    )
+    return [
+        Check(
+            "good" if good and seen == len(tested) else "note" if good else "bad",
+            "Injected slow-down",
+            text,
+        )
+    ]
+
+
+def stable(judged: Judgement) -> list[Check]:
+    every = [c for f in judged.families for c in f.comparisons]
+    drifting, doubted = [c for c in every if c.drift], [c for c in every if c.doubt]
+    modes = [c for c in every if c.modes]
+    parts = []
+    if drifting:
+        parts.append(
+            f"drift over the run (p < {judge.DRIFT_P:g}) in"
+            f" {words.listed(f'{c.family}/{c.member}' for c in drifting)}"
+        )
+    if modes:
+        parts.append(
+            "two modes in "
+            + words.listed(
+                f"{c.family}/{c.member} ({words.ratio(math.exp(c.modes[0]))} × and"
+                f" {words.ratio(math.exp(c.modes[1]))} ×)"
+                for c in modes
+                if c.modes
+            )
+        )
+    if doubted:
+        parts.append(
+            f"{words.counted(len(doubted), 'verdict')} taken back for it or for another session"
+        )
+    state = "note" if parts else "good"
+    text = "; ".join(parts) or "no drift over the rounds, no two modes"
+    text = f"ratios: {text}"
+    moved = stability.swings(judged.families)
+    if moved:
+        worst = max(moved, key=lambda s: s.ratio)
+        state = "note" if worst.ratio > stability.SWING_MAX else state
+        text += (
+            f". Only ratios were tested; absolute figures of the baselines swung by up to"
+            f" {words.ratio(worst.ratio)} × over the run (90th ÷ 10th percentile of"
+            f" {len(worst.values)} processes, {worst.family.id}; {words.ratio(worst.whole)} × between"
+            " the extremes; all under Calibration)"
+        )
+    return [Check(state, "Stable", text)]

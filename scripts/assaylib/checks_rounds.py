@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""Checks of what was run and what counts of it: gates, discards, completeness."""
+
+from __future__ import annotations
+
+from . import judge, words
+from .about import KINDS, discarded, processes, subject, tails
+from .blocks import Check
+from .judge import Judgement
+
+
+def gates(judged: Judgement) -> list[Check]:
+    if not judged.kind("service"):
+        return []
+    every = [(f, g) for f in judged.kind("service") for g in f.gates]
+    if not every:
+        return [Check("bad", "Gates", "no service process recorded its validity gates")]
+    strict = [(f, g) for f, g in every if g.scope != "tail"]
+    failed = [(f, g) for f, g in strict if g.failed]
+    total, bad = sum(g.total for _, g in strict), sum(g.failed for _, g in failed)
+    marking = _marking(judged, [g for _, g in every if g.scope == "tail"])
+    if not failed:
+        text = f"all {total} that can withhold a number held{marking} (per case: under Services)"
+        marked = tails(judged) and any(f.late for f, _ in every)
+        return [Check("note" if marked else "good", "Gates", text)]
+    names = list(dict.fromkeys(g.name for _, g in failed))
+    parts = []
+    for name in names:
+        mine = [(f, g) for f, g in failed if g.name == name]
+        where = [f"{subject(f)}/{g.member}" for f, g in mine]
+        shown = ", ".join(where) if len(where) <= 2 else words.counted(len(where), "case")
+        parts.append(
+            f"{judge.gate_name(name)} {sum(g.failed for _, g in mine)} of"
+            f" {sum(g.total for _, g in mine)} in {shown}"
+        )
+    withheld = sum(len({m for m, _ in f.withheld}) for f in judged.kind("service"))
+    cases = f"; {words.counted(withheld, 'case')} without some number for it" if withheld else ""
+    text = f"{bad} of {total} that can withhold a number failed ({'; '.join(parts)}){cases}{marking}"
+    return [Check("bad" if withheld else "note", "Gates", text)]
+
+
+def _marking(judged: Judgement, tallies: list[judge.GateTally]) -> str:
+    """Gates that only mark are gates, too: "; 41 of 96 lag gates failed and marked tails"."""
+    total, failed = sum(g.total for g in tallies), sum(g.failed for g in tallies)
+    if not total:
+        return ""
+    what = "and marked tails" if tails(judged) else "where this tier shows no tails to mark"
+    return f"; {failed} of {total} lag gates failed {what}"
+
+
+def late(judged: Judgement) -> list[Check]:
+    """A gate that marks: it says whose the tail is, and leaves throughput and CPU standing."""
+    late = [(f, m) for f in judged.kind("service") for m in f.late]
+    if not late or not tails(judged):
+        return []
+    where = [f"{subject(f)}/{m}" for f, m in late]
+    shown = words.listed(where) if len(where) <= 2 else words.counted(len(where), "case")
+    return [
+        Check(
+            "note",
+            "Tails",
+            f"the generator itself sent late in {shown}: latencies there are shown, marked (†) as"
+            " the machine's; CPU per request and throughput stand",
+        )
+    ]
+
+
+def rounds(judged: Judgement) -> list[Check]:
+    found = []
+    dropped = sum(map(discarded, judged.families))
+    planned = sum(int(f.plan.get("rounds") or 0) for f in judged.families)
+    rule = (judged.run.get("discard_rule") or {}).get("text") or "none declared"
+    unknown = sum(f.no_covariate for f in judged.families)
+    text = f"{dropped} of {sum(map(processes, judged.families))} processes, by the declared rule: "
+    text += rule.split(". ")[0].rstrip(".")  # with its reasons it stands under Method
+    if dropped:
+        text = f"{text}. {_left(judged)}"
+    if unknown:
+        text += f"; {words.counted(unknown, 'sample')} without steal recorded, kept"
+    found.append(Check("note" if dropped or unknown else "good", "Discarded", text.rstrip(".")))
+    empty = [f.id for f in judged.families if not f.samples]
+    missing = sum(max(0, int(f.plan.get("rounds") or 0) - len(f.rounds)) for f in judged.families)
+    failures = [line for f in judged.families for line in f.failures]
+    parts = []
+    if missing > 0:
+        parts.append(f"{missing} of {planned} planned rounds are missing")
+    if empty:
+        parts.append(f"no samples at all of {words.listed(empty)}")
+    if failures:
+        reasons = list(
+            dict.fromkeys(str(line.get("reason") or "no reason recorded") for line in failures)
+        )
+        parts.append(f"{words.counted(len(failures), 'sample')} failed: {'; '.join(reasons[:2])}")
+    parts += judged.notices
+    if judged.resumes:
+        parts.append(f"interrupted and resumed {words.counted(judged.resumes, 'time')}")
+    absent = [title for kind, title in KINDS.items() if not judged.kind(kind)]
+    if absent:
+        parts.append(f"not part of this run: {words.listed(absent)}")
+    if not missing and not empty:
+        once = "" if judged.resumes else ", in one go"
+        parts.insert(0, f"all {planned} planned rounds were run{once}{_dropped(judged)}")
+    good = len(parts) == 1 and not missing and not empty and not dropped
+    state = "bad" if empty or failures else "good" if good else "note"
+    found.append(Check(state, "Complete", "; ".join(parts)))
+    return found
+
+
+def _dropped(judged: Judgement) -> str:
+    """Run is not counted: ", but 156 of 449 processes do not count, and 12 of 15 families …"."""
+    gone, every = sum(map(discarded, judged.families)), sum(map(processes, judged.families))
+    if not gone:
+        return ""
+    short = [f for f in judged.families if f.counted < int(f.plan.get("rounds") or 0)]
+    text = f", but {gone} of {every} processes do not count"
+    if not short:
+        return text + "; they were made up for"
+    worst = min(short, key=lambda f: f.counted / int(f.plan["rounds"]))
+    return text + (
+        f", and {len(short)} of {len(judged.families)} families have fewer rounds than planned"
+        f" (least: {worst.id}, {worst.counted} of {worst.plan['rounds']})"
+    )
+
+
+def _left(judged: Judgement) -> str:
+    """What counts after the discards, in families that lost some: "service/rpc 14 rounds run, 10
+    count (all counted)"."""
+    short = [f for f in judged.families if f.counted < len(f.rounds)]
+    told = [
+        f"{f.id} {words.counted(len(f.rounds), 'round')} run, {f.counted} count"
+        + (f" ({f.stopped})" if f.stopped else "")
+        for f in short
+    ]
+    if len(told) <= 4:
+        return "; ".join(told)
+    made_up = [f for f in short if f.counted >= int(f.plan.get("rounds") or 0)]
+    lacking = [t for t, f in zip(told, short) if f not in made_up]
+    text = f"{len(short)} families lost rounds, {len(made_up) or 'none'} of them made up for all"
+    return f"{text}; {'; '.join(lacking)}" if lacking else text

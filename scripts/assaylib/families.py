@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""A family and a whole run with everything that was judged in them, and what each member is in one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .gates import GateTally, metric_scope, passes
+from .intervals import ALPHA
+
+
+from .verdicts import Alias, Comparison, Estimate, Injected, TieSet, advantage
+
+def role(plan: dict[str, Any], member: str) -> str:
+    """baseline, alias, floor, injected or candidate."""
+    if member == plan["baseline"]:
+        return "baseline"
+    if member in (plan.get("injected") or {}) or member.startswith("slow."):
+        return "injected"
+    if member in (plan.get("aliases") or {}):
+        return "alias"
+    if (
+        member in (plan.get("floors") or {}).values()
+        or member.startswith("memcpy.")
+        or member == "inline"
+    ):
+        return "floor"
+    return "candidate"
+
+
+def floors_of(plan: dict[str, Any]) -> dict[str, str]:
+    """member → its floor: the memcpy of its own bytes, or the model that does nothing but the work."""
+    floors = dict(plan.get("floors") or {})
+    if plan["kind"] == "model" and "inline" in plan["members"]:
+        for member in plan["members"]:
+            if role(plan, member) in ("baseline", "candidate"):
+                floors.setdefault(member, "inline")
+    return floors
+
+
+@dataclass
+class Family:
+    """A family with everything that was judged in it."""
+
+    id: str
+    kind: str
+    plan: dict[str, Any]
+    baseline: str
+    delta: float = 0.0
+    floor: float | None = None  #: the largest A/A floor, as a share (0.016)
+    floors: dict[str, float | None] = field(default_factory=dict)  #: by metric
+    deltas: dict[str, float] = field(default_factory=dict)  #: by metric: margin or floor
+    uncalibrated: dict[str, str] = field(default_factory=dict)  #: metric → why nothing is claimed
+    rounds: list[int] = field(default_factory=list)  #: all that were run
+    counted: int = 0  #: rounds that the discard rule leaves to the worst-off member
+    discarded: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)  #: what it took
+    excuses: dict[tuple[str, int], str] = field(default_factory=dict)  #: … and why
+    stopped: str = ""  #: "all counted" or "time budget", as the run recorded it
+    no_covariate: int = 0
+    samples: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)  #: that count
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    gates: list[GateTally] = field(default_factory=list)
+    withheld: dict[tuple[str, str], str] = field(default_factory=dict)  #: (member, scope) → why
+    dropped: dict[tuple[str, str], int] = field(default_factory=dict)  #: rounds without a number
+    late: dict[str, str] = field(default_factory=dict)  #: member → why its tail is the machine's
+    alpha: float = ALPHA
+    comparisons: list[Comparison] = field(default_factory=list)
+    floor_ratios: dict[str, Estimate] = field(default_factory=dict)  #: member against its floor
+    aliases: list[Alias] = field(default_factory=list)
+    injected: list[Injected] = field(default_factory=list)
+    ties: list[TieSet] = field(default_factory=list)
+
+    @property
+    def candidates(self) -> list[str]:
+        """The baseline and what is compared with it: no alias, no floor, no injected row."""
+        rivals = [m for m in self.plan["members"] if role(self.plan, m) == "candidate"]
+        return [self.baseline, *rivals]
+
+    def compared(self, member: str, metric: str) -> Comparison | None:
+        return next((c for c in self.comparisons if (c.member, c.metric) == (member, metric)), None)
+
+    def series(self, member: str, metric: str) -> list[tuple[int, float]]:
+        """(round, figure) of the rounds that count and passed the gates that govern the metric."""
+        found = []
+        for number in self.rounds:
+            sample = self.samples.get(member, {}).get(number)
+            value = sample["metrics"].get(metric) if sample and passes(sample, metric) else None
+            if value is not None:
+                found.append((number, float(value)))
+        return found
+
+    def advantages(self, member: str, other: str, metric: str, more: bool) -> list[float]:
+        """One log advantage per round in which both have a number."""
+        values = []
+        for number in self.rounds:
+            ours = self.samples.get(member, {}).get(number)
+            theirs = self.samples.get(other, {}).get(number)
+            if ours and theirs and passes(ours, metric) and passes(theirs, metric):
+                value = advantage(ours, theirs, metric, more)
+                if value is not None:
+                    values.append(value)
+        return values
+
+    def level(self, member: str, metric: str) -> Estimate | None:
+        """Median of a figure over rounds with its own 95 % interval (not a log ratio)."""
+        if self.why_withheld(member, metric):
+            return None
+        values = [value for _, value in self.series(member, metric)]
+        return Estimate.of(values, ALPHA) if values else None
+
+    def why_withheld(self, member: str, metric: str) -> str:
+        reasons = (self.withheld.get((member, scope)) for scope in ("all", metric_scope(metric)))
+        return next((reason for reason in reasons if reason), "")
+
+
+@dataclass
+class Judgement:
+    """A whole run."""
+
+    run: dict[str, Any]
+    families: list[Family]
+    notices: list[str]
+    resumes: int = 0
+    forced_later: list[str] = field(default_factory=list)  #: when it was resumed
+    lines: int = 0
+
+    def kind(self, kind: str) -> list[Family]:
+        return [f for f in self.families if f.kind == kind]
+
+    def aliases(self, kind: str | None = None, form: str | None = None) -> list[Alias]:
+        return [
+            a
+            for f in self.families
+            for a in f.aliases
+            if kind in (None, a.kind) and form in (None, a.form)
+        ]

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""Every validity gate of a service family, with its figure, and what it withheld."""
+
+from __future__ import annotations
+
+from . import about, judge, words
+from .blocks import Block, Cell, Column, Items, Table, Text
+from .judge import Family, Judgement
+
+
+def _failed(judged: Judgement, gate: judge.GateTally) -> Cell:
+    """A gate of scope "tail" marks and does not withhold; without tails there is nothing to mark."""
+    count = f"{gate.failed} of {gate.total}"
+    if gate.scope != "tail":
+        return Cell(count, "worse" if gate.failed else "")
+    return Cell(f"{count}: marks" if about.tails(judged) else "not applicable", "soft")
+
+
+def gate_table(judged: Judgement, family: Family) -> list[Block]:
+    if not family.gates:
+        return [Text("**No validity gate was recorded for this family.**")]
+    table = Table(
+        "Validity gates, per case over its rounds",
+        [
+            Column("gate"),
+            Column("model"),
+            Column("limit", True),
+            Column("median", True),
+            Column("lowest–highest", True),
+            Column("failed", True),
+            Column("governs"),
+        ],
+        folded=True,
+    )
+    govern = {"tail": "latency", "open": "fixed rate", "closed": "closed loop", "all": "all"}
+    for g in sorted(family.gates, key=lambda g: (g.name, family.plan["members"].index(g.member))):
+        numbers = [
+            float(v) for v in g.values if isinstance(v, (int, float)) and not isinstance(v, bool)
+        ]
+        limit = (
+            f"{g.limit:.4g}"
+            if isinstance(g.limit, (int, float)) and not isinstance(g.limit, bool)
+            else str(g.limit if g.limit is not None else "–")
+        )
+        places = 0 if all(v == int(v) for v in numbers) else 3
+        shown = (
+            words.fixed(judge.median(numbers), places)
+            if numbers
+            else ", ".join(sorted({str(v) for v in g.values if v is not None})) or "–"
+        )
+        table.add(
+            judge.gate_name(g.name),
+            words.label(g.member),
+            limit,
+            shown,
+            words.span(min(numbers), max(numbers), places, "–") if numbers else "–",
+            _failed(judged, g),
+            govern[g.scope],
+        )
+        if g.reasons:
+            table.notes.append(
+                f"{words.label(g.member)}, {judge.gate_name(g.name)}: {'; '.join(g.reasons)}"
+            )
+    withheld = [
+        f"{words.label(m)}: {govern[scope]} figures withheld: {why}"
+        for (m, scope), why in sorted(family.withheld.items())
+        if scope == "all" or (m, "all") not in family.withheld
+    ]
+    left_out = [
+        f"{words.label(m)}: {words.counted(n, 'round')} without {govern[scope]} figures"
+        for (m, scope), n in sorted(family.dropped.items())
+        if not {(m, scope), (m, "all")} & set(family.withheld)
+    ]
+    blocks: list[Block] = [Items(withheld + left_out)] if withheld or left_out else []
+    return [*blocks, table]

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+"""Tie sets, not winners (METHOD 1.8): who is not put behind the best of a family.
+
+The best is the member with the largest median advantage over the baseline, from pairs. A member
+leaves the set if its interval against the best puts it behind by more than delta. With the level
+that the family's comparisons have, the truly best member of a family stays in its set with 95 %,
+over all metrics together: it could only be lost to one of the others (Gupta's subset selection;
+Gibbons, Olkin and Sobel, Selecting and Ordering Populations, 1977).
+"""
+
+from __future__ import annotations
+
+from .families import Family
+from .intervals import median, order_interval
+from .verdicts import BETTER, TieSet, verdict
+
+
+def tie(family: Family, metric: str, more: bool) -> None:
+    candidates = [m for m in family.candidates if not family.why_withheld(m, metric)]
+    standing = {m: family.advantages(m, family.baseline, metric, more) for m in candidates}
+    standing[family.baseline] = [0.0] if family.series(family.baseline, metric) else []
+    ranked = sorted((m for m in candidates if standing[m]), key=lambda m: (-median(standing[m]), m))
+    if len(ranked) < 2:
+        return
+    members, resolved = [ranked[0]], metric not in family.uncalibrated
+    for other in ranked[1:]:
+        values = family.advantages(ranked[0], other, metric, more)
+        interval = order_interval(values, family.alpha)
+        resolved = resolved and interval is not None
+        if verdict(interval, family.deltas[metric]) != BETTER:
+            members.append(other)
+    family.ties.append(TieSet(metric, ranked[0], members, resolved))
