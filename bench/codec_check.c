@@ -12,7 +12,7 @@ bool codec_corpus_load(struct codec_corpus *corpus)
         return !*corpus->why;
     corpus->tried = true;
     const struct payload *payload = corpus->payload;
-    int err = plan_create(&corpus->plan, payload->type, corpus->why, sizeof corpus->why);
+    int err = plan_create(&corpus->plan, payload, corpus->why, sizeof corpus->why);
     if (err == 0)
         err = corpus_load(&corpus->corpus, payload, NULL, corpus->why, sizeof corpus->why);
     if (err == 0 && corpus->corpus.count == 0)

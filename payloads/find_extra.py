@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Names the payloads in a folder, one a line, for meson.build: every NAME.proto with its NAME.json.
+"""Names the payloads in a folder, one a line, for meson.build: every NAME.proto with its NAME.json. A
+.proto without one is no payload if another .proto there imports it.
 
-Exits 1 with a sentence if the folder does not exist, a partner is missing, or a name would not do.
+Exits 1 with a sentence per fault, "FILE:LINE: …", if there is no such folder, a partner is missing, or
+a name would not do.
 """
 
 from __future__ import annotations
@@ -13,26 +15,42 @@ from pathlib import Path
 
 # What Meson, protoc and protoc-gen-c spell alike: order, line_item, sensor2.
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z][a-z0-9]*)*")
+IMPORT = re.compile(r'^\s*import\s+(?:public\s+|weak\s+)?"([^"]+)"\s*;', re.MULTILINE)
+
+
+def imported(folder: Path) -> set[str]:
+    """What the schemas of a folder import."""
+    found: set[str] = set()
+    for path in folder.glob("*.proto"):
+        found.update(IMPORT.findall(path.read_text(encoding="utf-8", errors="replace")))
+    return found
 
 
 def faults(folder: Path, names: list[str]) -> list[str]:
     """What is wrong with the folder, one sentence each."""
     found = []
     for name in names:
-        if not NAME.fullmatch(name):
-            found.append(f"{folder / name}: a payload's name is lower-case words joined by _")
-        for suffix in (".proto", ".json"):
-            if not (folder / (name + suffix)).is_file():
-                found.append(f"payload {name}: there is no {folder / (name + suffix)}")
+        schema, corpus = folder / f"{name}.proto", folder / f"{name}.json"
+        if not corpus.is_file():
+            found.append(f"{schema}:1: no sample: there is no {corpus}, an array of documents, and "
+                         f"nothing here imports {schema.name}")
+        elif not schema.is_file():
+            found.append(f"{corpus}:1: no schema: there is no {schema}")
+        elif not NAME.fullmatch(name):
+            found.append(f"{schema}:1: a payload's name is lower-case words joined by _, each beginning "
+                         "with a letter")
     return found
 
 
 def main() -> int:
-    folder = Path(sys.argv[1]).expanduser()
-    if not folder.is_absolute() or not folder.is_dir():
-        print(f"extra_payloads: {folder}: not an absolute path of a folder", file=sys.stderr)
+    folder = Path(sys.argv[1])
+    if not folder.is_dir():
+        print(f"extra_payloads: there is no folder {folder} (a relative path counts from the source's "
+              "root)", file=sys.stderr)
         return 1
-    names = sorted({path.stem for path in folder.iterdir() if path.suffix in (".proto", ".json")})
+    shared = imported(folder)
+    names = sorted({path.stem for path in folder.iterdir() if path.suffix == ".json"}
+                   | {path.stem for path in folder.glob("*.proto") if path.name not in shared})
     wrong = faults(folder, names)
     if not names:
         wrong.append(f"extra_payloads: {folder}: there is no NAME.proto with its NAME.json")

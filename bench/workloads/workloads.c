@@ -129,7 +129,7 @@ int workload_setup_init(struct workload_setup *setup, const struct payload *payl
                  codec->encode ? "decode" : "encode");
         return -ENOTSUP;
     }
-    int err = plan_create(&setup->plan, payload->type, why, why_cap);
+    int err = plan_create(&setup->plan, payload, why, why_cap);
     if (err == 0)
         err = corpus_load(&setup->corpus, payload, NULL, why, why_cap);
     if (err == 0)

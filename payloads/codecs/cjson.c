@@ -97,6 +97,32 @@ static cJSON *make_array(const struct plan_field *field, const ProtobufCMessage 
     return array;
 }
 
+/* An object with the map's keys, in the order of its entries. */
+static cJSON *make_map(const struct plan_field *map, const ProtobufCMessage *message,
+                       unsigned depth, int *error)
+{
+    const struct plan_field *value = field_map_value(map);
+    size_t count = field_count(message, map);
+    if (depth + 1 > PLAN_MAX_DEPTH) {
+        *error = -EINVAL;
+        return NULL;
+    }
+    cJSON *object = cJSON_CreateObject();
+    for (size_t i = 0; object != NULL && i < count; i++) {
+        const ProtobufCMessage *entry = field_entry(message, map, i);
+        char digits[JSON_INTEGER_MAX];
+        const char *key = json_print_key(map, entry, digits);
+        cJSON *item = make_value(value, field_get(entry, value->offset), depth + 1, error);
+        if (!(key == digits ? cJSON_AddItemToObject(object, key, item)
+                            : cJSON_AddItemToObjectCS(object, key, item))) {
+            cJSON_Delete(item);
+            cJSON_Delete(object);
+            return NULL;
+        }
+    }
+    return object;
+}
+
 static cJSON *make_message(const struct plan_message *type, const ProtobufCMessage *message,
                            unsigned depth, int *error)
 {
@@ -109,7 +135,8 @@ static cJSON *make_message(const struct plan_message *type, const ProtobufCMessa
     for (const struct plan_field *field = type->fields; object != NULL && field < end; field++) {
         if (!field_present(message, field))
             continue;
-        cJSON *item = field->repeated
+        cJSON *item = field->map ? make_map(field, message, depth, error)
+                      : field->repeated
                           ? make_array(field, message, depth, error)
                           : make_value(field, field_get(message, field->offset), depth, error);
         if (!cJSON_AddItemToObjectCS(object, field->name, item)) {
@@ -236,6 +263,35 @@ static int read_value(const struct plan_field *field, const cJSON *from, void *s
     }
 }
 
+static int read_map(const struct plan_field *map, const cJSON *from, ProtobufCMessage *message,
+                    ProtobufCAllocator *allocator, unsigned depth)
+{
+    const struct plan_field *value = field_map_value(map);
+    void *entries;
+    size_t *filled;
+    const cJSON *item;
+    size_t count = (size_t)cJSON_GetArraySize(from);
+    if (!cJSON_IsObject(from) || (count > 0 && depth + 1 > PLAN_MAX_DEPTH))
+        return -EBADMSG;
+    int error = field_open_array(message, map, count, allocator, &entries, &filled);
+    cJSON_ArrayForEach(item, from)
+    {
+        ProtobufCMessage *entry = NULL;
+        if (error == 0) {
+            entry = field_next_entry(entries, map, filled, allocator);
+            error = entry
+                        ? json_parse_key(map, item->string, strlen(item->string), entry, allocator)
+                        : -ENOMEM;
+        }
+        if (error == 0)
+            error =
+                read_value(value, item, field_open(entry, value, allocator), allocator, depth + 1);
+        if (error != 0)
+            return error == -ENOMEM ? -ENOMEM : -EBADMSG;
+    }
+    return error;
+}
+
 static int read_field(const struct plan_field *field, const cJSON *from, ProtobufCMessage *message,
                       ProtobufCAllocator *allocator, unsigned depth)
 {
@@ -244,6 +300,8 @@ static int read_field(const struct plan_field *field, const cJSON *from, Protobu
     const cJSON *item;
     if (!field->repeated)
         return read_value(field, from, field_open(message, field, allocator), allocator, depth);
+    if (field->map)
+        return read_map(field, from, message, allocator, depth);
     if (!cJSON_IsArray(from))
         return -EBADMSG;
     size_t count = (size_t)cJSON_GetArraySize(from);

@@ -83,6 +83,9 @@ static size_t message_bound(const struct plan_message *type, const ProtobufCMess
             count = field_count(message, field);
         }
         bound += PER_VALUE + field->name_len + count * PER_VALUE;
+        /* A map's value is written at its default, too; what that takes beyond PER_VALUE. */
+        if (field->map && field_map_value(field)->kind == PLAN_ENUM)
+            bound += count * enum_bound(field_map_value(field)->descriptor->descriptor);
         for (size_t i = 0; i < count; i++, value += field->value_size) {
             if (field->kind == PLAN_STRING)
                 bound += text_bound(*(const char *const *)value);

@@ -168,6 +168,75 @@ static bool read_array(struct json_reader *reader, const struct plan_field *fiel
     return json_reader_expect(reader, ']', "',' or ']'");
 }
 
+static bool same_key(const struct plan_field *key, const ProtobufCMessage *a,
+                     const ProtobufCMessage *b)
+{
+    const void *left = field_get(a, key->offset), *right = field_get(b, key->offset);
+    if (key->kind == PLAN_STRING)
+        return strcmp(*(const char *const *)left, *(const char *const *)right) == 0;
+    return memcmp(left, right, key->value_size) == 0;
+}
+
+/* A key that comes twice is an error here: of a corpus it is a slip of the pen. */
+static bool read_key(struct json_reader *reader, const struct plan_field *map,
+                     ProtobufCMessage *const *entries, size_t count)
+{
+    static const char *const name[] = {[PLAN_INT32] = "a 32-bit integer",
+                                       [PLAN_UINT32] = "an unsigned 32-bit integer",
+                                       [PLAN_INT64] = "a 64-bit integer",
+                                       [PLAN_UINT64] = "an unsigned 64-bit integer",
+                                       [PLAN_BOOL] = "\"true\" or \"false\""};
+    const struct plan_field *key = field_map_key(map);
+    ProtobufCMessage *entry = entries[count - 1];
+    if (!json_reader_string(reader))
+        return false;
+    json_reader_enter_field(reader, reader->text);
+    if (key->kind == PLAN_STRING && memchr(reader->text, '\0', reader->text_len) != NULL)
+        return json_reader_fail(reader, -EBADMSG, "\\u0000: C strings cannot hold it");
+    int error = json_parse_key(map, reader->text, reader->text_len, entry, &heap_allocator);
+    if (error == -ENOMEM)
+        return json_reader_fail(reader, error, "out of memory");
+    if (error != 0)
+        return json_reader_fail(reader, error, "the key is not %s", name[key->kind]);
+    for (size_t i = 0; i + 1 < count; i++) {
+        if (same_key(key, entries[i], entry))
+            return json_reader_fail(reader, -EBADMSG, "the key is there twice");
+    }
+    return true;
+}
+
+static bool read_map(struct json_reader *reader, const struct plan_field *map,
+                     ProtobufCMessage *message, unsigned depth)
+{
+    const struct plan_field *value = field_map_value(map);
+    ProtobufCMessage ***entries = field_at(message, map->offset);
+    size_t *count = field_at(message, map->quantifier), room = 0;
+    size_t path_len = reader->path_len;
+    if (!json_reader_expect(reader, '{', "an object (a map)"))
+        return false;
+    if (json_reader_take(reader, '}'))
+        return true;
+    if (depth + 1 > PLAN_MAX_DEPTH)
+        return json_reader_fail(reader, -EBADMSG, "more than %d levels deep", PLAN_MAX_DEPTH);
+    do {
+        if (*count == room) {
+            room = room ? room * 2 : 4;
+            void *more = realloc(*entries, room * sizeof(**entries));
+            if (more == NULL)
+                return json_reader_fail(reader, -ENOMEM, "out of memory");
+            *entries = more;
+        }
+        ProtobufCMessage *entry = field_next_entry(*entries, map, count, &heap_allocator);
+        if (entry == NULL)
+            return json_reader_fail(reader, -ENOMEM, "out of memory");
+        if (!read_key(reader, map, *entries, *count) || !json_reader_expect(reader, ':', "':'") ||
+            !read_value(reader, value, field_open(entry, value, &heap_allocator), depth + 1))
+            return false;
+        json_reader_leave(reader, path_len);
+    } while (json_reader_take(reader, ','));
+    return json_reader_expect(reader, '}', "',' or '}'");
+}
+
 static bool read_field(struct json_reader *reader, const struct plan_field *field,
                        ProtobufCMessage *message, unsigned depth)
 {
@@ -175,6 +244,8 @@ static bool read_field(struct json_reader *reader, const struct plan_field *fiel
         return json_reader_fail(reader, -EBADMSG, "another member of its oneof was there before");
     if (json_reader_word(reader, "null"))
         return true;
+    if (field->map)
+        return read_map(reader, field, message, depth);
     if (field->repeated)
         return read_array(reader, field, message, depth);
     return read_value(reader, field, field_open(message, field, &heap_allocator), depth);
@@ -306,7 +377,7 @@ int corpus_load(struct corpus *corpus, const struct payload *payload, const char
         snprintf(why, why_cap, "%s: %s", path, strerror(error));
         return -error;
     }
-    int error = plan_create(&plan, payload->type, why, why_cap);
+    int error = plan_create(&plan, payload, why, why_cap);
     if (error == 0) {
         json_reader_init(&reader, path, text, len, why, why_cap);
         error = read_documents(&reader, plan, corpus) ? 0 : reader.error;

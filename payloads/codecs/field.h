@@ -146,6 +146,37 @@ static inline void *field_next(void *array, const struct plan_field *field, size
     return slot;
 }
 
+/*
+ * A map is a repeated field of entries. protobuf-c packs them so; the other formats write a map (a
+ * JSON object's keys are strings) in the order of the entries, key and value always, default or
+ * not. An entry counts as a level of nesting. A key that comes twice makes two entries, as
+ * protobuf-c does it: who looks a key up takes the last.
+ */
+static inline const struct plan_field *field_map_key(const struct plan_field *map)
+{
+    return &map->message->fields[0];
+}
+
+static inline const struct plan_field *field_map_value(const struct plan_field *map)
+{
+    return &map->message->fields[1];
+}
+
+/* Entry i of the map in message, for a walk that encodes. */
+static inline const ProtobufCMessage *field_entry(const ProtobufCMessage *message,
+                                                  const struct plan_field *map, size_t i)
+{
+    return (*(ProtobufCMessage *const *const *)field_get(message, map->offset))[i];
+}
+
+/* As field_next; the new entry is at its defaults. NULL if the allocator refuses. */
+static inline ProtobufCMessage *field_next_entry(void *array, const struct plan_field *map,
+                                                 size_t *filled, ProtobufCAllocator *allocator)
+{
+    ProtobufCMessage **slot = field_next(array, map, filled);
+    return *slot = field_new_message(map->message, allocator);
+}
+
 /* Integers into the slot of a number's kind; -EBADMSG if it does not fit the kind. */
 int field_put_signed(void *slot, enum plan_kind kind, int64_t value);
 int field_put_unsigned(void *slot, enum plan_kind kind, uint64_t value);

@@ -50,6 +50,44 @@ int json_parse_integer(const char *text, size_t len, enum plan_kind kind, void *
     return field_put_signed(slot, kind, below) == 0 ? 0 : -ERANGE;
 }
 
+const char *json_print_key(const struct plan_field *map, const ProtobufCMessage *entry, char *text)
+{
+    const struct plan_field *key = field_map_key(map);
+    const void *value = field_get(entry, key->offset);
+    switch (key->kind) {
+    case PLAN_INT32:
+        json_print_signed(text, *(const int32_t *)value);
+        return text;
+    case PLAN_INT64:
+        json_print_signed(text, *(const int64_t *)value);
+        return text;
+    case PLAN_UINT32:
+        json_print_unsigned(text, *(const uint32_t *)value);
+        return text;
+    case PLAN_UINT64:
+        json_print_unsigned(text, *(const uint64_t *)value);
+        return text;
+    case PLAN_BOOL:
+        return *(const protobuf_c_boolean *)value ? "true" : "false";
+    default: /* a string; Protocol Buffers knows no other kinds of keys */
+        return *(const char *const *)value ? *(const char *const *)value : "";
+    }
+}
+
+int json_parse_key(const struct plan_field *map, const char *text, size_t len,
+                   ProtobufCMessage *entry, ProtobufCAllocator *allocator)
+{
+    const struct plan_field *key = field_map_key(map);
+    void *slot = field_open(entry, key, allocator);
+    if (key->kind == PLAN_STRING)
+        return field_put_string(slot, text, len, allocator);
+    if (key->kind != PLAN_BOOL)
+        return json_parse_integer(text, len, key->kind, slot);
+    bool yes = len == 4 && memcmp(text, "true", 4) == 0;
+    *(protobuf_c_boolean *)slot = yes;
+    return yes || (len == 5 && memcmp(text, "false", 5) == 0) ? 0 : -EBADMSG;
+}
+
 const char *json_print_special(double value)
 {
     if (isfinite(value))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* proto3's JSON mapping for what JSON has no exact type for: 64-bit integers, the three numbers
- * that are none, bytes, names of enums. Shared by the corpus reader and the JSON codecs. */
+ * that are none, bytes, keys of maps. Shared by the corpus reader and the JSON codecs. */
 #ifndef ASSAY_JSON_SCALAR_H
 #define ASSAY_JSON_SCALAR_H
 
@@ -19,6 +19,13 @@ size_t json_print_unsigned(char *text, uint64_t value);
 /* -?[0-9]+ into the slot of an integer kind or enum, exactly; -EBADMSG for other text, -ERANGE for
  * what the kind cannot hold. */
 int json_parse_integer(const char *text, size_t len, enum plan_kind kind, void *slot);
+
+/* A map entry's key as a JSON string's text: the entry's own string, a word, or decimal digits in
+ * text, which has room for JSON_INTEGER_MAX bytes. map is the field that holds the entry. */
+const char *json_print_key(const struct plan_field *map, const ProtobufCMessage *entry, char *text);
+/* And back into the entry: 0, -EBADMSG, -ERANGE, -ENOMEM. */
+int json_parse_key(const struct plan_field *map, const char *text, size_t len,
+                   ProtobufCMessage *entry, ProtobufCAllocator *allocator);
 
 /* "NaN", "Infinity" or "-Infinity"; print returns NULL for a finite value. */
 const char *json_print_special(double value);

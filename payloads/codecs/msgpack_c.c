@@ -93,6 +93,23 @@ static void pack_value(msgpack_packer *packer, const struct plan_field *field, c
     }
 }
 
+static void pack_map(msgpack_packer *packer, const struct plan_field *map,
+                     const ProtobufCMessage *message, unsigned depth)
+{
+    const struct plan_field *key = field_map_key(map), *value = field_map_value(map);
+    size_t count = field_count(message, map);
+    if (depth + 1 > PLAN_MAX_DEPTH) {
+        ((struct writer *)packer->data)->too_deep = true;
+        return;
+    }
+    msgpack_pack_map(packer, count);
+    for (size_t i = 0; i < count; i++) {
+        const ProtobufCMessage *entry = field_entry(message, map, i);
+        pack_value(packer, key, field_get(entry, key->offset), depth + 1);
+        pack_value(packer, value, field_get(entry, value->offset), depth + 1);
+    }
+}
+
 static void pack_field(msgpack_packer *packer, const struct plan_field *field,
                        const ProtobufCMessage *message, unsigned depth)
 {
@@ -100,6 +117,10 @@ static void pack_field(msgpack_packer *packer, const struct plan_field *field,
     write_key(packer->data, field);
     if (!field->repeated) {
         pack_value(packer, field, value, depth);
+        return;
+    }
+    if (field->map) {
+        pack_map(packer, field, message, depth);
         return;
     }
     size_t count = field_count(message, field);

@@ -127,6 +127,29 @@ static __attribute__((noinline)) int read_array(const struct plan_field *field,
     return error;
 }
 
+static int read_map(const struct plan_field *map, const msgpack_object *from,
+                    ProtobufCMessage *message, ProtobufCAllocator *allocator, unsigned depth)
+{
+    const struct plan_field *key = field_map_key(map), *value = field_map_value(map);
+    void *entries;
+    size_t *filled;
+    if (from->type != MSGPACK_OBJECT_MAP || (from->via.map.size > 0 && depth + 1 > PLAN_MAX_DEPTH))
+        return -EBADMSG;
+    const msgpack_object_kv *pair = from->via.map.ptr, *end = pair + from->via.map.size;
+    int error = field_open_array(message, map, from->via.map.size, allocator, &entries, &filled);
+    for (; error == 0 && pair < end; pair++) {
+        ProtobufCMessage *entry = field_next_entry(entries, map, filled, allocator);
+        if (entry == NULL)
+            return -ENOMEM;
+        error =
+            read_value(key, &pair->key, field_open(entry, key, allocator), allocator, depth + 1);
+        if (error == 0)
+            error = read_value(value, &pair->val, field_open(entry, value, allocator), allocator,
+                               depth + 1);
+    }
+    return error;
+}
+
 /* Where a singular field's value goes. A first value (of no oneof) finds the field as the message's
  * init left it: there is nothing to free. */
 static inline void *open_slot(const struct plan_field *field, bool first, ProtobufCMessage *message,
@@ -159,7 +182,9 @@ static int read_message(const struct plan_message *type, const msgpack_object *f
         ascending &= field >= expected;
         expected = field + 1;
         seen |= field->required_bit;
-        if (field->repeated) {
+        if (field->map) {
+            error = read_map(field, &pair->val, message, allocator, depth);
+        } else if (field->repeated) {
             error = read_array(field, &pair->val, message, allocator, depth);
         } else {
             void *slot = open_slot(field, ascending, message, allocator);

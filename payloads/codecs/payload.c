@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-const struct payload payloads[] = {PAYLOADS{NULL, NULL, NULL}};
+const struct payload payloads[] = {PAYLOADS{0}};
 
 const struct payload *payload_find(const char *name)
 {

@@ -17,6 +17,10 @@ struct payload {
     const char *name;
     const ProtobufCMessageDescriptor *type;
     const char *corpus_path; /* NAME.json, absolute: where it was when the program was built */
+    /* Full names of the types that protoc made for a map's entries, ascending; then NULL. In
+     * protobuf-c's descriptors they look like any other message. */
+    const char *const *map_entries;
+    const char *schema_path; /* the .proto, absolute; type->name is its root's full name */
 };
 
 extern const struct payload payloads[]; /* ends with a NULL name */

@@ -247,9 +247,32 @@ static bool settle_depths(struct plan *plan)
     return false;
 }
 
-int plan_create(struct plan **created, const ProtobufCMessageDescriptor *type, char *why,
-                size_t why_cap)
+static bool is_map_entry(const struct payload *payload, const ProtobufCMessageDescriptor *type)
 {
+    for (const char *const *name = payload->map_entries; name != NULL && *name != NULL; name++) {
+        if (strcmp(*name, type->name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Pointers between the types, once all of them are compiled. */
+static void join_types(struct plan *plan, const struct payload *payload)
+{
+    for (size_t m = 0; m < plan->count; m++) {
+        for (uint32_t i = 0; i < plan->messages[m].count; i++) {
+            struct plan_field *field = &plan->messages[m].fields[i];
+            if (field->kind != PLAN_MESSAGE)
+                continue;
+            field->message = message_of(plan, field->descriptor->descriptor);
+            field->map = field->repeated && is_map_entry(payload, field->message->type);
+        }
+    }
+}
+
+int plan_create(struct plan **created, const struct payload *payload, char *why, size_t why_cap)
+{
+    const ProtobufCMessageDescriptor *type = payload->type;
     const ProtobufCMessageDescriptor **types = NULL;
     ssize_t count = reachable(type, &types);
     struct plan *plan = count < 0 ? NULL : calloc(1, sizeof(*plan));
@@ -268,13 +291,7 @@ int plan_create(struct plan **created, const ProtobufCMessageDescriptor *type, c
         plan_destroy(plan);
         return error;
     }
-    for (size_t m = 0; m < plan->count; m++) {
-        for (uint32_t i = 0; i < plan->messages[m].count; i++) {
-            struct plan_field *field = &plan->messages[m].fields[i];
-            if (field->kind == PLAN_MESSAGE)
-                field->message = message_of(plan, field->descriptor->descriptor);
-        }
-    }
+    join_types(plan, payload);
     plan->root = &plan->messages[0];
     plan->bounded = settle_depths(plan) && plan->root->depth <= PLAN_MAX_DEPTH;
     *created = plan;

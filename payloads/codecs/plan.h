@@ -6,6 +6,8 @@
 #ifndef ASSAY_PLAN_H
 #define ASSAY_PLAN_H
 
+#include "payload.h"
+
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,6 +58,7 @@ struct plan_field {
     struct plan_test test;
     uint8_t kind; /* enum plan_kind */
     bool repeated;
+    bool map; /* repeated too: of entries, whose fields 0 and 1 are key and value */
     bool oneof;
     bool has_flag;       /* quantifier is the offset of one */
     uint8_t value_size;  /* bytes of one value in the struct or array */
@@ -91,8 +94,7 @@ struct plan {
 };
 
 /* 0 or a negative errno; -ENOTSUP with a sentence in why for what no codec here can carry. */
-int plan_create(struct plan **plan, const ProtobufCMessageDescriptor *type, char *why,
-                size_t why_cap);
+int plan_create(struct plan **plan, const struct payload *payload, char *why, size_t why_cap);
 void plan_destroy(struct plan *plan); /* NULL is fine */
 
 /* The rules behind the table, for those who walk a descriptor once and need no plan. */

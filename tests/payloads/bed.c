@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "bed.h"
 
+#include "bed_table.h" /* made from bed_names: declarations, and OWN_PAYLOADS */
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-extern const ProtobufCMessageDescriptor everything__everything__descriptor;
-extern const ProtobufCMessageDescriptor implicit__implicit__descriptor;
-
-static const struct payload own[] = {
-    {"everything", &everything__everything__descriptor, TESTS_FOLDER "/everything.json"},
-    {"implicit", &implicit__implicit__descriptor, TESTS_FOLDER "/implicit.json"},
-};
+static const struct payload own[] = {OWN_PAYLOADS};
 enum { OWN = sizeof(own) / sizeof(own[0]) };
 
 struct subject *subjects;
@@ -25,7 +21,7 @@ static int set_up_subject(struct subject *subject, const struct payload *payload
     char why[512] = "";
     subject->payload = *payload;
     if (corpus_load(&subject->corpus, payload, NULL, why, sizeof(why)) == 0 &&
-        plan_create(&subject->plan, payload->type, why, sizeof(why)) == 0)
+        plan_create(&subject->plan, payload, why, sizeof(why)) == 0)
         return 0;
     fprintf(stderr, "%s: %s\n", payload->name, why);
     return -1;

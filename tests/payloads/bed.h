@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-/* The payloads of the suite, and everything.proto and implicit.proto of this folder. */
+/* The payloads of the suite, and those of the folder schemas. */
 struct subject {
     struct payload payload;
     struct corpus corpus;

@@ -19,18 +19,25 @@ DOCUMENTS = '[{"count":1},{"count":2}]\n'
 Case = tuple[str, dict[str, str], "list[str] | None"]
 CASES: list[Case] = [
     ("whole", {"line_item.proto": PROTO, "line_item.json": DOCUMENTS}, None),
-    ("no corpus", {"line_item.proto": PROTO}, ["payload line_item", "line_item.json"]),
-    ("no schema", {"line_item.json": DOCUMENTS}, ["payload line_item", "line_item.proto"]),
+    ("no corpus", {"line_item.proto": PROTO}, ["line_item.proto:1: no sample", "line_item.json"]),
+    ("no schema", {"line_item.json": DOCUMENTS}, ["line_item.json:1: no schema", "line_item.proto"]),
     ("no parse", {"line_item.proto": PROTO.replace("= 1;", "= ;"), "line_item.json": DOCUMENTS},
-     ["line_item.proto:4:", "message LineItem"]),
+     ["extra/line_item.proto:4:17: Expected field number."]),
     ("no root", {"line_item.proto": PROTO.replace("LineItem", "Line"), "line_item.json": DOCUMENTS},
-     ["line_item.proto must parse", "message LineItem"]),
+     ["line_item.proto:2: there is no message LineItem"]),
     ("no package", {"line_item.proto": PROTO.replace("line_item", "other"),
-                    "line_item.json": DOCUMENTS}, ["line_item.proto", 'say "package line_item;"']),
+                    "line_item.json": DOCUMENTS},
+     ['line_item.proto:2: must say "package line_item;"']),
     ("bad name", {"Line-Item.proto": PROTO, "Line-Item.json": DOCUMENTS},
-     ["Line-Item", "lower-case words joined by _"]),
+     ["Line-Item.proto:1:", "lower-case words joined by _"]),
+    ("reserved name", {"switch.proto": 'syntax = "proto3";\npackage switch;\nmessage Switch {}\n',
+                       "switch.json": DOCUMENTS}, ["switch.proto:2: switch is a reserved name"]),
     ("taken name", {"order.proto": PROTO, "order.json": DOCUMENTS},
-     ["order.proto", "there is a payload order already"]),
+     ["extra/order.proto:1: there is a payload order already"]),
+    ("taken type", {"line_item.proto": PROTO.replace("message", 'import "common.proto";\nmessage'),
+                    "line_item.json": DOCUMENTS, "common.proto":
+                    'syntax = "proto3";\npackage order;\n\nmessage Money {}\n'},
+     ["extra/common.proto:4: there is a message order.Money in", "/order.proto already"]),
     ("empty", {}, ["there is no NAME.proto"]),
 ]
 
@@ -66,7 +73,7 @@ def check(meson: str, source: str, folder: Path) -> list[str]:
     again = [meson, "setup", "--reconfigure", f"-Dextra_payloads={extra}", str(build), source]
     found = [fault_of(case, extra, again) for case in CASES]
     done = setup([*again[:3], "-Dextra_payloads=no/such", *again[4:]])
-    if done.returncode == 0 or "not an absolute path of a folder" not in done.stdout:
+    if done.returncode == 0 or f"there is no folder {source}/no/such" not in done.stdout:
         found.append(f"no folder: {done.stdout}")
     return [fault for fault in found if fault]
 

@@ -169,7 +169,8 @@ static void bounds_hold(void **state)
 /* Names are what the formats need: a type without them has no plan, and the sentence says why. */
 static void nameless_fields_are_refused(void **state)
 {
-    const ProtobufCMessageDescriptor *type = bed_subject("ack")->payload.type;
+    struct payload payload = bed_subject("ack")->payload;
+    const ProtobufCMessageDescriptor *type = payload.type;
     ProtobufCFieldDescriptor fields[8];
     ProtobufCMessageDescriptor nameless = *type;
     struct plan *plan = NULL;
@@ -178,7 +179,8 @@ static void nameless_fields_are_refused(void **state)
     memcpy(fields, type->fields, type->n_fields * sizeof(fields[0]));
     fields[1].name = NULL;
     nameless.fields = fields;
-    assert_int_equal(plan_create(&plan, &nameless, why, sizeof(why)), -ENOTSUP);
+    payload.type = &nameless;
+    assert_int_equal(plan_create(&plan, &payload, why, sizeof(why)), -ENOTSUP);
     assert_null(plan);
     assert_non_null(strstr(why, "ack.Ack"));
     assert_non_null(strstr(why, "field 2"));

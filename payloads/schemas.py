@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Reads the schemas of payloads for meson.build, and refuses what the suite cannot carry.
+
+    schemas.py PROTOC FILE.proto...
+
+What each needs goes to standard output, a line per thing, its parts parted by tabs:
+
+    schema  NAME  PATH  SYMBOL  ENTRIES         a payload: its root's descriptor, and the full names of
+                                                its maps' entry types as C's initialisers
+    compile FLAT  VIRTUAL  FOLDER  PATHS        a file to compile, imports included, each once: as
+                                                FLAT.pb-c.c; PATHS it depends on, parted by ';'
+
+Exits 1 with one sentence per fault, "FILE:LINE: …", on standard error.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from descriptors import File, Message, read_set
+
+# A payload's name is also a package, a namespace of C++, a file and a part of a case's id.
+KEYWORDS = frozenset(
+    "alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl const "
+    "constexpr const_cast continue decltype default delete do double dynamic_cast else enum explicit "
+    "export extern false float for friend goto if inline int long mutable namespace new noexcept not "
+    "not_eq nullptr operator or or_eq private protected public register reinterpret_cast restrict "
+    "return short signed sizeof static static_assert static_cast struct switch template this "
+    "thread_local throw true try typedef typeid typename typeof union unsigned using virtual void "
+    "volatile wchar_t while xor xor_eq".split())
+TAKEN = frozenset("codec codecs memcpy payload payloads google std test tests build check encode decode "
+                  "parse read".split())
+MOST_REQUIRED = 64  # bits of plan_message.required
+# What protoc-gen-c does not compile, or not so that its names are there.
+UNSUPPORTED = {"protobuf-c/protobuf-c.proto": "options of protobuf-c change its names: not supported"}
+
+
+def root_of(name: str) -> str:
+    """line_item → LineItem."""
+    return "".join(word[:1].upper() + word[1:] for word in name.split("_"))
+
+
+def symbol_of(name: str, root: str) -> str:
+    """The descriptor's name as protoc-gen-c spells it: an underscore before a capital that follows
+    another character than a capital."""
+    lower = "".join(("_" if at > 0 and letter.isupper() and not root[at - 1].isupper() else "")
+                    + letter.lower() for at, letter in enumerate(root))
+    return f"{name}__{lower}__descriptor"
+
+
+def members_of(message: Message) -> list[tuple[str, int]]:
+    """The members of protobuf-c's struct with the line of what they are for."""
+    found = [("base", message.line)]
+    for one in message.fields:
+        lower = one.name.lower()
+        found.append((lower + ("_" if lower in KEYWORDS else ""), one.line))
+        if one.repeated:
+            found.append(("n_" + lower, one.line))
+        elif one.has_flag and message.syntax == "proto2":
+            found.append(("has_" + lower, one.line))
+    found += [(name.lower() + "_case", message.line) for name in message.oneofs]
+    return found
+
+
+def message_faults(message: Message) -> list[tuple[int, str]]:
+    faults = []
+    for one in message.fields:
+        if one.group:
+            faults.append((one.line, f"{message.name}.{one.name}: protobuf-c does not know groups"))
+        if one.proto3_optional:
+            faults.append((one.line, f"{message.name}.{one.name}: protobuf-c does not know `optional` in "
+                                     "proto3; say proto2, or use a oneof of one member"))
+    if sum(one.required for one in message.fields) > MOST_REQUIRED:
+        faults.append((message.line, f"{message.name}: more than {MOST_REQUIRED} required fields"))
+    names: set[str] = set()
+    for name, line in members_of(message):
+        if name in names:
+            faults.append((line, f"{message.name}: two members of protobuf-c's struct would be called "
+                                 f"{name}"))
+        names.add(name)
+    return faults
+
+
+def file_faults(file: File) -> list[tuple[int, str]]:
+    """What is wrong with one file, sorted by line."""
+    faults = [(line, UNSUPPORTED[name]) for name, line in file.imports if name in UNSUPPORTED]
+    if file.code_size_line:
+        faults.append((file.code_size_line,
+                       "protobuf-c drops the fields' names with optimize_for = CODE_SIZE"))
+    faults += [(line, f"extend {extendee}: protobuf-c does not carry extensions")
+               for extendee, line in file.extensions]
+    for message in file.messages:
+        faults += message_faults(message)
+    return sorted(faults)
+
+
+def root_faults(name: str, file: File) -> list[tuple[int, str]]:
+    line = file.package_line or 1
+    if name in KEYWORDS or name in TAKEN:
+        return [(line, f"{name} is a reserved name: call the payload otherwise")]
+    if file.package != name:
+        return [(line, f'must say "package {name};"')]
+    if f"{name}.{root_of(name)}" not in {message.name for message in file.messages}:
+        return [(line, f"there is no message {root_of(name)}, the payload's root")]
+    return []
+
+
+def parse(protoc: str, path: Path) -> tuple[list[File], str]:
+    """The file and all it imports, in the order in which they need one another; or protoc's words."""
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "set"
+        done = subprocess.run(
+            [protoc, "--include_imports", "--include_source_info", f"--descriptor_set_out={out}",
+             f"--proto_path={path.parent}", str(path)], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            return [], done.stderr.strip()
+        return read_set(out.read_bytes()), ""
+
+
+@dataclass
+class Report:
+    """What is to be printed."""
+    lines: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    flat: dict[str, tuple[str, Path]] = field(default_factory=dict)  # FLAT → VIRTUAL, FOLDER
+    types: dict[str, tuple[str, Path]] = field(default_factory=dict)  # full name → where it is from
+
+    def add_compile(self, file: File, folder: Path, paths: list[str], where: str) -> None:
+        flat = file.name.removesuffix(".proto").replace("/", "_")
+        place = Path() if file.name.startswith("google/protobuf/") else folder
+        for message in file.messages:
+            first = self.types.setdefault(message.name, (file.name, place))
+            if first != (file.name, place):
+                self.faults.append(f"{where}:{message.line}: there is a message {message.name} in "
+                                   f"{first[1] / first[0]} already")
+        if flat not in self.flat:
+            self.flat[flat] = (file.name, place)
+            self.lines.append("\t".join(["compile", flat, file.name, str(folder), ";".join(paths)]))
+        elif self.flat[flat] != (file.name, place):
+            self.faults.append(f"{where}:1: there is a {file.name} in {self.flat[flat][1]} already")
+
+    def add(self, protoc: str, path: Path) -> None:
+        name, folder = path.stem, path.parent
+        files, words = parse(protoc, path)
+        if not files:
+            # protoc's own sentences; those about the file itself begin with its name alone.
+            self.faults += [f"{folder}/{line}" if line.startswith(path.name + ":") else line
+                            for line in words.splitlines()]
+            return
+        own = {file.name: folder / file.name for file in files if (folder / file.name).is_file()}
+        for file in files:
+            where = str(own.get(file.name, file.name))
+            faults = file_faults(file) + (root_faults(name, file) if file is files[-1] else [])
+            self.faults += [f"{where}:{line}: {sentence}" for line, sentence in sorted(faults)]
+            self.add_compile(file, folder, [str(at) for at in own.values()], where)
+        entries = sorted(message.name for file in files for message in file.messages
+                         if message.map_entry)
+        self.lines.append("\t".join(["schema", name, str(path), symbol_of(name, root_of(name)),
+                                     "".join(f'"{entry}", ' for entry in entries) + "NULL"]))
+
+
+def main() -> int:
+    report = Report()
+    for path in sys.argv[2:]:
+        report.add(sys.argv[1], Path(path))
+    print("\n".join(report.lines))
+    for fault in dict.fromkeys(report.faults):
+        print(fault, file=sys.stderr)
+    return 1 if report.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
