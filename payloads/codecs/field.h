@@ -173,7 +173,7 @@ static inline const ProtobufCMessage *field_entry(const ProtobufCMessage *messag
 static inline ProtobufCMessage *field_next_entry(void *array, const struct plan_field *map,
                                                  size_t *filled, ProtobufCAllocator *allocator)
 {
-    ProtobufCMessage **slot = field_next(array, map, filled);
+    ProtobufCMessage **slot = (ProtobufCMessage **)field_next(array, map, filled);
     return *slot = field_new_message(map->message, allocator);
 }
 
