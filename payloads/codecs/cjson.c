@@ -193,9 +193,9 @@ static int read_integer(const struct plan_field *field, const cJSON *from, void 
                                   slot) == 0
                    ? 0
                    : -EBADMSG;
-    /* Beyond 2^53 a double is not the number that was written. */
+    /* From 2^53 on a double need not be the number that was written. */
     double value = from->valuedouble;
-    if (!cJSON_IsNumber(from) || !(fabs(value) <= 0x1p53) || value != trunc(value))
+    if (!cJSON_IsNumber(from) || !(fabs(value) < 0x1p53) || value != trunc(value))
         return -EBADMSG;
     return field_put_signed(slot, field->kind, (int64_t)value);
 }

@@ -36,19 +36,23 @@ def _argv(build: Build, family: Family) -> list[str]:
     return [*argv, f"--benchmark_filter=^{family.id}/"]
 
 
-def fidelity(build: Build, made: Plan, say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """How many values each codec does not carry through encode and decode; nothing, with a word
-    about why, if that cannot be told."""
+def fidelity(
+    build: Build, made: Plan, say: Callable[[str], None]
+) -> dict[str, list[dict[str, Any]]]:
+    """What each codec does not carry through encode and decode, and what it refuses, in the two
+    lists that bench/codec_fidelity.c describes; empty ones, with a word about why, if that cannot
+    be told."""
+    known: dict[str, list[dict[str, Any]]] = {"fidelity": [], "fidelity_table": []}
     if not any(family.kind == "codec" for family in made.families):
-        return []
+        return known
     with json_file() as path:
         argv = [str(build.program("codec_bench")), "--fidelity", "--json", str(path)]
         done = execute(argv, timeout_s=PILOT_TIMEOUT_S)
         content, wrong = read_json(path)
     if wrong is not None or "fidelity" not in content:
         say(f"assay: fidelity is not known: {done.failure or wrong or 'not in the --json file'}")
-        return []
-    return list(content["fidelity"])
+        return known
+    return {name: list(content.get(name, [])) for name in known}
 
 
 def pilot(

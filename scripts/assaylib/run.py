@@ -253,7 +253,7 @@ def _facts(
         "identity": environment.identity(fingerprint, described),
         "machine": machine.measure(build, _say),
         "libraries": environment.libraries(build),
-        "fidelity": inprocess.fidelity(build, made, _say),
+        **inprocess.fidelity(build, made, _say),
         "families": [],
         "stopping_rule": makeup.STOPPING_RULE,
         "discard_rule": discard.declared(),

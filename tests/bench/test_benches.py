@@ -113,6 +113,27 @@ def test_codec_usage_errors(codec_bench: Bench, args: list[str], message: str) -
     assert message in done.stderr
 
 
+def test_fidelity_table(codec_bench: Bench) -> None:
+    """Every codec is asked everything, in one order."""
+    path = codec_bench.folder / "table.json"
+    assert codec_bench.run("--fidelity", "--json", str(path)).returncode == 0
+    rows = strict_json(path.read_text())["fidelity_table"]
+    probes = list(dict.fromkeys(row["probe"] for row in rows))
+    codecs = list(dict.fromkeys(row["codec"] for row in rows))
+    assert set(codecs) >= set(CODECS)
+    assert [(row["probe"], row["codec"]) for row in rows] == [(p, c) for p in probes for c in codecs]
+    for row in rows:
+        assert row["group"] and row["title"] and row["outcome"]
+        if "sample" in row:
+            assert 0 <= row["changed"] + row["refused"] <= row["sample"] > 0
+            assert (row["outcome"] in ("kept", "accepted")) == (row["changed"] + row["refused"] == 0)
+        assert 0 < row.get("depth", 1) <= 100
+    by_case = {(row["probe"], row["codec"]): row for row in rows}
+    assert by_case["doubles_unit", "cjson"]["changed"] > 0 < by_case["doubles_unit", "cjson"]["max_ulp"]
+    assert by_case["doubles_unit", "protobuf_c"]["changed"] == 0
+    assert by_case["nesting_decode", "msgpack_c"]["depth"] == 32
+
+
 def test_fidelity_into_a_folder_that_is_not_there(codec_bench: Bench) -> None:
     done = codec_bench.run("--fidelity", "--json", "/nowhere/f.json")
     assert done.returncode != 0

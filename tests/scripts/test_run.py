@@ -110,6 +110,7 @@ def test_what_run_json_says(finished: Path) -> None:
     (end,) = store.read_samples(finished / "samples.jsonl").ends
     assert set(end["families"]) == {family["id"] for family in facts["families"]}
     assert {entry["codec"] for entry in facts["fidelity"]} >= {"cjson", "protobuf_c", "msgpack_c"}
+    assert {row["probe"] for row in facts["fidelity_table"]} >= {"doubles_unit", "nesting_decode"}
     for family in facts["families"]:
         counts = family["iterations"]
         assert set(counts) == {f"{family['id']}/{member}" for member in family["members"]}

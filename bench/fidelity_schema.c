@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* Documents of another version of the schema, documents that say a thing twice, and deep ones. */
+#include "fidelity.h"
+
+#include "probe.pb-c.h"
+#include "probe_required.pb-c.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Ids in probe.proto and probe_required.proto; above them all is unknown. */
+enum { NUMBER = 5, TEXT = 6, COLOUR = 8, CHILD = 9, UNKNOWN = 100 };
+enum { MUST = 1, BESIDE = 2 };
+
+/* A message of these fields, decoded. 0, or an answer that ends the question. */
+static const char *decode_fields(struct fidelity_bed *bed, const struct foreign_field *fields,
+                                 size_t count, const Probe__Probe **back)
+{
+    ProtobufCMessage *message;
+    const int err =
+        fidelity_decode_foreign(bed, bed->plan, &(struct foreign_message){fields, count}, &message);
+    *back = (const Probe__Probe *)message;
+    return err == 0 ? NULL : err == -ENOTSUP ? "not probed" : "refused";
+}
+
+/* Is it skipped, or kept beside the message and written again (as protobuf-c does)? */
+static struct fidelity_answer ask_unknown_field(struct fidelity_bed *bed)
+{
+    static const struct foreign_field inner[] = {
+        {.id = 1, .kind = FOREIGN_TEXT, .text = "{", .len = 1}, {.id = 2, .integer = 5}};
+    static const struct foreign_message nested = {inner, 2};
+    const struct foreign_field fields[] = {
+        {.id = NUMBER, .integer = 7},
+        {.id = UNKNOWN, .integer = 5},
+        {.id = UNKNOWN + 1, .kind = FOREIGN_TEXT, .text = "]}", .len = 2},
+        {.id = UNKNOWN + 2, .kind = FOREIGN_MESSAGE, .message = &nested},
+    };
+    Probe__Probe plain = PROBE__PROBE__INIT;
+    const Probe__Probe *back;
+    const char *end = decode_fields(bed, fields, 4, &back);
+    if (end)
+        return fidelity_say(end);
+    if (back->number != 7)
+        return fidelity_say("changed");
+    plain.number = 7;
+    if (fidelity_encode(bed, bed->plan, &back->base) != 0)
+        return fidelity_say("skipped");
+    const size_t again = bed->len;
+    if (fidelity_encode(bed, bed->plan, &plain.base) != 0)
+        return fidelity_say("skipped");
+    return fidelity_say(again > bed->len ? "passed on" : "skipped");
+}
+
+static struct fidelity_answer ask_missing_field(struct fidelity_bed *bed)
+{
+    const struct foreign_field field = {.id = NUMBER, .integer = 7};
+    const Probe__Probe *back;
+    const char *end = decode_fields(bed, &field, 1, &back);
+    if (end)
+        return fidelity_say(end);
+    return fidelity_say(back->number == 7 && back->text[0] == '\0' && back->real64 == 0 &&
+                                !back->child && back->n_i64s == 0
+                            ? "default"
+                            : "changed");
+}
+
+static struct fidelity_answer ask_missing_required(struct fidelity_bed *bed)
+{
+    const struct foreign_field field = {.id = BESIDE, .integer = 7};
+    ProtobufCMessage *message;
+    const int err =
+        fidelity_decode_foreign(bed, bed->required, &(struct foreign_message){&field, 1}, &message);
+    return fidelity_say(err == 0 ? "default" : err == -ENOTSUP ? "not probed" : "refused");
+}
+
+/* Where a field's place is its name, none can come twice. */
+static const char *cannot_repeat(const struct fidelity_bed *bed)
+{
+    return bed->format == FOREIGN_UNKNOWN  ? "not probed"
+           : bed->format == FOREIGN_VALUES ? "not applicable"
+                                           : NULL;
+}
+
+static struct fidelity_answer ask_duplicate(struct fidelity_bed *bed)
+{
+    const struct foreign_field fields[] = {{.id = NUMBER, .integer = 1},
+                                           {.id = NUMBER, .integer = 2}};
+    const Probe__Probe *back;
+    const char *end = cannot_repeat(bed);
+    if (!end)
+        end = decode_fields(bed, fields, 2, &back);
+    if (end)
+        return fidelity_say(end);
+    return fidelity_say(back->number == 2 ? "last" : back->number == 1 ? "first" : "changed");
+}
+
+static struct fidelity_answer ask_duplicate_message(struct fidelity_bed *bed)
+{
+    static const struct foreign_field one = {.id = NUMBER, .integer = 1};
+    static const struct foreign_field two = {.id = COLOUR, .integer = 1};
+    static const struct foreign_message first = {&one, 1}, second = {&two, 1};
+    const struct foreign_field fields[] = {
+        {.id = CHILD, .kind = FOREIGN_MESSAGE, .message = &first},
+        {.id = CHILD, .kind = FOREIGN_MESSAGE, .message = &second}};
+    const Probe__Probe *back;
+    const char *end = cannot_repeat(bed);
+    if (!end)
+        end = decode_fields(bed, fields, 2, &back);
+    if (end)
+        return fidelity_say(end);
+    if (!back->child)
+        return fidelity_say("changed");
+    const bool number = back->child->number == 1, colour = back->child->colour == 1;
+    return fidelity_say(number && colour ? "merged"
+                        : colour         ? "last"
+                        : number         ? "first"
+                                         : "changed");
+}
+
+static struct fidelity_answer ask_null(struct fidelity_bed *bed)
+{
+    const struct foreign_field fields[] = {{.id = NUMBER, .integer = 7},
+                                           {.id = TEXT, .kind = FOREIGN_NULL}};
+    const Probe__Probe *back;
+    if (!foreign_says(bed->format, FOREIGN_NULL))
+        return fidelity_say(bed->format == FOREIGN_UNKNOWN ? "not probed" : "not applicable");
+    const char *end = decode_fields(bed, fields, 2, &back);
+    if (end)
+        return fidelity_say(end);
+    return fidelity_say(back->text[0] == '\0' && back->number == 7 ? "default" : "changed");
+}
+
+static struct fidelity_answer ask_wrong_type(struct fidelity_bed *bed)
+{
+    const struct foreign_field field = {
+        .id = NUMBER, .kind = FOREIGN_TEXT, .text = "abc", .len = 3};
+    const Probe__Probe *back;
+    const char *end = decode_fields(bed, &field, 1, &back);
+    if (end)
+        return fidelity_say(end);
+    return fidelity_say(back->number == 0 ? "skipped" : "changed");
+}
+
+static struct fidelity_answer ask_unknown_enum(struct fidelity_bed *bed)
+{
+    const struct foreign_field field = {.id = COLOUR, .integer = 99};
+    const Probe__Probe *back;
+    const char *end = decode_fields(bed, &field, 1, &back);
+    if (end)
+        return fidelity_say(end);
+    return fidelity_say(back->colour == 99 ? "kept" : back->colour == 0 ? "default" : "changed");
+}
+
+/* ---- nesting --------------------------------------------------------------------------------- */
+
+/* The deepest of 1 to PLAN_MAX_DEPTH that works, 0 if none; what works deep works less deep. */
+static unsigned deepest(struct fidelity_bed *bed,
+                        bool (*works)(struct fidelity_bed *bed, unsigned depth))
+{
+    unsigned low = 0, high = PLAN_MAX_DEPTH;
+    while (low < high) {
+        const unsigned middle = high - (high - low) / 2;
+        if (works(bed, middle))
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+static bool encodes(struct fidelity_bed *bed, unsigned depth)
+{
+    Probe__Probe chain[PLAN_MAX_DEPTH];
+    for (unsigned i = 0; i < depth; i++) {
+        probe__probe__init(&chain[i]);
+        chain[i].child = i + 1 < depth ? &chain[i + 1] : NULL;
+    }
+    return fidelity_encode(bed, bed->plan, &chain[0].base) == 0;
+}
+
+static bool decodes(struct fidelity_bed *bed, unsigned depth)
+{
+    struct foreign_field fields[PLAN_MAX_DEPTH];
+    struct foreign_message chain[PLAN_MAX_DEPTH];
+    ProtobufCMessage *message;
+    for (unsigned i = 0; i < depth; i++) {
+        fields[i] = (struct foreign_field){
+            .id = CHILD, .kind = FOREIGN_MESSAGE, .message = &chain[i + 1 < depth ? i + 1 : i]};
+        chain[i] = (struct foreign_message){&fields[i], i + 1 < depth};
+    }
+    if (fidelity_decode_foreign(bed, bed->plan, &chain[0], &message) != 0)
+        return false;
+    unsigned there = 0;
+    for (const Probe__Probe *at = (const Probe__Probe *)message; at; at = at->child)
+        there++;
+    return there == depth;
+}
+
+static struct fidelity_answer say_depth(unsigned depth)
+{
+    return (struct fidelity_answer){
+        .outcome = depth == PLAN_MAX_DEPTH ? "as deep as we let it" : "limit", .depth = depth};
+}
+
+static struct fidelity_answer ask_nesting_encode(struct fidelity_bed *bed)
+{
+    if (!bed->codec->own && !bed->codec->encode)
+        return fidelity_say("not applicable");
+    return say_depth(deepest(bed, encodes));
+}
+
+static struct fidelity_answer ask_nesting_decode(struct fidelity_bed *bed)
+{
+    if (bed->format == FOREIGN_UNKNOWN || (!bed->codec->own && !bed->codec->decode))
+        return fidelity_say("not probed");
+    return say_depth(deepest(bed, decodes));
+}
+
+#define SCHEMA "Schema"
+#define NESTING "Nesting"
+const struct fidelity_probe fidelity_schema[] = {
+    {"unknown_field", SCHEMA, "unknown fields", ask_unknown_field},
+    {"missing_field", SCHEMA, "a missing field", ask_missing_field},
+    {"missing_required", SCHEMA, "a missing required field (proto2)", ask_missing_required},
+    {"duplicate", SCHEMA, "a field that comes twice", ask_duplicate},
+    {"duplicate_message", SCHEMA, "a message field that comes twice", ask_duplicate_message},
+    {"null", SCHEMA, "null in place of a value", ask_null},
+    {"wrong_type", SCHEMA, "text in place of a number", ask_wrong_type},
+    {"unknown_enum", SCHEMA, "an enum's number without a name", ask_unknown_enum},
+    {"nesting_encode", NESTING, "messages within messages, encoding", ask_nesting_encode},
+    {"nesting_decode", NESTING, "messages within messages, decoding", ask_nesting_decode},
+    {0},
+};
