@@ -148,6 +148,14 @@ static cJSON *make_message(const struct plan_message *type, const ProtobufCMessa
     return object;
 }
 
+static int build(const struct plan *plan, const ProtobufCMessage *message)
+{
+    int error = -ENOMEM;
+    cJSON *tree = make_message(plan->root, message, 1, &error);
+    cJSON_Delete(tree);
+    return tree != NULL ? 0 : error;
+}
+
 /* cJSON's estimate of what it will print is a few bytes too high, and it writes a NUL: a buffer
  * that is nearly too small gets the text through one of the library's own. */
 static int print_exactly(const cJSON *tree, uint8_t *dst, size_t cap, size_t *len)
@@ -384,6 +392,41 @@ static int parse(const uint8_t *src, size_t len)
     return tree != NULL ? 0 : -EBADMSG;
 }
 
+/* ---- read: the tree, and no message -----------------------------------------------------------
+ */
+
+static uint64_t touch(const cJSON *item)
+{
+    const cJSON *child;
+    uint64_t sum = (uint64_t)(uint8_t)item->type;
+    if (cJSON_IsString(item))
+        return sum + strlen(item->valuestring);
+    if (cJSON_IsNumber(item)) {
+        uint64_t bits;
+        memcpy(&bits, &item->valuedouble, sizeof bits);
+        return sum + bits;
+    }
+    cJSON_ArrayForEach(child, item) sum += touch(child);
+    return sum;
+}
+
+static int read_fields(const struct plan *plan, const uint8_t *src, size_t len,
+                       const struct plan_field *const *fields, size_t count, uint64_t *sum)
+{
+    (void)plan;
+    cJSON *tree = parse_tree(src, len);
+    if (tree == NULL)
+        return -EBADMSG;
+    if (fields == NULL)
+        *sum += touch(tree);
+    for (size_t i = 0; fields != NULL && i < count; i++) {
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(tree, fields[i]->name);
+        *sum += item ? touch(item) : 0;
+    }
+    cJSON_Delete(tree);
+    return 0;
+}
+
 const struct codec cjson_codec = {
     .name = "cjson",
     .label = "cJSON",
@@ -393,5 +436,7 @@ const struct codec cjson_codec = {
     .version = cJSON_Version,
     .encode = encode,
     .decode = decode,
+    .build = build,
     .parse = parse,
+    .read = read_fields,
 };

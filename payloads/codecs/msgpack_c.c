@@ -198,6 +198,13 @@ static int decode(const struct plan *plan, const uint8_t *src, size_t len,
     return error;
 }
 
+static int check(const struct plan *plan, const uint8_t *src, size_t len)
+{
+    size_t values;
+    (void)plan;
+    return msgpack_counts_hold(src, len, &values) ? 0 : -EBADMSG;
+}
+
 static int parse(const uint8_t *src, size_t len)
 {
     msgpack_zone zone;
@@ -205,6 +212,66 @@ static int parse(const uint8_t *src, size_t len)
     int error = unpack(&zone, &tree, src, len);
     if (error == 0)
         msgpack_zone_destroy(&zone);
+    return error;
+}
+
+/* ---- read: the tree, and no message -----------------------------------------------------------
+ */
+
+static uint64_t touch(const msgpack_object *object)
+{
+    uint64_t sum = (uint64_t)object->type;
+    switch (object->type) {
+    case MSGPACK_OBJECT_STR:
+        return sum + object->via.str.size +
+               (uint8_t) * (object->via.str.size ? object->via.str.ptr : "");
+    case MSGPACK_OBJECT_BIN:
+        return sum + object->via.bin.size +
+               (uint8_t) * (object->via.bin.size ? object->via.bin.ptr : "");
+    case MSGPACK_OBJECT_BOOLEAN:
+        return sum + object->via.boolean;
+    case MSGPACK_OBJECT_ARRAY:
+        for (uint32_t i = 0; i < object->via.array.size; i++)
+            sum += touch(&object->via.array.ptr[i]);
+        return sum;
+    case MSGPACK_OBJECT_MAP:
+        for (uint32_t i = 0; i < object->via.map.size; i++)
+            sum += touch(&object->via.map.ptr[i].val);
+        return sum;
+    case MSGPACK_OBJECT_NIL:
+        return sum;
+    default: /* numbers, a double's bits among them */
+        return sum + object->via.u64;
+    }
+}
+
+/* A map is a list of pairs: the library has no search in it. */
+static uint64_t touch_named(const msgpack_object *map, const struct plan_field *field)
+{
+    const msgpack_object_kv *pair = map->via.map.ptr, *end = pair + map->via.map.size;
+    for (; pair < end; pair++)
+        if (pair->key.type == MSGPACK_OBJECT_STR &&
+            field_has_name(field, pair->key.via.str.ptr, pair->key.via.str.size))
+            return touch(&pair->val);
+    return 0;
+}
+
+static int read_fields(const struct plan *plan, const uint8_t *src, size_t len,
+                       const struct plan_field *const *fields, size_t count, uint64_t *sum)
+{
+    msgpack_zone zone;
+    msgpack_object tree;
+    (void)plan;
+    int error = unpack(&zone, &tree, src, len);
+    if (error != 0)
+        return error;
+    if (tree.type != MSGPACK_OBJECT_MAP)
+        error = -EBADMSG;
+    else if (fields == NULL)
+        *sum += touch(&tree);
+    for (size_t i = 0; error == 0 && fields != NULL && i < count; i++)
+        *sum += touch_named(&tree, fields[i]);
+    msgpack_zone_destroy(&zone);
     return error;
 }
 
@@ -218,5 +285,7 @@ const struct codec msgpack_c_codec = {
     .version = msgpack_version,
     .encode = encode,
     .decode = decode,
+    .check = check,
     .parse = parse,
+    .read = read_fields,
 };

@@ -33,12 +33,17 @@ static int why_refused(const struct plan *plan, const uint8_t *src, size_t len)
     return memory ? -ENOMEM : -EBADMSG;
 }
 
+/* The library recurses as deep as the bytes say, some 10,000 levels to the end of a stack; it
+ * follows the schema's own nesting only, so most types need no look. */
+static int check(const struct plan *plan, const uint8_t *src, size_t len)
+{
+    return !plan->bounded && wire_too_deep(plan->root, src, len) ? -EBADMSG : 0;
+}
+
 static int decode(const struct plan *plan, const uint8_t *src, size_t len,
                   ProtobufCAllocator *allocator, ProtobufCMessage **message)
 {
-    /* The library recurses as deep as the bytes say, some 10,000 levels to the end of a stack; it
-     * follows the schema's own nesting only, so most types need no look. */
-    if (!plan->bounded && wire_too_deep(plan->root, src, len))
+    if (check(plan, src, len) != 0)
         return -EBADMSG;
     *message = protobuf_c_message_unpack(plan->root->type, allocator, len, src);
     return *message != NULL ? 0 : why_refused(plan, src, len);
@@ -53,4 +58,5 @@ const struct codec protobuf_c_codec = {
     .version = protobuf_c_version,
     .encode = encode,
     .decode = decode,
+    .check = check,
 };
