@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "fidelity.h"
 
+#include "payload.h"
+
 #include "probe.pb-c.h"
 #include "probe_required.pb-c.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+static const struct payload probe = {
+    .name = "probe",
+    .type = &probe__probe__descriptor,
+    .schema_path = PROBES_FOLDER "/probe.proto",
+};
+static const struct payload probe_required = {
+    .name = "probe_required",
+    .type = &probe_required__probe_required__descriptor,
+    .schema_path = PROBES_FOLDER "/probe_required.proto",
+};
 
 int fidelity_bed_init(struct fidelity_bed *bed, const struct codec *codec)
 {
@@ -13,10 +26,9 @@ int fidelity_bed_init(struct fidelity_bed *bed, const struct codec *codec)
     *bed = (struct fidelity_bed){
         .codec = codec, .source = codec_source(codec), .format = foreign_format_of(codec)};
     arena_init(&bed->arena, ARENA_DEFAULT_BUDGET);
-    int err = plan_create(&bed->plan, &probe__probe__descriptor, why, sizeof why);
+    int err = plan_create(&bed->plan, &probe, why, sizeof why);
     if (err == 0)
-        err = plan_create(&bed->required, &probe_required__probe_required__descriptor, why,
-                          sizeof why);
+        err = plan_create(&bed->required, &probe_required, why, sizeof why);
     if (err == 0 && codec->own && !(bed->place = codec->own->open(bed->plan)))
         err = -ENOMEM;
     return err;
