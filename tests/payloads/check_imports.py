@@ -20,6 +20,7 @@ NEEDS = {
     "protobuf_c": {"protobuf_c_message_pack", "protobuf_c_message_get_packed_size",
                    "protobuf_c_message_unpack", "protobuf_c_version"},
     "msgpack_c": {"msgpack_unpack", "msgpack_zone_init", "msgpack_version"},
+    "json_floor": {"json_put_double", "json_put_text", "json_floor_decode"},  # no library's
 }
 # Whose symbols are whose. All codecs use protobuf-c's messages, but only one its wire format.
 OWNERS = {"cjson": re.compile(r"cJSON_"), "msgpack_c": re.compile(r"msgpack_(?!counts_hold|tree_read)"),

@@ -52,7 +52,8 @@ static void change_value(struct change *change, const struct plan_field *field, 
             return;
         byte += strlen((char *)byte) - 1;
         uint8_t before = *byte;
-        *byte = before == 'x' ? 'y' : 'x';
+        /* The last byte of a character beyond ASCII: what comes of it is still UTF-8. */
+        *byte = before >= 0x80 ? before ^ 1 : before == 'x' ? 'y' : 'x';
         is_noticed(change, PLAN_STRING);
         *byte = before;
         return;

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* The two halves of json_floor.c, and what its adapters by hand share with it. */
+#ifndef ASSAY_JSON_FLOOR_H
+#define ASSAY_JSON_FLOOR_H
+
+#include "plan.h"
+
+/* The codec's decode; see codec.h. */
+int json_floor_decode(const struct plan *plan, const uint8_t *src, size_t len,
+                      ProtobufCAllocator *allocator, ProtobufCMessage **message);
+
+#endif
