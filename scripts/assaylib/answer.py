@@ -3,22 +3,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Sequence
 
 from . import judge, words
-from .about import (
-    KINDS,
-    discarded,
-    operation,
-    processes,
-    shape_only,
-    subject,
-    subjects,
-    tails,
-)
+from .about import KINDS, discarded, operation, processes, subject, tails
 from .blocks import Items, Section, Text
-from .judge import Comparison, Family, Judgement, TieSet
+from .judge import Comparison, Family, Judgement
+from .sentences import tied
 
 
 def question(judged: Judgement) -> str:
@@ -58,16 +49,6 @@ def answers(judged: Judgement) -> list[Section]:
     return found
 
 
-def sentences(judged: Judgement) -> list[Section]:
-    """The same in full, a sentence per payload or workload, every ratio with its interval."""
-    details = {"codec": codec_details, "model": model_details, "service": service_details}
-    return [
-        Section(f"sentences-{kind}", title, [Items(details[kind](judged, judged.kind(kind)))])
-        for kind, title in KINDS.items()
-        if judged.kind(kind)
-    ]
-
-
 def ties(families: Sequence[Family], kind: str) -> str:
     """Who shares the first place; the baseline may."""
     metric = "cpu_ns_per_request" if kind == "service" else "time_ns"
@@ -83,7 +64,7 @@ def ties(families: Sequence[Family], kind: str) -> str:
         elif len(tie.members) == 1:
             alone.setdefault(words.label(tie.best), []).append(name)
         else:
-            shared.append(f"{name} ({_tied(family, tie)})")
+            shared.append(f"{name} ({tied(family, tie)})")
     parts = [f"{member} in {words.listed(names)}" for member, names in alone.items()]
     said = (
         [f"Alone as {best}: {'; '.join(parts)}."]
@@ -95,11 +76,6 @@ def ties(families: Sequence[Family], kind: str) -> str:
     if open_:
         said.append(f"Too few rounds, or no A/A, to rank {words.listed(open_)}.")
     return " ".join(said) if shared or parts or open_ else "There is no ranking."
-
-
-def _tied(family: Family, tie: TieSet) -> str:
-    """In the plan's order: inside a set there is no other."""
-    return words.listed(words.label(m) for m in family.candidates if m in tie.members)
 
 
 def asides(judged: Judgement, families: Sequence[Family], kind: str) -> list[str]:
@@ -217,85 +193,6 @@ def _seen(comparisons: Sequence[Comparison], verdict: str) -> str:
     return f" ({who}differ{'s' if seen == 1 else ''} from 1, but not shown to be by δ or more)"
 
 
-def said(
-    comparison: Comparison, delta: float, verb: str, unit: str, first: bool, processes: str
-) -> str:
-    """ "encodes 19.2 × as fast as cJSON (simultaneous 95 % interval 18.9 to 19.6, 15 processes)"."""
-    baseline = words.label(comparison.baseline)
-    estimate = comparison.estimate
-    if estimate is None:
-        return f"has no number ({comparison.why_not})"
-    figure = f"{words.ratio(math.exp(estimate.median))}{words.SPACE}×"
-    if estimate.interval is None:
-        count = len(estimate.values)
-        return (
-            f"{verb} {figure} {unit} {baseline}, no interval ({count} of {estimate.needed} rounds"
-            " needed)"
-        )
-    text = words.interval(estimate)
-    shown = (
-        f"simultaneous 95 % interval {text}, {len(estimate.values)} {processes}" if first else text
-    )
-    if comparison.verdict == judge.EQUIVALENT:
-        return (
-            f"{verb} {figure} {unit} {baseline}, equivalent within ±{words.margin(delta)} ({shown})"
-        )
-    if comparison.verdict == judge.UNRESOLVED:
-        why = words.unresolved(comparison, delta)
-        return f"{verb} {figure} {unit} {baseline}, **not resolved here** ({shown}; {why})"
-    return f"{verb} {figure} {unit} {baseline} ({shown})"
-
-
-def tie_text(family: Family, metric: str) -> str:
-    tie = next((t for t in family.ties if t.metric == metric), None)
-    if tie is None:
-        return "no ranking"
-    if not tie.resolved:
-        return f"not to be ranked ({family.uncalibrated.get(metric) or 'too few rounds'})"
-    if len(tie.members) == 1:
-        return f"{words.label(tie.best)} alone"
-    return f"{_tied(family, tie)}, not separated"
-
-
-def codec_details(judged: Judgement, families: Sequence[Family]) -> list[str]:
-    lines = []
-    first = True
-    for payload in subjects(families):
-        mine = [f for f in families if subject(f) == payload]
-        size = wire_bytes(mine, mine[0].baseline)
-        members = list(dict.fromkeys(c.member for f in mine for c in f.comparisons))
-        parts = []
-        for member in members:
-            verbs = []
-            for family in mine:
-                comparison = family.compared(member, "time_ns")
-                if comparison:
-                    verbs.append(
-                        said(
-                            comparison,
-                            family.delta,
-                            (
-                                f"{operation(family)}s `{payload}`"
-                                if first
-                                else f"{operation(family)}s"
-                            ),
-                            "as fast as",
-                            first,
-                            "processes",
-                        )
-                    )
-                    first = False
-            parts.append(f"{words.label(member)} {' and '.join(verbs)}")
-        fastest = "; ".join(f"{operation(f)}, {tie_text(f, 'time_ns')}" for f in mine)
-        about = (
-            f" ({words.fixed(size, 0)} bytes as {words.label(mine[0].baseline)} writes it)"
-            if size
-            else ""
-        )
-        lines.append(f"`{payload}`{about}: " + "; ".join(parts) + f". Fastest: {fastest}.")
-    return lines
-
-
 def _libraries(judged: Judgement, families: Sequence[Family]) -> str:
     members = list(dict.fromkeys(m for f in families for m in f.candidates))
     known = [
@@ -307,90 +204,6 @@ def _libraries(judged: Judgement, families: Sequence[Family]) -> str:
         + "Another library for the same format can be several times faster or slower, so nothing"
         " here ranks the formats themselves."
     )
-
-
-def wire_bytes(families: Sequence[Family], member: str) -> float | None:
-    """Mean bytes of a document on the wire."""
-    for family in families:
-        level = family.level(member, "wire_bytes")
-        if level:
-            return level.median
-    return None
-
-
-def model_details(judged: Judgement, families: Sequence[Family]) -> list[str]:
-    lines = []
-    first = True
-    for family in families:
-        parts = []
-        for comparison in family.comparisons:
-            where = f"runs `{subject(family)}`" if first else "runs it"
-            parts.append(
-                f"{words.label(comparison.member)} "
-                + said(comparison, family.delta, where, "as fast as", first, "processes")
-            )
-            first = False
-        lines.append(
-            f"`{subject(family)}`: "
-            + "; ".join(parts)
-            + f". Fastest: {tie_text(family, 'time_ns')}."
-        )
-    return lines
-
-
-def service_details(judged: Judgement, families: Sequence[Family]) -> list[str]:
-    lines = []
-    first = True
-    for family in families:
-        rate = (family.plan.get("load") or {}).get("rate_hz")
-        parts = []
-        for member in dict.fromkeys(c.member for c in family.comparisons):
-            claims = []
-            cpu, closed = family.compared(member, "cpu_ns_per_request"), family.compared(
-                member, "closed_hz"
-            )
-            if cpu and closed and cpu.estimate is None and cpu.why_not == closed.why_not:
-                parts.append(
-                    f"{words.label(member)} has no number for CPU or throughput ({cpu.why_not})"
-                )
-                continue
-            if cpu:
-                claims.append(
-                    said(
-                        cpu,
-                        family.deltas[cpu.metric],
-                        "serves",
-                        "the requests per CPU second of",
-                        first,
-                        "rounds",
-                    )
-                )
-                first = False
-            if closed:
-                claims.append(
-                    said(
-                        closed,
-                        family.deltas[closed.metric],
-                        "reaches",
-                        "the closed-loop throughput of",
-                        False,
-                        "rounds",
-                    )
-                )
-            parts.append(f"{words.label(member)} {' and '.join(claims)}")
-        at = f" at {words.fixed(rate, 0)} requests/s" if rate else ""
-        marked = [words.label(m) for m in family.candidates if shape_only(judged, family, m)]
-        note = (
-            f" ({words.listed(marked)} with more threads than this machine has cores: shape only)"
-            if marked
-            else ""
-        )
-        lines.append(
-            f"`{subject(family)}`{at}{note}: "
-            + "; ".join(parts)
-            + f". Least CPU: {tie_text(family, 'cpu_ns_per_request')}."
-        )
-    return lines
 
 
 def disagreements(judged: Judgement) -> list[str]:

@@ -7,7 +7,7 @@ import math
 import shlex
 from typing import Any, Sequence
 
-from . import about, answer, checks, judge, resolution, words
+from . import about, answer, checks, judge, resolution, sentences, words
 from .about import KINDS, cores, operation, shape_only, subject, tails
 from .blocks import Cell, Check, Column, Picture, Pre, Raw, Table, Text
 from .charts import Chart
@@ -23,7 +23,7 @@ def build(judged: Judgement, raw: Sequence[Raw], drawn: dict[str, Chart]) -> dic
         "facts": answer.facts(judged),
         "warning": warning(found),
         "answers": answer.answers(judged),
-        "sentences": answer.sentences(judged),
+        "sentences": sentences.sentences(judged),
         "machine": resolution.resolution(judged),
         "checks": found,
         "figures": [

@@ -3,7 +3,7 @@
 of the runs named with --with). No clock, no locale, no time zone is asked: the same bytes each time.
 
 Here the pieces are put in order. page.py is page one, with its sentences in answer.py and its checks
-in checks.py; detail.py and sockets.py are what follows; pictures.py is drawn by charts.py.
+in checks.py; sections/ is what follows; pictures.py is drawn by charts/.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Sequence
 
-from . import charts, detail, judge, page, pictures
+from . import charts, judge, page, pictures, sections
 from .blocks import Raw
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -65,7 +65,7 @@ def render(run_dir: Path | str, with_runs: Sequence[Path | str] = ()) -> Path:
     drawn = pictures.pictures(judged)
     view = {
         "page": page.build(judged, raw, drawn),
-        "sections": detail.build(judged, raw, drawn, others),
+        "sections": sections.build(judged, raw, drawn, others),
         "palette": charts.PALETTE,
         "chart_style": charts.STYLE,
     }

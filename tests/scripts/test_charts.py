@@ -14,13 +14,14 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from assaylib import charts, judge  # noqa: E402
+from assaylib.charts import axes, drawing  # noqa: E402
 
 
 @pytest.mark.parametrize(
     "values", [[0.999, 1.001], [0.9, 1.3], [1, 28], [0.2, 0.4], [0.004, 900], [1.0], [1e-5, 3e6]]
 )
 def test_ratio_axes_hold_one_and_have_ticks(values):
-    axis = charts.ratio_axis(values, 100, 500)
+    axis = axes.ratio_axis(values, 100, 500)
     assert axis.low < 1 < axis.high
     assert len(axis.ticks) >= 2 and any(value == 1 for value, _ in axis.ticks)
     for value in values:
@@ -33,7 +34,7 @@ def test_decade_axes_hold_their_values():
     for _ in range(300):
         low = 10 ** rng.uniform(-1, 6)
         high = low * 10 ** rng.uniform(0, 5)
-        axis = charts.decade_axis([low, high], 0, 100)
+        axis = axes.decade_axis([low, high], 0, 100)
         assert axis.low <= low and high <= axis.high and axis.low < axis.high
         assert len(axis.ticks) >= 2
         assert all(axis.low <= t * 1.001 and t <= axis.high * 1.001 for t, _ in axis.ticks)
@@ -41,13 +42,13 @@ def test_decade_axes_hold_their_values():
 
 @pytest.mark.parametrize("high, low", [(1, 0), (187.3, 0), (0.013, 0), (7, -7), (100, -100)])
 def test_linear_axes(high, low):
-    axis = charts.linear_axis(high, 0, 100, low)
+    axis = axes.linear_axis(high, 0, 100, low)
     assert axis.low <= low and axis.high >= high and 3 <= len(axis.ticks) <= 14
     assert axis.at(axis.low) == 0 and axis.at(axis.high) == pytest.approx(100)
 
 
 def test_labels_of_decades():
-    assert [charts._short(v) for v in (0.1, 1, 20, 5e3, 1e5, 1e6, 2e9)] == [
+    assert [axes.short(v) for v in (0.1, 1, 20, 5e3, 1e5, 1e6, 2e9)] == [
         "0.1",
         "1",
         "20",
@@ -81,7 +82,7 @@ def test_a_forest_draws_each_verdict_with_its_own_shape():
     chart = charts.forest("x", "Title & more", "Text <with> signs", rows, "axis")
     root = ElementTree.fromstring(chart.standalone())
     assert root.get("aria-labelledby") == "x-title x-desc"
-    shapes = {charts.VERDICT_MARK[row.verdict] for row in rows[:5]}
+    shapes = {drawing.VERDICT_MARK[row.verdict] for row in rows[:5]}
     assert len({shape for shape, _ in shapes}) == 5
     for name in ("better bar", "worse bar", "equivalent bar", "none bar"):
         assert name in chart.body

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from . import about, judge, words
-from .blocks import Block, Cell, Column, Items, Table, Text
-from .judge import Family, Judgement
+from .. import about, judge, words
+from ..blocks import Block, Cell, Column, Items, Table, Text
+from ..judge import Family, Judgement
 
 
 def _failed(judged: Judgement, gate: judge.GateTally) -> Cell:

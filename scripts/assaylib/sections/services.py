@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import re
-from . import about, judge, words
-from .gate_table import gate_table
+from .. import about, words
+from .gates import gate_table
 from .latency import latency, latency_ratios
-from .blocks import Block, Cell, Column, Items, Picture, Section, Table, Text
-from .charts import Chart
-from .figures import middle, p_value, spread
-from .judge import Family, Judgement
+from ..blocks import Block, Cell, Column, Items, Picture, Section, Table, Text
+from ..charts import Chart
+from ..figures import middle, p_value, spread
+from ..judge import Family, Judgement
 
 
 def services(judged: Judgement, drawn: dict[str, Chart]) -> Section:

@@ -6,12 +6,12 @@ from __future__ import annotations
 import math
 from typing import Callable
 
-from . import about, words
-from .blocks import Block, Cell, Column, Table
-from .figures import marked, middle, spread
-from .intervals import ALPHA
-from .judge import Family, Judgement
-from .verdicts import Estimate
+from .. import words
+from ..blocks import Block, Cell, Column, Table
+from ..figures import marked, middle, spread
+from ..intervals import ALPHA
+from ..judge import Family, Judgement
+from ..verdicts import Estimate
 
 
 def latency(judged: Judgement, family: Family, name: Callable[[str], str]) -> Table:

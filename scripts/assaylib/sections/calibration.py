@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""The section on calibration: A/A, known slow-downs, absolute swing, every process."""
+
+from __future__ import annotations
+
+import math
+
+from .. import about, judge, stability, words
+from ..blocks import Block, Cell, Column, Picture, Section, Table, Text
+from ..calibration import FORMS
+from ..charts import Chart
+from ..judge import Judgement
+
+
+def calibration(judged: Judgement, drawn: dict[str, Chart]) -> Section:
+    section = Section("calibration", "Calibration")
+    aliases = judged.aliases()
+    if not aliases:
+        section.blocks.append(
+            Text(
+                "No family held its baseline twice: this run cannot say how often it sees a"
+                " difference where there is none."
+            )
+        )
+    else:
+        section.blocks.append(
+            Text(
+                "A/A: the baseline against itself, in the same rounds. The same code shows what"
+                " scheduling alone does; a second compiled copy shows what code layout does"
+                " besides. Intervals here are at 95 % each, so one in twenty may exclude 1 by"
+                " chance."
+            )
+        )
+        table = Table(
+            "A/A by family",
+            [
+                Column("family"),
+                Column("metric"),
+                Column("alias"),
+                Column("rounds", True),
+                Column("ratio", True),
+                Column("interval", True),
+                Column("excludes 1"),
+            ],
+        )
+        for a in aliases:
+            metric = words.FIGURES[a.metric]
+            e = a.estimate
+            table.add(
+                a.family,
+                metric,
+                FORMS.get(a.form, a.form),
+                str(len(e.values)),
+                words.fixed(math.exp(e.median), 4),
+                words.interval(e, 4, "–") or "–",
+                Cell("yes", "worse") if e.excludes_one else "no" if e.interval else "–",
+            )
+        section.blocks.append(table)
+    injected = [i for f in judged.families for i in f.injected]
+    if injected:
+        table = Table(
+            (
+                "Injected slow-down: the baseline runs so much more per operation than it is"
+                " charged for"
+            ),
+            [
+                Column("family"),
+                Column("true ratio", True),
+                Column("ratio", True),
+                Column("interval", True),
+                Column("covers the truth"),
+                Column("told from none"),
+                Column("verdict"),
+            ],
+        )
+        for i in injected:
+            e = i.estimate
+            truth = 1 / (1 + i.percent / 100)
+            seen = "–" if e.interval is None else "yes" if e.excludes_one else "no"
+            table.add(
+                i.family,
+                words.fixed(truth, 4),
+                words.fixed(math.exp(e.median), 4),
+                words.interval(e, 4, "–") or "–",
+                {True: "yes", False: "no", None: "–"}[i.covered],
+                seen,
+                f"{words.MARKS[i.verdict]} {i.verdict}",
+            )
+        section.blocks.append(table)
+    section.blocks += _swings(judged)
+    for kind in about.KINDS:
+        if f"rounds-{kind}" in drawn:
+            section.blocks += [Picture(drawn[f"rounds-{kind}"]), _round_table(judged, kind)]
+    return section
+
+
+def _swings(judged: Judgement) -> list[Block]:
+    moved = stability.swings(judged.families)
+    if not moved:
+        return []
+    table = Table(
+        "How far the baselines' absolute figures swung over the run (processes that count)",
+        [
+            Column("family"),
+            Column("figure"),
+            Column("processes", True),
+            Column("lowest", True),
+            Column("10th percentile", True),
+            Column("median", True),
+            Column("90th percentile", True),
+            Column("highest", True),
+            Column("90th ÷ 10th", True),
+            Column("highest ÷ lowest", True),
+        ],
+        folded=len(moved) > 24,
+    )
+    for s in moved:
+        *_, unit, divisor = words.METRICS[s.metric]
+        values = [v / divisor for v in s.values]
+        ends = [min(values), judge.percentile(values, 0.1), judge.median(values)]
+        ends += [judge.percentile(values, 0.9), max(values)]
+        decimals = 0 if min(values) >= 100 else 1
+        table.add(
+            s.family.id,
+            f"{words.FIGURES[s.metric]}, {unit}",
+            str(len(values)),
+            *(words.fixed(end, decimals) for end in ends),
+            words.fixed(s.ratio, 2),
+            words.fixed(s.whole, 2),
+        )
+    table.notes.append(
+        "A baseline does the same work in every process, so what swings here is the machine. Ratios"
+        " pair what ran side by side and are tested for drift and modes; absolute figures are not."
+    )
+    return [table]
+
+
+def _round_table(judged: Judgement, kind: str) -> Table:
+    title = {"codec": "codecs", "model": "models in process", "service": "services"}[kind]
+    table = Table(
+        f"Process values, {title}: each round's ratio to the baseline",
+        [Column("family"), Column("member"), Column("metric"), Column("ratios, in round order")],
+        folded=True,
+    )
+    for family in judged.kind(kind):
+        rows = [(c.member, c.metric, c.estimate) for c in family.comparisons if c.estimate] + [
+            (a.member, a.metric, a.estimate) for a in family.aliases
+        ]
+        for member, metric, estimate in rows:
+            table.add(
+                family.id,
+                words.label(member),
+                metric,
+                "  ".join(words.fixed(math.exp(v), 4) for v in estimate.values),
+            )
+    return table

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""The section on codecs: times against their floors, and what survives the way out and back."""
+
+from __future__ import annotations
+
+import math
+from typing import Sequence
+
+from .. import about, judge, words
+from ..blocks import Block, Cell, Column, Picture, Section, Table, Text
+from ..charts import Chart
+from ..figures import p_value, spread, wire_bytes
+from ..judge import Family, Judgement
+
+
+def codecs(judged: Judgement, drawn: dict[str, Chart]) -> Section:
+    section = Section("codecs", "Codecs")
+    families = judged.kind("codec")
+    if not families:
+        section.blocks.append(Text("No codec was part of this run."))
+        return section
+    section.blocks.append(
+        Text(
+            "Each codec encodes from, and decodes into, the same struct; giving memory back is on"
+            " the clock, and strings are owned after decoding. The floor is a memcpy of that"
+            " codec's own bytes: nothing that moves the document can be faster."
+        )
+    )
+    section.blocks += [
+        Picture(drawn[name]) for name in ("codec-time", "wire-time") if name in drawn
+    ]
+    for op in dict.fromkeys(about.operation(f) for f in families):
+        section.blocks.append(
+            _codec_table(judged, [f for f in families if about.operation(f) == op], op)
+        )
+    section.blocks += _fidelity(judged)
+    return section
+
+
+def _codec_table(judged: Judgement, families: Sequence[Family], op: str) -> Table:
+    baseline = words.label(families[0].baseline)
+    table = Table(
+        f"{op.capitalize()}: median of processes; × memcpy with its own 95 % interval",
+        [
+            Column("payload"),
+            Column("codec"),
+            Column("wire bytes", True),
+            Column("ns per operation", True),
+            Column("lowest–highest", True),
+            Column(f"ratio to {baseline}", True),
+            Column("interval", True),
+            Column("p (Holm)", True),
+            Column("× memcpy", True),
+            Column("interval", True),
+        ],
+    )
+    ratios = [math.exp(c.estimate.median) for f in families for c in f.comparisons if c.estimate]
+    places = min(3, words.column(ratios))
+    for family in families:
+        for i, member in enumerate(family.candidates):
+            c = family.compared(member, "time_ns")
+            e = c.estimate if c else None
+            size, floor = wire_bytes(judged, family, member), family.floor_ratios.get(member)
+            decimals = (
+                0
+                if (family.level(family.baseline, "time_ns") or judge.Estimate([], 0)).median >= 100
+                else 1
+            )
+            table.add(
+                Cell(about.subject(family) if i == 0 else "", "head"),
+                words.label(member),
+                words.fixed(size, 0) if size else "–",
+                *spread(family, member, "time_ns", 1, decimals),
+                (
+                    words.fixed(1, places)
+                    if member == family.baseline
+                    else words.fixed(math.exp(e.median), places) if e else "–"
+                ),
+                words.interval(e, places, "–") if e else "",
+                p_value(c.p_holm if c else None),
+                words.fixed(math.exp(floor.median), 1) if floor else "–",
+                words.interval(floor, 1, "–") if floor and floor.interval else "",
+            )
+    table.notes.append(about.MEDIANS)
+    for f in families:
+        for c in f.comparisons:
+            if c.estimate is None:
+                table.notes.append(
+                    f"{about.subject(f)} {words.label(c.member)}: no number: {c.why_not}."
+                )
+            elif c.estimate.interval is None:
+                table.notes.append(
+                    f"{about.subject(f)} {words.label(c.member)}: {words.verdict(c, f.delta)}."
+                )
+    return table
+
+
+def _fidelity(judged: Judgement) -> list[Block]:
+    rows = [r for r in judged.run.get("fidelity") or [] if isinstance(r, dict)]
+    if not rows:
+        return [Text("Fidelity (encode, decode, compare) was not recorded in this run.")]
+    table = Table(
+        "Fidelity: encode, decode, compare, over each whole corpus",
+        [
+            Column("payload"),
+            Column("codec"),
+            Column("documents", True),
+            Column("values", True),
+            Column("changed", True),
+            Column("share", True),
+        ],
+    )
+    changed = []
+    for row in rows:
+        values, lost = int(row.get("values") or 0), int(row.get("changed") or 0)
+        share = lost / values if values else 0.0
+        table.add(
+            str(row.get("payload")),
+            words.label(str(row.get("codec"))),
+            words.fixed(int(row.get("documents") or 0), 0),
+            words.fixed(values, 0),
+            Cell(words.fixed(lost, 0), "worse" if lost else ""),
+            words.percent(share, 2) if lost else "0",
+        )
+        if lost:
+            changed.append(
+                f"{words.label(str(row.get('codec')))} changes {words.fixed(lost, 0)} of"
+                f" {words.fixed(values, 0)} values of `{row.get('payload')}`"
+                f" ({words.percent(share)})"
+            )
+    exact = [
+        m
+        for m in dict.fromkeys(str(r.get("codec")) for r in rows)
+        if not any(int(r.get("changed") or 0) for r in rows if str(r.get("codec")) == m)
+    ]
+    parts = []
+    if changed:
+        parts.append(
+            "Not every value survives the way out and back: "
+            + words.listed(changed)
+            + ". Only doubles and floats may change; anything else would have been an error before"
+            " the clock ran."
+        )
+    if exact:
+        parts.append(
+            f"{words.listed(words.label(m) for m in exact)} {'gives' if len(exact) == 1 else 'give'} every"
+            " value back exactly."
+        )
+    return [Text(" ".join(parts)), table]

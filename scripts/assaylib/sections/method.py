@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""The method in short: what was done with the samples, and what holds together."""
+
+from __future__ import annotations
+
+from .. import judge, words
+from ..blocks import Items, Section
+from ..judge import Judgement
+
+
+def method(judged: Judgement) -> Section:
+    section = Section("method", "Method in short")
+    needed = sorted(
+        {
+            (round(judge.ALPHA / f.alpha), judge.rounds_needed(f.alpha))
+            for f in judged.families
+            if f.comparisons
+        }
+    )
+    takes = words.listed(f"{n} rounds for {words.counted(k, 'comparison')}" for k, n in needed)
+    count = sum(bool(f.comparisons) for f in judged.families)
+    section.blocks.append(
+        Items(
+            [
+                (
+                    "**Unit**: a fresh process. Inside it the members of a family alternate in"
+                    " short blocks, in an order drawn anew per round; the process's value is the"
+                    " median log ratio of each block to the baseline's nearest in time. Services:"
+                    " one server process per member and round, in random order."
+                ),
+                (
+                    "**Estimate and interval**: the median over rounds, with the exact"
+                    " order-statistic (sign test) interval: no distribution is assumed, nothing is"
+                    f" drawn at random. It takes {takes or 'at least 6 rounds'}; with fewer none is"
+                    " printed."
+                ),
+                (
+                    "**Families**: declared before the run. Intervals hold together at 95 %"
+                    " (Bonferroni) over all comparisons of a family: its members times the metrics it"
+                    " is judged in (a service's two: CPU per request and throughput); p-values are"
+                    " Holm's over the same. This report has"
+                    f" {words.counted(count, 'such family') if count == 1 else f'{count} such families'} and"
+                    f" corrects no further: about {words.fixed(judge.ALPHA * count, 1)} of them may"
+                    " by chance contain an interval that misses. A/A rows, × memcpy and × inline, levels"
+                    " and latency ratios have an ordinary 95 % interval each and are not among these."
+                ),
+                (
+                    "**Verdicts**: against δ, the larger of the margin and the A/A floor of the family"
+                    " and metric: the outer end of the 95 % intervals of the family's own A/A (same"
+                    " code and second copy), and no less than the 95th percentile of |A/A estimates|"
+                    " of its kind. A family whose own A/A has no interval claims nothing. δ is"
+                    " symmetric in the logarithm: 1.05 × as fast is as far from equal as 1.05 × the"
+                    " time."
+                ),
+                (
+                    "**Tie sets**: the best is the member with the largest median ratio, from pairs,"
+                    " not with the least median time. A member leaves the set if an interval, at the"
+                    " family's level, puts it behind the best by more than δ; the truly best stays in"
+                    " with 95 %, over all metrics of the family together. The order inside a set says"
+                    " nothing."
+                ),
+                (
+                    "**Rounds**: a process is discarded only by its covariates, never by its time:"
+                    f" {(judged.run.get('discard_rule') or {}).get('text') or 'no rule declared'}."
+                    f" Stopping: {judged.run.get('stopping_rule') or 'no rule recorded'}."
+                ),
+                (
+                    "**Gates**: a process that fails a gate has no number for what that gate"
+                    " governs; a case that fails it in more than"
+                    f" {words.percent(judge.GATE_FAILURES_MAX)} of its rounds has none at all. One"
+                    " gate only marks: where the generator itself sent late, latencies are shown and"
+                    " marked as the machine's, and CPU and throughput stand."
+                ),
+                "**Rounding**: ends of intervals outwards, “at least” downwards.",
+            ]
+        )
+    )
+    return section

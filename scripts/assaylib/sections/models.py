@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""The section on models in process."""
+
+from __future__ import annotations
+
+import math
+from typing import Sequence
+
+from .. import about, words
+from ..blocks import Cell, Column, Section, Table, Text
+from ..charts import Chart
+from ..figures import p_value, spread
+from ..judge import Family, Judgement
+
+
+def _in_process(families: Sequence[Family]) -> str:
+    """The recorded conditions of models in process."""
+    load = families[0].plan.get("load") or {}
+    said = []
+    if load.get("requests_in_flight"):
+        said.append(f"{load['requests_in_flight']} in flight")
+    if load.get("threads_of_a_model"):
+        said.append(f"{words.counted(int(load['threads_of_a_model']), 'worker')} per model")
+    if load.get("payload"):
+        said.append(f"`{load['payload']}` as {words.label(str(load.get('codec')))}")
+    if load.get("cpu_iterations"):
+        said.append(f"`cpu` of {words.fixed(load['cpu_iterations'], 0)} iterations")
+    if load.get("hops"):
+        said.append(f"`ring` of {load['hops']} hops")
+    return ", ".join(said) or "under conditions that were not recorded"
+
+
+def models(judged: Judgement, drawn: dict[str, Chart]) -> Section:
+    section = Section("models", "Models in process")
+    families = judged.kind("model")
+    if not families:
+        section.blocks.append(Text("No model was measured in process in this run."))
+        return section
+    section.blocks.append(
+        Text(
+            f"Requests are handed over through `post()` in a closed loop, {_in_process(families)};"
+            " every reply is checked. `inline` runs the same turns on the caller's thread, one at a"
+            " time: it is the floor, not a candidate, since it cannot serve two at once."
+        )
+    )
+    baseline = words.label(families[0].baseline)
+    table = Table(
+        "Per request: median of processes; × inline with its own 95 % interval",
+        [
+            Column("workload"),
+            Column("model"),
+            Column("ns per request", True),
+            Column("lowest–highest", True),
+            Column(f"ratio to {baseline}", True),
+            Column("interval", True),
+            Column("p (Holm)", True),
+            Column("× inline", True),
+            Column("interval", True),
+        ],
+    )
+    ratios = [math.exp(c.estimate.median) for f in families for c in f.comparisons if c.estimate]
+    places = min(3, words.column(ratios))
+    for family in families:
+        shown = [*family.candidates, *(m for m in family.plan["members"] if m == "inline")]
+        for i, member in enumerate(shown):
+            c, floor = family.compared(member, "time_ns"), family.floor_ratios.get(member)
+            e = c.estimate if c else None
+            table.add(
+                Cell(about.subject(family) if i == 0 else "", "head"),
+                words.label(member) + (" (floor)" if member == "inline" else ""),
+                *spread(family, member, "time_ns", 1, 0),
+                (
+                    words.fixed(1, places)
+                    if member == family.baseline
+                    else words.fixed(math.exp(e.median), places) if e else "–"
+                ),
+                words.interval(e, places, "–") if e else "",
+                p_value(c.p_holm if c else None),
+                words.fixed(math.exp(floor.median), 2) if floor else "–",
+                words.interval(floor, 2, "–") if floor and floor.interval else "",
+            )
+        for c in family.comparisons:
+            if c.estimate is None:
+                table.notes.append(
+                    f"{about.subject(family)} {words.label(c.member)}: no number: {c.why_not}."
+                )
+    table.notes.append(about.MEDIANS)
+    section.blocks.append(table)
+    return section
