@@ -168,32 +168,6 @@ static __attribute__((noinline)) char *put_array(struct writer *writer,
     return put_raw(writer, at, "]", 1);
 }
 
-/* An object with the map's keys, in the order of its entries. */
-static char *put_map(struct writer *writer, const struct plan_field *map,
-                     const ProtobufCMessage *message, char *at, unsigned depth)
-{
-    const struct plan_field *value = field_map_value(map);
-    size_t count = field_count(message, map);
-    char digits[JSON_INTEGER_MAX];
-    if (depth + 1 > PLAN_MAX_DEPTH) {
-        writer->error = -EINVAL;
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const ProtobufCMessage *entry = field_entry(message, map, i);
-        at = put_raw(writer, at, i == 0 ? "{" : ",", 1);
-        if (at != NULL)
-            at = put_string(writer, at, json_print_key(map, entry, digits));
-        if (at != NULL)
-            at = put_raw(writer, at, ":", 1);
-        if (at != NULL)
-            at = put_value(writer, value, field_get(entry, value->offset), at, depth + 1);
-        if (at == NULL)
-            return NULL;
-    }
-    return put_raw(writer, at, "}", 1);
-}
-
 /* Every key begins with a comma; of the first field it becomes the brace. */
 static char *put_message(struct writer *writer, const struct plan_message *type,
                          const ProtobufCMessage *message, char *at, unsigned depth)
@@ -216,9 +190,7 @@ static char *put_message(struct writer *writer, const struct plan_message *type,
                 if (at == NULL)
                     return NULL;
             }
-            if (field->map)
-                at = put_map(writer, field, message, at, depth);
-            else if (field->repeated)
+            if (field->repeated)
                 at = put_array(writer, field, message, at, depth);
             else
                 at = put_value(writer, field, field_get(message, field->offset), at, depth);

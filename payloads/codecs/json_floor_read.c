@@ -119,97 +119,32 @@ static bool grow(const struct plan_field *field, void **array, size_t count, siz
     return true;
 }
 
-/* What stands between the values of an array or a map: NULL, or where the next one begins; *closed
- * if there is none and the text goes on there. */
-static inline const char *read_separator(struct reader *reader, const char *at, char close,
-                                         bool *closed)
-{
-    at = json_skip_space(at, reader->end);
-    if (at == reader->end || (*at != ',' && *at != close))
-        return NULL;
-    *closed = *at == close;
-    return *closed ? at + 1 : json_skip_space(at + 1, reader->end);
-}
-
-/* Empties a repeated field and goes to its first value; *closed if there is none. */
-static const char *read_opening(struct reader *reader, const struct plan_field *field,
-                                ProtobufCMessage *message, const char *at, bool *closed)
-{
-    void *array;
-    size_t *filled;
-    if (at == reader->end || *at != (field->map ? '{' : '['))
-        return NULL;
-    field_open_array(message, field, 0, reader->allocator, &array, &filled);
-    at = json_skip_space(at + 1, reader->end);
-    *closed = at < reader->end && *at == (field->map ? '}' : ']');
-    return at + *closed;
-}
-
 static __attribute__((noinline)) const char *read_array(struct reader *reader,
                                                         const struct plan_field *field,
                                                         ProtobufCMessage *message, const char *at,
                                                         unsigned depth)
 {
-    void **array = field_at(message, field->offset);
-    size_t *filled = field_at(message, field->quantifier), cap = 0;
-    bool closed = false;
-    at = read_opening(reader, field, message, at, &closed);
-    while (at != NULL && !closed) {
+    void *unused, **array = field_at(message, field->offset);
+    size_t *filled, cap = 0;
+    if (at == reader->end || *at != '[')
+        return NULL;
+    field_open_array(message, field, 0, reader->allocator, &unused, &filled);
+    at = json_skip_space(at + 1, reader->end);
+    if (at < reader->end && *at == ']')
+        return at + 1;
+    for (;;) {
         if (*filled == cap && !grow(field, array, *filled, &cap, reader->allocator))
             return refuse(reader, -ENOMEM);
         at = read_value(reader, field, field_next(*array, field, filled), at, depth);
-        if (at != NULL)
-            at = read_separator(reader, at, ']', &closed);
-    }
-    return at;
-}
-
-/* The key of a map's entry, and the colon. */
-static const char *read_map_key(struct reader *reader, const struct plan_field *map,
-                                ProtobufCMessage *entry, const char *at)
-{
-    const struct plan_field *key = field_map_key(map);
-    char text[6 * JSON_INTEGER_MAX]; /* in escapes */
-    size_t len;
-    if (key->kind == PLAN_STRING) {
-        at = read_copy(reader, at, field_open(entry, key, reader->allocator), &len);
-    } else {
-        at = json_get_short_string(at, reader->end, text, sizeof(text), &len);
-        if (at == NULL || json_parse_key(map, text, len, entry, reader->allocator) != 0)
+        if (at == NULL)
             return NULL;
+        at = json_skip_space(at, reader->end);
+        if (at == reader->end || (*at != ',' && *at != ']'))
+            return NULL;
+        if (*at == ']')
+            return at + 1;
+        at = json_skip_space(at + 1, reader->end);
     }
-    if (at == NULL)
-        return NULL;
-    at = json_skip_space(at, reader->end);
-    return at < reader->end && *at == ':' ? json_skip_space(at + 1, reader->end) : NULL;
-}
-
-static __attribute__((noinline)) const char *read_map(struct reader *reader,
-                                                      const struct plan_field *map,
-                                                      ProtobufCMessage *message, const char *at,
-                                                      unsigned depth)
-{
-    const struct plan_field *value = field_map_value(map);
-    void **entries = field_at(message, map->offset);
-    size_t *filled = field_at(message, map->quantifier), cap = 0;
-    bool closed = false;
-    at = read_opening(reader, map, message, at, &closed);
-    if (!closed && depth + 1 > PLAN_MAX_DEPTH)
-        return NULL;
-    while (at != NULL && !closed) {
-        if (*filled == cap && !grow(map, entries, *filled, &cap, reader->allocator))
-            return refuse(reader, -ENOMEM);
-        ProtobufCMessage *entry = field_next_entry(*entries, map, filled, reader->allocator);
-        if (entry == NULL)
-            return refuse(reader, -ENOMEM);
-        at = read_map_key(reader, map, entry, at);
-        if (at != NULL)
-            at = read_value(reader, value, field_open(entry, value, reader->allocator), at,
-                            depth + 1);
-        if (at != NULL)
-            at = read_separator(reader, at, '}', &closed);
-    }
-    return at;
 }
 
 /* The key at a quote, up to its value: *field is NULL if the type has none of that name. */
@@ -280,9 +215,7 @@ static const char *read_message(struct reader *reader, const struct plan_message
             ascending &= field >= expected;
             expected = field + 1;
             seen |= field->required_bit;
-            if (field->map)
-                at = read_map(reader, field, message, at, depth);
-            else if (field->repeated)
+            if (field->repeated)
                 at = read_array(reader, field, message, at, depth);
             else
                 at = read_value(reader, field, open_slot(reader, field, ascending, message), at,
