@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "json_get.h"
 
-#include "field.h"
 #include "json_real.h"
 #include "json_scalar.h"
 

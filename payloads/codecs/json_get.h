@@ -7,9 +7,9 @@
 #ifndef ASSAY_JSON_GET_H
 #define ASSAY_JSON_GET_H
 
+#include "field.h"
 #include "json_digits.h"
 #include "json_text.h"
-#include "plan.h"
 
 #include <stddef.h>
 
@@ -24,6 +24,40 @@ static inline const char *json_skip_space(const char *at, const char *end)
 static inline const char *json_get_string(const char *at, const char *end, struct json_text *text)
 {
     return at < end && *at == '"' ? json_get_text(at + 1, end, text) : NULL;
+}
+
+/* Where values come from that own what they hold. */
+struct json_source {
+    const char *end;
+    ProtobufCAllocator *allocator;
+    int error; /* why NULL was returned, if not for malformed text */
+};
+
+static inline const char *json_refuse(struct json_source *source, int error)
+{
+    source->error = error;
+    return NULL;
+}
+
+/* A string into memory of its own, at *copy: what it means, with a NUL behind it. */
+static inline const char *json_get_copy(struct json_source *source, const char *at, char **copy,
+                                        size_t *len)
+{
+    struct json_text text;
+    at = json_get_string(at, source->end, &text);
+    if (at == NULL || text.has_nul) /* a C string cannot hold it */
+        return NULL;
+    *len = text.len;
+    if (!text.escaped)
+        return field_put_string(copy, text.start, text.len, source->allocator) == 0
+                   ? at
+                   : json_refuse(source, -ENOMEM);
+    *copy = (char *)field_alloc(source->allocator, text.len + 1);
+    if (*copy == NULL)
+        return json_refuse(source, -ENOMEM);
+    *len = json_unescape(&text, *copy);
+    (*copy)[*len] = '\0';
+    return at;
 }
 
 /* A string and the colon behind it. */
