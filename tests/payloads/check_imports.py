@@ -30,6 +30,8 @@ LIBRARIES = {
     "cjson": Library(("cJSON_CreateObject", "cJSON_AddItemToObjectCS", "cJSON_PrintPreallocated",
                       "cJSON_ParseWithLengthOpts", "cJSON_Delete", "cJSON_Version"), r"cJSON_"),
     "jansson": Library(("json_loadb", "json_dumpb", "json_delete", "jansson_version_str"), JANSSON),
+    "json_c": Library(("json_tokener_parse_ex", "json_object_to_json_string_length", "json_object_put",
+                       "json_c_version"), JSON_C),
     # All codecs use protobuf-c's messages, but only one its wire format.
     "protobuf_c": Library(("protobuf_c_message_pack", "protobuf_c_message_get_packed_size",
                            "protobuf_c_message_unpack", "protobuf_c_version"),

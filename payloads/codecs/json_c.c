@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * JSON by json-c: a tree of reference-counted values, each string copied into it; objects are hash
+ * tables, so of two equal keys the last stays. Printed with 17 digits (every bit of a double) into
+ * a buffer of the tree's own, from which it is copied. UTF-8 is not checked, which is the library's
+ * default. Its parser is strict here, takes a new tokener for each document, as json_tokener_parse
+ * does, and stops at as many levels as it is told to: it has no stack that could run over.
+ */
+#include "codec.h"
+
+#include "json_is.h"
+
+#include <json-c/json.h>
+#include <limits.h>
+
+/* ---- encode: a tree, printed, and given back --------------------------------------------------
+ */
+
+typedef struct json_object *json_made;
+typedef void *json_maker; /* none needed */
+
+static inline json_made json_made_none(void)
+{
+    return NULL;
+}
+
+static inline bool is_made(json_made item)
+{
+    return item != NULL;
+}
+
+static inline void drop(json_maker maker, json_made item)
+{
+    (void)maker;
+    json_object_put(item);
+}
+
+#define MAKE(name, type, expression)                                                               \
+    static inline json_made make_##name(json_maker maker, type value)                              \
+    {                                                                                              \
+        (void)maker;                                                                               \
+        return expression;                                                                         \
+    }
+MAKE(signed, int64_t, json_object_new_int64(value))
+MAKE(unsigned, uint64_t, json_object_new_uint64(value))
+MAKE(number, double, json_object_new_double(value))
+MAKE(bool, bool, json_object_new_boolean(value))
+MAKE(array, size_t, value < INT_MAX ? json_object_new_array_ext((int)value) : NULL)
+
+static inline json_made make_object(json_maker maker)
+{
+    (void)maker;
+    return json_object_new_object();
+}
+
+static inline json_made make_copy(json_maker maker, const char *text, size_t len)
+{
+    (void)maker;
+    return len < INT_MAX ? json_object_new_string_len(text, (int)len) : NULL;
+}
+
+/* There is no borrowing. */
+static inline json_made make_text(json_maker maker, const char *text, size_t len)
+{
+    return make_copy(maker, text, len);
+}
+
+static inline bool add_element(json_maker maker, json_made array, json_made item)
+{
+    bool added = json_object_array_add(array, item) == 0;
+    if (!added)
+        drop(maker, item);
+    return added;
+}
+
+static inline bool add_keyed(json_made object, const char *key, json_made item, unsigned flags)
+{
+    bool added = json_object_object_add_ex(object, key, item, flags) == 0;
+    if (!added)
+        json_object_put(item);
+    return added;
+}
+
+static inline bool add_member(json_maker maker, json_made object, const char *key, size_t len,
+                              json_made item)
+{
+    (void)maker;
+    (void)len;
+    return add_keyed(object, key, item,
+                     JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_ADD_CONSTANT_KEY);
+}
+
+static inline bool add_copied_member(json_maker maker, json_made object, const char *key,
+                                     size_t len, json_made item)
+{
+    (void)maker;
+    (void)len;
+    return add_keyed(object, key, item, 0);
+}
+
+#include "json_to_tree.h"
+
+static int encode(const struct plan *plan, const ProtobufCMessage *message, uint8_t *dst,
+                  size_t cap, size_t *len)
+{
+    int error = -ENOMEM;
+    json_made tree = make_message(NULL, plan->root, message, 1, &error);
+    if (tree == NULL)
+        return error;
+    const char *text = json_object_to_json_string_length(
+        tree, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, len);
+    error = text == NULL ? -ENOMEM : *len <= cap ? 0 : -ENOSPC;
+    if (error == 0)
+        memcpy(dst, text, *len);
+    json_object_put(tree);
+    return error;
+}
+
+static int build(const struct plan *plan, const ProtobufCMessage *message)
+{
+    int error = -ENOMEM;
+    json_made tree = make_message(NULL, plan->root, message, 1, &error);
+    json_object_put(tree);
+    return tree != NULL ? 0 : error;
+}
+
+/* ---- decode: the library's tree first, then the struct ----------------------------------------
+ */
+
+typedef struct json_object *json_node; /* NULL is null */
+typedef struct lh_entry *json_members;
+typedef struct {
+    const struct json_object *array;
+    size_t at, count;
+} json_elements;
+
+static inline enum json_is node_is(json_node node)
+{
+    switch (json_object_get_type(node)) {
+    case json_type_boolean:
+        return JSON_IS_BOOL;
+    case json_type_double:
+        return JSON_IS_REAL;
+    case json_type_int: /* it saturates: beyond that value it must be an unsigned one */
+        return json_object_get_int64(node) == INT64_MAX ? JSON_IS_UNSIGNED : JSON_IS_SIGNED;
+    case json_type_object:
+        return JSON_IS_OBJECT;
+    case json_type_array:
+        return JSON_IS_ARRAY;
+    case json_type_string:
+        return JSON_IS_STRING;
+    case json_type_null:
+        break;
+    }
+    return JSON_IS_NULL;
+}
+
+static inline const char *node_text(json_node node, size_t *len)
+{
+    *len = (size_t)json_object_get_string_len(node);
+    return json_object_get_string(node);
+}
+
+static inline int64_t node_signed(json_node node)
+{
+    return json_object_get_int64(node);
+}
+
+static inline uint64_t node_unsigned(json_node node)
+{
+    return json_object_get_uint64(node);
+}
+
+static inline double node_real(json_node node)
+{
+    return json_object_get_double(node);
+}
+
+static inline bool node_bool(json_node node)
+{
+    return json_object_get_boolean(node);
+}
+
+static inline size_t node_count(json_node node)
+{
+    return json_object_get_type(node) == json_type_array ? json_object_array_length(node)
+                                                         : (size_t)json_object_object_length(node);
+}
+
+/* json_object_object_foreach, in steps. */
+static inline json_members members_of(json_node node)
+{
+    return lh_table_head(json_object_get_object(node));
+}
+
+static inline bool members_left(const json_members *members)
+{
+    return *members != NULL;
+}
+
+static inline void members_next(json_members *members)
+{
+    *members = lh_entry_next(*members);
+}
+
+static inline json_node member(const json_members *members)
+{
+    return lh_entry_v(*members);
+}
+
+static inline const char *member_key(const json_members *members, size_t *len)
+{
+    const char *key = lh_entry_k(*members);
+    *len = strlen(key);
+    return key;
+}
+
+static inline json_elements elements_of(json_node node)
+{
+    return (json_elements){node, 0, json_object_array_length(node)};
+}
+
+static inline bool elements_left(const json_elements *elements)
+{
+    return elements->at < elements->count;
+}
+
+static inline void elements_next(json_elements *elements)
+{
+    elements->at++;
+}
+
+static inline json_node element(const json_elements *elements)
+{
+    return json_object_array_get_idx(elements->array, elements->at);
+}
+
+#include "json_from_tree.h"
+
+/* Containers: a message's object, and one more around it for an array or a map. */
+enum { DEEPEST = 2 * PLAN_MAX_DEPTH + 1 };
+
+static int parse_tree(const uint8_t *src, size_t len, json_node *tree)
+{
+    *tree = NULL;
+    if (len == 0 || len >= INT_MAX)
+        return -EBADMSG;
+    struct json_tokener *tokener = json_tokener_new_ex(DEEPEST);
+    if (tokener == NULL)
+        return -ENOMEM;
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    *tree = json_tokener_parse_ex(tokener, (const char *)src, (int)len);
+    bool whole = json_tokener_get_error(tokener) == json_tokener_success &&
+                 json_tokener_get_parse_end(tokener) == len;
+    json_tokener_free(tokener);
+    if (whole && *tree != NULL)
+        return 0;
+    json_object_put(*tree);
+    return -EBADMSG;
+}
+
+static int decode(const struct plan *plan, const uint8_t *src, size_t len,
+                  ProtobufCAllocator *allocator, ProtobufCMessage **message)
+{
+    json_node tree;
+    *message = NULL;
+    int error = parse_tree(src, len, &tree);
+    if (error != 0)
+        return error;
+    error = read_root(plan, tree, allocator, message);
+    json_object_put(tree);
+    return error;
+}
+
+static int parse(const uint8_t *src, size_t len)
+{
+    json_node tree;
+    int error = parse_tree(src, len, &tree);
+    if (error == 0)
+        json_object_put(tree);
+    return error;
+}
+
+const struct codec json_c_codec = {
+    .name = "json_c",
+    .label = "json-c",
+    .format = "JSON",
+    .library = "json-c",
+    .content_type = "application/json",
+    .version = json_c_version,
+    .encode = encode,
+    .decode = decode,
+    .build = build,
+    .parse = parse,
+};
