@@ -72,6 +72,9 @@ static size_t message_bound(const struct plan_message *type, const ProtobufCMess
     size_t bound = PER_VALUE;
     if (message == NULL || depth > PLAN_MAX_DEPTH)
         return bound;
+    /* What protobuf-c did not know when it decoded, and writes again. */
+    for (unsigned i = 0; i < message->n_unknown_fields; i++)
+        bound += PER_VALUE + message->unknown_fields[i].len;
     for (const struct plan_field *field = type->fields; field < type->fields + type->count;
          field++) {
         if (!field_present(message, field))

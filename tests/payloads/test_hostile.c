@@ -570,6 +570,25 @@ static void msgpack_values_are_counted(void **state)
     }
 }
 
+/* Protocol Buffers carries fields that nobody knows on: there is room for them, too. */
+static void unknown_fields_are_carried_on(void **state)
+{
+    enum { LONG = 5000 };
+    const struct codec *codec = codec_find("protobuf_c");
+    const struct subject *subject = bed_subject("implicit");
+    uint8_t bytes[LONG + 5] = {0xa2, 0x1f, (LONG & 0x7f) | 0x80, LONG >> 7}; /* field 500 */
+    ProtobufCMessage *message;
+    (void)state;
+    memset(bytes + 4, 'x', LONG);
+    assert_int_equal(codec->decode(subject->plan, bytes, LONG + 4, &heap_allocator, &message), 0);
+    size_t len;
+    uint8_t *again = bed_encode(codec, subject, message, &len);
+    assert_int_equal(len, LONG + 4);
+    assert_memory_equal(again, bytes, len);
+    free(again);
+    message_free(message, &heap_allocator);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -584,6 +603,7 @@ int main(void)
         cmocka_unit_test(msgpack_types),
         cmocka_unit_test(msgpack_values_are_counted),
         cmocka_unit_test(the_last_key_wins),
+        cmocka_unit_test(unknown_fields_are_carried_on),
     };
     return cmocka_run_group_tests_name("hostile bytes", tests, bed_set_up, bed_tear_down);
 }
