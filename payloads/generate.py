@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Makes the corpora that lie beside this file: NAME.json for each payload, from one fixed seed.
+"""Makes the corpora: NAME.json for each payload, from one fixed seed. Most lie beside this file; the
+large ones, and those of the size ladder, are made by the build.
 
-    generate.py            writes them
-    generate.py --check    exits 1 if a file differs from what this program makes
+    generate.py                       writes those that lie here
+    generate.py --check               exits 1 if one of them differs from what this program makes
+    generate.py --into FOLDER NAME... writes those named into FOLDER
 
 Every number is drawn with random.Random.random() and integer arithmetic only: both are the same in
 every version of Python.
@@ -12,9 +14,11 @@ every version of Python.
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import random
 import sys
+import zlib
 from pathlib import Path
 from typing import Callable, Sequence, TypeVar
 
@@ -280,6 +284,158 @@ def make_feed(dice: Dice) -> Document:
             "cursor": str(dice.id64()), "posts": [post(dice, 0) for _ in range(dice.between(126, 140))]}
 
 
+# ---- tree ---------------------------------------------------------------------------------------
+
+VARIABLES = ["price", "quantity", "rate", "discount", "weight_kg", "distance_km", "days", "x", "y"]
+FUNCTIONS = ["min", "max", "round", "clamp", "tax", "if_positive"]
+MOST_CONTAINERS = 30
+
+
+def node(dice: Dice, containers: int, spine: bool, column: int) -> Document:
+    """A node that makes the containers-th container around what is in it. The spine goes on to the
+    deepest that is allowed."""
+    made: Document = {"kind": "NAME"}
+    rest = MOST_CONTAINERS - containers
+    if rest < 2 or not (spine or dice.chance(0.45 if rest > 12 else 0.3)):
+        if dice.chance(0.5):
+            made["name"] = dice.pick(VARIABLES)
+        else:
+            made["kind"] = "NUMBER"
+            made["number"] = dice.between(1, 40000) / 100 if dice.chance(0.6) else dice.unit()
+    elif rest > 3 and dice.chance(0.15):
+        made["kind"], made["name"] = "CALL", dice.pick(FUNCTIONS)
+        count = dice.between(1, 3)
+        deep = dice.between(0, count - 1)
+        made["arguments"] = [node(dice, containers + 2, spine and at == deep, column + 9 * (at + 1))
+                             for at in range(count)]
+    else:
+        made["kind"] = dice.pick(["SUM", "DIFFERENCE", "PRODUCT", "QUOTIENT"])
+        left = dice.chance(0.5)
+        made["left"] = node(dice, containers + 1, spine and left, column + 1)
+        made["right"] = node(dice, containers + 1, spine and not left, column + dice.between(4, 60))
+    made["column"] = column
+    return made
+
+
+def make_tree(dice: Dice) -> Document:
+    return {"name": f"{dice.pick(['fee', 'bonus', 'premium', 'forecast'])}_{dice.between(1, 999)}",
+            "author": dice.pick(PEOPLE), "root": node(dice, 2, True, 1)}
+
+
+# ---- blob ---------------------------------------------------------------------------------------
+
+
+def make_blob(dice: Dice) -> Document:
+    size = 10_000 + dice.between(0, 300) * dice.between(0, 300)
+    words = (dice.between(0, 2**48 - 1).to_bytes(6, "little") for _ in range(size // 6 + 1))
+    content = b"".join(words)[:size]
+    suffix, kind = dice.pick([("jpg", "image/jpeg"), ("zip", "application/zip"),
+                              ("pdf", "application/pdf"), ("opus", "audio/ogg")])
+    return {"id": str(dice.id64()), "name": f"upload-{dice.between(1, 99999)}.{suffix}",
+            "content_type": kind, "modified_at_ms": str(dice.millis()), "crc32": zlib.crc32(content),
+            "content": base64.b64encode(content).decode()}
+
+
+# ---- event --------------------------------------------------------------------------------------
+
+LABELS = {"region": ["eu-west-1", "eu-north-1", "us-east-2"], "zone": ["a", "b", "c"],
+          "service": ["checkout", "search", "billing", "identity"], "version": ["4.12.0", "4.12.1"],
+          "canary": ["true", ""], "tenant": ["acme", "größe gmbh", "小林商店"]}
+FRAMES = ["pool_take (pool.c:88)", "connection_open (connection.c:211)", "step (rpc.c:57)",
+          "handle (service.c:140)", "loop_turn (loop.c:302)", "main (serve.c:31)"]
+FAILURES = [(-110, "connection timed out"), (-104, "connection reset by peer"), (-12, "out of memory"),
+            (503, "no capacity left"), (-71, 'unexpected "\\0" in a header')]
+
+
+def failure(dice: Dice, depth: int) -> Document:
+    code, message = dice.pick(FAILURES)
+    made: Document = {"code": code, "message": message, "frames": dice.some(FRAMES, 1, 4)}
+    if depth < 2 and dice.chance(0.3):
+        made["cause"] = failure(dice, depth + 1)
+    return made
+
+
+def happened(dice: Dice) -> Document:
+    """One member of the oneof."""
+    kind = dice.pick(["login", "login", "payment", "payment", "failure", "note"])
+    if kind == "login":
+        width = dice.pick([4, 4, 16])
+        address = bytes(dice.between(0, 255) for _ in range(width))
+        made: Document = {"user": f"user_{dice.between(10, 999999)}",
+                          "address": base64.b64encode(address).decode()}
+        if dice.chance(0.5):
+            made["method"] = dice.pick(["KEY", "TOKEN"])
+        if dice.chance(0.9):
+            made["succeeded"] = True
+        return {kind: made}
+    if kind == "payment":
+        return {kind: {"account": str(dice.id64()), "cents": str(dice.between(-20000, 500000)),
+                       "currency": dice.pick(["EUR", "CHF", "PLN"])}}
+    return {kind: failure(dice, 0) if kind == "failure" else dice.pick(NOTES)}
+
+
+def make_event(dice: Dice) -> Document:
+    event: Document = {"id": str(dice.id64()), "trace_id": str(dice.id64() << 1 | 1),
+                       "at": {"seconds": str(dice.millis() // 1000),
+                              "nanos": dice.between(1, 999_999_999)},
+                       "severity": dice.pick(["INFO", "INFO", "INFO", "WARNING", "ERROR", "FATAL"]),
+                       "source": f"{dice.pick(LABELS['service'])}-{dice.between(0, 63)}",
+                       "labels": {key: dice.pick(LABELS[key])
+                                  for key in dice.some(sorted(LABELS), 2, 6)}}
+    if dice.chance(0.6):
+        quantiles = [500, 900, 950, 990, 999][:dice.between(1, 5)]
+        event["latency_us"] = {str(at): str(dice.skewed(10**7) * 10**3) for at in quantiles}
+    event.update(happened(dice))
+    if dice.chance(0.4):
+        event["attempt"] = dice.between(0, 3)
+    if dice.chance(0.5):
+        event["parents"] = [str(dice.id64()) for _ in range(dice.between(1, 6))]
+    return event
+
+
+# ---- the size ladder: orders of a given number of bytes in JSON ----------------------------------
+
+SPARE = "please call the depot before delivery and ask for the foreman on duty; "
+
+
+def json_bytes(value: object) -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def make_order_of(size: int) -> Callable[[Dice], Document]:
+    """Orders of size bytes of JSON, give or take a sixteenth: the required fields, then what has
+    room, items without end, and a note that fills the rest."""
+
+    def make(dice: Dice) -> Document:
+        whole = make_order(dice)
+        rest = size + dice.between(-(size // 16), size // 16)
+        chosen: Document = {"id": whole["id"], "number": whole["number"]}
+        rest -= json_bytes(chosen)
+        items: list[Document] = []
+        for key in ("placed_at_ms", "items", "total", "customer", "billing", "tags", "items"):
+            while key == "items" and (size > 1000 or not items):
+                made = item(dice, dice.between(199, 14999), dice.between(1, 4), "EUR")
+                cost = json_bytes(made) + (1 if items else 11)
+                # In the first round one item, or a small order would hold nothing else.
+                if cost > rest or (items and "total" not in chosen):
+                    break
+                items.append(made)
+                rest -= cost
+            if key != "items" and key in whole:
+                cost = json_bytes({key: whole[key]}) - 1
+                if cost <= rest:
+                    chosen[key] = whole[key]
+                    rest -= cost
+        if items:
+            chosen["items"] = items
+        if rest > 10:
+            chosen["note"] = (SPARE * (rest // len(SPARE) + 1))[:rest - 10]
+        order = ["id", "number", "placed_at_ms", "customer", "items", "billing", "total", "note", "tags"]
+        return {key: chosen[key] for key in order if key in chosen}
+
+    return make
+
+
 # -------------------------------------------------------------------------------------------------
 
 CORPORA: dict[str, tuple[int, Callable[[Dice], Document]]] = {
@@ -287,33 +443,57 @@ CORPORA: dict[str, tuple[int, Callable[[Dice], Document]]] = {
     "order": (32, make_order),
     "telemetry": (16, make_telemetry),
     "feed": (6, make_feed),
+    "tree": (16, make_tree),
+    "event": (32, make_event),
+}
+# Made by the build: payload_made in meson.build.
+MADE: dict[str, tuple[int, Callable[[Dice], Document]]] = {
+    "blob": (8, make_blob),
+    "order_64": (32, make_order_of(64)),
+    "order_256": (32, make_order_of(256)),
+    "order_1k": (32, make_order_of(1 << 10)),
+    "order_4k": (16, make_order_of(4 << 10)),
+    "order_16k": (16, make_order_of(16 << 10)),
+    "order_64k": (8, make_order_of(64 << 10)),
+    "order_256k": (4, make_order_of(256 << 10)),
+    "order_1m": (4, make_order_of(1 << 20)),
 }
 
 
 def corpus_text(name: str) -> str:
     """An array with one document a line."""
-    count, make = CORPORA[name]
+    count, make = (CORPORA | MADE)[name]
     dice = Dice(name)
     lines = (json.dumps(make(dice), ensure_ascii=False, separators=(",", ":")) for _ in range(count))
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
 
+def stale(folder: Path) -> list[Path]:
+    """The files that differ from what this program makes."""
+    paths = {name: folder / f"{name}.json" for name in CORPORA}
+    return [path for name, path in paths.items()
+            if not path.is_file() or path.read_bytes() != corpus_text(name).encode()]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Make the corpora of the payloads.")
     parser.add_argument("--check", action="store_true", help="compare only; exit 1 if one differs")
+    parser.add_argument("--into", type=Path, metavar="FOLDER", help="where those named go")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="(default: those that lie here)")
     arguments = parser.parse_args()
+    unknown = sorted(set(arguments.names) - set(CORPORA | MADE))
+    if unknown or bool(arguments.names) != bool(arguments.into):
+        parser.error(f"unknown: {unknown}; known: {[*CORPORA, *MADE]}" if unknown else
+                     "--into wants names, and names want --into")
     folder = Path(__file__).resolve().parent
-    stale = []
-    for name in CORPORA:
-        path, made = folder / f"{name}.json", corpus_text(name).encode()
-        if arguments.check:
-            if not path.is_file() or path.read_bytes() != made:
-                stale.append(str(path))
-        else:
-            path.write_bytes(made)
-    for stale_path in stale:
-        print(f"generate.py: {stale_path}: not what generate.py makes", file=sys.stderr)
-    return 1 if stale else 0
+    if arguments.check:
+        found = stale(folder)
+        for path in found:
+            print(f"generate.py: {path}: not what generate.py makes", file=sys.stderr)
+        return 1 if found else 0
+    for name in arguments.names or CORPORA:
+        ((arguments.into or folder) / f"{name}.json").write_bytes(corpus_text(name).encode())
+    return 0
 
 
 if __name__ == "__main__":

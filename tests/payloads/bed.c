@@ -37,6 +37,8 @@ int bed_set_up(void **state)
     for (size_t i = 0; i < count + OWN; i++) {
         if (set_up_subject(&subjects[i], i < count ? &payloads[i] : &own[i - count]) != 0)
             return -1;
+        for (size_t earlier = 0; earlier < i; earlier++)
+            subjects[i].again |= subjects[earlier].payload.type == subjects[i].payload.type;
     }
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     wall =

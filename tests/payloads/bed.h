@@ -20,6 +20,7 @@ struct subject {
     struct payload payload;
     struct corpus corpus;
     struct plan *plan;
+    bool again; /* an earlier one has the same type: the documents differ in size, no more */
 };
 extern struct subject *subjects; /* ends with a NULL name */
 int bed_set_up(void **state);    /* cmocka group fixtures */

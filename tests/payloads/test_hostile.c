@@ -68,8 +68,10 @@ static void survives_changes(const struct codec *codec, const struct subject *su
         size_t times = len > 20000 ? 60 : len > 4000 ? 120 : len > 0 ? 600 : 0;
         for (size_t n = 0; n < times; n++, rounds++) {
             uint8_t *walled = bed_walled_copy(bytes, len);
+            /* Half of them near the beginning: in a long string no codec minds. */
+            size_t span = n % 2 == 0 || len < 200 ? len : 200;
             for (size_t change = 0; change <= n % 3; change++)
-                walled[next_random(&seed) % len] = (uint8_t)next_random(&seed);
+                walled[next_random(&seed) % span] = (uint8_t)next_random(&seed);
             refused += decode(codec, subject, walled, len) != 0;
         }
         free(bytes);
@@ -83,7 +85,8 @@ static void for_all(void (*check)(const struct codec *codec, const struct subjec
         if ((*codec)->decode == NULL)
             continue;
         for (const struct subject *subject = subjects; subject->payload.name != NULL; subject++)
-            check(*codec, subject);
+            if (!subject->again)
+                check(*codec, subject);
     }
 }
 

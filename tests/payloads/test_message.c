@@ -19,6 +19,7 @@ struct change {
     uint8_t *bytes[MOST_CODECS]; /* of every codec, before */
     size_t len[MOST_CODECS];
     size_t seen;
+    size_t every; /* so many changes one is encoded: fewer of a long document */
 };
 
 /* Something in root has changed just now. */
@@ -30,7 +31,7 @@ static void is_noticed(struct change *change, enum plan_kind kind)
     if (message_compare(change->root, change->original, &diff))
         assert_int_equal(diff.changed, 1);
     change->seen++;
-    for (size_t i = 0; codecs[i] != NULL && change->seen % 7 == 0; i++) {
+    for (size_t i = 0; codecs[i] != NULL && change->seen % change->every == 0; i++) {
         if (codecs[i]->encode == NULL)
             continue; /* another's bytes */
         if (!bed_exact(codecs[i]) && (kind == PLAN_DOUBLE || kind == PLAN_FLOAT))
@@ -118,6 +119,8 @@ static void every_change_is_noticed(void **state)
     for (const struct subject *subject = subjects; subject->payload.name != NULL; subject++) {
         struct change change = {.subject = subject};
         struct corpus again;
+        if (subject->again)
+            continue;
         char why[256];
         assert_int_equal(corpus_load(&again, &subject->payload, NULL, why, sizeof(why)), 0);
         for (size_t i = 0; i < again.count && i < (again.count < 8 ? 1 : 12); i++) {
@@ -127,6 +130,7 @@ static void every_change_is_noticed(void **state)
             assert_true(message_touch(change.root) == change.sum);
             for (size_t c = 0; codecs[c] != NULL; c++)
                 change.bytes[c] = bed_encode(codecs[c], subject, change.original, &change.len[c]);
+            change.every = 7 + change.len[0] / 1000;
             change_fields(&change, subject->plan->root, change.root);
             assert_true(message_equal(change.root, change.original));
             for (size_t c = 0; codecs[c] != NULL; c++)
@@ -161,7 +165,7 @@ static void bounds_hold(void **state)
                 free(bed_encode(codecs[c], subject, subject->corpus.documents[i], &len));
                 assert_true(len <= bound);
                 if (codecs[c] == codec_find("cjson") && payload_find(subject->payload.name) != NULL)
-                    assert_true(bound <= len * 6 + 200);
+                    assert_true(bound <= len * 8 + 200);
             }
         }
     }
