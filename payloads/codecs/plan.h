@@ -71,7 +71,7 @@ struct plan_field {
     const uint8_t *key; /* the name as a MessagePack string; PLAN_KEY_COPY bytes are readable */
     uint32_t key_len;
     uint32_t json_key_len;
-    const char *json_key; /* ,"name": in front of a JSON value; as readable as key */
+    const char *json_key;               /* ,"name": in front of a JSON value; as readable as key */
     const struct plan_message *message; /* of PLAN_MESSAGE */
     const ProtobufCFieldDescriptor *descriptor;
 };
@@ -80,8 +80,8 @@ struct plan_message {
     const ProtobufCMessageDescriptor *type;
     uint32_t count;
     struct plan_field *fields; /* ascending ids; behind them one that no name is equal to */
-    uint8_t *keys; /* all of them, of both kinds */
-    unsigned depth;    /* of the deepest nesting from here on, if the plan is bounded */
+    uint8_t *keys;             /* all of them, of both kinds */
+    unsigned depth;            /* of the deepest nesting from here on, if the plan is bounded */
     uint64_t required; /* all required_bits: a decoder that did not see them all has no message */
 };
 
