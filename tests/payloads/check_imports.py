@@ -32,6 +32,8 @@ LIBRARIES = {
     "jansson": Library(("json_loadb", "json_dumpb", "json_delete", "jansson_version_str"), JANSSON),
     "json_c": Library(("json_tokener_parse_ex", "json_object_to_json_string_length", "json_object_put",
                        "json_c_version"), JSON_C),
+    "yyjson": Library(("yyjson_read_opts", "yyjson_mut_write_opts", "yyjson_mut_doc_free",
+                       "yyjson_version"), r"(unsafe_)?yyjson_"),
     # All codecs use protobuf-c's messages, but only one its wire format.
     "protobuf_c": Library(("protobuf_c_message_pack", "protobuf_c_message_get_packed_size",
                            "protobuf_c_message_unpack", "protobuf_c_version"),
@@ -42,7 +44,7 @@ LIBRARIES = {
     # So is most of this one; its tables are not.
     "msgpuck": Library(("mp_type_hint", "mp_parser_hint"), r"mp_"),
     # No library's: ours.
-    "json_floor": Library(("json_put_double", "json_put_text", "json_floor_decode"), r"json_(put|floor)_"),
+    "json_floor": Library(("json_put_real", "json_put_text", "json_floor_decode"), r"json_(put|floor)_"),
 }
 
 
