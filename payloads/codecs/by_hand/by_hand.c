@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#include "by_hand.h"
+
+#define BOTH(codec, style)                                                                         \
+    extern const struct codec by_hand_##codec##_Order_##style, by_hand_##codec##_Feed_##style;
+BOTH(cjson, usual)
+BOTH(cjson, tight)
+BOTH(protobuf_c, usual)
+BOTH(msgpack_c, usual)
+BOTH(msgpack_c, tight)
+BOTH(json_floor, tight)
+
+#define ROWS(codec, style)                                                                         \
+    {#codec, #style, "order", &by_hand_##codec##_Order_##style},                                   \
+    {                                                                                              \
+#codec, #style, "feed", &by_hand_##codec##_Feed_##style                                    \
+    }
+
+const struct by_hand by_hand[] = {
+    ROWS(cjson, usual),       ROWS(cjson, tight),     ROWS(protobuf_c, usual),
+    ROWS(msgpack_c, usual),   ROWS(msgpack_c, tight), ROWS(json_floor, tight),
+    {NULL, NULL, NULL, NULL},
+};
