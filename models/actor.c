@@ -8,6 +8,7 @@
 #include "model.h"
 
 #include "parts/actor_conn.h"
+#include "parts/calls.h"
 #include "parts/cells.h"
 #include "parts/clock.h"
 
@@ -20,7 +21,7 @@
 /* What a worker of this model has besides. */
 struct local {
     struct pool_share *share;
-    struct request *calls; /* under way, doubly linked by next and link: to be found at stop */
+    struct request *calls; /* under way: to be found at stop */
     struct request *spare; /* for connections */
 };
 
@@ -58,15 +59,10 @@ static void deliver(struct model_run *run, struct request *request, enum turn_ev
 /* Done by the worker that started it, from its round or its epoll. */
 static void call_done(struct pool_call *call)
 {
-    struct request *request = request_of_call(call), *before = request->link;
+    struct request *request = request_of_call(call);
     struct sched_worker *worker = sched_self(NULL);
     struct model_run *run = worker->scheduler->arg;
-    if (before)
-        before->next = request->next;
-    else
-        run->locals[worker->index].calls = request->next;
-    if (request->next)
-        request->next->link = before;
+    calls_remove(&run->locals[worker->index].calls, request);
     counter_add(&worker->counters->call_errors, call->status < 0);
     deliver(run, request, TURN_ANSWER);
 }
@@ -82,11 +78,7 @@ static void call(struct sched_worker *worker, struct request *request)
         deliver(run, request, TURN_ANSWER);
         return;
     }
-    request->link = NULL;
-    request->next = local->calls;
-    if (request->next)
-        request->next->link = request;
-    local->calls = request;
+    calls_add(&local->calls, request);
     counter_add(&worker->counters->calls, 1);
     pool_share_start(local->share, call);
 }
@@ -214,14 +206,8 @@ static int actor_post(struct model_run *run, struct request *request)
     void (*add)(_Atomic uint64_t *, uint64_t) = worker ? counter_add : counter_add_shared;
     if (atomic_load_explicit(&run->closed, memory_order_acquire))
         return -ESHUTDOWN;
-    if (!door_enter(&run->door)) {
-        if (run->config.on_full == MODEL_WAIT)
-            return -EAGAIN;
-        add(&counters->rejected, 1);
-        request_refuse(request);
-        request->done(request);
-        return 0;
-    }
+    if (!door_enter(&run->door))
+        return door_turn_away(&run->door, request, &counters->rejected);
     add(&counters->requests, 1);
     if (!run->cells.state)
         request->owner = &run->actors[nameless++ % run->actors_len];
@@ -303,13 +289,13 @@ static uint64_t actor_stop(struct model_run *run, struct model_stats *final)
     uint64_t give_up_ns = clock_now_ns() + run->config.drain_ns;
     actor_conns_drain(&run->conns);
     /* Acquire: pairs with door_leave and the closing of connections. */
-    while ((atomic_load_explicit(&run->door.inside, memory_order_acquire) ||
+    while ((door_inside(&run->door) ||
             atomic_load_explicit(&run->conns.open, memory_order_acquire) ||
             !actor_conns_deaf(&run->conns)) &&
            clock_now_ns() < give_up_ns)
         clock_sleep_ns(200000);
     sched_join(&run->scheduler);
-    uint64_t lost = atomic_load_explicit(&run->door.inside, memory_order_acquire);
+    uint64_t lost = door_inside(&run->door);
     return lost + run_free(run, final);
 }
 

@@ -43,14 +43,8 @@ static int event_loop_post(struct model_run *run, struct request *request)
     struct loop *loop = loop_here(run);
     struct counters *counters = &run->counters[loop ? loop->index : run->config.threads];
     void (*add)(_Atomic uint64_t *, uint64_t) = loop ? counter_add : counter_add_shared;
-    if (!door_enter(&run->door)) {
-        if (run->config.on_full == MODEL_WAIT)
-            return -EAGAIN;
-        add(&counters->rejected, 1);
-        request_refuse(request);
-        request->done(request);
-        return 0;
-    }
+    if (!door_enter(&run->door))
+        return door_turn_away(&run->door, request, &counters->rejected);
     add(&counters->requests, 1);
     request->owner = NULL;
     if (!loop)
@@ -147,7 +141,7 @@ static uint64_t event_loop_stop(struct model_run *run, struct model_stats *final
     begin_end(run, CLOSING);
     for (unsigned i = 0; i < run->config.threads; i++)
         pthread_join(run->loop[i].thread, NULL);
-    uint64_t lost = atomic_load_explicit(&run->door.inside, memory_order_acquire);
+    uint64_t lost = door_inside(&run->door);
     struct model_stats stats;
     event_loop_stats(run, &stats);
     lost += run_free(run);

@@ -16,16 +16,17 @@
 #include "parts/cpus.h"
 #include "parts/door.h"
 #include "parts/listener.h"
+#include "parts/polled.h"
 #include "parts/pool.h"
 #include "parts/reply.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/time.h>
 #include <unistd.h>
+
+#define WAIT_SLICE_NS UINT64_C(50000000) /* of a wait, between looks if stop() gave up */
 
 const struct model inline_model;
 
@@ -55,9 +56,7 @@ struct model_run {
     _Atomic uint64_t give_up_ns;
     struct listener listener;
     struct request *request; /* the one that the door's thread works on */
-    struct conn **conns;
-    struct pollfd *polls; /* wake_fd, the listener, then one per connection */
-    size_t count, cap;
+    struct polled polled;    /* connections; and of our own to poll: wake_fd, the listener */
     uint64_t lost;
 };
 
@@ -69,18 +68,10 @@ static bool given_up(const struct model_run *run)
 /* A WAIT of the door's thread, which stop() may cut short: false if it is given up. */
 static bool wait_ns(struct model_run *run, uint64_t ns)
 {
-    uint64_t now = clock_now_ns(), due = now + ns;
-    struct pollfd stop = {.fd = run->wake_fd, .events = POLLIN};
-    for (; now < due; now = clock_now_ns()) {
-        uint64_t end = atomic_load_explicit(&run->give_up_ns, memory_order_acquire);
-        if (now >= end)
+    for (uint64_t now = clock_now_ns(), due = now + ns; now < due; now = clock_now_ns()) {
+        if (given_up(run))
             return false;
-        uint64_t left = (due < end ? due : end) - now;
-        struct timespec most = clock_timespec(left);
-        if (end != UINT64_MAX)
-            clock_sleep_ns(left);
-        else
-            ppoll(&stop, 1, &most, NULL);
+        clock_sleep_ns(due - now < WAIT_SLICE_NS ? due - now : WAIT_SLICE_NS);
     }
     return true;
 }
@@ -149,14 +140,8 @@ static _Thread_local struct {
 static int inline_post(struct model_run *run, struct request *request)
 {
     struct counters *counters = &run->counters[OTHERS];
-    if (!door_enter(&run->door)) {
-        if (run->config.on_full == MODEL_WAIT)
-            return -EAGAIN;
-        counter_add_shared(&counters->rejected, 1);
-        request_refuse(request);
-        request->done(request);
-        return 0;
-    }
+    if (!door_enter(&run->door))
+        return door_turn_away(&run->door, request, &counters->rejected);
     counter_add_shared(&counters->requests, 1);
     request->next = NULL;
     if (posting.run == run) {
@@ -185,32 +170,21 @@ static int inline_post(struct model_run *run, struct request *request)
 static void conn_add(struct model_run *run, int fd)
 {
     struct conn *conn = calloc(1, sizeof *conn);
-    if (run->count == run->cap) {
-        size_t cap = run->cap ? run->cap * 2 : 64;
-        struct conn **conns = realloc(run->conns, cap * sizeof *conns);
-        run->conns = conns ? conns : run->conns;
-        struct pollfd *polls = realloc(run->polls, (cap + 2) * sizeof *polls);
-        run->polls = polls ? polls : run->polls;
-        run->cap = conns && polls ? cap : run->cap;
-    }
-    if (!conn || run->count == run->cap) {
+    if (!conn || !polled_add(&run->polled, conn)) {
         free(conn);
         close(fd);
         return;
     }
-    uint64_t us = run->config.io_timeout_ns / 1000;
-    struct timeval timeout = {(time_t)(us / 1000000), (suseconds_t)(us % 1000000 + (us == 0))};
+    struct timeval timeout = clock_timeval(run->config.io_timeout_ns);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
     http_conn_init(&conn->http, fd, run->config.max_body_bytes);
     conn->http.serial = run->counters[MINE].connections;
     counter_add_shared(&run->counters[MINE].connections, 1);
-    run->conns[run->count++] = conn;
 }
 
 static void conn_remove(struct model_run *run, size_t index)
 {
-    struct conn *conn = run->conns[index];
-    run->conns[index] = run->conns[--run->count];
+    struct conn *conn = polled_remove(&run->polled, index);
     http_conn_finish(&conn->http);
     free(conn);
     counter_add_shared(&run->counters[MINE].closed, 1);
@@ -259,11 +233,7 @@ static void conn_serve(struct model_run *run, struct conn *conn, bool readable, 
             }
         }
     }
-    const struct reply reply = {.model = &inline_model,
-                                .run = run,
-                                .config = &run->config,
-                                .counters = counters,
-                                .stopping = stopping};
+    const struct reply reply = {&inline_model, run, &run->config, counters, stopping, 0};
     int error = reply_send(&reply, http, step, request);
     conn->dead = error != 0 || !http->keep_alive;
 }
@@ -294,38 +264,39 @@ static void *door_main(void *arg)
 {
     struct model_run *run = arg;
     bool stopping = false;
-    while (!stopping || run->count > 0) {
+    while (!stopping || run->polled.count > 0) {
         int timeout_ms = stopping ? 10 : -1;
-        for (size_t i = 0; i < run->count; i++) {
-            const struct conn *conn = run->conns[i];
-            run->polls[2 + i] = (struct pollfd){.fd = conn->http.fd, .events = POLLIN};
+        for (size_t i = 0; i < run->polled.count; i++) {
+            const struct conn *conn = run->polled.items[i];
+            run->polled.polls[POLLED_OWN + i] =
+                (struct pollfd){.fd = conn->http.fd, .events = POLLIN};
             if (conn->held || conn->more) /* nothing to wait for but room, or nothing at all */
-                run->polls[2 + i].events = 0, timeout_ms = conn->held ? 1 : 0;
+                run->polled.polls[POLLED_OWN + i].events = 0, timeout_ms = conn->held ? 1 : 0;
             else if (conn->http.begun && timeout_ms < 0)
                 timeout_ms = 100; /* often enough to see io_timeout_ns pass */
         }
-        run->polls[0] = (struct pollfd){.fd = run->wake_fd, .events = stopping ? 0 : POLLIN};
-        run->polls[1] = (struct pollfd){.fd = run->listener.fd, .events = POLLIN};
-        if (poll(run->polls, run->count + 2, timeout_ms) < 0)
+        run->polled.polls[0] = (struct pollfd){.fd = run->wake_fd, .events = stopping ? 0 : POLLIN};
+        run->polled.polls[1] = (struct pollfd){.fd = run->listener.fd, .events = POLLIN};
+        if (poll(run->polled.polls, run->polled.count + POLLED_OWN, timeout_ms) < 0)
             continue;
 
-        bool last_chance = !stopping && run->polls[0].revents;
-        size_t known = run->count; /* those that have an entry in polls */
-        if (run->polls[1].revents || last_chance)
+        bool last_chance = !stopping && run->polled.polls[0].revents;
+        size_t known = run->polled.count; /* those that have an entry in polls */
+        if (run->polled.polls[1].revents || last_chance)
             accept_all(run);
         if (last_chance) {
             stopping = true;
             listener_close(&run->listener);
         }
-        for (size_t i = 0; i < run->count; i++) {
-            struct conn *conn = run->conns[i];
-            bool readable = last_chance || (i < known && run->polls[2 + i].revents);
+        for (size_t i = 0; i < run->polled.count; i++) {
+            struct conn *conn = run->polled.items[i];
+            bool readable = last_chance || (i < known && run->polled.polls[POLLED_OWN + i].revents);
             if (readable || conn->held || conn->more)
                 conn_serve(run, conn, readable, stopping);
         }
         uint64_t now = clock_now_ns();
-        for (size_t i = run->count; i-- > 0;) {
-            struct conn *conn = run->conns[i];
+        for (size_t i = run->polled.count; i-- > 0;) {
+            struct conn *conn = run->polled.items[i];
             bool lost = given_up(run) && conn->http.begun && !conn->dead;
             run->lost += lost;
             if (lost || over(conn, now, stopping))
@@ -337,13 +308,12 @@ static void *door_main(void *arg)
 
 static void run_free(struct model_run *run)
 {
-    while (run->count > 0)
-        conn_remove(run, run->count - 1);
+    while (run->polled.count > 0)
+        conn_remove(run, run->polled.count - 1);
     listener_close(&run->listener);
     if (run->wake_fd >= 0)
         close(run->wake_fd);
-    free(run->conns);
-    free(run->polls);
+    polled_finish(&run->polled);
     request_destroy(run->request, run->config.workload);
     pool_destroy(run->pool);
     cells_close(&run->cells);
@@ -373,8 +343,7 @@ static int inline_start(const struct model_config *config, struct model_run **ou
                                                               config->content_type});
     run->counters = counters_create(COUNTERS);
     run->request = request_create(config->workload);
-    run->polls = calloc(2, sizeof *run->polls);
-    if (!error && (!run->counters || !run->request || !run->polls))
+    if (!error && (!run->counters || !run->request || !polled_init(&run->polled)))
         error = -ENOMEM;
     if (!error && config->listen) {
         error = listener_open(&run->listener, config->listen);
@@ -406,18 +375,16 @@ static uint64_t inline_stop(struct model_run *run, struct model_stats *final)
     atomic_store_explicit(&run->give_up_ns, give_up_ns, memory_order_release);
     pool_give_up_at(run->pool, give_up_ns);
     if (run->config.listen) {
-        uint64_t one = 1;
-        (void)!write(run->wake_fd, &one, sizeof one);
+        eventfd_write(run->wake_fd, 1);
         pthread_join(run->thread, NULL);
     }
     /* Requests of post() run on their callers' threads: wait for those to be out. */
-    while (atomic_load_explicit(&run->door.inside, memory_order_acquire) &&
-           clock_now_ns() < give_up_ns)
+    while (door_inside(&run->door) > 0 && clock_now_ns() < give_up_ns)
         clock_sleep_ns(100000);
-    uint64_t lost = run->lost + atomic_load_explicit(&run->door.inside, memory_order_acquire);
+    uint64_t inside = door_inside(&run->door), lost = run->lost + inside;
     if (final)
         inline_stats(run, final);
-    if (atomic_load_explicit(&run->door.inside, memory_order_acquire) == 0)
+    if (inside == 0)
         run_free(run); /* else somebody is still in there: rather leak than pull it away */
     return lost;
 }

@@ -8,7 +8,7 @@
  * Whatever stands in the queue has a place in the door, so the queue, as large as the door, is
  * never full.
  */
-#include "parts/cells.h"
+#include "parts/cell_locks.h"
 #include "parts/clock.h"
 #include "parts/cpus.h"
 #include "parts/poller.h"
@@ -23,12 +23,6 @@
 #define SERVE_MAX 32
 /* A worker that sleeps for long looks up this often to see if stop() gave up. */
 #define SLEEP_SLICE_NS UINT64_C(50000000)
-
-struct cell_lock {
-    /* One turn at a time. Held during a turn only, not over a wait, a call or into the next cell,
-     * so no thread ever has two of them. */
-    _Alignas(64) pthread_mutex_t turn;
-};
 
 struct worker {
     struct model_run *run;
@@ -46,7 +40,7 @@ struct model_run {
     struct poller poller;
     struct pool *downstream;
     struct cells cells;
-    struct cell_lock *locks; /* one per cell; NULL: no shared state */
+    struct cell_locks locks;
     struct worker *workers;
     struct counters *counters; /* one per worker, the poller's, and that of all other threads */
 };
@@ -102,7 +96,7 @@ static void run_turns(struct worker *worker, struct request *request)
             return;
         }
         void *cell = cells_at(&run->cells, request->cell);
-        pthread_mutex_t *turn = cell ? &run->locks[request->cell % run->cells.count].turn : NULL;
+        pthread_mutex_t *turn = cell_locks_at(&run->locks, request->cell);
         if (turn)
             pthread_mutex_lock(turn);
         enum turn_end end =
@@ -283,14 +277,8 @@ static int thread_pool_post(struct model_run *run, struct request *request)
     bool ours = self && self->run == run;
     struct counters *counters = ours ? self->counters : &run->counters[run->config.threads + 1];
     void (*add)(_Atomic uint64_t *, uint64_t) = ours ? counter_add : counter_add_shared;
-    if (!door_enter(&run->door)) {
-        if (run->config.on_full == MODEL_WAIT)
-            return -EAGAIN;
-        add(&counters->rejected, 1);
-        request_refuse(request);
-        request->done(request);
-        return 0;
-    }
+    if (!door_enter(&run->door))
+        return door_turn_away(&run->door, request, &counters->rejected);
     add(&counters->requests, 1);
     int error = push(run, (uintptr_t)request);
     if (error) /* after stop() */
@@ -322,9 +310,7 @@ static uint64_t thread_pool_stop(struct model_run *run, struct model_stats *fina
     if (final)
         thread_pool_stats(run, final);
     pool_destroy(run->downstream);
-    for (uint32_t i = 0; run->locks && i < run->cells.count; i++)
-        pthread_mutex_destroy(&run->locks[i].turn);
-    free(run->locks);
+    cell_locks_finish(&run->locks);
     cells_close(&run->cells);
     queue_finish(&run->queue);
     free(run->workers);
@@ -353,16 +339,6 @@ static int start_workers(struct model_run *run)
     return 0;
 }
 
-static int make_locks(struct model_run *run)
-{
-    if (!run->cells.state)
-        return 0;
-    run->locks = aligned_alloc(64, run->cells.count * sizeof *run->locks);
-    for (uint32_t i = 0; run->locks && i < run->cells.count; i++)
-        pthread_mutex_init(&run->locks[i].turn, NULL);
-    return run->locks ? 0 : -ENOMEM;
-}
-
 static int thread_pool_start(const struct model_config *config, struct model_run **out,
                              uint16_t *port)
 {
@@ -388,7 +364,7 @@ static int thread_pool_start(const struct model_config *config, struct model_run
                                         submit, turn_away, run});
     error = cells_open(&run->cells, config->workload, config->cells, config->setup);
     if (!error)
-        error = make_locks(run);
+        error = cell_locks_init(&run->locks, &run->cells);
     if (!error && config->downstream)
         error = pool_create(&run->downstream, &(struct pool_config){config->downstream,
                                                                     config->downstream_connections,

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 #include <sys/epoll.h>
+#include <sys/time.h>
 #include <time.h>
 
 #define CLOCK_NEVER UINT64_MAX
@@ -19,6 +20,13 @@ static inline uint64_t clock_now_ns(void)
 static inline struct timespec clock_timespec(uint64_t ns)
 {
     return (struct timespec){(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+}
+
+/* For SO_RCVTIMEO and SO_SNDTIMEO: rounded up, so that it is never 0, which means for ever. */
+static inline struct timeval clock_timeval(uint64_t ns)
+{
+    uint64_t us = ns / 1000 + 1;
+    return (struct timeval){(time_t)(us / 1000000), (suseconds_t)(us % 1000000)};
 }
 
 void clock_sleep_ns(uint64_t ns);

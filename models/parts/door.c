@@ -27,6 +27,16 @@ int door_check(const struct model_config *config)
     return cpus_parse(config->cpus, &cpus);
 }
 
+int door_turn_away(const struct door *door, struct request *request, _Atomic uint64_t *rejected)
+{
+    if (door->on_full == MODEL_WAIT)
+        return -EAGAIN;
+    counter_add_shared(rejected, 1);
+    request_refuse(request);
+    request->done(request);
+    return 0;
+}
+
 static uint64_t get(const _Atomic uint64_t *counter)
 {
     return atomic_load_explicit(counter, memory_order_relaxed);

@@ -37,6 +37,16 @@ static inline bool door_leave(struct door *door)
     return atomic_fetch_sub_explicit(&door->inside, 1, memory_order_seq_cst) == door->limit;
 }
 
+/* For stop(), which waits for 0: whatever happened inside has happened. */
+static inline uint32_t door_inside(const struct door *door)
+{
+    return atomic_load_explicit(&door->inside, memory_order_acquire);
+}
+
+/* post() at a full door. -EAGAIN: the request stays its caller's; 0: it was refused, done() has
+ * been called, and `rejected` (of any thread) counts it. */
+int door_turn_away(const struct door *door, struct request *request, _Atomic uint64_t *rejected);
+
 /* What is wrong with a config, whatever the model: -EINVAL, else 0. For start(). */
 int door_check(const struct model_config *config);
 

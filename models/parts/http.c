@@ -10,18 +10,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-#define READ_SIZE 8192            /* of the first read of a request */
-#define READ_MAX ((size_t)65536)  /* of one read */
-#define SEND_MAX ((size_t)262144) /* of one send, when a reply did not go out at once */
-
-enum { ROUTE_NONE, ROUTE_WORK, ROUTE_HEALTH, ROUTE_METRICS };
+#define READ_SIZE 8192           /* of the first read of a request */
+#define READ_MAX ((size_t)65536) /* of one read */
 
 /* A request line or header line without its CRLF. */
 struct line {
@@ -66,26 +61,26 @@ static uint8_t route_of(const struct line *request_line)
     const char *end = request_line->at + request_line->len;
     const char *target = memchr(request_line->at, ' ', request_line->len);
     if (!target)
-        return ROUTE_NONE;
+        return HTTP_ROUTE_NONE;
     target++;
     const char *stop = memchr(target, ' ', (size_t)(end - target));
     if (!stop)
-        return ROUTE_NONE;
+        return HTTP_ROUTE_NONE;
     if (*target != '/' && stop - target > 7 && strncasecmp(target, "http://", 7) == 0) {
         const char *slash = memchr(target + 7, '/', (size_t)(stop - target - 7));
         target = slash ? slash : stop;
         if (!slash)
-            return ROUTE_WORK;
+            return HTTP_ROUTE_WORK;
     }
     const char *query = memchr(target, '?', (size_t)(stop - target));
     struct line path = {target, (size_t)((query ? query : stop) - target)};
     if (path.len == 1 && *target == '/')
-        return ROUTE_WORK;
+        return HTTP_ROUTE_WORK;
     if (path.len == 7 && memcmp(target, "/health", 7) == 0)
-        return ROUTE_HEALTH;
+        return HTTP_ROUTE_HEALTH;
     if (path.len == 8 && memcmp(target, "/metrics", 8) == 0)
-        return ROUTE_METRICS;
-    return ROUTE_NONE;
+        return HTTP_ROUTE_METRICS;
+    return HTTP_ROUTE_NONE;
 }
 
 /* What the head, complete now, is answered with at once; 0: read on. Sets route and body_at. */
@@ -145,10 +140,10 @@ static int judge_head(struct http_conn *conn, bool *expects)
         return 400;
     if (parser->method == HTTP_CONNECT)
         return 501;
-    if (conn->route == ROUTE_NONE)
+    if (conn->route == HTTP_ROUTE_NONE)
         return 404;
     bool reads = parser->method == HTTP_GET || parser->method == HTTP_HEAD;
-    if (conn->route == ROUTE_WORK ? parser->method != HTTP_POST : !reads)
+    if (conn->route == HTTP_ROUTE_WORK ? parser->method != HTTP_POST : !reads)
         return 405;
     if (!known_expect)
         return 417;
@@ -316,9 +311,9 @@ enum http_step http_conn_parse(struct http_conn *conn)
     if (conn->complete) {
         conn->parsed_to = (size_t)(llhttp_get_error_pos(&conn->parser) - data);
         conn->body = conn->in.data + conn->start + conn->body_at;
-        return conn->route == ROUTE_WORK     ? HTTP_WORK
-               : conn->route == ROUTE_HEALTH ? HTTP_HEALTH
-                                             : HTTP_METRICS;
+        return conn->route == HTTP_ROUTE_WORK     ? HTTP_WORK
+               : conn->route == HTTP_ROUTE_HEALTH ? HTTP_HEALTH
+                                                  : HTTP_METRICS;
     }
     if (error != HPE_OK)
         return refuse(conn, status_of(conn, error));
@@ -333,160 +328,6 @@ enum http_step http_conn_parse(struct http_conn *conn)
         conn->in.len = conn->parsed_to = conn->start + conn->body_at + conn->body_len;
     }
     return HTTP_MORE;
-}
-
-static const char *reason(int status)
-{
-    switch (status) {
-    case 200:
-        return "OK";
-    case 201:
-        return "Created";
-    case 202:
-        return "Accepted";
-    case 204:
-        return "No Content";
-    case 400:
-        return "Bad Request";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 408:
-        return "Request Timeout";
-    case 413:
-        return "Content Too Large";
-    case 417:
-        return "Expectation Failed";
-    case 422:
-        return "Unprocessable Content";
-    case 431:
-        return "Request Header Fields Too Large";
-    case 500:
-        return "Internal Server Error";
-    case 501:
-        return "Not Implemented";
-    case 502:
-        return "Bad Gateway";
-    case 503:
-        return "Service Unavailable";
-    case 504:
-        return "Gateway Timeout";
-    case 505:
-        return "HTTP Version Not Supported";
-    default:
-        return ""; /* may be empty: RFC 9112, 4 */
-    }
-}
-
-static char *put(char *to, const char *text)
-{
-    size_t len = strlen(text);
-    memcpy(to, text, len);
-    return to + len;
-}
-
-static char *put_number(char *to, uint64_t value)
-{
-    char digits[20];
-    size_t n = 0;
-    do {
-        digits[n++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    while (n)
-        *to++ = digits[--n];
-    return to;
-}
-
-/* Forgets the request that has been answered, and gives the read buffer back if nothing follows. */
-static void next_request(struct http_conn *conn)
-{
-    conn->begun = conn->complete = conn->head_done = conn->chunked = false;
-    conn->body = NULL;
-    conn->body_len = conn->body_at = 0;
-    conn->framing = 0;
-    conn->status = 0;
-    conn->start = conn->parsed_to;
-    llhttp_reset(&conn->parser);
-    if (conn->start == conn->in.len) {
-        bytes_finish(&conn->in);
-        conn->start = conn->parsed_to = 0;
-    }
-}
-
-int http_conn_reply(struct http_conn *conn, int status, const char *content_type,
-                    const uint8_t *body, size_t body_len, bool stopping, int flags)
-{
-    char head[512];
-    char *at = head;
-    /* What was read behind this request is answered, too: the connection ends after the last. */
-    if (stopping && conn->in.len == conn->parsed_to)
-        conn->keep_alive = false;
-    if (status == 200) {
-        at = put(at, "HTTP/1.1 200 OK\r\n");
-    } else {
-        at = put(at, "HTTP/1.1 ");
-        at = put_number(at, (uint64_t)status);
-        *at++ = ' ';
-        at = put(at, reason(status));
-        at = put(at, "\r\n");
-    }
-    if (content_type && strlen(content_type) < 256) {
-        at = put(at, "Content-Type: ");
-        at = put(at, content_type);
-        at = put(at, "\r\n");
-    }
-    if (status == 405)
-        at = put(at, conn->route == ROUTE_WORK ? "Allow: POST\r\n" : "Allow: GET, HEAD\r\n");
-    if (!conn->keep_alive)
-        at = put(at, "Connection: close\r\n");
-    else if (conn->parser.http_minor == 0)
-        at = put(at, "Connection: keep-alive\r\n");
-    at = put(at, "Content-Length: ");
-    at = put_number(at, body_len);
-    at = put(at, "\r\n\r\n");
-    if (conn->head)
-        body_len = 0;
-
-    struct iovec parts[2] = {{head, (size_t)(at - head)}, {(void *)(uintptr_t)body, body_len}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = body_len ? 2 : 1};
-    size_t total = parts[0].iov_len + body_len;
-    ssize_t sent;
-    do {
-        sent = sendmsg(conn->fd, &message, flags | MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
-    if (sent < 0 && errno != EAGAIN)
-        return -errno;
-    size_t done = sent < 0 ? 0 : (size_t)sent;
-    if (done == total) {
-        next_request(conn);
-        return 0;
-    }
-
-    size_t from_head = done < parts[0].iov_len ? done : parts[0].iov_len;
-    bytes_append(&conn->out, head + from_head, parts[0].iov_len - from_head);
-    if (body_len)
-        bytes_append(&conn->out, body + (done - from_head), body_len - (done - from_head));
-    next_request(conn);
-    return sent < 0 ? -EAGAIN : http_conn_flush(conn, flags);
-}
-
-int http_conn_flush(struct http_conn *conn, int flags)
-{
-    while (conn->sent < conn->out.len) {
-        size_t left = conn->out.len - conn->sent;
-        ssize_t sent = send(conn->fd, conn->out.data + conn->sent,
-                            left < SEND_MAX ? left : SEND_MAX, flags | MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent < 0)
-            return -errno;
-        conn->sent += (size_t)sent;
-    }
-    bytes_finish(&conn->out);
-    conn->sent = 0;
-    return 0;
 }
 
 #define TEXT_(x) #x

@@ -27,6 +27,8 @@ enum http_step {
     HTTP_REFUSE,  /* to be answered with `status` (400, 404, 405, 413, 431, 501 …) and no body */
 };
 
+enum http_route { HTTP_ROUTE_NONE, HTTP_ROUTE_WORK, HTTP_ROUTE_HEALTH, HTTP_ROUTE_METRICS };
+
 struct http_conn {
     int fd;
     int status;      /* HTTP_REFUSE */
@@ -38,9 +40,10 @@ struct http_conn {
     const uint8_t *body;
     size_t body_len;
 
-    /* http.c's own. Offsets count from `start`, where the current request begins in `in`. */
+    /* http.c's and http_reply.c's own. Offsets count from `start`, where the current request begins
+     * in `in`. */
     bool head_done, chunked, complete;
-    uint8_t route;
+    uint8_t route; /* enum http_route */
     size_t max_body_bytes;
     struct bytes in; /* freed while the connection is idle */
     size_t start, parsed_to, body_at;

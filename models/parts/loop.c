@@ -206,8 +206,8 @@ static bool wind_up(struct loop *loop)
         loop_conns_drain(&loop->conns);
         return false;
     }
-    bool empty = atomic_load_explicit(&run->door.inside, memory_order_acquire) == 0 &&
-                 atomic_load_explicit(&run->open, memory_order_acquire) == 0;
+    bool empty =
+        door_inside(&run->door) == 0 && atomic_load_explicit(&run->open, memory_order_acquire) == 0;
     if (empty)
         loop_nudge_all(run); /* they may be asleep; each sees the same */
     return empty || loop->now_ns >= run->give_up_ns;

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 enum {
@@ -123,8 +122,7 @@ static void open_conn(struct poller *poller, int fd)
         close(fd);
         return;
     }
-    uint64_t us = poller->config.model->io_timeout_ns / 1000 + 1; /* 0 would mean for ever */
-    struct timeval timeout = {(time_t)(us / 1000000), (suseconds_t)(us % 1000000)};
+    struct timeval timeout = clock_timeval(poller->config.model->io_timeout_ns);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
     conn->poller = poller;
@@ -206,7 +204,7 @@ static void begin_draining(struct poller *poller)
 static void abandon(struct poller *poller)
 {
     atomic_store_explicit(&poller->abandoned, true, memory_order_release);
-    poller->lost = atomic_load_explicit(&poller->config.door->inside, memory_order_acquire);
+    poller->lost = door_inside(poller->config.door);
     /* They stay in the list of all, and are freed with it. */
     for (struct waiter *waiter = waiting_take_all(&poller->waiting); waiter; waiter = waiter->next)
         poller->lost += conn_of(waiter)->http.begun;
@@ -224,7 +222,7 @@ static bool drained(struct poller *poller)
     bool none = !poller->conns;
     pthread_mutex_unlock(&poller->lock);
     /* Acquire: pairs with door_leave, so that whoever stops sees what the requests did. */
-    return none && atomic_load_explicit(&poller->config.door->inside, memory_order_acquire) == 0;
+    return none && door_inside(poller->config.door) == 0;
 }
 
 static void *poller_main(void *arg)
@@ -298,10 +296,10 @@ uint64_t poller_stop(struct poller *poller)
         pthread_join(poller->thread, NULL);
         return poller->lost;
     }
-    while (atomic_load_explicit(&door->inside, memory_order_acquire)) {
+    while (door_inside(door)) {
         if (clock_now_ns() >= poller->give_up_ns) {
             atomic_store_explicit(&poller->abandoned, true, memory_order_release);
-            return atomic_load_explicit(&door->inside, memory_order_acquire);
+            return door_inside(door);
         }
         clock_sleep_ns(MS / 10);
     }

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* A mutex per cell, for models whose threads share the cells. */
+#ifndef ASSAY_CELL_LOCKS_H
+#define ASSAY_CELL_LOCKS_H
+
+#include "cells.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+struct cell_lock {
+    /* One turn at a time. Held during a turn only, not over a wait, a call or into the next cell,
+     * so no thread ever has two of them. */
+    _Alignas(64) pthread_mutex_t turn;
+};
+
+struct cell_locks {
+    struct cell_lock *locks; /* NULL: no shared state */
+    uint32_t count;
+};
+
+/* One for each of the cells, which are open; none if they have no state. 0 or -ENOMEM. */
+static inline int cell_locks_init(struct cell_locks *locks, const struct cells *cells)
+{
+    *locks = (struct cell_locks){.count = cells->count};
+    if (!cells->state)
+        return 0;
+    locks->locks = aligned_alloc(_Alignof(struct cell_lock), locks->count * sizeof *locks->locks);
+    for (uint32_t i = 0; locks->locks && i < locks->count; i++)
+        pthread_mutex_init(&locks->locks[i].turn, NULL);
+    return locks->locks ? 0 : -ENOMEM;
+}
+
+static inline void cell_locks_finish(struct cell_locks *locks)
+{
+    for (uint32_t i = 0; locks->locks && i < locks->count; i++)
+        pthread_mutex_destroy(&locks->locks[i].turn);
+    free(locks->locks);
+}
+
+/* NULL where there is nothing to lock. Lock no other one while you have it. */
+static inline pthread_mutex_t *cell_locks_at(const struct cell_locks *locks, uint32_t cell)
+{
+    return locks->locks ? &locks->locks[cell % locks->count].turn : NULL;
+}
+
+#endif
