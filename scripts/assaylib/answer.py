@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from . import judge, words
+from . import answer_formats, judge, members, words
 from .about import KINDS, discarded, operation, processes, subject, tails
 from .blocks import Items, Section, Text
+from .clauses import lead_clause, tied
 from .judge import Comparison, Family, Judgement
-from .sentences import tied
+from .operations import headlines
 
 
 def question(judged: Judgement) -> str:
@@ -41,10 +42,14 @@ def answers(judged: Judgement) -> list[Section]:
         families = judged.kind(kind)
         if families:
             section = Section(f"answer-{kind}", title)
-            section.blocks.append(Items([f"**{lead}**" for lead in leads(families, kind)]))
-            section.blocks.append(
-                Text(" ".join([ties(families, kind), *asides(judged, families, kind)]))
-            )
+            if kind == "codec":
+                families = headlines(families)
+            if kind == "codec" and members.wide(judged.run, families) and not unanswered(families):
+                section.blocks += answer_formats.blocks(judged, families)
+            else:
+                section.blocks.append(Items([f"**{lead}**" for lead in leads(families, kind)]))
+                said = [ties(families, kind), *asides(judged, families, kind)]
+                section.blocks.append(Text(" ".join(said)))
             found.append(section)
     return found
 
@@ -101,16 +106,16 @@ def late(judged: Judgement, families: Sequence[Family]) -> list[str]:
     ]
 
 
-def leads(families: Sequence[Family], kind: str) -> list[str]:
-    """One sentence per member: for how many of the payloads or workloads which verdict."""
+def unanswered(families: Sequence[Family]) -> str:
+    """Why there is no answer at all; "" if there is one."""
     every = [c for f in families for c in f.comparisons]
     if every and all(c.verdict == judge.NO_NUMBER for c in every):
         reasons = list(dict.fromkeys(c.why_not for c in every))
         more = (
             f" (and {words.counted(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""
         )
-        return [f"No answer: not one comparison has a number. Reason: {reasons[0]}{more}."]
-    if every and all(c.verdict == judge.NO_INTERVAL for c in every):
+        return f"No answer: not one comparison has a number. Reason: {reasons[0]}{more}."
+    if every and all(c.verdict in (judge.NO_INTERVAL, judge.NO_NUMBER) for c in every):
         most = max(len(c.estimate.values) for c in every if c.estimate)
         needed = max(c.estimate.needed for c in every if c.estimate)
         gone = sum(map(discarded, families))
@@ -120,14 +125,20 @@ def leads(families: Sequence[Family], kind: str) -> list[str]:
             if gone
             else ""
         )
-        return [
-            f"No answer: {words.counted(most, 'round')} with both members counted, an interval takes {needed}.{why}"
-            " The values below are not claims."
-        ]
+        return (
+            f"No answer: {words.counted(most, 'round')} with both members counted, an interval takes"
+            f" {needed}.{why} The values below are not claims."
+        )
+    return ""
+
+
+def leads(families: Sequence[Family], kind: str) -> list[str]:
+    """One sentence per member: for how many of the payloads or workloads which verdict."""
+    if unanswered(families):
+        return [unanswered(families)]
     noun = "payload" if kind == "codec" else "workload"
     sentences = []
-    members = list(dict.fromkeys(c.member for f in families for c in f.comparisons))
-    for member in members:
+    for member in dict.fromkeys(c.member for f in families for c in f.comparisons):
         clauses = []
         groups: dict[tuple[str, str], list[Comparison]] = {}
         for family in families:
@@ -135,68 +146,18 @@ def leads(families: Sequence[Family], kind: str) -> list[str]:
                 if comparison.member == member:
                     groups.setdefault((operation(family), comparison.metric), []).append(comparison)
         for (op, metric), comparisons in groups.items():
-            clauses.append(_lead_clause(op, metric, comparisons, noun))
+            clauses.append(lead_clause(op, metric, comparisons, noun))
         baseline = words.label(families[0].baseline)
         said = "; ".join(clauses)
         sentences.append(f"{words.label(member)} against {baseline}: {said}.")
     return sentences or ["nothing was compared."]
 
 
-def _lead_clause(op: str, metric: str, comparisons: list[Comparison], noun: str) -> str:
-    """ "encodes faster for 3 of 4 payloads (at least 13.2 to 27.3 × as fast), not resolved for 1"."""
-    better, worse = {
-        "time_ns": (
-            (f"{op}s faster".strip(), f"{op}s slower".strip()) if op else ("faster", "slower")
-        ),
-        "cpu_ns_per_request": ("cheaper in CPU", "dearer in CPU"),
-        "closed_hz": ("higher in throughput", "lower in throughput"),
-    }[metric]
-    total = len(comparisons)
-    parts = []
-    for verdict, word in ((judge.BETTER, better), (judge.WORSE, worse)):
-        those = [c for c in comparisons if c.verdict == verdict]
-        if those:
-            parts.append(f"{word} for {len(those)} of {total} ({words.claim(those)})")
-    about = (
-        ""
-        if parts
-        else {"cpu_ns_per_request": "in CPU ", "closed_hz": "in throughput "}.get(
-            metric, f"{op}: " if op else ""
-        )
-    )
-    for verdict, word in (
-        (judge.EQUIVALENT, "equivalent"),
-        (judge.UNRESOLVED, "not resolved"),
-        (judge.NO_INTERVAL, "without an interval"),
-        (judge.NO_NUMBER, "without a number"),
-    ):
-        count = sum(c.verdict == verdict for c in comparisons)
-        if count:
-            parts.append(f"{word} for {count} of {total}{_seen(comparisons, verdict)}")
-    first, *rest = parts
-    plural = noun if total == 1 else noun + "s"
-    return about + ", ".join(
-        [
-            first.replace(f" of {total}", f" of {total} {plural}", 1),
-            *(r.replace(f" of {total}", "", 1) for r in rest),
-        ]
-    )
-
-
-def _seen(comparisons: Sequence[Comparison], verdict: str) -> str:
-    """Of the unresolved, those that differ from 1 without it being shown by how much."""
-    seen = sum(c.straddles for c in comparisons)
-    if verdict != judge.UNRESOLVED or not seen:
-        return ""
-    every = sum(c.verdict == verdict for c in comparisons)
-    who = "" if seen == every else f"{seen} of them "
-    return f" ({who}differ{'s' if seen == 1 else ''} from 1, but not shown to be by δ or more)"
-
-
 def _libraries(judged: Judgement, families: Sequence[Family]) -> str:
-    members = list(dict.fromkeys(m for f in families for m in f.candidates))
     known = [
-        f"{words.label(m)} is one {words.FORMATS[m]} library" for m in members if m in words.FORMATS
+        f"{codec.label} is one {codec.format} library"
+        for codec in members.of(judged.run, families).values()
+        if codec.competes
     ]
     return (
         "**These are libraries, not formats.** "

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Sequence
+
 from . import about, judge, words
 from .judge import Family, Judgement
 
@@ -50,4 +52,13 @@ def wire_bytes(judged: Judgement, family: Family, member: str) -> float | None:
             and row.get("wire_bytes")
         ):
             return sum(row["wire_bytes"]) / len(row["wire_bytes"])
+    return None
+
+
+def mean_bytes(families: Sequence[Family], member: str) -> float | None:
+    """Mean bytes of a document on the wire."""
+    for family in families:
+        level = family.level(member, "wire_bytes")
+        if level:
+            return level.median
     return None

@@ -7,7 +7,8 @@ import math
 import shlex
 from typing import Any, Sequence
 
-from . import about, answer, checks, judge, resolution, sentences, words
+from . import about, answer, answer_formats, checks, judge, members, operations, resolution
+from . import sentences, words
 from .about import KINDS, cores, operation, shape_only, subject, tails
 from .blocks import Cell, Check, Column, Picture, Pre, Raw, Table, Text
 from .charts import Chart
@@ -53,6 +54,11 @@ def ratios(judged: Judgement) -> list[Table]:
     tables = []
     for kind in KINDS:
         families = judged.kind(kind)
+        if kind == "codec":
+            families = operations.headlines(families)
+            if members.wide(judged.run, families):
+                tables += answer_formats.tables(judged, families)
+                continue
         for metric in judge.JUDGED[kind]:
             if families and any(c.metric == metric for f in families for c in f.comparisons):
                 tables.append(_ratio_table(judged, families, kind, metric))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 
-from . import about, charts, judge, words
+from . import about, charts, codec_pictures, judge, members, operations, words
 from .charts import Chart
 from .figures import wire_bytes
 from .judge import Judgement
@@ -13,10 +13,15 @@ from .judge import Judgement
 
 def pictures(judged: Judgement) -> dict[str, Chart]:
     """Every chart that this run has data for, by name."""
+    codecs = judged.kind("codec")
+    by_codec = (
+        codec_pictures.pictures(judged, codecs)
+        if members.wide(judged.run, codecs)
+        else [_codec_time(judged), _wire_time(judged)]
+    )
     found = [
         *(_forest(judged, kind) for kind in about.KINDS),
-        _codec_time(judged),
-        _wire_time(judged),
+        *by_codec,
         _service(judged),
         *(_strips(judged, kind) for kind in about.KINDS),
     ]
@@ -26,8 +31,13 @@ def pictures(judged: Judgement) -> dict[str, Chart]:
 def _forest(judged: Judgement, kind: str) -> Chart | None:
     rows = []
     families = judged.kind(kind)
+    if kind == "codec":
+        families = operations.headlines(families)
+    shown = codec_pictures.on_page_one(judged.run, families) if kind == "codec" else None
     for family in families:
         for c in family.comparisons:
+            if shown is not None and (family.id, c.member) not in shown:
+                continue
             name = f"{about.subject(family)} {about.operation(family)}".strip()
             if kind == "service":
                 name += ", CPU" if c.metric.startswith("cpu") else ", throughput"
@@ -67,11 +77,11 @@ def _forest(judged: Judgement, kind: str) -> Chart | None:
     title = {"codec": "Codecs", "model": "Models in process", "service": "Services"}[
         kind
     ] + f" against {baseline}"
-    shown = "; ".join(f"{r.group} {r.member} {r.said[0]} ({r.said[1]})" for r in rows)
+    listed = "; ".join(f"{r.group} {r.member} {r.said[0]} ({r.said[1]})" for r in rows)
     return charts.forest(
         f"forest-{kind}",
         title,
-        f"Forest plot of ratios with simultaneous intervals, above 1 is better. {shown}.",
+        f"Forest plot of ratios with simultaneous intervals, above 1 is better. {listed}.",
         rows,
         f"{axis} (log)",
     )
@@ -79,14 +89,14 @@ def _forest(judged: Judgement, kind: str) -> Chart | None:
 
 def _codec_time(judged: Judgement) -> Chart | None:
     families = judged.kind("codec")
-    operations = list(dict.fromkeys(about.operation(f) for f in families))
-    members = list(dict.fromkeys(m for f in families for m in f.candidates))
+    done = list(dict.fromkeys(about.operation(f) for f in families))
+    codecs = list(dict.fromkeys(m for f in families for m in f.candidates))
     rows = []
     for payload in about.subjects(families):
-        for s, member in enumerate(members):
+        for s, member in enumerate(codecs):
             values: list[float | None] = []
             floors: list[float | None] = []
-            for op in operations:
+            for op in done:
                 family = next(
                     (
                         f
@@ -117,9 +127,9 @@ def _codec_time(judged: Judgement) -> Chart | None:
         "codec-time",
         "Time per operation by payload",
         text,
-        operations,
+        done,
         rows,
-        [words.label(m) for m in members],
+        [words.label(m) for m in codecs],
         "ns per operation (log)",
         "memcpy of its own bytes",
     )
@@ -127,18 +137,18 @@ def _codec_time(judged: Judgement) -> Chart | None:
 
 def _wire_time(judged: Judgement) -> Chart | None:
     families = judged.kind("codec")
-    operations = list(dict.fromkeys(about.operation(f) for f in families))
-    members = list(dict.fromkeys(m for f in families for m in f.candidates))
+    done = list(dict.fromkeys(about.operation(f) for f in families))
+    codecs = list(dict.fromkeys(m for f in families for m in f.candidates))
     points = []
     for family in families:
-        for s, member in enumerate(members):
+        for s, member in enumerate(codecs):
             level, size = family.level(member, "time_ns"), wire_bytes(judged, family, member)
             if level and size:
                 points.append(
                     charts.Point(
                         about.subject(family),
                         s,
-                        operations.index(about.operation(family)),
+                        done.index(about.operation(family)),
                         size,
                         level.median,
                     )
@@ -153,9 +163,9 @@ def _wire_time(judged: Judgement) -> Chart | None:
         "wire-time",
         "Bytes on the wire against time",
         text,
-        operations,
+        done,
         points,
-        [words.label(m) for m in members],
+        [words.label(m) for m in codecs],
         "bytes on the wire (log)",
         "ns per operation (log)",
     )
@@ -199,12 +209,18 @@ def _service(judged: Judgement) -> Chart | None:
 
 def _strips(judged: Judgement, kind: str) -> Chart | None:
     rows = []
-    for family in judged.kind(kind):
+    families = judged.kind(kind)
+    shown = codec_pictures.on_page_one(judged.run, families) if kind == "codec" else None
+    if shown is not None:
+        families = [f for f in families if any(f.id == id for id, _ in shown)]
+    for family in families:
         for metric in judge.JUDGED[kind]:
             name = f"{about.subject(family)} {about.operation(family)}".strip()
             if kind == "service":
                 name += ", CPU" if metric.startswith("cpu") else ", throughput"
             for c in family.comparisons:
+                if shown is not None and (family.id, c.member) not in shown:
+                    continue
                 if c.metric == metric and c.estimate:
                     rows.append(
                         charts.StripRow(

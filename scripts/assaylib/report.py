@@ -18,7 +18,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Sequence
 
-from . import charts, judge, page, pictures, sections
+from . import charts, judge, members, page, pictures, sections, words
 from .blocks import Raw
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -62,13 +62,15 @@ def render(run_dir: Path | str, with_runs: Sequence[Path | str] = ()) -> Path:
         other, other_raw = read(Path(path))
         others.append((str(other.run.get("id", Path(path).name)), other, other_raw))
     judge.disagree(judged, [(name, other) for name, other, _ in others])
-    drawn = pictures.pictures(judged)
-    view = {
-        "page": page.build(judged, raw, drawn),
-        "sections": sections.build(judged, raw, drawn, others),
-        "palette": charts.PALETTE,
-        "chart_style": charts.STYLE,
-    }
+    labels = {name: codec.label for name, codec in members.codecs(judged.run).items()}
+    with words.named(labels):
+        drawn = pictures.pictures(judged)
+        view = {
+            "page": page.build(judged, raw, drawn),
+            "sections": sections.build(judged, raw, drawn, others),
+            "palette": charts.PALETTE,
+            "chart_style": charts.STYLE,
+        }
     files = {f"{name}.svg": chart.standalone() for name, chart in sorted(drawn.items())}
     files["report.md"] = _fill("report.md.j2", view, html=False)
     files["report.html"] = _fill("report.html.j2", view, html=True)

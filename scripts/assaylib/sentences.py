@@ -6,10 +6,13 @@ from __future__ import annotations
 import math
 from typing import Sequence
 
-from . import judge, words
+from . import answer_formats, judge, members, words
 from .about import KINDS, operation, shape_only, subject, subjects
 from .blocks import Items, Section
-from .judge import Comparison, Family, Judgement, TieSet
+from .clauses import tie_text
+from .figures import mean_bytes
+from .judge import Comparison, Family, Judgement
+from .operations import headlines, verb
 
 
 def sentences(judged: Judgement) -> list[Section]:
@@ -51,31 +54,17 @@ def said(
     return f"{verb} {figure} {unit} {baseline} ({shown})"
 
 
-def tied(family: Family, tie: TieSet) -> str:
-    """In the plan's order: inside a set there is no other."""
-    return words.listed(words.label(m) for m in family.candidates if m in tie.members)
-
-
-def tie_text(family: Family, metric: str) -> str:
-    tie = next((t for t in family.ties if t.metric == metric), None)
-    if tie is None:
-        return "no ranking"
-    if not tie.resolved:
-        return f"not to be ranked ({family.uncalibrated.get(metric) or 'too few rounds'})"
-    if len(tie.members) == 1:
-        return f"{words.label(tie.best)} alone"
-    return f"{tied(family, tie)}, not separated"
-
-
 def codec_details(judged: Judgement, families: Sequence[Family]) -> list[str]:
     lines = []
     first = True
+    families = headlines(families)
+    if members.wide(judged.run, families):
+        return answer_formats.sentences(judged, families)
     for payload in subjects(families):
         mine = [f for f in families if subject(f) == payload]
-        size = wire_bytes(mine, mine[0].baseline)
-        members = list(dict.fromkeys(c.member for f in mine for c in f.comparisons))
+        size = mean_bytes(mine, mine[0].baseline)
         parts = []
-        for member in members:
+        for member in dict.fromkeys(c.member for f in mine for c in f.comparisons):
             verbs = []
             for family in mine:
                 comparison = family.compared(member, "time_ns")
@@ -85,9 +74,9 @@ def codec_details(judged: Judgement, families: Sequence[Family]) -> list[str]:
                             comparison,
                             family.delta,
                             (
-                                f"{operation(family)}s `{payload}`"
+                                f"{verb(operation(family))} `{payload}`"
                                 if first
-                                else f"{operation(family)}s"
+                                else verb(operation(family))
                             ),
                             "as fast as",
                             first,
@@ -104,15 +93,6 @@ def codec_details(judged: Judgement, families: Sequence[Family]) -> list[str]:
         )
         lines.append(f"`{payload}`{about}: " + "; ".join(parts) + f". Fastest: {fastest}.")
     return lines
-
-
-def wire_bytes(families: Sequence[Family], member: str) -> float | None:
-    """Mean bytes of a document on the wire."""
-    for family in families:
-        level = family.level(member, "wire_bytes")
-        if level:
-            return level.median
-    return None
 
 
 def model_details(judged: Judgement, families: Sequence[Family]) -> list[str]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import decimal
 import math
-from typing import Iterable, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Iterable, Iterator, Sequence
 
 from . import judge
 
@@ -40,9 +42,22 @@ MARKS = {
 }
 
 
+_named: ContextVar[dict[str, str]] = ContextVar("labels that a run recorded", default={})
+
+
+@contextmanager
+def named(labels: dict[str, str]) -> Iterator[None]:
+    """While a run is drawn, members are called what it recorded."""
+    token = _named.set(labels)
+    try:
+        yield
+    finally:
+        _named.reset(token)
+
+
 def label(member: str) -> str:
     stem, dot, rest = member.partition(".")
-    return LABELS.get(stem, stem) + dot + rest
+    return _named.get().get(stem, LABELS.get(stem, stem)) + dot + rest
 
 
 def fixed(value: float, decimals: int, rounding: str = decimal.ROUND_HALF_EVEN) -> str:

@@ -28,10 +28,13 @@ STYLE = """
 .chart .none{fill:none;stroke:var(--open)}.chart .bar{stroke-width:2}.chart .mark{stroke-width:1.5}
 .chart .s1{fill:var(--s1);stroke:var(--s1)}.chart .s2{fill:var(--s2);stroke:var(--s2)}.chart .s3{fill:var(--s3);stroke:var(--s3)}
 .chart .s4{fill:var(--s4);stroke:var(--s4)}.chart .s5{fill:var(--s5);stroke:var(--s5)}.chart .s6{fill:var(--s6);stroke:var(--s6)}
+.chart .hollow{fill:var(--paper);stroke-width:1.6}
+.chart .dash{stroke-dasharray:3 3}.chart .part{stroke:var(--paper);stroke-width:1}
 .chart .track{stroke-width:1;opacity:.45;fill:none}.chart .dot{stroke:none;opacity:.75}.chart .pale{opacity:.4}
 """
 
 WIDTH = 760
+KEY_LINE = 17
 
 
 @dataclass(frozen=True)
@@ -110,11 +113,35 @@ VERDICT_LINE = {
 }
 
 
+def series_class(index: int) -> str:
+    """Six colours and shapes, and the same again hollow: a dozen that are told apart in black and
+    white, too."""
+    return f"s{index % 6 + 1}" + (" hollow" if index // 6 % 2 else "")
+
+
 def key(series: Sequence[str], y: float, x: float = 8.0, floor: str | None = None) -> str:
+    """Marks and their names from x on, in as many lines as they take (key_height)."""
     parts = []
+    left = x
     for i, said in enumerate(series):
-        parts.append(mark(i, x, y - 4, f"s{i % 6 + 1}") + write(x + 11, y, said, "soft small"))
-        x += 28 + 6.6 * len(said)
+        wide = 28 + 6.6 * len(said)
+        if x > left and x + wide > WIDTH:
+            x, y = left, y + KEY_LINE
+        parts.append(mark(i, x, y - 4, series_class(i)) + write(x + 11, y, said, "soft small"))
+        x += wide
     if floor:
+        if x + 8 + 6 * len(floor) > WIDTH:
+            x, y = left, y + KEY_LINE
         parts.append(stroke(x, y - 10, x, y + 2, "one bar") + write(x + 8, y, floor, "soft small"))
     return "".join(parts)
+
+
+def key_height(series: Sequence[str], x: float = 8.0, floor: str | None = None) -> float:
+    """What its lines but the first add."""
+    lines, left = 0, x
+    for said in series:
+        wide = 28 + 6.6 * len(said)
+        if x > left and x + wide > WIDTH:
+            x, lines = left, lines + 1
+        x += wide
+    return KEY_LINE * (lines + (floor is not None and x + 8 + 6 * len(floor) > WIDTH))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Sequence
 
 from .axes import decade_axis, frame
-from .drawing import WIDTH, Chart, key, mark, px, stroke, write
+from .drawing import WIDTH, Chart, key, key_height, mark, px, series_class, stroke, write
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,11 @@ def levels(
     series: Sequence[str],
     unit: str,
     floor: str,
+    first: int = 172,
 ) -> Chart:
-    """Figures on a common logarithmic axis, a panel per operation, a tick where the floor is."""
-    row_height, top, first = 17, 30, 172
+    """Figures on a common logarithmic axis, a panel per operation, a tick where the floor is; first:
+    where the panels begin, right of the names."""
+    row_height, top = 17, 30
     width = (WIDTH - first - 14 - 40 * (len(panels) - 1)) / len(panels)
     seen = [v for r in rows for v in (*r.values, *r.floors) if v]
     bottom = top + row_height * len(rows)
@@ -65,6 +67,6 @@ def levels(
             if below:
                 parts.append(stroke(axis.at(below), y - 6, axis.at(below), y + 6, "one bar"))
             if value:
-                parts.append(mark(row.series, axis.at(value), y, f"s{row.series % 6 + 1}"))
-    parts.append(key(series, bottom + 52, floor=floor))
-    return Chart(name, title, text, bottom + 62, "".join(parts))
+                parts.append(mark(row.series, axis.at(value), y, series_class(row.series)))
+    parts.append(key(series, bottom + 52, floor=floor))  # no series: every row has its name
+    return Chart(name, title, text, bottom + 62 + key_height(series, floor=floor), "".join(parts))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Sequence
 
 from .axes import decade_axis, frame
-from .drawing import WIDTH, Chart, key, mark, px, stroke, write
+from .drawing import WIDTH, Chart, key, key_height, mark, px, series_class, stroke, write
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def scatter(
             if len(line) > 1:
                 parts.append(f'<path class="s{s % 6 + 1} track" style="fill:none" d="M{path}"/>')
             for p in line:
-                parts.append(mark(s, across.at(p.x), up.at(p.y), f"s{s % 6 + 1}"))
+                parts.append(mark(s, across.at(p.x), up.at(p.y), series_class(s)))
                 if s == 0:
                     end = across.at(p.x) > left + width - 70
                     parts.append(
@@ -63,4 +63,4 @@ def scatter(
                         )
                     )
     parts.append(key(series, bottom + 54))
-    return Chart(name, title, text, bottom + 64, "".join(parts))
+    return Chart(name, title, text, bottom + 64 + key_height(series), "".join(parts))

@@ -6,11 +6,13 @@ from __future__ import annotations
 import math
 from typing import Sequence
 
-from .. import about, judge, words
-from ..blocks import Block, Cell, Column, Picture, Section, Table, Text
+from .. import about, judge, members, words
+from ..blocks import Cell, Column, Picture, Section, Table, Text
 from ..charts import Chart
 from ..figures import p_value, spread, wire_bytes
 from ..judge import Family, Judgement
+from . import fidelity
+from .libraries import wide
 
 
 def codecs(judged: Judgement, drawn: dict[str, Chart]) -> Section:
@@ -19,6 +21,8 @@ def codecs(judged: Judgement, drawn: dict[str, Chart]) -> Section:
     if not families:
         section.blocks.append(Text("No codec was part of this run."))
         return section
+    if members.wide(judged.run, families):
+        return wide(judged, families, drawn)
     section.blocks.append(
         Text(
             "Each codec encodes from, and decodes into, the same struct; giving memory back is on"
@@ -33,7 +37,7 @@ def codecs(judged: Judgement, drawn: dict[str, Chart]) -> Section:
         section.blocks.append(
             _codec_table(judged, [f for f in families if about.operation(f) == op], op)
         )
-    section.blocks += _fidelity(judged)
+    section.blocks += fidelity.corpora(judged) + fidelity.questions(judged)
     return section
 
 
@@ -93,57 +97,3 @@ def _codec_table(judged: Judgement, families: Sequence[Family], op: str) -> Tabl
                     f"{about.subject(f)} {words.label(c.member)}: {words.verdict(c, f.delta)}."
                 )
     return table
-
-
-def _fidelity(judged: Judgement) -> list[Block]:
-    rows = [r for r in judged.run.get("fidelity") or [] if isinstance(r, dict)]
-    if not rows:
-        return [Text("Fidelity (encode, decode, compare) was not recorded in this run.")]
-    table = Table(
-        "Fidelity: encode, decode, compare, over each whole corpus",
-        [
-            Column("payload"),
-            Column("codec"),
-            Column("documents", True),
-            Column("values", True),
-            Column("changed", True),
-            Column("share", True),
-        ],
-    )
-    changed = []
-    for row in rows:
-        values, lost = int(row.get("values") or 0), int(row.get("changed") or 0)
-        share = lost / values if values else 0.0
-        table.add(
-            str(row.get("payload")),
-            words.label(str(row.get("codec"))),
-            words.fixed(int(row.get("documents") or 0), 0),
-            words.fixed(values, 0),
-            Cell(words.fixed(lost, 0), "worse" if lost else ""),
-            words.percent(share, 2) if lost else "0",
-        )
-        if lost:
-            changed.append(
-                f"{words.label(str(row.get('codec')))} changes {words.fixed(lost, 0)} of"
-                f" {words.fixed(values, 0)} values of `{row.get('payload')}`"
-                f" ({words.percent(share)})"
-            )
-    exact = [
-        m
-        for m in dict.fromkeys(str(r.get("codec")) for r in rows)
-        if not any(int(r.get("changed") or 0) for r in rows if str(r.get("codec")) == m)
-    ]
-    parts = []
-    if changed:
-        parts.append(
-            "Not every value survives the way out and back: "
-            + words.listed(changed)
-            + ". Only doubles and floats may change; anything else would have been an error before"
-            " the clock ran."
-        )
-    if exact:
-        parts.append(
-            f"{words.listed(words.label(m) for m in exact)} {'gives' if len(exact) == 1 else 'give'} every"
-            " value back exactly."
-        )
-    return [Text(" ".join(parts)), table]

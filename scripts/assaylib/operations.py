@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""What the operations of codec families are, in words. An operation that is not known here is shown
+by its own name."""
+
+from __future__ import annotations
+
+import re
+from typing import Sequence
+
+from .about import operation
+from .families import Family
+
+#: operation → (verb of a codec, title of a row, what is on the clock)
+OPERATIONS = {
+    "encode": ("encodes", "encode", "into the caller's buffer"),
+    "decode": ("decodes", "decode", "into an arena that is reset before each"),
+    "encode_cold": ("encodes cold", "encode, cold", "into a buffer from the heap, given back"),
+    "decode_cold": ("decodes cold", "decode, cold", "all memory from the heap, and given back"),
+    "build": ("builds its tree", "build", "the library's own tree from the message, and freed"),
+    "check": ("checks", "check", "what comes before a library may see untrusted bytes"),
+    "parse": ("parses", "parse", "bytes to the library's own tree, and freed"),
+    "read1": ("reads a field", "read 1 field", "in the cheapest way of the library"),
+    "read3": ("reads three fields", "read 3 fields", "in the cheapest way of the library"),
+    "readall": ("reads every value", "read all", "without keeping a message"),
+    "encode_hot": ("encodes one document", "encode, hot", "one document again and again"),
+    "decode_hot": ("decodes one document", "decode, hot", "one document again and again"),
+    "decode_evicted": ("decodes evicted", "decode, evicted", "a core's caches emptied before each"),
+    "encode_latency": ("encodes", "encode, each timed", "a clock around every single one"),
+    "decode_latency": ("decodes", "decode, each timed", "a clock around every single one"),
+}
+THREADS = re.compile(r"encode_threads_?(\d*)")
+
+#: Those that page one speaks about.
+HEADLINES = ("encode", "decode")
+
+
+def headlines(families: Sequence[Family]) -> list[Family]:
+    """Those families; all of them in a run that has no such."""
+    return [f for f in families if operation(f) in HEADLINES] or list(families)
+
+
+def threads(name: str) -> int | None:
+    """Of encode_threads4: 4."""
+    found = THREADS.fullmatch(name)
+    return int(found[1] or 1) if found else None
+
+
+def verb(name: str) -> str:
+    count = threads(name)
+    if count is not None:
+        return f"encodes on {count} thread{'' if count == 1 else 's'}"
+    return OPERATIONS.get(name, (f"does {name}",))[0]
+
+
+def title(name: str) -> str:
+    count = threads(name)
+    if count is not None:
+        return f"encode, {count} thread{'' if count == 1 else 's'} at once"
+    return OPERATIONS.get(name, ("", name))[1]
+
+
+def clock(name: str) -> str:
+    if threads(name) is not None:
+        return "cold encodes on so many threads at once"
+    return OPERATIONS.get(name, ("", "", ""))[2]

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""What survives the way out and back: over each corpus, and question by question."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from .. import words
+from ..blocks import Block, Cell, Column, Table, Text
+from ..judge import Judgement
+
+#: Outcomes that lose or alter something without saying so.
+SILENT = {"changed", "another NaN", "0.0", "lost", "some changed", "cut at the NUL", "one of two kept"}
+
+
+def corpora(judged: Judgement) -> list[Block]:
+    """Encode, decode, compare over each whole corpus."""
+    rows = [r for r in judged.run.get("fidelity") or [] if isinstance(r, dict)]
+    if not rows:
+        return [Text("Fidelity (encode, decode, compare) was not recorded in this run.")]
+    table = Table(
+        "Fidelity: encode, decode, compare, over each whole corpus",
+        [
+            Column("payload"),
+            Column("codec"),
+            Column("documents", True),
+            Column("values", True),
+            Column("changed", True),
+            Column("share", True),
+        ],
+        folded=len(rows) > 24,
+    )
+    changed = []
+    for row in rows:
+        values, lost = int(row.get("values") or 0), int(row.get("changed") or 0)
+        share = lost / values if values else 0.0
+        table.add(
+            str(row.get("payload")),
+            words.label(str(row.get("codec"))),
+            words.fixed(int(row.get("documents") or 0), 0),
+            words.fixed(values, 0),
+            Cell(words.fixed(lost, 0), "worse" if lost else ""),
+            words.percent(share, 2) if lost else "0",
+        )
+        if lost:
+            changed.append(
+                f"{words.label(str(row.get('codec')))} changes {words.fixed(lost, 0)} of"
+                f" {words.fixed(values, 0)} values of `{row.get('payload')}`"
+                f" ({words.percent(share)})"
+            )
+    return [Text(" ".join(_said(rows, changed))), table]
+
+
+def _said(rows: Sequence[dict[str, Any]], changed: Sequence[str]) -> list[str]:
+    exact = [
+        m
+        for m in dict.fromkeys(str(r.get("codec")) for r in rows)
+        if not any(int(r.get("changed") or 0) for r in rows if str(r.get("codec")) == m)
+    ]
+    parts = []
+    if changed:
+        parts.append(
+            "Not every value survives the way out and back: "
+            + words.listed(changed)
+            + ". Only doubles and floats may change; anything else would have been an error before"
+            " the clock ran."
+        )
+    if exact:
+        parts.append(
+            f"{words.listed(words.label(m) for m in exact)} {'gives' if len(exact) == 1 else 'give'} every"
+            " value back exactly."
+        )
+    return parts
+
+
+def questions(judged: Judgement) -> list[Block]:
+    """The fidelity table: a row per question, a column per codec."""
+    rows = [r for r in judged.run.get("fidelity_table") or [] if isinstance(r, dict)]
+    if not rows:
+        return []
+    names = list(dict.fromkeys(str(r["codec"]) for r in rows))
+    table = Table(
+        "Fidelity, question by question: what each codec keeps, alters or refuses",
+        [Column("question"), *(Column(words.label(m)) for m in names)],
+    )
+    group = None
+    for probe in dict.fromkeys(str(r["probe"]) for r in rows):
+        mine = {str(r["codec"]): r for r in rows if str(r["probe"]) == probe}
+        first = next(iter(mine.values()))
+        if first.get("group") != group:
+            group = first.get("group")
+            table.add(Cell(str(group), "head"), *("" for _ in names))
+        sample = first.get("sample")
+        count = f" ({words.fixed(int(sample), 0)} values)" if sample else ""
+        table.add(f"{first.get('title') or probe}{count}", *(_answer(mine.get(m)) for m in names))
+    borrowed = {
+        str(r["codec"]): str(r["encoded_by"]) for r in rows if r.get("encoded_by")
+    }
+    for member, by in borrowed.items():
+        table.notes.append(
+            f"{words.label(member)} only decodes; the bytes that it read are by {words.label(by)}."
+        )
+    table.notes.append(
+        "Coloured: values that come back altered or lost without a word. ULP: steps between"
+        " neighbouring floating-point numbers. A depth is the deepest message that works, the root"
+        " being 1; “ours” is the limit that every codec here is held to."
+    )
+    return [table]
+
+
+def _answer(row: dict[str, Any] | None) -> Cell:
+    if row is None:
+        return Cell("–", "soft")
+    outcome = str(row.get("outcome"))
+    sample, changed, refused = (int(row.get(k) or 0) for k in ("sample", "changed", "refused"))
+    text = outcome
+    if sample and changed:
+        text = f"{words.percent(changed / sample)} changed"
+        if row.get("max_ulp"):
+            text += f", ≤ {words.fixed(int(row['max_ulp']), 0)} ULP"
+    if sample and refused and refused < sample:
+        text += ("; " if changed else "") * bool(changed) + (
+            f"{refused} refused" if changed else f"{refused} of {sample} refused"
+        )
+    if row.get("depth"):
+        text = f"{row['depth']} ({'its limit' if outcome == 'limit' else 'ours' if 'we let' in outcome else outcome})"
+    kind = "worse" if outcome in SILENT else "soft" if outcome in ("not applicable", "not probed") else ""
+    return Cell(text, kind)

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: MIT
+"""Format told from library, on runs whose truth is known; and the codec section that shows it."""
+
+from __future__ import annotations
+
+import math
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("jinja2")
+
+import conftest  # noqa: E402, F401: the path
+import synthetic  # noqa: E402
+from assaylib import costs, judge, members, report, shares, words  # noqa: E402
+from assaylib.charts.pareto import ParetoPoint, front  # noqa: E402
+
+SMALL = {"order": 1100, "feed": 95000}
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    """A run with eleven codecs, drawn, its judgement and its Markdown."""
+    run, lines = synthetic.make_wide_run(operations=tuple(synthetic.OTHER_OPERATIONS))
+    run["fidelity_table"] = [
+        {"probe": "doubles", "group": "Numbers", "title": "doubles", "codec": "cjson", "sample": 1000,
+         "changed": 120, "refused": 3, "max_ulp": 2, "outcome": "changed"},
+        {"probe": "doubles", "group": "Numbers", "title": "doubles", "codec": "protobuf_c",
+         "sample": 1000, "changed": 0, "refused": 0, "max_ulp": 0, "outcome": "kept"},
+        {"probe": "nesting", "group": "Nesting", "title": "messages in messages", "codec": "cjson",
+         "depth": 100, "outcome": "as deep as we let it"},
+        {"probe": "nesting", "group": "Nesting", "title": "messages in messages", "codec": "protobuf_c",
+         "depth": 32, "outcome": "limit"},
+    ]  # fmt: skip
+    folder = synthetic.write_run(tmp_path_factory.mktemp("wide") / "run", run, lines)
+    report.render(folder)
+    text = (folder / "report.md").read_text("utf-8").replace(words.SPACE, " ")
+    return folder, judge.judge(run, lines), text.replace("\u2060", "")
+
+
+def steps(seed: int, **changes):
+    run, lines = synthetic.make_wide_run(seed=seed, payloads={"order": 1100}, **changes)
+    families = judge.judge(run, lines).families
+    codecs = members.of(run, families)
+    return {(f.id.split("/")[2], s.kind, s.group): s for f in families for s in shares.shares(f, codecs)}
+
+
+def test_each_step_finds_its_truth_and_its_ends():
+    found = steps(3)
+    speed = synthetic.TRUE_SPEED["encode"]
+    library = found["encode", shares.LIBRARY, "JSON"]
+    assert (library.start, library.end, library.verdict) == ("cjson", "yyjson", judge.BETTER)
+    assert math.exp(library.median) == pytest.approx(speed["yyjson"], rel=0.05)
+    packed = found["encode", shares.FORMAT, "MessagePack"]
+    assert (packed.start, packed.end) == ("yyjson", "msgpuck")
+    assert packed.interval[0] <= math.log(speed["msgpuck"] / speed["yyjson"]) <= packed.interval[1]
+    # What works on its own structs, or is no library, is nobody's fastest.
+    assert found["encode", shares.FORMAT, "Protocol Buffers"].end == "protobuf_c"
+    assert found["encode", shares.FLOOR, "JSON"].end == "json_floor"
+    # simdjson only decodes, and is the fastest there.
+    assert found["decode", shares.LIBRARY, "JSON"].end == "simdjson"
+    assert found["encode", shares.FORMAT, "MessagePack, values only"].end == "msgpack_c_array"
+
+
+def test_the_interval_of_a_step_covers_the_picking(monkeypatch):
+    """All JSON libraries are equally fast, and so is MessagePack: whoever comes out ahead, the truth
+    of "fastest against fastest" is 1, and intervals miss it in at most 5 % of the runs."""
+    same = dict.fromkeys(synthetic.LIBRARIES, 1.0)
+    monkeypatch.setattr(synthetic, "TRUE_SPEED", {"encode": same, "decode": same})
+    missed = {shares.LIBRARY: 0, shares.FORMAT: 0}
+    trials = 60
+    for seed in range(trials):
+        run, lines = synthetic.make_wide_run(seed, 10, count=2, payloads={"order": 1100}, between=0.03)
+        (family,) = [f for f in judge.judge(run, lines).families if f.id.endswith("/encode")]
+        for share in shares.shares(family, members.of(run, [family])):
+            if share.kind == shares.LIBRARY or share.group == "MessagePack":
+                assert share.interval is not None
+                missed[share.kind] += not share.interval[0] <= 0 <= share.interval[1]
+    assert max(missed.values()) <= 0.05 * trials + 3 * math.sqrt(0.05 * 0.95 * trials)
+
+
+def test_a_step_without_enough_rounds_has_no_interval():
+    found = steps(1, rounds=7)
+    share = found["encode", shares.FORMAT, "MessagePack"]
+    assert share.interval is None and share.verdict == judge.NO_INTERVAL and share.needed > 7
+
+
+def test_a_step_claims_nothing_without_an_a_a_of_its_own():
+    run, lines = synthetic.make_wide_run(payloads={"order": 1100})
+    lines = [line for line in lines if line["member"] != "cjson.same"]
+    families = judge.judge(run, lines).families
+    found = [s for f in families for s in shares.shares(f, members.of(run, families))]
+    assert found and {s.verdict for s in found} == {judge.UNRESOLVED}
+    assert "no interval: 0 of 6 rounds" in words.verdict(found[0].comparison, 0.03)
+
+
+def test_names_and_formats_come_from_the_run():
+    run, lines = synthetic.make_wide_run(payloads={"order": 1100}, rounds=2)
+    run["codecs"][1] |= {"label": "protobuf-c 9", "format": "Wire"}
+    families = judge.judge(run, lines).families
+    codecs = members.of(run, families)
+    assert codecs["protobuf_c"].label == "protobuf-c 9" and codecs["protobuf_c"].group == "Wire"
+    assert members.groups(codecs.values())[:2] == ["JSON", "Wire"]
+    del run["codecs"]
+    old = members.of(run, families)
+    assert old["cjson"].label == "cJSON" and old["msgpack_c"].format == "MessagePack"
+    assert members.wide({}, families) and not members.wide({}, [])
+    with words.named({"cjson": "C J"}):
+        assert words.label("cjson.same") == "C J.same"
+    assert words.label("cjson") == "cJSON"
+
+
+def test_a_ladder_is_one_message_in_several_sizes():
+    run, lines = synthetic.make_wide_run(rounds=1, count=2)
+    families = judge.judge(run, lines).families
+    assert members.ladder(families) == list(synthetic.LADDER)
+    assert members.single(families) == list(synthetic.SIZES)
+    some = [f for f in families if "order_64/" not in f.id and "order_1k/" not in f.id]
+    assert members.ladder(some) == [] and "order_16k" in members.single(some)
+
+
+def test_page_one_says_what_is_the_library_and_what_the_format(wide):
+    _, judged, text = wide
+    page = text.split("## The machine")[0]
+    assert "**Encode, how much is the library:** against cJSON, the fastest JSON library (yyjson)" in page
+    assert "**Decode, how much is the format:** against the fastest JSON library" in page
+    assert "the fastest MessagePack library (msgpuck) encodes faster for 4 of 4 payloads" in page
+    assert "JSON floor (ours), which is no library" in page and "own structs" in page
+    assert "These are libraries, not formats." in page and "order_64" not in page
+    ratios = text.split("## Ratios")[1].split("## What this run")[0]
+    rows = [line for line in ratios.splitlines() if line.startswith("| ")]
+    assert len(rows) == 2 * (len(synthetic.SIZES) + 2)  # a row a payload, and two of heading
+    order = next(f for f in judged.families if f.id == "codec/order/encode")
+    e = order.compared("yyjson", "time_ns").estimate
+    shown = f"▲ yyjson {words.ratio(math.exp(e.median))} ({words.interval(e, None, '–')})"
+    assert shown.replace(words.SPACE, " ") in ratios
+
+
+def test_every_payload_has_a_block_of_its_own(wide):
+    folder, judged, text = wide
+    codecs = text.split("## Codecs")[1].split("## Models in process")[0]
+    for payload in synthetic.SIZES:
+        block = codecs.split(f"### {payload}\n")[1].split("\n### ")[0]
+        assert f"(time-{payload}.svg)" in block and f"(pareto-{payload}.svg)" in block
+        assert block.count("| yyjson | JSON |") >= 3  # encode, decode, size against time
+    order = codecs.split("### order\n")[1].split("\n### ")[0]
+    assert "(costs-order.svg)" in order and "What encoding and decoding consist of" in order
+    assert "Latency of single operations" in order and "reading the clock" in order
+    for operation in synthetic.OTHER_OPERATIONS:
+        assert f"codec/order/{operation}" in {f.id for f in judged.families}
+    for title in ("encode, cold", "read 1 field", "encode, 2 threads at once", "decode, evicted"):
+        assert title in order, title
+
+
+def test_ranks_that_cross_are_found(wide):
+    _, _, text = wide
+    sizes = text.split("### From small to large")[1].split("\n### ")[0]
+    assert "**Encode**: fastest of all here at each size" in sizes
+    assert re.search(r"256 KiB: protobuf-c alone", sizes)
+    assert "The first place changes hands between 16 KiB and 256 KiB." in sizes
+
+
+def test_fidelity_is_a_row_a_question(wide):
+    _, _, text = wide
+    part = text.split("### What survives")[1].split("\n### ")[0]
+    assert "| doubles (1 000 values) | 12 % changed, ≤ 2 ULP; 3 refused | kept |" in part
+    assert "| messages in messages | 100 (ours) | 32 (its limit) |" in part
+
+
+def test_pictures_of_many_codecs_stand_alone_and_stay_inside(wide):
+    folder, _, _ = wide
+    names = {file.stem for file in folder.glob("*.svg")}
+    assert {"formats-encode", "formats-decode", "ladder", "costs-order"} <= names
+    space = "{http://www.w3.org/2000/svg}"
+    for file in folder.glob("*.svg"):
+        root = ElementTree.parse(file).getroot()
+        width, height = map(float, root.get("viewBox").split()[2:])
+        assert root.find(f"{space}title").text and len(root.find(f"{space}desc").text) > 40
+        for text in root.iter(f"{space}text"):
+            x, y, long = float(text.get("x")), float(text.get("y")), 5.5 * len(text.text or "")
+            middle, end = "mid" in text.get("class", ""), "end" in text.get("class", "")
+            assert x - (long if end else long / 2 if middle else 0) >= -12, (file, text.text)
+            assert x + (0 if end else long / 2 if middle else long) <= width + 12, (file, text.text)
+            assert 0 <= y <= height, (file, text.text)
+
+
+def test_who_is_beaten_in_neither_size_nor_time():
+    points = [ParetoPoint(i, 0, *at) for i, at in enumerate([(10, 5), (8, 9), (12, 5), (20, 1)])]
+    assert [p.series for p in front(points)] == [1, 0, 3]
+
+
+def test_parts_add_up_to_the_whole(wide):
+    _, judged, _ = wide
+    mine = [f for f in judged.families if f.id.startswith("codec/order/")]
+    found = costs.splits(mine, list(synthetic.LIBRARIES))
+    assert {s.side for s in found} == {"encode", "decode"}
+    for split in found:
+        assert sum(ns for _, ns in split.parts) == pytest.approx(split.whole)
+        assert all(ns >= 0 for _, ns in split.parts)
+    cjson = next(s for s in found if (s.side, s.member) == ("encode", "cjson"))
+    assert dict(cjson.parts)["build"] / cjson.whole == pytest.approx(0.6, abs=0.06)
+
+
+def test_exact_figures_are_shown_as_they_were_recorded(tmp_path):
+    run, lines = synthetic.make_wide_run(payloads=SMALL, rounds=2, count=2)
+    run["exact"] = [
+        {"payload": "order", "codec": "cjson", "operation": "encode", "allocations": 412.5, "instructions": 91234},
+        {"payload": "order", "codec": "yyjson", "operation": "encode", "allocations": 3, "instructions": 8123},
+        {"payload": None, "codec": "cjson", "code_bytes": 40123},
+    ]
+    report.render(synthetic.write_run(tmp_path, run, lines))
+    text = (tmp_path / "report.md").read_text("utf-8").replace(words.SPACE, " ")
+    block = text.split("### order\n")[1].split("\n### ")[0]
+    assert "| encode | cJSON | 412.5 | 91 234 |" in block and "|  | yyjson | 3 | 8 123 |" in block
+    assert "code linked, bytes" in text and "| cJSON | 40 123 |" in text
+    assert "No answer" in text
+
+
+def test_the_committed_example_renders(tmp_path):
+    example = Path(__file__).resolve().parents[2] / "reports" / "example"
+    for name in ("run.json", "samples.jsonl"):
+        (tmp_path / name).write_bytes((example / name).read_bytes())
+    report.render(tmp_path)
+    assert "## Codecs" in (tmp_path / "report.md").read_text("utf-8")
