@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "by_hand.h"
 
-#define BOTH(codec, style)                                                                         \
-    extern const struct codec by_hand_##codec##_Order_##style, by_hand_##codec##_Feed_##style;
+#define BOTH(name, style)                                                                          \
+    extern const struct codec by_hand_##name##_Order_##style, by_hand_##name##_Feed_##style;
 BOTH(cjson, usual)
 BOTH(cjson, tight)
 BOTH(protobuf_c, usual)
@@ -10,10 +10,10 @@ BOTH(msgpack_c, usual)
 BOTH(msgpack_c, tight)
 BOTH(json_floor, tight)
 
-#define ROWS(codec, style)                                                                         \
-    {#codec, #style, "order", &by_hand_##codec##_Order_##style},                                   \
+#define ROWS(name, style)                                                                          \
+    {#name, #style, "order", &by_hand_##name##_Order_##style},                                     \
     {                                                                                              \
-#codec, #style, "feed", &by_hand_##codec##_Feed_##style                                    \
+#name, #style, "feed", &by_hand_##name##_Feed_##style                                      \
     }
 
 const struct by_hand by_hand[] = {
