@@ -137,7 +137,7 @@ def _times(payload: str, families: Sequence[Family], codecs: dict[str, Codec]) -
         [],
         "ns per operation (log)",
         "memcpy of its own bytes",
-        first=282,
+        first=306,
     )
 
 

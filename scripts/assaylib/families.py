@@ -70,6 +70,9 @@ class Family:
     aliases: list[Alias] = field(default_factory=list)
     injected: list[Injected] = field(default_factory=list)
     ties: list[TieSet] = field(default_factory=list)
+    _advantages: dict[tuple[str, str, str, bool], list[float]] = field(
+        default_factory=dict, repr=False
+    )
 
     @property
     def candidates(self) -> list[str]:
@@ -91,7 +94,13 @@ class Family:
         return found
 
     def advantages(self, member: str, other: str, metric: str, more: bool) -> list[float]:
-        """One log advantage per round in which both have a number."""
+        """One log advantage per round in which both have a number; worked out once."""
+        key = (member, other, metric, more)
+        if key not in self._advantages:
+            self._advantages[key] = self._paired(*key)
+        return self._advantages[key]
+
+    def _paired(self, member: str, other: str, metric: str, more: bool) -> list[float]:
         values = []
         for number in self.rounds:
             ours = self.samples.get(member, {}).get(number)

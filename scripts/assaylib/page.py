@@ -190,8 +190,10 @@ def limits(judged: Judgement) -> list[str]:
             "Formats: libraries were measured, each through the same walk over the same struct. A"
             " hand-tuned adapter, or another library, is another row."
         )
+        colder = any(operation(f) in ("decode_evicted", "encode_cold") for f in judged.kind("codec"))
         found.append(
-            "Cold caches and first use: documents and code are warm, the corpus fits the cache."
+            "Cold caches and first use: documents and code are warm, the corpus fits the cache"
+            + ("; what cold rows there are stand under each payload." if colder else ".")
         )
     if "service" in kinds:
         found.append("A network: server, load and downstream share one machine and its loopback.")

@@ -51,48 +51,36 @@ class Share:
         )
 
 
-class Pairs:
-    """Log advantages between members of a family, worked out once each."""
-
-    def __init__(self, family: Family, metric: str = "time_ns") -> None:
-        self.family, self.metric = family, metric
-        self._known: dict[tuple[str, str], list[float]] = {}
-
-    def values(self, member: str, other: str) -> list[float]:
-        key = (member, other)
-        if key not in self._known:
-            self._known[key] = self.family.advantages(member, other, self.metric, False)
-        return self._known[key]
-
-
 def shares(family: Family, codecs: dict[str, Codec]) -> list[Share]:
     """Library, then the floor of the baseline's format, then each other format; those that have
     members here."""
-    pairs = Pairs(family)
     base = codecs[family.baseline].group
-    standing = [m for m in family.candidates if m in codecs and pairs.values(m, family.baseline)]
+    standing = [m for m in family.candidates if m in codecs and _values(family, m, family.baseline)]
     home = [m for m in standing if codecs[m].group == base and codecs[m].competes]
     home = [family.baseline, *(m for m in home if m != family.baseline)]
     found = []
     if len(home) > 1:
-        found.append(_step(pairs, LIBRARY, base, [family.baseline], home[1:], family.alpha))
+        found.append(_step(family, LIBRARY, base, [family.baseline], home[1:], family.alpha))
     ours = [m for m in standing if codecs[m].group == base and codecs[m].ours]
     if ours:
-        found.append(_step(pairs, FLOOR, base, home, ours, ALPHA / (len(home) * len(ours))))
+        found.append(_step(family, FLOOR, base, home, ours, ALPHA / (len(home) * len(ours))))
     for group in groups(codecs[m] for m in standing):
         away = [m for m in standing if codecs[m].group == group and codecs[m].competes]
         if group != base and away:
             level = ALPHA / (len(home) * len(away))
-            found.append(_step(pairs, FORMAT, group, home, away, level))
+            found.append(_step(family, FORMAT, group, home, away, level))
     return found
 
 
+def _values(family: Family, member: str, other: str) -> list[float]:
+    return family.advantages(member, other, "time_ns", False)
+
+
 def _step(
-    pairs: Pairs, kind: str, group: str, starts: Sequence[str], ends: Sequence[str], alpha: float
+    family: Family, kind: str, group: str, starts: Sequence[str], ends: Sequence[str], alpha: float
 ) -> Share:
     """The best of ends against that of starts which does best against it."""
-    family = pairs.family
-    values = {(e, s): pairs.values(e, s) for e in ends for s in starts}
+    values = {(e, s): _values(family, e, s) for e in ends for s in starts}
     values = {key: found for key, found in values.items() if found}
     intervals = {key: order_interval(found, alpha) for key, found in values.items()}
 
@@ -108,8 +96,8 @@ def _step(
         low = max(min(i[0] for i in found) for found in by_end.values())
         high = max(min(i[1] for i in found) for found in by_end.values())
         interval = (low, high)
-    said = verdict(interval, family.deltas[pairs.metric])
-    if said in (BETTER, WORSE, EQUIVALENT) and pairs.metric in family.uncalibrated:
+    said = verdict(interval, family.deltas["time_ns"])
+    if said in (BETTER, WORSE, EQUIVALENT) and "time_ns" in family.uncalibrated:
         said = UNRESOLVED
     rounds = min(len(found) for found in values.values())
     return Share(family, kind, group, start, end, middle, interval, rounds, rounds_needed(alpha), said)
@@ -117,15 +105,14 @@ def _step(
 
 def fastest(family: Family, codecs: dict[str, Codec], group: str) -> str | None:
     """The competing member of a format with the largest median advantage over the baseline."""
-    pairs = Pairs(family)
     standing = [
-        (median(pairs.values(m, family.baseline)), m)
+        (median(_values(family, m, family.baseline)), m)
         for m in family.candidates
         if m in codecs
         and codecs[m].group == group
         and codecs[m].competes
         and m != family.baseline
-        and pairs.values(m, family.baseline)
+        and _values(family, m, family.baseline)
     ]
     if codecs.get(family.baseline) and codecs[family.baseline].group == group:
         standing.append((0.0, family.baseline))

@@ -7,7 +7,6 @@ less CPU, more requests). `exp` of one reads "so many times as fast as the basel
 
 from __future__ import annotations
 
-import bisect
 import math
 from dataclasses import dataclass
 from typing import Any, Sequence
@@ -25,25 +24,50 @@ JUDGED = {
 }
 
 
-def paired_log_ratio(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> float:
-    """log(theirs / ours) of [slot, ns] blocks of one process, by nearest slots; > 0: ours faster.
+@dataclass(frozen=True)
+class Blocks:
+    """A member's blocks in one process, in the order of time."""
 
-    Each of our blocks is compared with the nearest of theirs in time; where one before and one
-    after are equally near, with their geometric mean, so that a linear drift cancels. The value is
-    the median over our blocks. ValueError without blocks, or for a time that is not positive.
-    """
-    others = sorted((float(slot), math.log(ns)) for slot, ns in theirs)
-    slots = [slot for slot, _ in others]
-    if not others or not ours:
-        raise ValueError("no blocks")
-    ratios = []
-    for slot, ns in ours:
-        after = bisect.bisect_left(slots, slot)
-        near = [i for i in (after - 1, after) if 0 <= i < len(slots)]
-        best = min(abs(slots[i] - slot) for i in near)
-        level = [others[i][1] for i in near if abs(slots[i] - slot) == best]
-        ratios.append(sum(level) / len(level) - math.log(ns))
-    return median(ratios)
+    slots: tuple[float, ...]
+    logs: tuple[float, ...]  #: of nanoseconds per operation
+
+    @classmethod
+    def of(cls, repetitions: Sequence[Sequence[float]]) -> Blocks:
+        """From [slot, ns] pairs. ValueError for a time that is not positive."""
+        found = sorted((float(slot), math.log(ns)) for slot, ns in repetitions)
+        return cls(tuple(slot for slot, _ in found), tuple(log for _, log in found))
+
+    def advantage_over(self, theirs: Blocks) -> float:
+        """log(theirs / ours) by nearest slots; > 0: ours are faster.
+
+        Each of our blocks is compared with the nearest of theirs in time; where one before and one
+        after are equally near, with their geometric mean, so that a linear drift cancels. The value
+        is the median over our blocks. ValueError without blocks.
+        """
+        slots, logs, count = theirs.slots, theirs.logs, len(theirs.slots)
+        if not count or not self.slots:
+            raise ValueError("no blocks")
+        ratios, after = [], 0
+        for slot, own in zip(self.slots, self.logs):
+            while after < count and slots[after] < slot:
+                after += 1
+            if after == 0:
+                level = logs[0]
+            elif after == count:
+                level = logs[-1]
+            else:
+                before_by, after_by = slot - slots[after - 1], slots[after] - slot
+                if before_by == after_by:
+                    level = (logs[after - 1] + logs[after]) / 2
+                else:
+                    level = logs[after - 1] if before_by < after_by else logs[after]
+            ratios.append(level - own)
+        return median(ratios)
+
+
+def paired_log_ratio(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> float:
+    """Blocks.advantage_over of [slot, ns] blocks of one process."""
+    return Blocks.of(ours).advantage_over(Blocks.of(theirs))
 
 
 def advantage(
@@ -52,13 +76,20 @@ def advantage(
     """A round's log advantage of one sample over another; None where either has no such figure."""
     if metric == "time_ns" and ours.get("repetitions") and theirs.get("repetitions"):
         try:
-            return paired_log_ratio(ours["repetitions"], theirs["repetitions"])
+            return _blocks(ours).advantage_over(_blocks(theirs))
         except ValueError:
             return None
     a, b = ours["metrics"].get(metric), theirs["metrics"].get(metric)
     if not a or not b or a <= 0 or b <= 0:
         return None
     return math.log(a / b) if more_is_better else math.log(b / a)
+
+
+def _blocks(sample: dict[str, Any]) -> Blocks:
+    """Sorted once for each sample, which is held against many."""
+    if "blocks" not in sample:
+        sample["blocks"] = Blocks.of(sample["repetitions"])
+    return sample["blocks"]  # type: ignore[no-any-return]
 
 
 @dataclass

@@ -68,7 +68,7 @@ def ratios(family: Family, codecs: dict[str, Codec], folded: bool = False) -> Ta
     places = min(3, words.column(figures))
     level = family.level(family.baseline, "time_ns")
     decimals = 0 if level and level.median >= 100 else 1
-    for member in family.candidates:
+    for member in (m for m in codecs if m in family.candidates):
         c, floor = family.compared(member, "time_ns"), family.floor_ratios.get(member)
         e = c.estimate if c else None
         cells: list[str | Cell] = [
@@ -205,7 +205,7 @@ def latencies(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Bloc
         ],
     )
     for f in mine:
-        for i, m in enumerate(f.candidates):
+        for i, m in enumerate(m for m in codecs if m in f.candidates):
             table.add(
                 Cell(operations.title(about.operation(f)) if i == 0 else "", "head" if i == 0 else ""),
                 codecs[m].label,
