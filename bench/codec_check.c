@@ -88,29 +88,65 @@ static bool floats_excused(const struct codec *encoder)
     return strcmp(encoder->library, "cJSON") == 0;
 }
 
-static int check_document(struct codec_wire *wire, size_t i, struct arena *arena)
+/* From the message to bytes: by the codec, from its own struct if it has one, or by whoever makes
+ * the bytes that it reads. */
+static int make_bytes(struct codec_wire *wire, size_t i, size_t cap)
 {
     const struct codec *codec = wire->codec, *source = codec_source(codec);
     const struct plan *plan = wire->corpus->plan;
     const ProtobufCMessage *document = wire->corpus->corpus.documents[i];
+    if (codec->own) {
+        int err = codec->own->adopt(plan, document, &wire->own[i]);
+        return err ? err : codec->own->encode(wire->own[i], wire->bytes[i], cap, &wire->lens[i]);
+    }
+    return source ? source->encode(plan, document, wire->bytes[i], cap, &wire->lens[i]) : -ENOTSUP;
+}
+
+/* And back. Own structs are encoded again, and those bytes read by a codec that knows messages. */
+static int read_bytes(struct codec_wire *wire, size_t i, size_t cap, struct arena *arena,
+                      ProtobufCMessage **back)
+{
+    const struct codec *codec = wire->codec;
+    const struct plan *plan = wire->corpus->plan;
+    const uint8_t *src = wire->bytes[i];
+    arena_reset(arena);
+    if (!codec->own)
+        return codec->decode(plan, src, wire->lens[i], &arena->allocator, back);
+    void *place = codec->own->open(plan);
+    uint8_t *again = malloc(cap ? cap : 1);
+    const void *own;
+    size_t len = 0;
+    int err = place && again ? 0 : -ENOMEM;
+    if (err == 0)
+        err = codec->own->decode(plan, place, src, wire->lens[i], &own);
+    if (err == 0)
+        err = codec->own->encode(own, again, cap, &len);
+    if (err == 0)
+        err = codec_source(codec)->decode(plan, again, len, &arena->allocator, back);
+    free(again);
+    codec->own->close(place);
+    return err;
+}
+
+static int check_document(struct codec_wire *wire, size_t i, struct arena *arena)
+{
+    const struct codec *codec = wire->codec, *source = codec_source(codec);
+    const ProtobufCMessage *document = wire->corpus->corpus.documents[i];
     const char *problem = NULL;
     ProtobufCMessage *back = NULL;
 
-    const size_t cap = codec_bound(plan, document);
+    const size_t cap = codec_bound(wire->corpus->plan, document);
     if (cap > wire->cap)
         wire->cap = cap;
     uint8_t *bytes = malloc(cap ? cap : 1);
     if (!bytes)
         return -ENOMEM;
     wire->bytes[i] = bytes;
-    int err =
-        source == NULL ? -ENOTSUP : source->encode(plan, document, bytes, cap, &wire->lens[i]);
-    if (err == 0 && codec->decode == NULL)
+    int err = source ? make_bytes(wire, i, cap) : -ENOTSUP;
+    if (err == 0 && !codec->own && codec->decode == NULL)
         return 0;
-    if (err == 0) {
-        arena_reset(arena);
-        err = codec->decode(plan, bytes, wire->lens[i], &arena->allocator, &back);
-    }
+    if (err == 0)
+        err = read_bytes(wire, i, cap, arena, &back);
     if (err != 0) {
         problem = strerror(-err);
     } else {
@@ -144,13 +180,29 @@ bool codec_wire_check(struct codec_wire *wire)
     arena_init(&arena, ARENA_DEFAULT_BUDGET);
     wire->bytes = calloc(count, sizeof *wire->bytes);
     wire->lens = calloc(count, sizeof *wire->lens);
-    int err = wire->bytes && wire->lens ? 0 : -ENOMEM;
+    wire->own = wire->codec->own ? calloc(count, sizeof *wire->own) : NULL;
+    const bool room = wire->bytes && wire->lens && (wire->own || !wire->codec->own);
+    int err = room ? 0 : -ENOMEM;
     for (size_t i = 0; i < count && err == 0; i++)
         err = check_document(wire, i, &arena);
     arena_finish(&arena);
     if (err != 0 && !*wire->why)
         snprintf(wire->why, sizeof wire->why, "%s", strerror(-err));
     return err == 0;
+}
+
+void codec_wire_finish(struct codec_wire *wire)
+{
+    const size_t count = wire->corpus ? wire->corpus->corpus.count : 0;
+    for (size_t i = 0; i < count; i++) {
+        if (wire->bytes)
+            free(wire->bytes[i]);
+        if (wire->own)
+            wire->codec->own->drop(wire->own[i]);
+    }
+    free(wire->bytes);
+    free(wire->lens);
+    free(wire->own);
 }
 
 double codec_wire_mean_bytes(const struct codec_wire *wire)

@@ -26,6 +26,7 @@ struct codec_wire {
     const struct codec *codec;
     uint8_t **bytes;
     size_t *lens;
+    void **own;               /* the documents in the codec's own structs; NULL if it has none */
     size_t cap;               /* what the largest document may need */
     struct message_diff diff; /* over all documents */
     bool tried;
@@ -35,6 +36,8 @@ struct codec_wire {
 /* Both do their work once; true if why is empty. */
 bool codec_corpus_load(struct codec_corpus *corpus);
 bool codec_wire_check(struct codec_wire *wire);
+
+void codec_wire_finish(struct codec_wire *wire); /* a zeroed one, too */
 
 double codec_wire_mean_bytes(const struct codec_wire *wire);
 

@@ -35,14 +35,6 @@ static void write_sizes(FILE *out, const struct codec_wire *wire)
     fputs("]", out);
 }
 
-static void wire_finish(struct codec_wire *wire)
-{
-    for (size_t i = 0; wire->bytes && i < wire->corpus->corpus.count; i++)
-        free(wire->bytes[i]);
-    free(wire->bytes);
-    free(wire->lens);
-}
-
 /* One codec on one payload. A codec that failed has no figures: they are not written. */
 static bool write_entry(FILE *out, struct codec_corpus *corpus, const struct codec *codec,
                         bool first)
@@ -59,7 +51,7 @@ static bool write_entry(FILE *out, struct codec_corpus *corpus, const struct cod
     } else {
         fprintf(stderr, "codec_bench: %s\n", wire.why);
     }
-    wire_finish(&wire);
+    codec_wire_finish(&wire);
     return ok;
 }
 

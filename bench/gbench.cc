@@ -18,6 +18,8 @@ struct gbench_state {
     bool library_loop; // the body runs the library's own loop
     int64_t begin_ns, end_ns;
     int64_t begin_cpu_ns, end_cpu_ns;
+    bool own_time; // own_ns counts
+    double own_ns;
     std::array<double, gbench::max_counters> counters;
 };
 
@@ -107,8 +109,10 @@ void commit(gbench_state &state)
     }
     if (state.begin_ns < bench.running.begin_ns)
         bench.running.begin_ns = state.begin_ns;
-    bench.running.ns += static_cast<double>(state.end_ns - state.begin_ns);
-    bench.running.cpu_ns += static_cast<double>(state.end_cpu_ns - state.begin_cpu_ns);
+    const double cpu_ns = static_cast<double>(state.end_cpu_ns - state.begin_cpu_ns);
+    bench.running.ns +=
+        state.own_time ? state.own_ns : static_cast<double>(state.end_ns - state.begin_ns);
+    bench.running.cpu_ns += state.own_time ? 0 : cpu_ns; // of that part it is not known
     for (std::size_t i = 0; i < gbench::max_counters; i++)
         bench.running.counters[i] += state.counters[i];
     if (++bench.finished < bench.threads())
@@ -179,11 +183,10 @@ void gbench_register(const char *name, gbench_function *function, void *arg,
                      const struct gbench_options *options) noexcept
 {
     gbench::registry &registry = gbench::the_registry();
-    for (const auto &known : registry.cases)
-        if (known->id == name) {
-            registry.misuse.push_back(std::string(name) + ": registered twice");
-            return;
-        }
+    if (!registry.ids.insert(name).second) {
+        registry.misuse.push_back(std::string(name) + ": registered twice");
+        return;
+    }
     auto bench = std::make_unique<bench_case>();
     bench->id = name;
     bench->function = function;
@@ -291,6 +294,12 @@ void gbench_counter(struct gbench_state *state, const char *name, double value,
                        : kind == GBENCH_PER_ITERATION ? benchmark::Counter::kAvgIterations
                                                       : benchmark::Counter::kDefaults;
     state->library->counters[name] = benchmark::Counter(value, flags);
+}
+
+void gbench_own_time(struct gbench_state *state, double ns) noexcept
+{
+    state->own_time = true;
+    state->own_ns = ns;
 }
 
 int gbench_thread(const struct gbench_state *state) noexcept

@@ -33,7 +33,9 @@ extern "C" {
 struct gbench_state;
 typedef void gbench_function(struct gbench_state *state, void *arg);
 
-enum gbench_counter_kind { GBENCH_TOTAL, GBENCH_RATE, GBENCH_PER_ITERATION };
+/* How a process's blocks become one value: their mean; their sum per second; per iteration; or the
+ * last of them, of what the body itself gathers from block to block. */
+enum gbench_counter_kind { GBENCH_TOTAL, GBENCH_RATE, GBENCH_PER_ITERATION, GBENCH_LAST };
 
 struct gbench_options {
     int threads;        /* 0: one */
@@ -96,6 +98,9 @@ void gbench_bytes(struct gbench_state *state, int64_t per_iteration) GBENCH_NOEX
 /* At most 8 different names a case; names of the library's own keys are refused. */
 void gbench_counter(struct gbench_state *state, const char *name, double value,
                     enum gbench_counter_kind kind) GBENCH_NOEXCEPT;
+/* After the loop: the block took so long by the body's own clock, not from the loop's begin to its
+ * end. That holds in --json FILE; Google Benchmark's own output keeps the loop's time. */
+void gbench_own_time(struct gbench_state *state, double ns) GBENCH_NOEXCEPT;
 int gbench_thread(const struct gbench_state *state) GBENCH_NOEXCEPT;
 /* The library's own `benchmark::State *`, for a row in C++ that runs the loop itself, start to end:
  * our clock then runs from this call until the body returns. */

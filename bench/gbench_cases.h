@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -59,6 +60,7 @@ struct bench_case {
 
 struct registry {
     std::vector<std::unique_ptr<bench_case>> cases;
+    std::unordered_set<std::string> ids; /* of the cases */
     std::vector<std::pair<std::string, std::string>> context;
     std::vector<std::string> misuse; /* by the program's author; reported, then exit code 1 */
 };

@@ -82,7 +82,7 @@ std::vector<placed> timeline(const std::vector<bench_case *> &cases)
 std::string case_json(const bench_case &bench, const std::vector<placed> &all)
 {
     std::string blocks, cpu;
-    std::array<double, max_counters> sums{};
+    std::array<double, max_counters> sums{}, latest{};
     double loop_ns = 0, iterations = 0;
     int64_t last = 0;
     std::size_t count = 0;
@@ -96,16 +96,19 @@ std::string case_json(const bench_case &bench, const std::vector<placed> &all)
         cpu += comma + number(block.cpu_ns / turns);
         for (std::size_t i = 0; i < sums.size(); i++)
             sums[i] += block.counters[i];
+        latest = block.counters;
         loop_ns += block.ns / bench.threads();
         iterations += turns;
         last = block.iterations;
     }
     std::string counters;
     for (std::size_t i = 0; count && i < bench.counters.size(); i++) {
-        const double base = bench.counters[i].kind == GBENCH_PER_ITERATION ? iterations
-                            : bench.counters[i].kind == GBENCH_RATE        ? loop_ns / 1e9
-                                                                    : static_cast<double>(count);
-        counters += (i ? "," : "") + quoted(bench.counters[i].name) + ":" + number(sums[i] / base);
+        const auto kind = bench.counters[i].kind;
+        const double base = kind == GBENCH_PER_ITERATION ? iterations
+                            : kind == GBENCH_RATE        ? loop_ns / 1e9
+                                                         : static_cast<double>(count);
+        const double value = kind == GBENCH_LAST ? latest[i] : sums[i] / base;
+        counters += (i ? "," : "") + quoted(bench.counters[i].name) + ":" + number(value);
     }
     const std::size_t slash = bench.id.rfind('/');
     return "{\"case\":" + quoted(bench.id) + ",\"family\":" + quoted(bench.id.substr(0, slash)) +

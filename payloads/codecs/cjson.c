@@ -351,14 +351,26 @@ static bool is_space(uint8_t c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* NULL if malformed. A text that ends in '}' and is asked to hold nothing behind its object cannot
- * make cJSON before 1.7.18 read beyond its end, as `{"a":1,` does. */
+/* A text that ends in '}' and is asked to hold nothing behind its object cannot make cJSON before
+ * 1.7.18 read beyond its end, as `{"a":1,` does. *len: without white space at the end. */
+static bool ends_well(const uint8_t *src, size_t *len)
+{
+    while (*len > 0 && is_space(src[*len - 1]))
+        --*len;
+    return *len > 0 && src[*len - 1] == '}';
+}
+
+static int check(const struct plan *plan, const uint8_t *src, size_t len)
+{
+    (void)plan;
+    return ends_well(src, &len) ? 0 : -EBADMSG;
+}
+
+/* NULL if malformed. */
 static cJSON *parse_tree(const uint8_t *src, size_t len)
 {
     const char *end = NULL;
-    while (len > 0 && is_space(src[len - 1]))
-        len--;
-    if (len == 0 || src[len - 1] != '}')
+    if (!ends_well(src, &len))
         return NULL;
     cJSON *tree = cJSON_ParseWithLengthOpts((const char *)src, len, &end, false);
     if (tree != NULL && end != (const char *)src + len) {
@@ -437,6 +449,7 @@ const struct codec cjson_codec = {
     .encode = encode,
     .decode = decode,
     .build = build,
+    .check = check,
     .parse = parse,
     .read = read_fields,
 };

@@ -12,12 +12,13 @@ from dataclasses import replace
 from typing import Any
 
 from . import machine
-from .plan import INJECT_PERCENT, Family, Plan, Tier
+from .plan import INJECT_PERCENT, Family, Plan, Tier, blocks_s
 from .programs import Build, Finished, execute, json_file, read_json
 
 BLOCK_NS = 0.7e6
-BLOCKS_MIN, BLOCKS_MAX = 12, 150
-PILOT_MIN_TIME_S = 0.02
+FLOOR_BLOCK_NS = 0.2e6  # of a memcpy: nothing is decided by its percents
+BLOCKS_MIN, BLOCKS_MAX = 5, 150
+PILOT_MIN_TIME_S = 0.005
 PILOT_BLOCKS = 3
 PILOT_TIMEOUT_S = 60.0
 INJECTED_ITERATIONS_MIN = 5
@@ -69,7 +70,12 @@ def pilot(
         content, wrong = read_json(path)
     results = _results(content)
     measured = {member: results.get(family.case(member)) for member in family.members}
-    times = {m: _median_ns(r) for m, r in measured.items() if r and not r.get("error")}
+    # loop_ns: with what an operation does off the clock.
+    times = {
+        m: _counter(r, "loop_ns", _median_ns(r))
+        for m, r in measured.items()
+        if r and not r.get("error")
+    }
     if not times:
         reason = done.failure or wrong or _first_error(results) or "no case was measured"
         say(f"assay: {family.id}: the pilot failed: {reason}")
@@ -77,8 +83,9 @@ def pilot(
     counts = {}
     for member, time_ns in times.items():
         # A whole round of the corpus in every block: blocks must differ in nothing but their time.
-        documents = int((measured[member] or {}).get("counters", {}).get("documents", 1))
-        counts[member] = documents * max(1, round(BLOCK_NS / time_ns / documents))
+        block_ns = FLOOR_BLOCK_NS if member.startswith("memcpy.") else BLOCK_NS
+        documents = int(_counter(measured[member], "documents", 1))
+        counts[member] = documents * max(1, round(block_ns / time_ns / documents))
     injected = {}
     if family.baseline in counts:
         same = counts[family.baseline]
@@ -93,14 +100,20 @@ def pilot(
         counts |= dict.fromkeys(injected, same)
         times |= dict.fromkeys(injected, times[family.baseline])
     cycle_s = sum(counts[member] * times[member] for member in counts) / 1e9
-    blocks = min(BLOCKS_MAX, max(BLOCKS_MIN, math.floor(tier.blocks_s / cycle_s)))
+    blocks = math.floor(blocks_s(family, tier) / cycle_s)
+    blocks = min(BLOCKS_MAX, max(BLOCKS_MIN, blocks))
     versions, conditions = _context(content.get("context") or {})
     piloted = replace(
         family,
         members=tuple(m for m in family.members if m not in family.injected or m in injected),
         injected=injected,
         iterations={family.case(member): count for member, count in counts.items()},
-        load={"blocks": blocks, "cpus": _cpus(family), **conditions},
+        load={
+            "blocks": blocks,
+            "blocks_s": round(blocks * cycle_s, 3),
+            "cpus": _cpus(family),
+            **conditions,
+        },
     )
     return piloted, versions
 
@@ -132,7 +145,7 @@ def measure(
     ]
     if family.injected:
         argv += ["--inject", str(INJECT_PERCENT)]
-    timeout_s = max(TIMEOUT_MIN_S, TIMEOUT_FACTOR * tier.blocks_s)
+    timeout_s = max(TIMEOUT_MIN_S, TIMEOUT_FACTOR * blocks_s(family, tier))
     watch = machine.Watch()
     with json_file() as path:
         counts = path.with_name("iterations.json")
@@ -165,7 +178,7 @@ def _line(result: dict[str, Any] | None, done: Finished, wrong: str | None) -> d
     if done.returncode < 0:
         return _failed(done.failure or "died", done.seconds)
     metrics = {"time_ns": _median_ns(result), "block_iterations": result.get("iterations")}
-    if result.get("thread_cpu_ns"):
+    if any(result.get("thread_cpu_ns") or []):
         metrics["thread_cpu_ns"] = float(statistics.median(result["thread_cpu_ns"]))
     for name, value in (result.get("counters") or {}).items():
         metrics.setdefault(name, value)
@@ -197,6 +210,12 @@ def _median_ns(result: dict[str, Any]) -> float:
     return float(statistics.median(ns for _, ns in result["blocks"]))
 
 
+def _counter(result: dict[str, Any] | None, name: str, default: float) -> float:
+    return float(((result or {}).get("counters") or {}).get(name, default))
+
+
 def _cpus(family: Family) -> list[int] | None:
-    """Codecs stay on one CPU, away from this command; a model's threads spread as they would."""
-    return [machine.cpus()[-1]] if family.kind == "codec" else None
+    """Codecs stay on one CPU, away from this command; a model's threads spread as they would, and
+    so do those that encode side by side."""
+    alone = family.kind == "codec" and "_threads" not in family.id
+    return [machine.cpus()[-1]] if alone else None

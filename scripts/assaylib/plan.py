@@ -24,7 +24,8 @@ CPU_ITERATIONS = 10000  # of `cpu`: some tens of microseconds, the same number e
 MACHINE_S = 8.0  # what this machine can resolve, fingerprint, fidelity, waiting for quiet
 DRAIN_S = 0.2  # the closed loop in whose middle a server is told to stop
 REPORT_S = 8.0
-PILOT_S = 1.0  # a family's discarded pilot
+PILOT_S = 1.0  # a model family's discarded pilot
+PILOT_MEMBER_S = 0.03  # of a codec family's: there are many
 START_S = 0.2  # starting a codec or model process, its checks included
 CAPTURE_S = 0.05  # writing a process's lines
 SERVE_START_S = 0.12  # start, first answer and exit of a server, downstream and load
@@ -36,8 +37,9 @@ class Tier:
 
     name: str
     budget_s: float
-    rounds: int  # fresh processes of a codec or model family
+    rounds: int  # fresh processes of a model family
     blocks_s: float  # seconds of blocks in each of them
+    exact_s: float  # for what does not vary, in processes of its own
     service_rounds: int
     services: tuple[str, ...]
     warmup_s: float  # fixed rate: before the window …
@@ -50,16 +52,57 @@ class Tier:
 TIERS = {
     tier.name: tier
     for tier in (
-        Tier("smoke", 120, 2, 0.1, 2, ("rpc", "cpu", "call"), 0.1, 0.25, 0.2, 0,
+        Tier("smoke", 120, 2, 0.1, 5, 2, ("rpc", "cpu", "call"), 0.1, 0.25, 0.2, 0,
              "does the chain work? 2 rounds, too few for any interval"),
-        Tier("quick", 300, 9, 0.6, 8, ("rpc", "call"), 0.15, 0.45, 0.25, 285,
+        Tier("quick", 300, 9, 0.6, 8, 8, ("rpc", "call"), 0.15, 0.45, 0.25, 285,
              "ratios of codecs and models; services without tails"),
-        Tier("standard", 1200, 15, 1.0, 12, ("rpc", "cpu", "call"), 0.4, 2.0, 0.8, 1160,
+        Tier("standard", 1200, 15, 1.0, 30, 12, ("rpc", "cpu", "call"), 0.4, 2.0, 0.8, 1160,
              "everything, services with p50 and p99"),
-        Tier("publish", 7200, 30, 1.5, 15, ("rpc", "cpu", "call"), 2.0, 20.0, 6.0, 7100,
+        Tier("publish", 7200, 30, 1.5, 60, 15, ("rpc", "cpu", "call"), 2.0, 20.0, 6.0, 7100,
              "everything, for publication"),
     )
 }  # fmt: skip
+
+CORE = ("ack", "order", "telemetry", "feed")
+SHAPES = ("tree", "blob", "event")
+LADDER = tuple(f"order_{size}" for size in "64 256 1k 4k 16k 64k 256k 1m".split())
+YOURS = "your own"  # every payload that is none of these
+WHOLE = ("encode", "decode")
+COLD = ("encode_cold", "decode_cold")
+COSTS = (
+    *COLD, "build", "check", "parse", "read1", "read3", "readall", "encode_hot", "decode_hot",
+    "decode_evicted", "encode_latency", "decode_latency", "encode_threads",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Codec families of a tier: each of these operations on each of these payloads."""
+
+    payloads: tuple[str, ...]
+    operations: tuple[str, ...]
+    rounds: int
+    blocks_s: float
+
+
+# Which codec rows are in which tier. Ten rounds give an interval to 25 rivals, nine to 12.
+CODEC_ROWS = {
+    "smoke": (Rows((*CORE, YOURS), WHOLE, 2, 0.1),),
+    "quick": (Rows((*CORE, YOURS), WHOLE, 10, 0.6),),
+    "standard": (
+        Rows((*CORE, YOURS), WHOLE, 12, 0.7),
+        Rows((*SHAPES, *LADDER), WHOLE, 10, 0.25),
+        Rows(("order",), COSTS, 10, 0.25),
+    ),
+    "publish": (
+        Rows((*CORE, YOURS), WHOLE, 24, 1.2),
+        Rows((*SHAPES, *LADDER), WHOLE, 10, 0.4),
+        Rows(("ack", "order", "feed"), COSTS, 10, 0.3),
+        Rows(("telemetry", *SHAPES, *LADDER), COLD, 10, 0.3),
+    ),
+}
+# Seconds of blocks that a process needs where documents are large: each block holds all of them.
+SLOW_S = {"telemetry": 1.0, "feed": 1.0, "order_64k": 0.6, "order_256k": 1.0, "order_1m": 1.0}
 
 
 @dataclass(frozen=True)
@@ -130,13 +173,24 @@ def make(built: Built, tier: Tier, seed: int, only: str | None = None) -> Plan:
         wanted = re.compile(only or "")
     except re.error as error:
         raise UsageError(f"--only {only}: not a regular expression: {error}") from None
-    every = [*_in_process(built, tier), *_services(built, tier)]
+    every = [*_codecs(built, tier), *_models(built, tier), *_services(built, tier)]
     families = tuple(family for family in every if wanted.search(family.id))
     if not families:
-        known = " ".join(family.id for family in every) or "none: nothing is built"
-        raise UsageError(f"--only {only}: matches no family (known: {known})")
+        raise UsageError(f"--only {only}: {_why_none(built, tier, wanted, every)}")
     tasks = order(families, seed)
     return Plan(tier, seed, families, tasks, total_s(families, tasks, tier))
+
+
+def _why_none(
+    built: Built, tier: Tier, wanted: re.Pattern[str], every: Sequence[Family]
+) -> str:
+    if not every:
+        return "matches no family: nothing is built"
+    for other in TIERS.values():
+        if any(wanted.search(f.id) for f in (*_codecs(built, other), *_services(built, other))):
+            return f"matches no family of the tier {tier.name} (--tier {other.name} has some)"
+    known = " ".join(family.id for family in every)
+    return f"matches no family (known: {known})"
 
 
 def order(families: Sequence[Family], seed: int) -> tuple[Task, ...]:
@@ -166,7 +220,12 @@ def process_s(family: Family, tier: Tier) -> float:
     if family.kind == "service":
         loads = tier.warmup_s + tier.window_s + tier.closed_s * 4 / 3 + DRAIN_S
         return SERVE_START_S + loads + CAPTURE_S
-    return START_S + tier.blocks_s + CAPTURE_S
+    return START_S + blocks_s(family, tier) + CAPTURE_S
+
+
+def blocks_s(family: Family, tier: Tier) -> float:
+    """Seconds of blocks in one process: as the pilot has found, before it what is to be expected."""
+    return float(family.load.get("blocks_s", tier.blocks_s))
 
 
 def round_s(family: Family, tier: Tier) -> float:
@@ -178,13 +237,16 @@ def round_s(family: Family, tier: Tier) -> float:
 def pilot_s(family: Family, tier: Tier) -> float:
     if family.kind == "service":
         return len(family.members) * (SERVE_START_S + tier.closed_s * 4 / 3)
+    if family.kind == "codec":
+        return START_S + PILOT_MEMBER_S * len(family.members)
     return PILOT_S
 
 
-def total_s(families: Iterable[Family], tasks: Iterable[Task], tier: Tier) -> float:
+def total_s(families: Sequence[Family], tasks: Iterable[Task], tier: Tier) -> float:
     each = {family.id: process_s(family, tier) for family in families}
     pilots = sum(pilot_s(family, tier) for family in families)
-    return MACHINE_S + pilots + sum(each[task.family] for task in tasks) + REPORT_S
+    exact = tier.exact_s if any(family.kind == "codec" for family in families) else 0.0
+    return MACHINE_S + exact + pilots + sum(each[task.family] for task in tasks) + REPORT_S
 
 
 def _grouped(cases: Iterable[str]) -> dict[str, list[str]]:
@@ -196,30 +258,59 @@ def _grouped(cases: Iterable[str]) -> dict[str, list[str]]:
     return families
 
 
-def _in_process(built: Built, tier: Tier) -> list[Family]:
+def _codecs(built: Built, tier: Tier) -> list[Family]:
     families = []
-    for id, members in _grouped([*built.codec_cases, *built.model_cases]).items():
-        kind, subject, *rest = id.split("/")
-        if kind == "codec":
-            baseline, title = "cjson", f"{' '.join(rest)} {subject}"
-        else:
-            baseline, title = "thread_pool", f"{subject}, in process"
-        if baseline not in members:
-            raise UsageError(f"{id}: its baseline {baseline} is not built")
-        families.append(
-            Family(
-                id=id,
-                kind=kind,
-                title=title,
-                baseline=baseline,
-                members=_in_order(baseline, members),
-                aliases=_aliases(baseline, members),
-                floors=_floors(kind, members),
-                injected={m: float(m.rpartition(".")[2]) for m in members if m.startswith("slow.")},
-                rounds=tier.rounds,
+    grouped = _grouped(built.codec_cases)
+    for rows in CODEC_ROWS[tier.name]:
+        for id, members in grouped.items():
+            _, payload, operation = id.split("/")
+            known = payload if payload in (*CORE, *SHAPES, *LADDER) else YOURS
+            # encode_threads stands for encode_threads1, encode_threads2 ...
+            if known not in rows.payloads or operation.rstrip("0123456789") not in {
+                name.rstrip("0123456789") for name in rows.operations
+            }:
+                continue
+            seconds = max(rows.blocks_s, min(1.0, tier.blocks_s) * SLOW_S.get(payload, 0.0))
+            title = f"{operation.replace('_', ' ')} {payload}"
+            families.append(
+                _in_process(id, "codec", title, "cjson", members, rows.rounds, seconds)
             )
-        )
     return families
+
+
+def _models(built: Built, tier: Tier) -> list[Family]:
+    return [
+        _in_process(
+            id, "model", f"{id.split('/')[1]}, in process", "thread_pool", members, tier.rounds,
+            tier.blocks_s,
+        )
+        for id, members in _grouped(built.model_cases).items()
+    ]  # fmt: skip
+
+
+def _in_process(
+    id: str,
+    kind: str,
+    title: str,
+    baseline: str,
+    members: Sequence[str],
+    rounds: int,
+    seconds: float,
+) -> Family:
+    if baseline not in members:
+        raise UsageError(f"{id}: its baseline {baseline} is not built")
+    return Family(
+        id=id,
+        kind=kind,
+        title=title,
+        baseline=baseline,
+        members=_in_order(baseline, members),
+        aliases=_aliases(baseline, members),
+        floors=_floors(kind, members),
+        injected={m: float(m.rpartition(".")[2]) for m in members if m.startswith("slow.")},
+        rounds=rounds,
+        load={"blocks_s": seconds},
+    )
 
 
 def _in_order(baseline: str, members: Iterable[str]) -> tuple[str, ...]:

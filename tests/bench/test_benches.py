@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,52 @@ def test_codec_cases(codec_bench: Bench) -> None:
             assert not any(member.startswith("slow.") for member in members)
     injected = codec_bench.run("--list", "--inject", "5").stdout.splitlines()
     assert "codec/order/encode/slow.cjson.5" in injected
-    assert len(injected) == len(listed) + len({case.rsplit("/", 1)[0] for case in listed})
+    whole = {case.rsplit("/", 1)[0] for case in listed if case.split("/")[2] in ("encode", "decode")}
+    assert len(injected) == len(listed) + len(whole)
+
+
+def test_operations(codec_bench: Bench) -> None:
+    """Each has the codecs that have it, beside the baseline and its aliases; and is explained."""
+    explained = codec_bench.run("--list-operations").stdout.splitlines()
+    codecs = strict_json(codec_bench.run("--list-codecs").stdout)["codecs"]
+    hooks = {"build": "builds", "check": "checks", "parse": "parses"}
+    listed = codec_bench.run("--list").stdout.splitlines()
+    for line in explained:
+        name, text = line.split(maxsplit=1)
+        assert text
+        families = {case.rsplit("/", 1)[0] for case in listed if case.startswith(f"codec/order/{name}")}
+        assert families, name
+        for family in families:
+            members = {c.removeprefix(f"{family}/") for c in listed if c.startswith(f"{family}/")}
+            assert members >= {"cjson", "cjson.same", "cjson.copy"}
+            if name in hooks:
+                have = {codec["name"] for codec in codecs if codec[hooks[name]]}
+                assert {member for member in members if "." not in member} == have
+    threads = [case for case in listed if case.startswith("codec/ack/encode_threads")]
+    assert "codec/ack/encode_threads1/cjson" in threads
+    cpus = len(os.sched_getaffinity(0))
+    assert f"codec/ack/encode_threads{cpus}/cjson" in threads
+    alone = codec_bench.case(f"codec/ack/encode_threads{cpus}/protobuf_c", FAST)
+    assert alone["threads"] == cpus
+
+
+def test_latencies(codec_bench: Bench) -> None:
+    for operation in ("encode_latency", "decode_latency", "decode_evicted"):
+        name = f"codec/order/{operation}/protobuf_c"
+        entry = codec_bench.case(name, *fixed(codec_bench, {name: 320}), "--benchmark_repetitions=3")
+        counters = entry["counters"]
+        assert counters["samples"] == 3 * 320
+        assert 0 < counters["p50_ns"] <= counters["p99_ns"]
+        assert 0 < counters["clock_ns"] < counters["p99_ns"]
+        # The block's time is the samples' sum: nothing that happens between them.
+        assert all(0 < ns <= counters["loop_ns"] * 3 for _, ns in entry["blocks"])
+        assert counters.get("evicted_bytes", 1 << 20) >= 1 << 20
+
+
+def test_one_hot_document(codec_bench: Bench) -> None:
+    name = "codec/ack/decode_hot/msgpack_c"
+    entry = codec_bench.case(name, *fixed(codec_bench, {name: 7}))
+    assert entry["counters"]["documents"] == 1 and entry["iterations"] == 7
 
 
 def test_every_codec_case_runs(codec_bench: Bench) -> None:
@@ -101,6 +147,7 @@ def test_fidelity(codec_bench: Bench) -> None:
     ("args", "message"),
     [
         (["--fidelity", "--list"], "--fidelity: takes no other option than --json FILE"),
+        (["--list-operations", "--list"], "--list-operations: takes no other option"),
         (["--inject", "x"], "--inject: x: expected a whole percentage"),
         (["--inject", "0"], "--inject: 0: expected a whole percentage"),
         (["--inject=2000"], "--inject: 2000: expected a whole percentage"),

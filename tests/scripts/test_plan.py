@@ -8,17 +8,26 @@ from collections import Counter
 import pytest
 from assaylib import UsageError, plan
 
-CODEC_MEMBERS = (
-    "cjson protobuf_c msgpack_c cjson.same cjson.copy"
-    " memcpy.cjson memcpy.protobuf_c memcpy.msgpack_c slow.cjson.5"
+LIBRARIES = (
+    "protobuf_c msgpack_c json_floor jansson json_c yyjson rapidjson msgpuck msgpack_c_array"
+    " protobuf_cpp order_usual order_tight"
+).split()
+CODEC_MEMBERS = ("cjson", *LIBRARIES, "cjson.same", "cjson.copy")
+WHOLE_MEMBERS = (
+    *CODEC_MEMBERS, *(f"memcpy.{codec}" for codec in ("cjson", *LIBRARIES)), "slow.cjson.5",
+)  # fmt: skip
+PAYLOADS = (*plan.CORE, *plan.SHAPES, *plan.LADDER)
+OPERATIONS = (
+    "encode decode encode_cold decode_cold build check parse read1 read3 readall encode_hot"
+    " decode_hot decode_evicted encode_latency decode_latency encode_threads1 encode_threads2"
 ).split()
 MODEL_MEMBERS = "thread_pool event_loop actor inline thread_pool.same thread_pool.copy".split()
 BUILT = plan.Built(
     codec_cases=tuple(
         f"codec/{payload}/{operation}/{member}"
-        for payload in ("ack", "order", "telemetry", "feed")
-        for operation in ("encode", "decode")
-        for member in CODEC_MEMBERS
+        for payload in PAYLOADS
+        for operation in OPERATIONS
+        for member in (WHOLE_MEMBERS if operation in plan.WHOLE else CODEC_MEMBERS)
     ),
     model_cases=tuple(
         f"model/{workload}/{member}"
@@ -45,7 +54,7 @@ def test_tier_keeps_its_limit(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "planned_s", "most_s"),
-    [("quick", 230, 290), ("standard", 960, 1170), ("publish", 6600, 7200)],
+    [("quick", 245, 290), ("standard", 1080, 1170), ("publish", 6930, 7200)],
 )
 def test_room_is_left_for_make_up_rounds(name: str, planned_s: float, most_s: float) -> None:
     made = plan.make(BUILT, plan.TIERS[name], seed=1)
@@ -54,21 +63,55 @@ def test_room_is_left_for_make_up_rounds(name: str, planned_s: float, most_s: fl
     assert made.tier.until_s + plan.REPORT_S <= made.tier.budget_s
 
 
+def ids(name: str, built: plan.Built = BUILT) -> set[str]:
+    return {family.id for family in plan.make(built, plan.TIERS[name], seed=1).families}
+
+
 def test_every_family_is_planned() -> None:
     made = plan.make(BUILT, plan.TIERS["standard"], seed=1)
-    assert Counter(family.kind for family in made.families) == {"codec": 8, "model": 4, "service": 3}
+    assert Counter(family.kind for family in made.families) == {"codec": 45, "model": 4, "service": 3}
     assert [f.id for f in plan.make(BUILT, plan.TIERS["quick"], 1).families if f.kind == "service"] == [
         "service/rpc",
         "service/call",
     ]
 
 
+def test_rows_of_the_tiers() -> None:
+    quick, standard, publish = (
+        {id for id in ids(name) if id.startswith("codec/")} for name in ("quick", "standard", "publish")
+    )
+    assert quick == {f"codec/{payload}/{whole}" for payload in plan.CORE for whole in plan.WHOLE}
+    assert quick < standard < publish
+    assert standard >= {f"codec/{payload}/{whole}" for payload in PAYLOADS for whole in plan.WHOLE}
+    assert standard >= {f"codec/order/{operation}" for operation in OPERATIONS}
+    assert publish >= {f"codec/{p}/{o}" for p in ("ack", "order", "feed") for o in OPERATIONS}
+    assert publish >= {f"codec/{payload}/{cold}" for payload in PAYLOADS for cold in plan.COLD}
+
+
+def test_every_operation_has_a_tier() -> None:
+    """What codec_bench offers is measured somewhere."""
+    planned = {operation.rstrip("0123456789") for id in ids("publish") for operation in id.split("/")[2:]}
+    assert planned == {operation.rstrip("0123456789") for operation in OPERATIONS}
+
+
+def test_your_own_payload_is_in_every_tier() -> None:
+    cases = tuple(f"codec/parcel/{o}/{m}" for o in plan.WHOLE for m in WHOLE_MEMBERS)
+    for name in plan.TIERS:
+        assert "codec/parcel/encode" in ids(name, plan.Built(codec_cases=cases))
+
+
+def test_only_points_to_the_tier_that_has_it() -> None:
+    with pytest.raises(UsageError, match="--tier standard has some"):
+        plan.make(BUILT, plan.TIERS["quick"], 1, only="codec/order/build")
+
+
 @pytest.mark.parametrize("name", ["quick", "standard", "publish"])
 def test_rounds_suffice_for_intervals(name: str) -> None:
-    """Two rivals, in two metrics for services, at a simultaneous 95 %."""
+    """All rivals, in two metrics for services, at a simultaneous 95 %."""
     judge = pytest.importorskip("assaylib.judge")
     for family in plan.make(BUILT, plan.TIERS[name], seed=1).families:
-        comparisons = 4 if family.kind == "service" else 2
+        rivals = len([m for m in family.members if "." not in m and m not in ("inline", family.baseline)])
+        comparisons = 2 * rivals if family.kind == "service" else rivals
         assert family.rounds >= judge.rounds_needed(judge.ALPHA / comparisons), family.id
 
 

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* The operations of codec_bench, and which codecs have each. A row's loop is made by a macro, for
+ * a call through a pointer would be on the clock. */
+#include "codec_cases.h"
+
+#define OPERATION(name, step)                                                                      \
+    static void name(struct gbench_state *state, void *arg)                                        \
+    {                                                                                              \
+        struct codec_case *c = arg;                                                                \
+        const struct codec_job *ready = codec_case_ready(state, c);                                \
+        if (!ready)                                                                                \
+            return;                                                                                \
+        const struct codec_job job = *ready;                                                       \
+        size_t next = codec_case_first(state, c);                                                  \
+        int err = 0;                                                                               \
+        GBENCH_LOOP(state)                                                                         \
+        {                                                                                          \
+            err |= step(&job, next);                                                               \
+            GBENCH_CLOBBER();                                                                      \
+            if (++next == job.count)                                                               \
+                next = 0;                                                                          \
+        }                                                                                          \
+        codec_case_finish(state, c, next, err);                                                    \
+    }
+
+OPERATION(run_encode, codec_encode)
+OPERATION(run_decode, codec_decode)
+OPERATION(run_encode_cold, codec_encode_cold)
+OPERATION(run_decode_cold, codec_decode_cold)
+OPERATION(run_build, codec_build)
+OPERATION(run_check, codec_check)
+OPERATION(run_parse, codec_parse)
+OPERATION(run_read, codec_read)
+OPERATION(run_move, codec_move)
+
+void codec_run_move(struct gbench_state *state, void *arg)
+{
+    run_move(state, arg);
+}
+
+static bool encodes(const struct codec *codec)
+{
+    return codec->encode || codec->own;
+}
+
+static bool decodes(const struct codec *codec)
+{
+    return codec->decode || codec->own;
+}
+
+static bool builds(const struct codec *codec)
+{
+    return codec->build;
+}
+
+static bool checks(const struct codec *codec)
+{
+    return codec->check;
+}
+
+static bool parses(const struct codec *codec)
+{
+    return codec->parse;
+}
+
+static bool reads(const struct codec *codec)
+{
+    return codec->read || codec->decode;
+}
+
+const struct codec_operation codec_operations[] = {
+    {.name = "encode",
+     .help = "into the caller's buffer",
+     .run = run_encode,
+     .has = encodes,
+     .moves = true,
+     .injects = true},
+    {.name = "decode",
+     .help = "into an arena, reset before each",
+     .run = run_decode,
+     .has = decodes,
+     .moves = true,
+     .injects = true},
+    {.name = "encode_cold",
+     .help = "into a buffer from the heap, given back",
+     .run = run_encode_cold,
+     .has = encodes},
+    {.name = "decode_cold",
+     .help = "all from the heap, and all given back",
+     .run = run_decode_cold,
+     .has = decodes},
+    {.name = "build",
+     .help = "the library's own tree from the message, and freed",
+     .run = run_build,
+     .has = builds},
+    {.name = "check",
+     .help = "what comes before a library may see untrusted bytes",
+     .run = run_check,
+     .has = checks},
+    {.name = "parse",
+     .help = "bytes to the library's own tree, and freed",
+     .run = run_parse,
+     .has = parses},
+    {.name = "read1",
+     .help = "the first scalar field of the root",
+     .run = run_read,
+     .has = reads,
+     .fields = 1},
+    {.name = "read3",
+     .help = "the first, the middle and the last of them",
+     .run = run_read,
+     .has = reads,
+     .fields = 3},
+    {.name = "readall",
+     .help = "every value in there, without keeping a message",
+     .run = run_read,
+     .has = reads},
+    {.name = "encode_hot",
+     .help = "one document again and again",
+     .run = run_encode,
+     .has = encodes,
+     .hot = true},
+    {.name = "decode_hot", .help = "the same", .run = run_decode, .has = decodes, .hot = true},
+    {.name = "decode_evicted",
+     .help = "the caches of a core emptied before each, off the clock",
+     .run = codec_time_evicted,
+     .has = decodes},
+    {.name = "encode_latency",
+     .help = "a clock around each: p50_ns, p99_ns, clock_ns",
+     .run = codec_time_encode,
+     .has = encodes},
+    {.name = "decode_latency", .help = "the same", .run = codec_time_decode, .has = decodes},
+    {.name = "encode_threads",
+     .help = "encode_cold on 1, 2, 4 ... threads at once",
+     .run = run_encode_cold,
+     .has = encodes,
+     .threaded = true},
+    {0},
+};
