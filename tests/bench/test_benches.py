@@ -91,7 +91,7 @@ def test_one_hot_document(codec_bench: Bench) -> None:
 
 
 def test_every_codec_case_runs(codec_bench: Bench) -> None:
-    found = codec_bench.results("--inject=50", "--benchmark_filter=^codec/(ack|order)/", FAST)
+    found = codec_bench.results("--inject=50", "--benchmark_filter=^codec/ack/", FAST)
     assert found["benchmarks"]
     for entry in found["benchmarks"]:
         assert entry["error"] is None
