@@ -32,6 +32,9 @@ LIBRARIES = {
     "jansson": Library(("json_loadb", "json_dumpb", "json_delete", "jansson_version_str"), JANSSON),
     "json_c": Library(("json_tokener_parse_ex", "json_object_to_json_string_length", "json_object_put",
                        "json_c_version"), JSON_C),
+    # All in its headers: what of it was not inlined.
+    "rapidjson": Library((r"_ZN9rapidjson6Writer.*", r"_ZN9rapidjson13GenericReader.*"),
+                         r"_ZNK?9rapidjson"),
     "yyjson": Library(("yyjson_read_opts", "yyjson_mut_write_opts", "yyjson_mut_doc_free",
                        "yyjson_version"), r"(unsafe_)?yyjson_"),
     # All codecs use protobuf-c's messages, but only one its wire format.

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * JSON by RapidJSON, headers only. Encode: its Writer, fed value by value, into its StringBuffer,
+ * which has the fast paths, and from there a copy. Decode: a copy of the text, parsed in place into
+ * a Document, the fast way to a tree; iteratively, as its default is to recurse without a limit,
+ * and with full precision, as its default may be wrong in the last digits. Values live in a pool
+ * that begins on the stack. Equal keys both stay. UTF-8 is not checked, which is its default; nor
+ * is, in the library, whether memory was there.
+ */
+#include "codec.h"
+
+#include "field.h"
+#include "json_is.h"
+#include "json_scalar.h"
+
+#include <errno.h>
+#include <math.h>
+#include <rapidjson/document.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <stdlib.h>
+
+/* ---- encode: events to the writer --------------------------------------------------------------
+ */
+
+namespace
+{
+
+using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
+
+bool write_message(Writer &writer, const plan_message *type, const ProtobufCMessage *message,
+                   unsigned depth);
+
+bool write_text(Writer &writer, const char *text, size_t len)
+{
+    return writer.String(text, static_cast<rapidjson::SizeType>(len));
+}
+
+bool write_real(Writer &writer, double value)
+{
+    const char *special = json_print_special(value);
+    return special ? writer.String(special) : writer.Double(value);
+}
+
+bool write_enum(Writer &writer, const plan_field *field, int value)
+{
+    const ProtobufCEnumValue *known = protobuf_c_enum_descriptor_get_value(
+        static_cast<const ProtobufCEnumDescriptor *>(field->descriptor->descriptor), value);
+    return known ? writer.String(known->name) : writer.Int(value);
+}
+
+bool write_bytes(Writer &writer, const ProtobufCBinaryData *bytes)
+{
+    size_t len = (bytes->len + 2) / 3 * 4;
+    char *text = static_cast<char *>(malloc(len + 1));
+    if (text == nullptr)
+        return false;
+    json_print_base64(text, bytes->data, bytes->len);
+    bool written = write_text(writer, text, len);
+    free(text);
+    return written;
+}
+
+bool write_value(Writer &writer, const plan_field *field, const void *value, unsigned depth)
+{
+    char text[JSON_INTEGER_MAX];
+    switch (field->kind) {
+    case PLAN_INT32:
+        return writer.Int(*static_cast<const int32_t *>(value));
+    case PLAN_UINT32:
+        return writer.Uint(*static_cast<const uint32_t *>(value));
+    case PLAN_INT64:
+        return write_text(writer, text,
+                          json_print_signed(text, *static_cast<const int64_t *>(value)));
+    case PLAN_UINT64:
+        return write_text(writer, text,
+                          json_print_unsigned(text, *static_cast<const uint64_t *>(value)));
+    case PLAN_FLOAT:
+        return write_real(writer, static_cast<double>(*static_cast<const float *>(value)));
+    case PLAN_DOUBLE:
+        return write_real(writer, *static_cast<const double *>(value));
+    case PLAN_BOOL:
+        return writer.Bool(*static_cast<const protobuf_c_boolean *>(value) != 0);
+    case PLAN_ENUM:
+        return write_enum(writer, field, *static_cast<const int *>(value));
+    case PLAN_STRING: {
+        const char *string = *static_cast<const char *const *>(value);
+        return string ? write_text(writer, string, strlen(string)) : write_text(writer, "", 0);
+    }
+    case PLAN_BYTES:
+        return write_bytes(writer, static_cast<const ProtobufCBinaryData *>(value));
+    default: /* PLAN_MESSAGE */
+        return write_message(writer, field->message,
+                             *static_cast<const ProtobufCMessage *const *>(value), depth + 1);
+    }
+}
+
+bool write_elements(Writer &writer, const plan_field *field, const ProtobufCMessage *message,
+                    unsigned depth)
+{
+    const char *value = *static_cast<const char *const *>(field_get(message, field->offset));
+    bool good = writer.StartArray();
+    for (size_t left = field_count(message, field); good && left > 0; left--) {
+        good = write_value(writer, field, value, depth);
+        value += field->value_size;
+    }
+    return good && writer.EndArray();
+}
+
+/* An object with the map's keys, in the order of its entries. */
+bool write_entries(Writer &writer, const plan_field *map, const ProtobufCMessage *message,
+                   unsigned depth)
+{
+    const plan_field *value = field_map_value(map);
+    size_t count = field_count(message, map);
+    bool good = depth + 1 <= PLAN_MAX_DEPTH && writer.StartObject();
+    for (size_t i = 0; good && i < count; i++) {
+        const ProtobufCMessage *entry = field_entry(message, map, i);
+        char digits[JSON_INTEGER_MAX];
+        good = writer.Key(json_print_key(map, entry, digits)) &&
+               write_value(writer, value, field_get(entry, value->offset), depth + 1);
+    }
+    return good && writer.EndObject();
+}
+
+/* False if the message is too deep: the writer itself refuses nothing that is written here. */
+bool write_message(Writer &writer, const plan_message *type, const ProtobufCMessage *message,
+                   unsigned depth)
+{
+    const plan_field *end = message ? type->fields + type->count : type->fields;
+    bool good = depth <= PLAN_MAX_DEPTH && writer.StartObject();
+    for (const plan_field *field = type->fields; good && field < end; field++) {
+        if (!field_present(message, field))
+            continue;
+        writer.Key(field->name, field->name_len);
+        good = field->map ? write_entries(writer, field, message, depth)
+               : field->repeated
+                   ? write_elements(writer, field, message, depth)
+                   : write_value(writer, field, field_get(message, field->offset), depth);
+    }
+    return good && writer.EndObject();
+}
+
+int encode(const plan *plan, const ProtobufCMessage *message, uint8_t *dst, size_t cap, size_t *len)
+{
+    rapidjson::StringBuffer buffer;
+    Writer writer(buffer);
+    if (!write_message(writer, plan->root, message, 1))
+        return -EINVAL;
+    *len = buffer.GetSize();
+    if (*len > cap)
+        return -ENOSPC;
+    memcpy(dst, buffer.GetString(), *len);
+    return 0;
+}
+
+/* ---- decode: the library's tree first, then the struct -----------------------------------------
+ */
+
+using Document = rapidjson::GenericDocument<rapidjson::UTF8<>, rapidjson::MemoryPoolAllocator<>>;
+using json_node = const rapidjson::Value *;
+struct json_members {
+    rapidjson::Value::ConstMemberIterator at, end;
+};
+struct json_elements {
+    rapidjson::Value::ConstValueIterator at, end;
+};
+
+inline json_is node_is(json_node node)
+{
+    switch (node->GetType()) {
+    case rapidjson::kNullType:
+        return JSON_IS_NULL;
+    case rapidjson::kFalseType:
+    case rapidjson::kTrueType:
+        return JSON_IS_BOOL;
+    case rapidjson::kObjectType:
+        return JSON_IS_OBJECT;
+    case rapidjson::kArrayType:
+        return JSON_IS_ARRAY;
+    case rapidjson::kStringType:
+        return JSON_IS_STRING;
+    case rapidjson::kNumberType:
+        break;
+    }
+    return node->IsInt64() ? JSON_IS_SIGNED : node->IsUint64() ? JSON_IS_UNSIGNED : JSON_IS_REAL;
+}
+
+inline const char *node_text(json_node node, size_t *len)
+{
+    *len = node->GetStringLength();
+    return node->GetString();
+}
+
+inline int64_t node_signed(json_node node)
+{
+    return node->GetInt64();
+}
+
+inline uint64_t node_unsigned(json_node node)
+{
+    return node->GetUint64();
+}
+
+inline double node_real(json_node node)
+{
+    return node->GetDouble();
+}
+
+inline bool node_bool(json_node node)
+{
+    return node->IsTrue();
+}
+
+inline size_t node_count(json_node node)
+{
+    return node->IsArray() ? node->Size() : node->MemberCount();
+}
+
+inline json_members members_of(json_node node)
+{
+    return {node->MemberBegin(), node->MemberEnd()};
+}
+
+inline bool members_left(const json_members *members)
+{
+    return members->at != members->end;
+}
+
+inline void members_next(json_members *members)
+{
+    ++members->at;
+}
+
+inline json_node member(const json_members *members)
+{
+    return &members->at->value;
+}
+
+inline const char *member_key(const json_members *members, size_t *len)
+{
+    return node_text(&members->at->name, len);
+}
+
+inline json_elements elements_of(json_node node)
+{
+    return {node->Begin(), node->End()};
+}
+
+inline bool elements_left(const json_elements *elements)
+{
+    return elements->at != elements->end;
+}
+
+inline void elements_next(json_elements *elements)
+{
+    ++elements->at;
+}
+
+inline json_node element(const json_elements *elements)
+{
+    return elements->at;
+}
+
+#include "json_from_tree.h"
+
+/* A tree and the text that its strings are in. */
+class Tree
+{
+  public:
+    Tree() : pool(first_block, sizeof(first_block)), document(&pool)
+    {
+    }
+    ~Tree()
+    {
+        free(text);
+    }
+    Tree(const Tree &) = delete;
+    Tree &operator=(const Tree &) = delete;
+
+    int parse(const uint8_t *src, size_t len)
+    {
+        constexpr unsigned flags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
+                                   rapidjson::kParseFullPrecisionFlag;
+        text = static_cast<char *>(malloc(len + 1));
+        if (text == nullptr)
+            return -ENOMEM;
+        memcpy(text, src, len);
+        text[len] = '\0';
+        rapidjson::InsituStringStream stream(text);
+        document.ParseStream<flags>(stream);
+        /* A NUL ends the text for the library, wherever it is. */
+        return !document.HasParseError() && stream.Tell() == len ? 0 : -EBADMSG;
+    }
+
+    const rapidjson::Value *root() const
+    {
+        return &document;
+    }
+
+  private:
+    char first_block[16 << 10];
+    char *text = nullptr;
+    rapidjson::MemoryPoolAllocator<> pool;
+    Document document;
+};
+
+int decode(const plan *plan, const uint8_t *src, size_t len, ProtobufCAllocator *allocator,
+           ProtobufCMessage **message)
+{
+    Tree tree;
+    *message = nullptr;
+    int error = tree.parse(src, len);
+    return error != 0 ? error : read_root(plan, tree.root(), allocator, message);
+}
+
+int parse(const uint8_t *src, size_t len)
+{
+    Tree tree;
+    return tree.parse(src, len);
+}
+
+const char *version()
+{
+    return RAPIDJSON_VERSION_STRING;
+}
+
+constexpr codec make_codec()
+{
+    codec made{};
+    made.name = "rapidjson";
+    made.label = "RapidJSON";
+    made.format = "JSON";
+    made.library = "RapidJSON";
+    made.content_type = "application/json";
+    made.version = version;
+    made.encode = encode;
+    made.decode = decode;
+    made.parse = parse;
+    return made;
+}
+
+} // namespace
+
+extern "C" const codec rapidjson_codec = make_codec();
