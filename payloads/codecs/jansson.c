@@ -84,7 +84,7 @@ static inline bool add_copied_member(json_maker maker, json_made object, const c
     return add_member(maker, object, key, len, item);
 }
 
-#include "json_to_tree.h"
+#include "json_to_tree.inc"
 
 static int encode(const struct plan *plan, const ProtobufCMessage *message, uint8_t *dst,
                   size_t cap, size_t *len)
@@ -210,7 +210,7 @@ static inline json_node element(const json_elements *elements)
     return json_array_get(elements->array, elements->at);
 }
 
-#include "json_from_tree.h"
+#include "json_from_tree.inc"
 
 /* Without flags: one object or array and nothing behind it, no NUL in a string. */
 static json_t *parse_tree(const uint8_t *src, size_t len)

@@ -98,7 +98,7 @@ static inline bool add_copied_member(json_maker maker, json_made object, const c
     return add_keyed(object, key, item, 0);
 }
 
-#include "json_to_tree.h"
+#include "json_to_tree.inc"
 
 static int encode(const struct plan *plan, const ProtobufCMessage *message, uint8_t *dst,
                   size_t cap, size_t *len)
@@ -235,7 +235,7 @@ static inline json_node element(const json_elements *elements)
     return json_object_array_get_idx(elements->array, elements->at);
 }
 
-#include "json_from_tree.h"
+#include "json_from_tree.inc"
 
 /* Containers: a message's object, and one more around it for an array or a map. */
 enum { DEEPEST = 2 * PLAN_MAX_DEPTH + 1 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a value of JSON is, for json_from_tree.h. */
+/* What a value of JSON is, for json_from_tree.inc. */
 #ifndef ASSAY_JSON_IS_H
 #define ASSAY_JSON_IS_H
 

@@ -262,7 +262,7 @@ inline json_node element(const json_elements *elements)
     return elements->at;
 }
 
-#include "json_from_tree.h"
+#include "json_from_tree.inc"
 
 /* A tree and the text that its strings are in. */
 class Tree

@@ -63,7 +63,7 @@ static inline bool add_copied_member(json_maker maker, json_made object, const c
     return yyjson_mut_obj_add(object, yyjson_mut_strncpy(maker, key, len), item);
 }
 
-#include "json_to_tree.h"
+#include "json_to_tree.inc"
 
 static int build_tree(const struct plan *plan, const ProtobufCMessage *message,
                       yyjson_mut_doc **tree)
@@ -207,7 +207,7 @@ static inline json_node element(const json_elements *elements)
     return elements->item;
 }
 
-#include "json_from_tree.h"
+#include "json_from_tree.inc"
 
 /* Not in place: then the text is copied by the library, and not written to. */
 static int parse_tree(const uint8_t *src, size_t len, yyjson_doc **tree)
