@@ -153,11 +153,12 @@ static int check_document(struct codec_wire *wire, size_t i, struct arena *arena
         struct message_diff diff = {0};
         if (!message_compare(document, back, &diff))
             problem = "another shape came back";
-        else if (diff.changed > 0 &&
+        else if (diff.changed > diff.zero_signs && /* a lost sign is a figure, too */
                  !(floats_excused(source) && only_floats_differ(document, back)))
             problem = "another value came back";
         wire->diff.values += diff.values;
         wire->diff.changed += diff.changed;
+        wire->diff.zero_signs += diff.zero_signs;
     }
     if (!problem)
         return 0;

@@ -40,14 +40,23 @@ static bool same_value(const void *a, const void *b, enum plan_kind kind)
     return memcmp(a, b, plan_value_size(kind)) == 0;
 }
 
+static bool both_zero(const void *a, const void *b, enum plan_kind kind)
+{
+    if (kind == PLAN_DOUBLE)
+        return *(const double *)a == 0 && *(const double *)b == 0;
+    return kind == PLAN_FLOAT && *(const float *)a == 0 && *(const float *)b == 0;
+}
+
 static bool compare_values(const char *a, const char *b, size_t count, enum plan_kind kind,
                            struct message_diff *diff)
 {
     size_t step = plan_value_size(kind);
     for (size_t i = 0; i < count; i++, a += step, b += step) {
         if (kind != PLAN_MESSAGE) {
+            bool same = same_value(a, b, kind);
             diff->values++;
-            diff->changed += !same_value(a, b, kind);
+            diff->changed += !same;
+            diff->zero_signs += !same && both_zero(a, b, kind);
         } else {
             const ProtobufCMessage *left = *(ProtobufCMessage *const *)a;
             const ProtobufCMessage *right = *(ProtobufCMessage *const *)b;

@@ -16,6 +16,8 @@ extern "C" {
 struct message_diff {
     uint64_t values;
     uint64_t changed;
+    uint64_t
+        zero_signs; /* of those changed: a -0.0 for a 0.0. protobuf-c leaves it out in proto3 */
 };
 
 /* Same shape and same values, bit for bit (-0.0 is not 0.0; NaN equals the same NaN). */

@@ -65,7 +65,7 @@ static void survives_changes(const struct codec *codec, const struct subject *su
     for (size_t i = 0; i < subject->corpus.count && i < 16; i++) {
         size_t len;
         uint8_t *bytes = bed_encode(codec, subject, subject->corpus.documents[i], &len);
-        size_t times = len > 20000 ? 60 : len > 4000 ? 120 : len > 0 ? 600 : 0;
+        size_t times = len > 20000 ? 30 : len > 4000 ? 60 : len > 0 ? 200 : 0;
         for (size_t n = 0; n < times; n++, rounds++) {
             uint8_t *walled = bed_walled_copy(bytes, len);
             /* Half of them near the beginning: in a long string no codec minds. */
@@ -76,7 +76,8 @@ static void survives_changes(const struct codec *codec, const struct subject *su
         }
         free(bytes);
     }
-    assert_true(refused > 0 && refused < rounds);
+    assert_true(rounds == 0 || refused > 0);
+    assert_true(refused < rounds || subject->payload.type->n_fields == 0);
 }
 
 static void for_all(void (*check)(const struct codec *codec, const struct subject *subject))

