@@ -84,18 +84,24 @@ static bool anybody_sleeps(const struct scheduler *scheduler)
     return false;
 }
 
-/* There is more to do than those awake will do next. */
+bool sched_help_begin(struct scheduler *scheduler)
+{
+    return !atomic_exchange_explicit(&scheduler->waking, 1, memory_order_acq_rel) &&
+           !wake_one(scheduler);
+}
+
+bool sched_help_end(struct scheduler *scheduler)
+{
+    /* Who added work since has relied on us, and somebody may have fallen asleep before that: this
+     * exchange sees what they did before theirs. */
+    atomic_exchange_explicit(&scheduler->waking, 0, memory_order_acq_rel);
+    return anybody_sleeps(scheduler) && work_around(scheduler);
+}
+
 static void want_help(struct scheduler *scheduler)
 {
-    while (!atomic_exchange_explicit(&scheduler->waking, 1, memory_order_acq_rel)) {
-        if (wake_one(scheduler))
-            return;
-        /* Nobody slept when we looked. Who added work since has relied on us, and somebody may have
-         * fallen asleep before that: this exchange sees what they did before theirs. */
-        atomic_exchange_explicit(&scheduler->waking, 0, memory_order_acq_rel);
-        if (!anybody_sleeps(scheduler) || !work_around(scheduler))
-            return;
-    }
+    while (sched_help_begin(scheduler) && sched_help_end(scheduler))
+        ;
 }
 
 /* ---- Scheduling ---- */
@@ -226,18 +232,23 @@ static void awake(struct sched_worker *worker, bool found)
         want_help(scheduler);
 }
 
-static void park(struct sched_worker *worker)
+bool sched_fall_asleep(struct sched_worker *worker)
 {
     struct scheduler *scheduler = worker->scheduler;
-    if (worker->woken)
-        awake(worker, false);
     atomic_store_explicit(&worker->sleeping, 1, memory_order_release);
     atomic_fetch_add_explicit(&scheduler->sleepers, 1, memory_order_acq_rel);
-    uint64_t until = timers_next_ns(&worker->timers), due = scheduler->due_ns(worker);
+    return !work_around(scheduler) && !atomic_load_explicit(&scheduler->quit, memory_order_acquire);
+}
+
+static void park(struct sched_worker *worker)
+{
+    if (worker->woken)
+        awake(worker, false);
+    bool sleep = sched_fall_asleep(worker);
+    uint64_t until = timers_next_ns(&worker->timers);
+    uint64_t due = worker->scheduler->due_ns(worker);
     until = due < until ? due : until;
-    bool more =
-        work_around(scheduler) || atomic_load_explicit(&scheduler->quit, memory_order_acquire);
-    poll(worker, more ? 0 : until, true);
+    poll(worker, sleep ? until : 0, true);
 }
 
 static void *worker_main(void *arg)

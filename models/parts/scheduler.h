@@ -83,6 +83,16 @@ void sched_finish(struct scheduler *scheduler);
 /* The worker that this thread is, NULL if none of this scheduler's (NULL: of any). */
 struct sched_worker *sched_self(const struct scheduler *scheduler);
 
+/*
+ * There is more to do than those awake will do next: wakes somebody. In two halves, so that a test
+ * can stop in between. begin: false: done, somebody was woken or another thread is about to; true:
+ * nobody sleeps, end comes next, and if that is true, too, begin again.
+ */
+bool sched_help_begin(struct scheduler *scheduler);
+bool sched_help_end(struct scheduler *scheduler);
+/* The worker counts itself among the sleepers, then looks once more: false: do not sleep. */
+bool sched_fall_asleep(struct sched_worker *worker);
+
 void actor_init(struct actor *actor,
                 bool (*receive)(struct sched_worker *, struct actor *, struct mail *));
 /* Any thread. The mail is the receiver's from here on. */
