@@ -47,16 +47,27 @@ template <typename Real> int get(const char *text, std::size_t len, Real *value)
     return 0;
 }
 
+// "-0" is an integer to many a reader (simdjson, Python), and integers know no -0.
+template <typename Real> char *put(char *at, Real value)
+{
+    char *end = std::to_chars(at, at + JSON_PUT_REAL, value).ptr;
+    if (value == 0 && end == at + 2) {
+        *end++ = '.';
+        *end++ = '0';
+    }
+    return end;
+}
+
 } // namespace
 
 char *json_put_double(char *at, double value)
 {
-    return std::to_chars(at, at + JSON_PUT_REAL, value).ptr;
+    return put(at, value);
 }
 
 char *json_put_float(char *at, float value)
 {
-    return std::to_chars(at, at + JSON_PUT_REAL, value).ptr;
+    return put(at, value);
 }
 
 int json_get_double(const char *text, size_t len, double *value)

@@ -35,6 +35,7 @@ LIBRARIES = {
     # All in its headers: what of it was not inlined.
     "rapidjson": Library((r"_ZN9rapidjson6Writer.*", r"_ZN9rapidjson13GenericReader.*"),
                          r"_ZNK?9rapidjson"),
+    "simdjson": Library((r"_ZN8simdjson25get_active_implementation.*",), r"_ZNK?8simdjson"),
     "yyjson": Library(("yyjson_read_opts", "yyjson_mut_write_opts", "yyjson_mut_doc_free",
                        "yyjson_version"), r"(unsafe_)?yyjson_"),
     # All codecs use protobuf-c's messages, but only one its wire format.
