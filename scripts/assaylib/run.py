@@ -28,6 +28,7 @@ from . import (
     UsageError,
     discard,
     environment,
+    exact,
     inprocess,
     machine,
     makeup,
@@ -231,6 +232,7 @@ def _facts(
     """run.json, but for what the pilot adds."""
     commit, dirty = environment.commit(root)
     fingerprint = environment.fingerprint()
+    codecs = exact.codecs(build, _say) if any(f.kind == "codec" for f in made.families) else []
     command = ["scripts/assay", "run", "--tier", made.tier.name, "--seed", str(made.seed)]
     if request.only:
         command += ["--only", request.only]
@@ -253,7 +255,9 @@ def _facts(
         "identity": environment.identity(fingerprint, described),
         "machine": machine.measure(build, _say),
         "libraries": environment.libraries(build),
+        "codecs": codecs,
         **inprocess.fidelity(build, made, _say),
+        "exact": exact.measure(build, made, codecs, _say),
         "families": [],
         "stopping_rule": makeup.STOPPING_RULE,
         "discard_rule": discard.declared(),

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#include "compression.h"
+
+#include <errno.h>
+
+#ifdef HAVE_ZLIB
+#include <zlib.h>
+
+enum { ZLIB_LEVEL = 6 };
+
+static size_t zlib_bound(size_t len)
+{
+    return compressBound(len);
+}
+
+static int zlib_compress(const uint8_t *src, size_t len, uint8_t *dst, size_t cap, size_t *dst_len)
+{
+    uLongf room = cap;
+    const int result = compress2(dst, &room, src, len, ZLIB_LEVEL);
+    *dst_len = room;
+    return result == Z_OK ? 0 : -ENOMEM;
+}
+
+static int zlib_expand(const uint8_t *src, size_t len, uint8_t *dst, size_t cap, size_t *dst_len)
+{
+    uLongf room = cap;
+    const int result = uncompress(dst, &room, src, len);
+    *dst_len = room;
+    return result == Z_OK ? 0 : -EBADMSG;
+}
+#endif
+
+#ifdef HAVE_ZSTD
+#include <zstd.h>
+
+enum { ZSTD_LEVEL = 3 };
+
+static size_t zstd_bound(size_t len)
+{
+    return ZSTD_compressBound(len);
+}
+
+/* Contexts are kept, as the library's manual asks of whoever compresses often; zlib's calls of one
+ * shot have none to keep. */
+static int zstd_compress(const uint8_t *src, size_t len, uint8_t *dst, size_t cap, size_t *dst_len)
+{
+    static ZSTD_CCtx *context;
+    if (!context && !(context = ZSTD_createCCtx()))
+        return -ENOMEM;
+    *dst_len = ZSTD_compressCCtx(context, dst, cap, src, len, ZSTD_LEVEL);
+    return ZSTD_isError(*dst_len) ? -ENOMEM : 0;
+}
+
+static int zstd_expand(const uint8_t *src, size_t len, uint8_t *dst, size_t cap, size_t *dst_len)
+{
+    static ZSTD_DCtx *context;
+    if (!context && !(context = ZSTD_createDCtx()))
+        return -ENOMEM;
+    *dst_len = ZSTD_decompressDCtx(context, dst, cap, src, len);
+    return ZSTD_isError(*dst_len) ? -EBADMSG : 0;
+}
+#endif
+
+const struct compressor compressors[] = {
+#ifdef HAVE_ZLIB
+    {"zlib", ZLIB_LEVEL, zlibVersion, zlib_bound, zlib_compress, zlib_expand},
+#endif
+#ifdef HAVE_ZSTD
+    {"zstd", ZSTD_LEVEL, ZSTD_versionString, zstd_bound, zstd_compress, zstd_expand},
+#endif
+    {0},
+};
