@@ -147,7 +147,7 @@ inline json_node element(const json_elements *elements)
     return *elements->at;
 }
 
-#include "json_from_tree.h"
+#include "json_from_tree.inc"
 
 /* A thread's parser; what one text needed is kept for the next. */
 simdjson::dom::parser &parser()
