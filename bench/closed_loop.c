@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#define STUCK_AFTER_S 30
+#define STUCK_AFTER_S 120
 
 bool closed_loop_world_ready(struct closed_loop_world *world)
 {

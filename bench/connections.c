@@ -137,9 +137,12 @@ size_t connections_open(struct connections *connections, uint64_t timeout_ns)
     uint64_t now_ns = clock_ns(), end_ns = now_ns + timeout_ns;
     for (size_t i = 0; i < connections->count; i++)
         open_one(connections, &connections->all[i], now_ns);
-    while (opening->count > 0 && now_ns < end_ns) {
+    while (opening->count > 0) {
         struct epoll_event events[64];
-        int n = connections_wait(connections, events, 64, end_ns - now_ns);
+        uint64_t left_ns = now_ns < end_ns ? end_ns - now_ns : 0;
+        int n = connections_wait(connections, events, 64, left_ns);
+        if (n <= 0 && left_ns == 0) /* not before all that has come was seen */
+            break;
         now_ns = clock_ns();
         for (int i = 0; i < n; i++) {
             if (events[i].data.ptr)

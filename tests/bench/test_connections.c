@@ -27,7 +27,7 @@ static void open_pair(struct pair *pair, size_t count)
     assert_int_equal(listen(pair->listener, 16), 0);
     assert_int_equal(getsockname(pair->listener, (struct sockaddr *)&address, &len), 0);
     assert_int_equal(connections_init(&pair->connections, count, &address, len, false, false), 0);
-    assert_int_equal(connections_open(&pair->connections, 10 * CLOCK_NS_PER_S), count);
+    assert_int_equal(connections_open(&pair->connections, 120 * CLOCK_NS_PER_S), count);
 }
 
 static void close_pair(struct pair *pair)

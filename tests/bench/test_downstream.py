@@ -9,12 +9,12 @@ import math
 import time
 from pathlib import Path
 
-from services_testing import Server, load, serving
+from services_testing import ENDS_WITHIN_S, PATIENCE_S, Server, load, serving
 
 
 def ask(server: Server, count: int) -> tuple[list[int], list[float]]:
     """One request after the other: statuses and times, in order of their numbers."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=ENDS_WITHIN_S)
     statuses, seconds = [], []
     for i in range(count):
         begun = time.monotonic()
@@ -70,16 +70,21 @@ def test_delays_come_from_the_seed() -> None:
 
 
 def test_delays_overlap(tmp_path: Path) -> None:
-    """100 requests of 100 ms each on 100 connections, in flight together: one after the other they
-    would take 10 s, and time out."""
-    with serving("downstream", "--delay", "fixed:100000", "--json", tmp_path / "d.json") as server:
+    """Requests of a second and a half each on as many connections, in flight together: one after
+    the other they would take longer than load waits for an answer."""
+    delay_s = 1.5
+    count = 100
+    assert count * delay_s > PATIENCE_S
+    with serving(
+        "downstream", "--delay", f"fixed:{delay_s * 1e6:.0f}", "--json", tmp_path / "d.json"
+    ) as server:
         out = load(
-            tmp_path, server.address, "--rate", 200, "--arrival", "uniform", "--duration", 0.5,
-            "--connections", 100, "--timeout", 3,
+            tmp_path, server.address, "--rate", 2 * count, "--arrival", "uniform",
+            "--duration", 0.5, "--connections", count,
             "--workload", "echo", "--payload", "ack", "--codec", "cjson",
         )  # fmt: skip
-    assert out["answered"] == 100
-    assert out["service_p50_ns"] >= 100_000_000
+    assert out["answered"] == count
+    assert out["service_p50_ns"] >= delay_s * 1e9
     told = json.loads((tmp_path / "d.json").read_text())
-    assert told["requests"] == told["answered"] == 100
+    assert told["requests"] == told["answered"] == count
     assert told["lost"] == 0

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from gbench_testing import Bench, program, strict_json
+from gbench_testing import ENDS_WITHIN_S, Bench, program, strict_json
 
 FAST = "--benchmark_min_time=0.0005"
 
@@ -119,7 +119,7 @@ def test_context_says_what_was_built(cases: Bench) -> None:
     assert context["greeting"] == 'say "hi"\n\\'
     assert context["build_type"] and context["library_version"][0].isdigit()
     assert "debug" in context["library_build_type_note"]
-    assert 0 < context["clock_cost_ns"] < 1e6
+    assert context["clock_cost_ns"] > 0
     out = (cases.folder / "out.json").read_text()
     assert "host_name" not in out and os.uname().nodename not in out
 
@@ -260,7 +260,7 @@ def test_google_json_is_what_compare_py_takes(cases: Bench) -> None:
         strict_json(path.read_text())
         paths.append(str(path))
     done = subprocess.run(
-        [python, str(tool), "benchmarks", *paths], capture_output=True, text=True, timeout=60
+        [python, str(tool), "benchmarks", *paths], capture_output=True, text=True, timeout=ENDS_WITHIN_S
     )
     assert done.returncode == 0, done.stderr
     assert "good/a" in done.stdout
@@ -275,7 +275,7 @@ def instructions(path: str, case: str, count: int, folder: Path) -> int:
         + [f"--benchmark_filter=^{case}$", "--iterations", str(plan)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=ENDS_WITHIN_S,
     )
     assert done.returncode == 0, done.stderr
     total = next(line for line in out.read_text().splitlines() if line.startswith("totals:"))

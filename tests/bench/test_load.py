@@ -10,13 +10,14 @@ import itertools
 import json
 import math
 import os
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from services_testing import Misbehaving, body_of, load, reply, run, serving
+from services_testing import ENDS_WITHIN_S, PATIENCE_S, Misbehaving, body_of, load, reply, run, serving
 
 DELAY_NS = 20_000_000
 ECHO = ["--workload", "echo", "--payload", "ack", "--codec", "cjson"]
@@ -118,10 +119,12 @@ def test_closed_loop_keeps_to_its_ceiling(tmp_path: Path) -> None:
             "--connections", 5, *ECHO,
         )  # fmt: skip
     check_sums(out)
-    assert 0 < out["achieved_hz"] <= 5 / (DELAY_NS / 1e9)
+    assert out["achieved_hz"] <= 5 / (DELAY_NS / 1e9)
     assert out["p50_ns"] >= DELAY_NS
     assert out["unsent"] == 0
-    assert 0.5 < out["little_ratio"] < 1.1
+    # What it is follows from what was counted; how near to 1 it is would be a claim about time.
+    ratio = out["achieved_hz"] * out["service_mean_ns"] / 1e9 / 5
+    assert out["little_ratio"] == pytest.approx(ratio)
 
 
 def test_same_seed_same_plan(tmp_path: Path) -> None:
@@ -145,7 +148,8 @@ def test_warm_up_is_not_counted(tmp_path: Path) -> None:
         assert out["planned"] == 50
         done = run(
             "load", "--target", f"http://{server.address}/", "--rate", 100, "--arrival", "uniform",
-            "--warmup", 0.5, "--duration", 0.2, "--json", tmp_path / "warm.json",
+            "--warmup", 0.5, "--duration", 0.2, "--timeout", PATIENCE_S,
+            "--json", tmp_path / "warm.json",
         )  # fmt: skip
     assert done.returncode == 0
     assert json.loads((tmp_path / "warm.json").read_text())["planned"] == 20
@@ -206,7 +210,7 @@ def test_no_answer_times_out(tmp_path: Path) -> None:
     never = threading.Event()
 
     def answer(request: bytes) -> None:
-        never.wait(5)
+        never.wait(ENDS_WITHIN_S)
 
     with Misbehaving(answer) as server:
         out = load(
@@ -232,7 +236,7 @@ def test_says_what_is_not_in_the_percentiles(
     with Misbehaving(answer) as server:
         done = run(
             "load", "--target", f"http://{server.address}/", "--rate", 20, "--arrival", "uniform",
-            "--warmup", 0, "--duration", 0.3, "--connections", 8,
+            "--warmup", 0, "--duration", 0.3, "--connections", 8, "--timeout", PATIENCE_S,
         )  # fmt: skip
     assert done.returncode == (1 if said else 0), done.stderr
     lines = [line.strip() for line in done.stdout.splitlines()]
@@ -381,9 +385,10 @@ def test_large_bodies_both_ways(tmp_path: Path) -> None:
 
 
 def test_nobody_there() -> None:
-    with Misbehaving(lambda request: reply(b"")) as server:
-        address = server.address
-    done = run("load", "--target", f"http://{address}/", "--rate", 10, "--connections", 3)
+    with socket.socket() as bound:  # and not listening: nobody else gets the port, and it refuses
+        bound.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{bound.getsockname()[1]}"
+        done = run("load", "--target", f"http://{address}/", "--rate", 10, "--connections", 3)
     assert done.returncode == 3
     assert "0 of 3 connections opened: Connection refused" in done.stderr
 

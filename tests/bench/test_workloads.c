@@ -240,8 +240,8 @@ static void every_model_runs_every_workload(void **state)
                 .threads = 2,
                 .queue_limit = 64,
                 .max_body_bytes = 1 << 20,
-                .io_timeout_ns = UINT64_C(1000000000),
-                .drain_ns = UINT64_C(10000000000),
+                .io_timeout_ns = UINT64_C(120000000000),
+                .drain_ns = UINT64_C(240000000000),
             };
             struct model_run *run;
             assert_int_equal(models[m]->start(&config, &run, NULL), 0);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -70,7 +71,7 @@ int bed_count_tasks(void)
 
 bool bed_wait_tasks(int wanted)
 {
-    for (int ms = 0; ms < 1000; ms++) {
+    for (int ms = 0; ms < BED_WAIT_MS; ms++) {
         if (bed_count_tasks() <= wanted)
             return true;
         bed_sleep_ms(1);
@@ -112,6 +113,39 @@ bool bed_wait_in_flight(struct bed *bed, uint32_t wanted)
         bed_sleep_ms(1);
     }
     fprintf(stderr, "waited for %u in flight, there are %u\n", wanted, bed_stats(bed).in_flight);
+    return false;
+}
+
+bool bed_wait_turns(struct bed *bed, uint64_t wanted)
+{
+    for (int ms = 0; ms < BED_WAIT_MS; ms++) {
+        if (atomic_load(&bed->probe.turns) >= wanted)
+            return true;
+        bed_sleep_ms(1);
+    }
+    fprintf(stderr, "waited for %llu turns\n", (unsigned long long)wanted);
+    return false;
+}
+
+bool bed_wait_accepted(struct bed *bed, uint64_t wanted)
+{
+    for (int ms = 0; ms < BED_WAIT_MS; ms++) {
+        if (bed_stats(bed).connections >= wanted)
+            return true;
+        bed_sleep_ms(1);
+    }
+    fprintf(stderr, "waited for %llu connections\n", (unsigned long long)wanted);
+    return false;
+}
+
+bool bed_wait_no_connections(struct bed *bed)
+{
+    for (int ms = 0; ms < BED_WAIT_MS; ms++) {
+        if (bed_stats(bed).connections_open == 0)
+            return true;
+        bed_sleep_ms(1);
+    }
+    fprintf(stderr, "%u connections are still open\n", bed_stats(bed).connections_open);
     return false;
 }
 
@@ -314,10 +348,10 @@ static int set_up(void **state)
         .listen = "127.0.0.1:0",
         .content_type = "text/plain",
         .max_body_bytes = 1 << 20,
-        .io_timeout_ns = 5000000000u,
-        .drain_ns = 10000000000u,
+        .io_timeout_ns = 120000000000u,
+        .drain_ns = 240000000000u,
         .downstream_connections = 4,
-        .call_timeout_ns = 5000000000u,
+        .call_timeout_ns = 120000000000u,
     };
     return 0;
 }
@@ -384,9 +418,25 @@ static void add(struct bed *bed, struct CMUnitTest *test, const struct model *mo
                                 .initial_state = bed};
 }
 
-static void *nothing(void *arg)
+static void *tell_id(void *arg)
 {
-    return arg;
+    *(pid_t *)arg = (pid_t)syscall(SYS_gettid);
+    return NULL;
+}
+
+/* Thread sanitizer starts a thread of its own with our first: before anything is counted. Ours is
+ * in /proc for a moment after it was joined. */
+static bool start_first_thread(void)
+{
+    pthread_t first;
+    pid_t id = 0;
+    char path[64];
+    if (pthread_create(&first, NULL, tell_id, &id) != 0 || pthread_join(first, NULL) != 0)
+        return false;
+    snprintf(path, sizeof path, "/proc/self/task/%d", (int)id);
+    for (int ms = 0; ms < BED_WAIT_MS && access(path, F_OK) == 0; ms++)
+        bed_sleep_ms(1);
+    return true;
 }
 
 int bed_main(int argc, char **argv, const struct bed_property *properties, size_t count)
@@ -399,12 +449,8 @@ int bed_main(int argc, char **argv, const struct bed_property *properties, size_
     if (argc > 2)
         cmocka_set_test_filter(argv[2]); /* with * and ?, e.g. "*split*" */
 
-    /* Thread sanitizer starts a thread of its own with our first: before anything is counted. */
-    pthread_t first;
-    if (pthread_create(&first, NULL, nothing, NULL) != 0 || pthread_join(first, NULL) != 0)
+    if (!start_first_thread())
         return 3;
-    bed_sleep_ms(20); /* until it has gone from /proc, too */
-
     size_t models_count = 0;
     while (models[models_count])
         models_count++;

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -57,6 +59,19 @@ bool client_send(struct client *client, const void *data, size_t len)
         sent += (size_t)n;
     }
     return true;
+}
+
+bool client_settle(struct client *client)
+{
+    for (int ms = 0; ms < CLIENT_PATIENCE_S * 1000; ms++) {
+        int left; /* sent and not acknowledged, or not even sent */
+        if (ioctl(client->fd, SIOCOUTQ, &left) < 0)
+            return false;
+        if (left == 0)
+            return true;
+        poll(NULL, 0, 1);
+    }
+    return false;
 }
 
 bool client_say(struct client *client, const char *text)

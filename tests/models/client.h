@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CLIENT_PATIENCE_S 8
+#define CLIENT_PATIENCE_S 120
 
 struct client {
     int fd;
@@ -37,6 +37,9 @@ bool client_say(struct client *client, const char *text);
 /* POST / with this text as its body. */
 bool client_post(struct client *client, const char *body);
 bool client_get(struct client *client, const char *path);
+
+/* Until the server's kernel has all that was sent: from then on the server can read it. */
+bool client_settle(struct client *client);
 
 /* Writes such a POST into text (NUL-terminated); returns its length. */
 size_t client_format(char *text, size_t cap, const char *body);

@@ -82,12 +82,10 @@ static void expect_large(struct client *client)
 static void slow_readers(struct bed *bed)
 {
     int slow = bearable(bed);
-    bed->config.io_timeout_ns = 25000000000u; /* nobody is given up here */
     bed_start(bed);
     for (int c = 0; c < slow; c++)
         ask_and_do_not_read(bed, c);
-    for (int ms = 0; ms < BED_WAIT_MS && atomic_load(&bed->probe.turns) < (uint64_t)slow; ms++)
-        bed_sleep_ms(1);
+    assert_true(bed_wait_turns(bed, (uint64_t)slow));
     others_are_served(bed, 30);      /* with inline or one worker: nobody is slow, see bearable() */
     for (int c = 0; c < slow; c++) { /* now they read after all */
         assert_true(client_post(&bed->clients[c], "#next"));
@@ -99,7 +97,6 @@ static void slow_readers(struct bed *bed)
 
 static void late_reader_gets_all(struct bed *bed)
 {
-    bed->config.io_timeout_ns = 25000000000u;
     bed_start(bed);
     ask_and_do_not_read(bed, 0);
     assert_true(client_post(&bed->clients[0], "w1#after"));
@@ -118,8 +115,8 @@ static void deaf_readers_are_given_up(struct bed *bed)
     for (int c = 0; c < slow; c++)
         ask_and_do_not_read(bed, c);
     others_are_served(bed, 10);
-    for (int ms = 0; ms < BED_WAIT_MS && bed_stats(bed).connections_open > 0; ms++)
-        bed_sleep_ms(1);
+    assert_true(bed_wait_accepted(bed, (uint64_t)slow + 3));
+    assert_true(bed_wait_no_connections(bed));
     for (int c = 0; c < slow; c++) {
         struct client_reply reply;
         widen(&bed->clients[c]);
@@ -246,9 +243,7 @@ static void thousands_are_idle(struct bed *bed)
     free(fds);
     assert_int_equal(opened, idle);
     assert_int_equal(answered, 20);
-    for (int ms = 0; ms < BED_WAIT_MS && bed_stats(bed).connections_open > 0; ms++)
-        bed_sleep_ms(1);
-    assert_int_equal(bed_stats(bed).connections_open, 0);
+    assert_true(bed_wait_no_connections(bed));
     bed_stop(bed);
     assert_int_equal(bed->final.connections, idle + 3);
 }
@@ -274,9 +269,7 @@ static void resets(struct bed *bed)
         others_are_served(bed, 6);
     }
     assert_true(bed_wait_in_flight(bed, 0));
-    for (int ms = 0; ms < BED_WAIT_MS && bed_stats(bed).connections_open > 0; ms++)
-        bed_sleep_ms(1);
-    assert_int_equal(bed_stats(bed).connections_open, 0);
+    assert_true(bed_wait_no_connections(bed));
     bed_stop(bed);
 }
 
@@ -289,8 +282,7 @@ static void out_of_descriptors(struct bed *bed)
     getrlimit(RLIMIT_NOFILE, &before);
     bed_start(bed);
     others_are_served(bed, 3);
-    for (int ms = 0; ms < BED_WAIT_MS && bed_stats(bed).connections_open > 0; ms++)
-        bed_sleep_ms(1);
+    assert_true(bed_wait_no_connections(bed));
 
     /* Sockets first; connecting them takes no descriptor on this side. */
     for (int c = 0; c < WAITING; c++) {

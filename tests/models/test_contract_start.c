@@ -119,6 +119,7 @@ static void threads_are_told(struct bed *bed)
     assert_int_equal(bed_stats(bed).threads, tasks);
     assert_true(tasks >= (bed->overlap == BED_UNKNOWN ? 1 : (int)bed->threads));
     bed_stop(bed);
+    assert_true(bed_wait_tasks(bed->tasks));
     bed->config.listen = NULL;
     bed_start(bed); /* in process only: no connections, the same books */
     assert_int_equal(bed_stats(bed).threads, bed_count_tasks() - bed->tasks);
