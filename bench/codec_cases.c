@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "codec_cases.h"
 
+#include "by_hand.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -9,6 +11,7 @@
 static struct {
     struct codec_corpus *corpora;
     struct codec_wire *wires;
+    struct codec_wire *by_hand; /* in the order of by_hand[] */
     struct codec_case *cases;
     size_t cases_len, cases_cap;
 } all;
@@ -130,6 +133,34 @@ static int add(const char *family, const char *member, gbench_function *run,
     return 0;
 }
 
+/* Is the codec in this family? */
+static bool belongs(const struct codec_operation *operation, const char *payload,
+                    const struct codec *codec)
+{
+    const struct by_hand *row = by_hand;
+    if (!operation->has(codec) || !operation->by_hand)
+        return operation->has(codec);
+    while (row->codec &&
+           (strcmp(row->payload, payload) != 0 || strcmp(row->codec, codec->name) != 0))
+        row++;
+    return row->codec;
+}
+
+static int add_by_hand(const char *family, const char *payload,
+                       const struct codec_operation *operation)
+{
+    int err = 0;
+    for (size_t i = 0; by_hand[i].codec && err == 0; i++) {
+        char member[96];
+        const struct codec_case like = {operation, &all.by_hand[i], .threads = 1};
+        if (strcmp(by_hand[i].payload, payload) != 0)
+            continue;
+        snprintf(member, sizeof member, "%s_%s", by_hand[i].codec, by_hand[i].style);
+        err = add(family, member, operation->run, &like, 0);
+    }
+    return err;
+}
+
 /* wires: one per codec in the order of codecs[], then the copy of the baseline. */
 static int add_family(const char *payload, const struct codec_operation *operation,
                       struct codec_wire *wires, int threads, int slow_percent)
@@ -141,7 +172,7 @@ static int add_family(const char *payload, const struct codec_operation *operati
              operation->name, threads);
     for (i = 0; codecs[i] && err == 0; i++) {
         const struct codec_case like = {operation, &wires[i], .threads = threads};
-        if (!operation->has(codecs[i]))
+        if (!belongs(operation, payload, codecs[i]))
             continue;
         err = add(family, codecs[i]->name, operation->run, &like, 0);
         if (strcmp(codecs[i]->name, CODEC_BASELINE) != 0 || err != 0)
@@ -155,6 +186,8 @@ static int add_family(const char *payload, const struct codec_operation *operati
     const struct codec_case copy = {operation, &wires[i], .threads = threads};
     if (err == 0 && operation->has(&cjson_copy_codec))
         err = add(family, CODEC_BASELINE ".copy", operation->run, &copy, 0);
+    if (err == 0 && operation->by_hand)
+        err = add_by_hand(family, payload, operation);
     for (i = 0; codecs[i] && err == 0 && operation->moves; i++) {
         const struct codec_case like = {operation, &wires[i], .threads = threads};
         if (!operation->has(codecs[i]))
@@ -178,12 +211,20 @@ static bool has_fields(const struct payload *payload, size_t wanted)
     return scalars >= wanted;
 }
 
+static bool has_by_hand(const struct payload *payload)
+{
+    for (const struct by_hand *row = by_hand; row->codec; row++)
+        if (strcmp(row->payload, payload->name) == 0)
+            return true;
+    return false;
+}
+
 static int add_payload(const struct payload *payload, struct codec_wire *wires, int cpus,
                        int slow_percent)
 {
     int err = 0;
     for (const struct codec_operation *op = codec_operations; op->name && err == 0; op++) {
-        if (!has_fields(payload, op->fields))
+        if (!has_fields(payload, op->fields) || (op->by_hand && !has_by_hand(payload)))
             continue;
         const int most = op->threaded ? cpus : 1;
         for (int threads = 1; err == 0; threads = threads * 2 < most ? threads * 2 : most) {
@@ -212,18 +253,22 @@ static size_t families_of_a_payload(int cpus)
 
 int codec_cases_register(int slow_percent)
 {
-    size_t payload_count = 0, codec_count = 0;
+    size_t payload_count = 0, codec_count = 0, by_hand_count = 0;
+    while (by_hand[by_hand_count].codec)
+        by_hand_count++;
     while (payloads[payload_count].name)
         payload_count++;
     while (codecs[codec_count])
         codec_count++;
     const int cpus = cpu_count();
     /* A member and its memcpy per codec; and the baseline's .same, .copy and slow. */
-    all.cases_cap = payload_count * families_of_a_payload(cpus) * (2 * codec_count + 3);
+    all.cases_cap =
+        payload_count * families_of_a_payload(cpus) * (2 * codec_count + 3 + by_hand_count);
+    all.by_hand = calloc(by_hand_count + 1, sizeof *all.by_hand);
     all.corpora = calloc(payload_count, sizeof *all.corpora);
     all.wires = calloc(payload_count * (codec_count + 1), sizeof *all.wires);
     all.cases = calloc(all.cases_cap, sizeof *all.cases);
-    if (!all.corpora || !all.wires || !all.cases)
+    if (!all.corpora || !all.wires || !all.by_hand || !all.cases)
         return -ENOMEM;
     int err = 0;
     for (size_t p = 0; p < payload_count && err == 0; p++) {
@@ -234,6 +279,12 @@ int codec_cases_register(int slow_percent)
                 .corpus = &all.corpora[p],
                 .codec = i < codec_count ? codecs[i] : &cjson_copy_codec,
             };
+        for (size_t i = 0; by_hand[i].codec; i++)
+            if (strcmp(by_hand[i].payload, payloads[p].name) == 0)
+                all.by_hand[i] = (struct codec_wire){
+                    .corpus = &all.corpora[p],
+                    .codec = by_hand[i].adapter,
+                };
         err = add_payload(&payloads[p], wires, cpus, slow_percent);
     }
     return err;

@@ -18,6 +18,7 @@ struct codec_operation {
     bool injects;                           /* and a slow-down of known size, if asked for */
     bool hot;                               /* one document, again and again */
     bool threaded;                          /* a family for 1, 2, 4 ... threads */
+    bool by_hand;                           /* beside adapters that have no plan, and no others */
     size_t fields;                          /* that it reads from the root; 0: no such thing */
 };
 extern const struct codec_operation codec_operations[]; /* ends with a NULL name */

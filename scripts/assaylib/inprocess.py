@@ -109,6 +109,7 @@ def pilot(
         injected=injected,
         iterations={family.case(member): count for member, count in counts.items()},
         load={
+            **family.load,
             "blocks": blocks,
             "blocks_s": round(blocks * cycle_s, 3),
             "cpus": _cpus(family),

@@ -66,6 +66,7 @@ TIERS = {
 CORE = ("ack", "order", "telemetry", "feed")
 SHAPES = ("tree", "blob", "event")
 LADDER = tuple(f"order_{size}" for size in "64 256 1k 4k 16k 64k 256k 1m".split())
+WALK = ("encode_walk", "decode_walk")  # the plan beside adapters by hand
 YOURS = "your own"  # every payload that is none of these
 WHOLE = ("encode", "decode")
 COLD = ("encode_cold", "decode_cold")
@@ -92,12 +93,12 @@ CODEC_ROWS = {
     "standard": (
         Rows((*CORE, YOURS), WHOLE, 12, 0.7),
         Rows((*SHAPES, *LADDER), WHOLE, 10, 0.25),
-        Rows(("order",), COSTS, 10, 0.25),
+        Rows(("order",), (*COSTS, *WALK), 10, 0.25),
     ),
     "publish": (
-        Rows((*CORE, YOURS), WHOLE, 24, 1.2),
+        Rows((*CORE, YOURS), WHOLE, 22, 1.2),
         Rows((*SHAPES, *LADDER), WHOLE, 10, 0.4),
-        Rows(("ack", "order", "feed"), COSTS, 10, 0.3),
+        Rows(("ack", "order", "feed"), (*COSTS, *WALK), 10, 0.3),
         Rows(("telemetry", *SHAPES, *LADDER), COLD, 10, 0.3),
     ),
 }
@@ -309,8 +310,14 @@ def _in_process(
         floors=_floors(kind, members),
         injected={m: float(m.rpartition(".")[2]) for m in members if m.startswith("slow.")},
         rounds=rounds,
-        load={"blocks_s": seconds},
+        load={"blocks_s": seconds, **_by_hand(id, members)},
     )
+
+
+def _by_hand(id: str, members: Sequence[str]) -> dict[str, Any]:
+    """Which adapter by hand stands beside which codec: {"msgpack_c_tight": "msgpack_c", ...}."""
+    pairs = {m: m.rpartition("_")[0] for m in members if m.endswith(("_usual", "_tight"))}
+    return {"by_hand": pairs} if id.endswith("_walk") else {}
 
 
 def _in_order(baseline: str, members: Iterable[str]) -> tuple[str, ...]:

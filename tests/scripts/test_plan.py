@@ -10,12 +10,14 @@ from assaylib import UsageError, plan
 
 LIBRARIES = (
     "protobuf_c msgpack_c json_floor jansson json_c yyjson rapidjson msgpuck msgpack_c_array"
-    " protobuf_cpp order_usual order_tight"
+    " protobuf_cpp simdjson"
 ).split()
 CODEC_MEMBERS = ("cjson", *LIBRARIES, "cjson.same", "cjson.copy")
 WHOLE_MEMBERS = (
     *CODEC_MEMBERS, *(f"memcpy.{codec}" for codec in ("cjson", *LIBRARIES)), "slow.cjson.5",
 )  # fmt: skip
+BY_HAND = "cjson_usual cjson_tight protobuf_c_usual msgpack_c_usual msgpack_c_tight json_floor_tight".split()
+WALK_MEMBERS = ("cjson", "protobuf_c", "msgpack_c", "json_floor", *BY_HAND, "cjson.same", "cjson.copy")
 PAYLOADS = (*plan.CORE, *plan.SHAPES, *plan.LADDER)
 OPERATIONS = (
     "encode decode encode_cold decode_cold build check parse read1 read3 readall encode_hot"
@@ -28,6 +30,12 @@ BUILT = plan.Built(
         for payload in PAYLOADS
         for operation in OPERATIONS
         for member in (WHOLE_MEMBERS if operation in plan.WHOLE else CODEC_MEMBERS)
+    )
+    + tuple(
+        f"codec/{payload}/{operation}/{member}"
+        for payload in ("order", "feed")
+        for operation in plan.WALK
+        for member in WALK_MEMBERS
     ),
     model_cases=tuple(
         f"model/{workload}/{member}"
@@ -69,7 +77,7 @@ def ids(name: str, built: plan.Built = BUILT) -> set[str]:
 
 def test_every_family_is_planned() -> None:
     made = plan.make(BUILT, plan.TIERS["standard"], seed=1)
-    assert Counter(family.kind for family in made.families) == {"codec": 45, "model": 4, "service": 3}
+    assert Counter(family.kind for family in made.families) == {"codec": 47, "model": 4, "service": 3}
     assert [f.id for f in plan.make(BUILT, plan.TIERS["quick"], 1).families if f.kind == "service"] == [
         "service/rpc",
         "service/call",
@@ -91,7 +99,13 @@ def test_rows_of_the_tiers() -> None:
 def test_every_operation_has_a_tier() -> None:
     """What codec_bench offers is measured somewhere."""
     planned = {operation.rstrip("0123456789") for id in ids("publish") for operation in id.split("/")[2:]}
-    assert planned == {operation.rstrip("0123456789") for operation in OPERATIONS}
+    assert planned == {operation.rstrip("0123456789") for operation in (*OPERATIONS, *plan.WALK)}
+
+
+def test_adapters_by_hand_know_their_codec() -> None:
+    family = plan.make(BUILT, plan.TIERS["standard"], 1, only="order/decode_walk").families[0]
+    assert family.load["by_hand"] == {name: name.rpartition("_")[0] for name in BY_HAND}
+    assert set(family.load["by_hand"].values()) < set(family.members)
 
 
 def test_your_own_payload_is_in_every_tier() -> None:
