@@ -4,7 +4,8 @@ share, and the floor that follows for every claim.
 
 The floor of a family and metric is the difference that this run cannot tell from none there: the outer
 end of the 95 % intervals of the family's own A/A, and no less than the 95th percentile of the A/A
-estimates of all families of its kind. The margin of a claim is never below it. A family whose own A/A
+estimates of all families like it: of its kind, and of codecs encode and decode apart from the rows
+that time a part or under harder conditions. The margin of a claim is never below it. A family whose own A/A
 has no interval does not know its floor: nothing is claimed in it.
 """
 
@@ -17,6 +18,8 @@ from .families import Family, role
 from .intervals import ALPHA, percentile
 from .verdicts import JUDGED, Alias, Estimate, Injected, verdict
 
+#: Operations of codecs that do the whole work, as page one quotes them.
+WHOLE = ("encode", "decode")
 FORMS = {"same": "same code", "copy": "second copy"}
 
 
@@ -39,7 +42,8 @@ def spread_floor(every: Sequence[Alias]) -> float:
 
 
 def margins(family: Family, margin: float, every: Sequence[Alias]) -> None:
-    """The family's floors and deltas; every: the A/A rows of all families of its kind."""
+    """The family's floors and deltas; every: the A/A rows of the run."""
+    every = [a for a in every if _pool(a.family) == _pool(family.id)]
     for metric in JUDGED[family.kind]:
         own = [a for a in family.aliases if a.metric == metric]
         ends = [e for a in own for e in a.estimate.interval or (a.estimate.median,)]
@@ -53,6 +57,12 @@ def margins(family: Family, margin: float, every: Sequence[Alias]) -> None:
     known = [f for f in family.floors.values() if f is not None]
     family.floor = max(known) if known else None
     family.delta = max(family.deltas.values())
+
+
+def _pool(family: str) -> tuple[str, bool]:
+    """Families whose A/A speak for each other."""
+    kind, *rest = family.split("/")
+    return kind, kind == "codec" and rest[-1] not in WHOLE
 
 
 def _uncalibrated(family: Family, metric: str) -> str:

@@ -88,7 +88,7 @@ def rounds(judged: Judgement) -> list[Check]:
         parts.append(f"no samples at all of {words.listed(empty)}")
     if failures:
         reasons = list(
-            dict.fromkeys(str(line.get("reason") or "no reason recorded") for line in failures)
+            dict.fromkeys(words.reason(line.get("reason")) for line in failures)
         )
         parts.append(f"{words.counted(len(failures), 'sample')} failed: {'; '.join(reasons[:2])}")
     parts += judged.notices

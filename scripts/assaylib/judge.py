@@ -112,7 +112,7 @@ def judge(
         calibration.aliases(family)
     margin = float(run.get("margin_percent", 3)) / 100
     for family in result.families:
-        calibration.margins(family, margin, result.aliases(family.kind))
+        calibration.margins(family, margin, result.aliases())
         _compare(family)
         calibration.injected(family)
     for row in rows:

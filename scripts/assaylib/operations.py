@@ -8,6 +8,7 @@ import re
 from typing import Sequence
 
 from .about import operation
+from .calibration import WHOLE
 from .families import Family
 
 #: operation → (verb of a codec, title of a row, what is on the clock)
@@ -31,7 +32,7 @@ OPERATIONS = {
 THREADS = re.compile(r"encode_threads_?(\d*)")
 
 #: Those that page one speaks about.
-HEADLINES = ("encode", "decode")
+HEADLINES = WHOLE
 
 
 def headlines(families: Sequence[Family]) -> list[Family]:

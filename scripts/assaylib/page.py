@@ -177,7 +177,8 @@ def _floors(judged: Judgement) -> str:
     return (
         f"δ is {margin}, or the family's A/A floor in that metric where that is higher: the outer end of"
         " the 95 % intervals that the baseline has against itself in the same rounds, and no less than"
-        " the 95th percentile of all A/A estimates of the kind. So no claim lies inside a family's own"
+        " the 95th percentile of all A/A estimates of families like it (encode and decode of codecs apart"
+        " from their other operations). So no claim lies inside a family's own"
         " A/A spread; without an interval for its own A/A a family claims nothing."
     )
 

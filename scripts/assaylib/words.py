@@ -203,5 +203,16 @@ def listed(words: Iterable[str]) -> str:
     )
 
 
+REASON_MAX = 160
+
+
+def reason(text: object) -> str:
+    """Why a process failed, in one line that a table can hold; the whole stands in samples.jsonl."""
+    lines = str(text or "no reason recorded").splitlines() or [""]
+    first = lines[0].strip()
+    cut = len(first) > REASON_MAX or len(lines) > 1
+    return first[:REASON_MAX] + (" …" if cut else "")
+
+
 def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "es" if noun.endswith("s") else "s")

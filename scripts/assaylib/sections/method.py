@@ -48,7 +48,7 @@ def method(judged: Judgement) -> Section:
                     "**Verdicts**: against δ, the larger of the margin and the A/A floor of the family"
                     " and metric: the outer end of the 95 % intervals of the family's own A/A (same"
                     " code and second copy), and no less than the 95th percentile of |A/A estimates|"
-                    " of its kind. A family whose own A/A has no interval claims nothing. δ is"
+                    " of families like it. A family whose own A/A has no interval claims nothing. δ is"
                     " symmetric in the logarithm: 1.05 × as fast is as far from equal as 1.05 × the"
                     " time."
                 ),

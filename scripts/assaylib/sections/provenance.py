@@ -114,7 +114,7 @@ def data(judged: Judgement, raw: Sequence[Raw]) -> Section:
         section.blocks += [Text("Discarded processes:"), Items(discarded[:60] + more)]
     failures = [
         f"{f.id}, {line.get('member')}, round {line.get('round')}:"
-        f" {line.get('reason') or 'no reason recorded'}"
+        f" {words.reason(line.get('reason'))}"
         for f in judged.families
         for line in f.failures
     ]
