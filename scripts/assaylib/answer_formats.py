@@ -37,8 +37,8 @@ def blocks(judged: Judgement, families: Sequence[Family]) -> list[Block]:
             label = words.listed(dict.fromkeys(words.label(s.end) for s in floor))
             clause = lead_clause(name, "time_ns", [s.comparison for s in floor], "payload")
             said.append(
-                f"{operations.title(name).capitalize()}, what the format would allow: {label}, which is"
-                f" no library, {clause} than the fastest {floor[0].group} library."
+                f"{operations.title(name).capitalize()}, what the format would allow: against the fastest"
+                f" {floor[0].group} library, {label}, which is no library, {clause}."
             )
     return [Items(said), Text(_asides(codecs))]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from typing import Sequence
 
-from .. import about, answer_formats, members, operations, shares, words
+from .. import about, members, operations, shares, words
 from ..blocks import Block, Cell, Column, Picture, Section, Table, Text
 from ..charts import Chart
 from ..clauses import tie_text
@@ -62,10 +62,9 @@ def _list(codecs: dict[str, Codec]) -> Table:
 def _steps(
     judged: Judgement, families: Sequence[Family], codecs: dict[str, Codec], drawn: dict[str, Chart]
 ) -> Section:
-    """Two axes: pictures, the sentences of page one, and the table of steps."""
+    """Two axes: pictures, and the table of steps that page one sums up."""
     section = Section("format-library", "Format and library")
     headlines = operations.headlines(families)
-    section.blocks += answer_formats.blocks(judged, headlines)[:1]
     section.blocks += [
         Picture(drawn[name])
         for name in (f"formats-{op}" for op in operations.HEADLINES)
