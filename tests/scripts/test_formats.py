@@ -208,13 +208,13 @@ def test_exact_figures_are_shown_as_they_were_recorded(tmp_path):
     run["exact"] = [
         {"payload": "order", "codec": "cjson", "operation": "encode", "allocations": 412.5, "instructions": 91234},
         {"payload": "order", "codec": "yyjson", "operation": "encode", "allocations": 3, "instructions": 8123},
-        {"payload": None, "codec": "cjson", "code_bytes": 40123},
+        {"payload": None, "codec": "cjson", "adapter_text_bytes": 40123},
     ]
     report.render(synthetic.write_run(tmp_path, run, lines))
     text = (tmp_path / "report.md").read_text("utf-8").replace(words.SPACE, " ")
     block = text.split("### order\n")[1].split("\n### ")[0]
     assert "| encode | cJSON | 412.5 | 91 234 |" in block and "|  | yyjson | 3 | 8 123 |" in block
-    assert "code linked, bytes" in text and "| cJSON | 40 123 |" in text
+    assert "code of the adapter" in text and "| cJSON | 40 123 |" in text
     assert "No answer" in text
 
 
