@@ -23,9 +23,11 @@
 #include "gbench.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void write_sizes(FILE *out, const struct codec_wire *wire)
 {
@@ -108,10 +110,26 @@ static bool write_table(FILE *out)
     return err == 0;
 }
 
+/* Better to learn of a folder that is not there before the work than after it. */
+static int check_folder(const char *path)
+{
+    char *folder = strdup(path);
+    if (!folder)
+        return -ENOMEM;
+    const int err = access(dirname(folder), W_OK | X_OK) == 0 ? 0 : -errno;
+    free(folder);
+    return err;
+}
+
 int codec_fidelity(const char *path)
 {
     char *text = NULL;
     size_t len = 0;
+    const int refused = path ? check_folder(path) : 0;
+    if (refused < 0) {
+        fprintf(stderr, "codec_bench: --json: %s: %s\n", path, strerror(-refused));
+        return 1;
+    }
     FILE *out = open_memstream(&text, &len);
     if (!out) {
         perror("codec_bench: --fidelity");

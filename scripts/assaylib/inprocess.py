@@ -21,6 +21,7 @@ BLOCKS_MIN, BLOCKS_MAX = 5, 150
 PILOT_MIN_TIME_S = 0.005
 PILOT_BLOCKS = 3
 PILOT_TIMEOUT_S = 60.0
+FIDELITY_TIMEOUT_S = 180.0
 INJECTED_ITERATIONS_MIN = 5
 TIMEOUT_FACTOR = 10.0  # of the planned time: a stuck process, not a slow moment
 TIMEOUT_MIN_S = 20.0
@@ -48,7 +49,7 @@ def fidelity(
         return known
     with json_file() as path:
         argv = [str(build.program("codec_bench")), "--fidelity", "--json", str(path)]
-        done = execute(argv, timeout_s=PILOT_TIMEOUT_S)
+        done = execute(argv, timeout_s=FIDELITY_TIMEOUT_S)
         content, wrong = read_json(path)
     if wrong is not None or "fidelity" not in content:
         say(f"assay: fidelity is not known: {done.failure or wrong or 'not in the --json file'}")

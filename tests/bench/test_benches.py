@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gbench_testing import Bench, program, strict_json
@@ -117,10 +118,21 @@ def test_injected_time_is_divided_by_n(codec_bench: Bench) -> None:
     assert entry["error"] is None and entry["iterations"] == 64
 
 
-def test_fidelity(codec_bench: Bench) -> None:
-    path = codec_bench.folder / "fidelity.json"
-    assert codec_bench.run("--fidelity", "--json", str(path)).returncode == 0
-    rows = strict_json(path.read_text())["fidelity"]
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What --fidelity tells; it takes a while, so it is asked once here and once more below. The file
+    is reached by a link, as /dev/stdout is when output goes into one: it is written through."""
+    bench = Bench(program("CODEC_BENCH"), tmp_path_factory.mktemp("fidelity"))
+    path, link = bench.folder / "fidelity.json", bench.folder / "link"
+    path.write_text("")
+    link.symlink_to(path)
+    assert bench.run("--fidelity", "--json", str(link)).returncode == 0
+    assert link.is_symlink()
+    return strict_json(path.read_text())
+
+
+def test_fidelity(codec_bench: Bench, told: Any) -> None:
+    rows = told["fidelity"]
     assert {(row["payload"], row["codec"]) for row in rows} >= {
         (payload, codec) for payload in PAYLOADS for codec in CODECS
     }
@@ -135,12 +147,6 @@ def test_fidelity(codec_bench: Bench) -> None:
     assert entry["counters"]["wire_bytes"] == pytest.approx(mean["order"])
     printed = codec_bench.run("--fidelity")
     assert printed.returncode == 0 and strict_json(printed.stdout)["fidelity"] == rows
-    # A link to a file, as /dev/stdout is when output goes into one, is written through.
-    link = codec_bench.folder / "link"
-    link.symlink_to(path)
-    path.write_text("")
-    assert codec_bench.run("--fidelity", "--json", str(link)).returncode == 0
-    assert link.is_symlink() and strict_json(path.read_text())["fidelity"] == rows
 
 
 @pytest.mark.parametrize(
@@ -160,11 +166,9 @@ def test_codec_usage_errors(codec_bench: Bench, args: list[str], message: str) -
     assert message in done.stderr
 
 
-def test_fidelity_table(codec_bench: Bench) -> None:
+def test_fidelity_table(told: Any) -> None:
     """Every codec is asked everything, in one order."""
-    path = codec_bench.folder / "table.json"
-    assert codec_bench.run("--fidelity", "--json", str(path)).returncode == 0
-    rows = strict_json(path.read_text())["fidelity_table"]
+    rows = told["fidelity_table"]
     probes = list(dict.fromkeys(row["probe"] for row in rows))
     codecs = list(dict.fromkeys(row["codec"] for row in rows))
     assert set(codecs) >= set(CODECS)
