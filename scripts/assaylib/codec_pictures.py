@@ -198,6 +198,7 @@ def on_page_one(run: dict[str, Any], families: Sequence[Family]) -> set[tuple[st
     those that a reader looks for, and the fastest of each format. None: all."""
     if not members.wide(run, families):
         return None
+    families = operations.plain(families)
     every = members.of(run, families)
     payloads = members.single(families)
     payloads = [p for p in members.FIRST if p in payloads] or payloads[:4]

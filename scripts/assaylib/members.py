@@ -95,7 +95,8 @@ def _place(group: str, every: Sequence[Codec], formats: Sequence[str]) -> tuple[
 
 def wide(run: dict[str, Any], families: Sequence[Family]) -> bool:
     """Several libraries for a format: then format and library can be told apart."""
-    every = list(of(run, families).values())
+    whole = [f for f in families if not (f.plan.get("load") or {}).get("by_hand")]
+    every = list(of(run, whole).values())
     return any(sum(c.group == group for c in every) > 1 for group in groups(every))
 
 

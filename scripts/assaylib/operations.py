@@ -28,6 +28,8 @@ OPERATIONS = {
     "decode_evicted": ("decodes evicted", "decode, evicted", "a core's caches emptied before each"),
     "encode_latency": ("encodes", "encode, each timed", "a clock around every single one"),
     "decode_latency": ("decodes", "decode, each timed", "a clock around every single one"),
+    "encode_walk": ("encodes", "encode", "the plan beside adapters by hand"),
+    "decode_walk": ("decodes", "decode", "the plan beside adapters by hand"),
 }
 THREADS = re.compile(r"encode_threads_?(\d*)")
 
@@ -38,6 +40,11 @@ HEADLINES = WHOLE
 def headlines(families: Sequence[Family]) -> list[Family]:
     """Those families; all of them in a run that has no such."""
     return [f for f in families if operation(f) in HEADLINES] or list(families)
+
+
+def plain(families: Sequence[Family]) -> list[Family]:
+    """Without those that hold adapters by hand, which are no codecs."""
+    return [f for f in families if not operation(f).endswith("_walk")]
 
 
 def threads(name: str) -> int | None:

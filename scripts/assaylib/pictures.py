@@ -15,7 +15,7 @@ def pictures(judged: Judgement) -> dict[str, Chart]:
     """Every chart that this run has data for, by name."""
     codecs = judged.kind("codec")
     by_codec = (
-        codec_pictures.pictures(judged, codecs)
+        codec_pictures.pictures(judged, operations.plain(codecs))
         if members.wide(judged.run, codecs)
         else [_codec_time(judged), _wire_time(judged)]
     )

@@ -513,3 +513,34 @@ def make_wide_run(
             extra=extra,
         )
     return run, lines
+
+
+#: Time by hand ÷ time with the plan.
+BY_HAND = {"cjson_usual": 1.0, "cjson_tight": 0.95, "msgpack_c_usual": 1.1, "msgpack_c_tight": 0.8}
+
+
+def add_walk(
+    run: dict[str, Any], lines: list[dict[str, Any]], rounds: int = 10, count: int = 12
+) -> None:
+    """The family that holds codecs against adapters by hand."""
+    rng = random.Random(17)
+    truth = {"cjson": 20000.0, "msgpack_c": 1800.0}
+    pairs = {hand: hand.rpartition("_")[0] for hand in BY_HAND}
+    truth |= {hand: truth[codec] * BY_HAND[hand] for hand, codec in pairs.items()}
+    truth |= {"cjson.same": 20000.0, "cjson.copy": 20000.0}
+    family = {
+        "id": "codec/order/encode_walk",
+        "kind": "codec",
+        "title": "encode walk order",
+        "baseline": "cjson",
+        "members": list(truth),
+        "aliases": {"cjson.same": "same", "cjson.copy": "copy"},
+        "floors": {},
+        "rounds": rounds,
+        "iterations": {},
+        "load": {"by_hand": pairs},
+        "note": None,
+    }
+    lines += micro_family(
+        rng, run, family, truth, rounds=rounds, count=count, noise=0.02, between=0.005
+    )

@@ -17,9 +17,11 @@ from ..members import Codec
 from . import fidelity
 from .exact import exact
 from .payloads import payload, ratios
+from .walk import walk
 
 
 def wide(judged: Judgement, families: Sequence[Family], drawn: dict[str, Chart]) -> Section:
+    every, families = families, operations.plain(families)
     codecs = members.of(judged.run, families)
     section = Section("codecs", "Codecs")
     section.blocks.append(
@@ -37,6 +39,9 @@ def wide(judged: Judgement, families: Sequence[Family], drawn: dict[str, Chart])
     section.subsections.append(
         Section("fidelity", "What survives", fidelity.questions(judged) + fidelity.corpora(judged))
     )
+    by_hand = walk(every, codecs)
+    if by_hand:
+        section.subsections.append(Section("walk", "What the generic walk costs", by_hand))
     section.subsections += [
         payload(judged, name, [f for f in families if about.subject(f) == name], drawn)
         for name in members.single(families)
