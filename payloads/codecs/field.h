@@ -26,26 +26,40 @@ static inline void *field_at(ProtobufCMessage *message, uint32_t offset)
     return (char *)message + offset;
 }
 
-/* One rule for plans and descriptors. Eight bytes are not 0 if one of their halves is not: no
- * branch that depends on the schema. */
-static inline bool field_is_there(const ProtobufCMessage *message, struct plan_test test,
+/* Are not all bits under the mask 0? That is all there is to it but for PLAN_NONZERO's sisters. */
+static inline bool field_test(const ProtobufCMessage *message, const struct plan_test *test)
+{
+    uint64_t word;
+    memcpy(&word, field_get(message, test->offset), sizeof(word));
+    return (word & test->mask) != 0;
+}
+
+/* What else must hold: of strings of proto3, strings with a default, members of a oneof. */
+static inline bool field_refine(const ProtobufCMessage *message, unsigned refine,
+                                const ProtobufCFieldDescriptor *field)
+{
+    uint32_t held;
+    const char *text;
+    if (refine == PLAN_CASE) {
+        memcpy(&held, field_get(message, field->quantifier_offset), sizeof(held));
+        return held == field->id;
+    }
+    memcpy(&text, field_get(message, field->offset), sizeof(text));
+    return refine == PLAN_TEXT ? *text != '\0' : text != (const char *)field->default_value;
+}
+
+/* One rule for plans and descriptors. */
+static inline bool field_is_there(const ProtobufCMessage *message, const struct plan_test *test,
                                   const ProtobufCFieldDescriptor *field)
 {
-    const char *at = (const char *)field_get(message, test.offset);
-    uint32_t word, other;
-    memcpy(&word, at, sizeof(word));
-    memcpy(&other, at + test.wide * sizeof(word), sizeof(other));
-    if (test.refine == PLAN_NONZERO || (word | other) == 0)
-        return (word | other) != 0;
-    if (test.refine == PLAN_CASE)
-        return word == field->id;
-    const char *text = *(const char *const *)(const void *)at;
-    return test.refine == PLAN_TEXT ? *text != '\0' : text != (const char *)field->default_value;
+    if (!field_test(message, test))
+        return false;
+    return test->refine == PLAN_NONZERO || field_refine(message, test->refine, field);
 }
 
 static inline bool field_present(const ProtobufCMessage *message, const struct plan_field *field)
 {
-    return field_is_there(message, field->test, field->descriptor);
+    return field_is_there(message, &field->test, field->descriptor);
 }
 
 /* Bit i: is field first + i there? Asked once, a walk need not stumble over the absent ones. Their
@@ -57,7 +71,10 @@ static inline uint64_t field_present_mask(const ProtobufCMessage *message,
     uint32_t left = type->count - first < 64 ? type->count - first : 64;
     uint64_t mask = 0;
     for (uint32_t i = 0; i < left; i++) {
-        bool there = field_present(message, &type->fields[first + i]);
+        const struct plan_field *field = &type->fields[first + i];
+        bool there = field_test(message, &field->test); /* no branch: which are there, who knows */
+        if (field->test.refine != PLAN_NONZERO && there)
+            there = field_refine(message, field->test.refine, field->descriptor);
         mask |= (uint64_t)there << i;
         *count += there;
     }

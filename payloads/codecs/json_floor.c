@@ -40,12 +40,32 @@ static char *put_bytes(struct json_writer *writer, char *at, const ProtobufCBina
     return at + len + 2;
 }
 
-static inline __attribute__((always_inline)) char *put_value(struct json_writer *writer,
-                                                             const struct plan_field *field,
-                                                             const void *value, char *at,
-                                                             unsigned depth)
+static char *put_array(struct json_writer *writer, const struct plan_field *field,
+                       const ProtobufCMessage *message, char *at, unsigned depth);
+static char *put_map(struct json_writer *writer, const struct plan_field *map,
+                     const ProtobufCMessage *message, char *at, unsigned depth);
+
+/* What is at value; of an array or a map, what message has there. Where a number fits for sure: one
+ * jump for all, as a second one for the kind of a number is felt. */
+static inline __attribute__((always_inline)) char *
+put_roomy(struct json_writer *writer, const struct plan_field *field, unsigned step,
+          const ProtobufCMessage *message, const void *value, char *at, unsigned depth)
 {
-    switch (field->kind) {
+    switch (step) {
+    case PLAN_INT32:
+        return json_put_signed(at, *(const int32_t *)value);
+    case PLAN_UINT32:
+        return json_put_unsigned(at, *(const uint32_t *)value);
+    case PLAN_INT64:
+        return json_put_signed_text(at, *(const int64_t *)value);
+    case PLAN_UINT64:
+        return json_put_unsigned_text(at, *(const uint64_t *)value);
+    case PLAN_FLOAT:
+        return json_put_real(at, PLAN_FLOAT, value);
+    case PLAN_DOUBLE:
+        return json_put_real(at, PLAN_DOUBLE, value);
+    case PLAN_BOOL:
+        return json_put_bool(at, *(const protobuf_c_boolean *)value != 0);
     case PLAN_ENUM:
         return put_enum(writer, at, field, value);
     case PLAN_STRING:
@@ -55,17 +75,34 @@ static inline __attribute__((always_inline)) char *put_value(struct json_writer 
     case PLAN_MESSAGE:
         return put_message(writer, field->message, *(ProtobufCMessage *const *)value, at,
                            depth + 1);
-    default:
-        if (json_room(writer, at) < JSON_PUT_NUMBER)
-            return json_put_number_closely(writer, at, field->kind, value);
-        return json_put_number(at, field->kind, value);
+    case PLAN_ARRAY:
+        return put_array(writer, field, message, at, depth);
+    case PLAN_MAP:
+        return put_map(writer, field, message, at, depth);
     }
+    __builtin_unreachable(); /* a plan has no other steps */
 }
 
-static __attribute__((noinline)) char *put_array(struct json_writer *writer,
-                                                 const struct plan_field *field,
-                                                 const ProtobufCMessage *message, char *at,
-                                                 unsigned depth)
+static __attribute__((noinline)) char *put_closely(struct json_writer *writer,
+                                                   const struct plan_field *field, unsigned step,
+                                                   const ProtobufCMessage *message,
+                                                   const void *value, char *at, unsigned depth)
+{
+    if (step < PLAN_ENUM)
+        return json_put_number_closely(writer, at, step, value);
+    return put_roomy(writer, field, step, message, value, at, depth);
+}
+
+static char *put_value(struct json_writer *writer, const struct plan_field *field,
+                       const void *value, char *at, unsigned depth)
+{
+    if (json_room(writer, at) < JSON_PUT_NUMBER)
+        return put_closely(writer, field, field->kind, NULL, value, at, depth);
+    return put_roomy(writer, field, field->kind, NULL, value, at, depth);
+}
+
+static char *put_array(struct json_writer *writer, const struct plan_field *field,
+                       const ProtobufCMessage *message, char *at, unsigned depth)
 {
     const char *value = *(const char *const *)field_get(message, field->offset);
     size_t count = field_count(message, field);
@@ -113,34 +150,28 @@ static char *put_message(struct json_writer *writer, const struct plan_message *
                          const ProtobufCMessage *message, char *at, unsigned depth)
 {
     char *start = at;
-    size_t count = 0;
+    const struct plan_field *field = type->fields, *end = message ? field + type->count : field;
     if (depth > PLAN_MAX_DEPTH) {
         writer->error = -EINVAL;
         return NULL;
     }
-    for (uint32_t first = 0; message != NULL && first < type->count; first += 64) {
-        uint64_t mask = field_present_mask(message, type, first, &count);
-        for (; mask != 0; mask &= mask - 1) {
-            const struct plan_field *field = &type->fields[first + (uint32_t)__builtin_ctzll(mask)];
-            if (field->json_key_len <= PLAN_KEY_COPY && json_room(writer, at) >= PLAN_KEY_COPY) {
-                memcpy(at, field->json_key, PLAN_KEY_COPY); /* see write_key in msgpack_c.c */
-                at += field->json_key_len;
-            } else {
-                at = json_put_raw(writer, at, field->json_key, field->json_key_len);
-                if (at == NULL)
-                    return NULL;
-            }
-            if (field->map)
-                at = put_map(writer, field, message, at, depth);
-            else if (field->repeated)
-                at = put_array(writer, field, message, at, depth);
-            else
-                at = put_value(writer, field, field_get(message, field->offset), at, depth);
-            if (at == NULL)
-                return NULL;
+    for (; field < end; field++) {
+        if (!field_present(message, field))
+            continue;
+        const void *value = field_get(message, field->offset);
+        if (__builtin_expect(json_room(writer, at) >= field->json_room, 1)) {
+            memcpy(at, field->json_key, PLAN_KEY_COPY); /* see write_key in msgpack_c.c */
+            at += field->json_key_len;
+            at = put_roomy(writer, field, field->step, message, value, at, depth);
+        } else {
+            at = json_put_raw(writer, at, field->json_key, field->json_key_len);
+            if (at != NULL)
+                at = put_closely(writer, field, field->step, message, value, at, depth);
         }
+        if (at == NULL)
+            return NULL;
     }
-    if (count == 0)
+    if (at == start)
         return json_put_raw(writer, at, "{}", 2);
     *start = '{';
     return json_put_sign(writer, at, '}');

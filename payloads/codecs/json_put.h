@@ -42,10 +42,32 @@ static inline char *json_put_string(struct json_writer *writer, char *at, const 
                          &writer->error);
 }
 
-enum { JSON_PUT_NUMBER = 34 }; /* bytes that json_put_number may write */
+enum { JSON_PUT_NUMBER = PLAN_JSON_NUMBER }; /* bytes that json_put_number may write */
 
 /* PLAN_FLOAT or PLAN_DOUBLE; NaN and the infinities as words in quotes. Never NULL. */
 char *json_put_real(char *at, unsigned kind, const void *value);
+
+static inline char *json_put_unsigned_text(char *at, uint64_t value)
+{
+    *at = '"';
+    at = json_put_unsigned(at + 1, value);
+    *at = '"';
+    return at + 1;
+}
+
+static inline char *json_put_signed_text(char *at, int64_t value)
+{
+    *at = '"';
+    at = json_put_signed(at + 1, value);
+    *at = '"';
+    return at + 1;
+}
+
+static inline char *json_put_bool(char *at, bool yes)
+{
+    memcpy(at, yes ? "true" : "false", 5);
+    return at + (yes ? 4 : 5);
+}
 
 /* Numbers, booleans, and enums whose value has no name. Never NULL. */
 static inline __attribute__((always_inline)) char *json_put_number(char *at, unsigned kind,
@@ -53,25 +75,16 @@ static inline __attribute__((always_inline)) char *json_put_number(char *at, uns
 {
     switch (kind) {
     case PLAN_INT64:
-        *at = '"';
-        at = json_put_signed(at + 1, *(const int64_t *)value);
-        *at = '"';
-        return at + 1;
+        return json_put_signed_text(at, *(const int64_t *)value);
     case PLAN_UINT64:
-        *at = '"';
-        at = json_put_unsigned(at + 1, *(const uint64_t *)value);
-        *at = '"';
-        return at + 1;
+        return json_put_unsigned_text(at, *(const uint64_t *)value);
     case PLAN_UINT32:
         return json_put_unsigned(at, *(const uint32_t *)value);
     case PLAN_FLOAT:
     case PLAN_DOUBLE:
         return json_put_real(at, kind, value);
-    case PLAN_BOOL: {
-        bool yes = *(const protobuf_c_boolean *)value != 0;
-        memcpy(at, yes ? "true" : "false", 5);
-        return at + (yes ? 4 : 5);
-    }
+    case PLAN_BOOL:
+        return json_put_bool(at, *(const protobuf_c_boolean *)value != 0);
     default:
         return json_put_signed(at, *(const int32_t *)value);
     }

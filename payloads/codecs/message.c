@@ -5,7 +5,8 @@
 
 static bool present(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
 {
-    return field_is_there(message, plan_test_of(field), field);
+    struct plan_test test = plan_test_of(field);
+    return field_is_there(message, &test, field);
 }
 
 /* The values of a field: where they start, and how many. */

@@ -22,7 +22,7 @@ struct writer {
     bool too_deep;
 };
 
-static int writer_write(void *data, const char *bytes, size_t len)
+static inline int writer_write(void *data, const char *bytes, size_t len)
 {
     struct writer *writer = data;
     if ((size_t)(writer->end - writer->at) < len) {
@@ -48,106 +48,125 @@ static void write_key(struct writer *writer, const struct plan_field *field)
     }
 }
 
-static void pack_message(msgpack_packer *packer, const struct plan_message *type,
+static void pack_message(struct writer *writer, const struct plan_message *type,
                          const ProtobufCMessage *message, unsigned depth);
+static void pack_array(struct writer *writer, const struct plan_field *field,
+                       const ProtobufCMessage *message, unsigned depth);
+static void pack_map(struct writer *writer, const struct plan_field *map,
+                     const ProtobufCMessage *message, unsigned depth);
 
-static void pack_value(msgpack_packer *packer, const struct plan_field *field, const void *value,
-                       unsigned depth)
+/*
+ * What is at value; of an array or a map, what message has there. The packer is made anew wherever
+ * one is needed, which costs nothing: so the compiler knows whom it calls back, and puts that call
+ * in line.
+ */
+static inline __attribute__((always_inline)) void
+pack_value(struct writer *writer, const struct plan_field *field, unsigned step,
+           const ProtobufCMessage *message, const void *value, unsigned depth)
 {
-    switch (field->kind) {
+    msgpack_packer packer;
+    msgpack_packer_init(&packer, writer, writer_write);
+    switch (step) {
     case PLAN_INT32:
     case PLAN_ENUM:
-        msgpack_pack_int32(packer, *(const int32_t *)value);
+        msgpack_pack_int32(&packer, *(const int32_t *)value);
         break;
     case PLAN_UINT32:
-        msgpack_pack_uint32(packer, *(const uint32_t *)value);
+        msgpack_pack_uint32(&packer, *(const uint32_t *)value);
         break;
     case PLAN_INT64:
-        msgpack_pack_int64(packer, *(const int64_t *)value);
+        msgpack_pack_int64(&packer, *(const int64_t *)value);
         break;
     case PLAN_UINT64:
-        msgpack_pack_uint64(packer, *(const uint64_t *)value);
+        msgpack_pack_uint64(&packer, *(const uint64_t *)value);
         break;
     case PLAN_FLOAT:
-        msgpack_pack_float(packer, *(const float *)value);
+        msgpack_pack_float(&packer, *(const float *)value);
         break;
     case PLAN_DOUBLE:
-        msgpack_pack_double(packer, *(const double *)value);
+        msgpack_pack_double(&packer, *(const double *)value);
         break;
     case PLAN_BOOL:
-        *(const protobuf_c_boolean *)value ? msgpack_pack_true(packer) : msgpack_pack_false(packer);
+        *(const protobuf_c_boolean *)value ? msgpack_pack_true(&packer)
+                                           : msgpack_pack_false(&packer);
         break;
     case PLAN_STRING: {
         const char *text = *(const char *const *)value ? *(const char *const *)value : "";
-        msgpack_pack_str_with_body(packer, text, strlen(text));
+        msgpack_pack_str_with_body(&packer, text, strlen(text));
         break;
     }
     case PLAN_BYTES: {
         const ProtobufCBinaryData *bytes = value;
-        msgpack_pack_bin_with_body(packer, bytes->len ? (const void *)bytes->data : "", bytes->len);
+        msgpack_pack_bin_with_body(&packer, bytes->len ? (const void *)bytes->data : "",
+                                   bytes->len);
         break;
     }
     case PLAN_MESSAGE:
-        pack_message(packer, field->message, *(ProtobufCMessage *const *)value, depth + 1);
+        pack_message(writer, field->message, *(ProtobufCMessage *const *)value, depth + 1);
+        break;
+    case PLAN_ARRAY:
+        pack_array(writer, field, message, depth);
+        break;
+    case PLAN_MAP:
+        pack_map(writer, field, message, depth);
         break;
     }
 }
 
-static void pack_map(msgpack_packer *packer, const struct plan_field *map,
+static void pack_array(struct writer *writer, const struct plan_field *field,
+                       const ProtobufCMessage *message, unsigned depth)
+{
+    const char *value = *(const char *const *)field_get(message, field->offset);
+    size_t count = field_count(message, field);
+    msgpack_packer packer;
+    msgpack_packer_init(&packer, writer, writer_write);
+    msgpack_pack_array(&packer, count);
+    for (size_t i = 0; i < count; i++)
+        pack_value(writer, field, field->kind, NULL, value + i * field->value_size, depth);
+}
+
+static void pack_map(struct writer *writer, const struct plan_field *map,
                      const ProtobufCMessage *message, unsigned depth)
 {
     const struct plan_field *key = field_map_key(map), *value = field_map_value(map);
     size_t count = field_count(message, map);
+    msgpack_packer packer;
     if (depth + 1 > PLAN_MAX_DEPTH) {
-        ((struct writer *)packer->data)->too_deep = true;
+        writer->too_deep = true;
         return;
     }
-    msgpack_pack_map(packer, count);
+    msgpack_packer_init(&packer, writer, writer_write);
+    msgpack_pack_map(&packer, count);
     for (size_t i = 0; i < count; i++) {
         const ProtobufCMessage *entry = field_entry(message, map, i);
-        pack_value(packer, key, field_get(entry, key->offset), depth + 1);
-        pack_value(packer, value, field_get(entry, value->offset), depth + 1);
+        pack_value(writer, key, key->kind, NULL, field_get(entry, key->offset), depth + 1);
+        pack_value(writer, value, value->kind, NULL, field_get(entry, value->offset), depth + 1);
     }
 }
 
-static void pack_field(msgpack_packer *packer, const struct plan_field *field,
-                       const ProtobufCMessage *message, unsigned depth)
-{
-    const char *value = field_get(message, field->offset);
-    write_key(packer->data, field);
-    if (!field->repeated) {
-        pack_value(packer, field, value, depth);
-        return;
-    }
-    if (field->map) {
-        pack_map(packer, field, message, depth);
-        return;
-    }
-    size_t count = field_count(message, field);
-    msgpack_pack_array(packer, count);
-    value = *(const char *const *)value;
-    for (size_t i = 0; i < count; i++)
-        pack_value(packer, field, value + i * field->value_size, depth);
-}
-
-static void pack_message(msgpack_packer *packer, const struct plan_message *type,
+static void pack_message(struct writer *writer, const struct plan_message *type,
                          const ProtobufCMessage *message, unsigned depth)
 {
     size_t count = 0, ignored = 0;
     uint64_t mask = message ? field_present_mask(message, type, 0, &count) : 0;
+    msgpack_packer packer;
     if (depth > PLAN_MAX_DEPTH) {
-        ((struct writer *)packer->data)->too_deep = true;
+        writer->too_deep = true;
         return;
     }
     for (uint32_t first = 64; message && first < type->count; first += 64)
         field_present_mask(message, type, first, &count);
-    msgpack_pack_map(packer, count);
+    msgpack_packer_init(&packer, writer, writer_write);
+    msgpack_pack_map(&packer, count);
     for (uint32_t first = 0; count > 0; first += 64) {
         if (first > 0)
             mask = field_present_mask(message, type, first, &ignored);
-        for (; mask != 0; mask &= mask - 1, count--)
-            pack_field(packer, &type->fields[first + (uint32_t)__builtin_ctzll(mask)], message,
+        for (; mask != 0; mask &= mask - 1, count--) {
+            const struct plan_field *field = &type->fields[first + (uint32_t)__builtin_ctzll(mask)];
+            write_key(writer, field);
+            pack_value(writer, field, field->step, message, field_get(message, field->offset),
                        depth);
+        }
     }
 }
 
@@ -155,9 +174,7 @@ static int encode(const struct plan *plan, const ProtobufCMessage *message, uint
                   size_t cap, size_t *len)
 {
     struct writer writer = {.at = dst, .end = dst + cap};
-    msgpack_packer packer;
-    msgpack_packer_init(&packer, &writer, writer_write);
-    pack_message(&packer, plan->root, message, 1);
+    pack_message(&writer, plan->root, message, 1);
     if (writer.too_deep)
         return -EINVAL;
     if (writer.full)

@@ -71,23 +71,30 @@ struct plan_test plan_test_of(const ProtobufCFieldDescriptor *field)
     enum plan_kind kind = plan_kind_of(field);
     bool pointer = kind == PLAN_STRING || kind == PLAN_MESSAGE;
     struct plan_test test = {.offset = field->quantifier_offset, .refine = PLAN_NONZERO};
+    size_t width = sizeof(uint32_t), before = 0; /* bytes to test, and in front of them */
     if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-        test.wide = sizeof(size_t) == 8;
+        width = sizeof(size_t);
     } else if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
         test.refine = PLAN_CASE;
     } else if (field->label == PROTOBUF_C_LABEL_REQUIRED) {
         test.offset = offsetof(ProtobufCMessage, descriptor);
-        test.wide = sizeof(void *) == 8;
+        width = sizeof(void *);
     } else if (!has_flag(field)) {
         /* proto2's pointers, and proto3's fields without a label: there if they differ from zero,
          * bit for bit; of bytes that is the length. */
         test.offset = field->offset;
-        test.wide = kind == PLAN_BYTES ? sizeof(size_t) == 8 : plan_value_size(kind) == 8;
+        width = kind == PLAN_BYTES ? sizeof(size_t) : plan_value_size(kind);
         if (pointer && field->label == PROTOBUF_C_LABEL_OPTIONAL && field->default_value != NULL)
             test.refine = PLAN_OTHER;
         else if (kind == PLAN_STRING && field->label == PROTOBUF_C_LABEL_NONE)
             test.refine = PLAN_TEXT;
     }
+    /* Eight bytes from there on might end behind the struct. */
+    if (width < sizeof(test.mask) && test.offset >= sizeof(ProtobufCMessage)) {
+        before = sizeof(test.mask) - width;
+        test.offset -= (uint32_t)before;
+    }
+    memset((uint8_t *)&test.mask + before, 0xff, width);
     return test;
 }
 
@@ -130,6 +137,8 @@ static int compile_keys(struct plan_message *message)
         struct plan_field *field = &message->fields[i];
         field->json_key = (const char *)at;
         field->json_key_len = field->name_len + 4;
+        field->json_room =
+            field->json_key_len <= PLAN_KEY_COPY ? PLAN_KEY_COPY + PLAN_JSON_NUMBER : UINT32_MAX;
         memcpy(at, ",\"", 2);
         memcpy(at + 2, field->name, field->name_len);
         memcpy(at + 2 + field->name_len, "\":", 2);
@@ -160,6 +169,7 @@ static int compile_message(struct plan_message *message, char *why, size_t why_c
         field->kind = (uint8_t)plan_kind_of(from);
         field->test = plan_test_of(from);
         field->repeated = from->label == PROTOBUF_C_LABEL_REPEATED;
+        field->step = field->repeated ? PLAN_ARRAY : field->kind;
         field->oneof = (from->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0;
         field->has_flag = has_flag(from);
         field->value_size = (uint8_t)plan_value_size(field->kind);
@@ -266,6 +276,8 @@ static void join_types(struct plan *plan, const struct payload *payload)
                 continue;
             field->message = message_of(plan, field->descriptor->descriptor);
             field->map = field->repeated && is_map_entry(payload, field->message->type);
+            if (field->map)
+                field->step = PLAN_MAP;
         }
     }
 }

@@ -22,6 +22,8 @@ extern "C" {
 #define PLAN_MAX_DEPTH 100
 /* A field's pre-encoded key may be copied as this many bytes whatever its length, up to it. */
 #define PLAN_KEY_COPY 32
+/* No number takes more bytes in JSON, its quotes and what is written behind it included. */
+#define PLAN_JSON_NUMBER 34
 
 /* What the struct holds: protobuf's seventeen types without their wire encodings. */
 enum plan_kind {
@@ -46,17 +48,24 @@ enum plan_refine {
     PLAN_CASE,    /* the oneof's case is this field's id */
 };
 
-/* How the struct says that a field is there. For a required field the word is one that is never 0.
- */
+/* How the struct says that a field is there: of the eight bytes at offset, those under the mask are
+ * not all 0. A required field's are never. */
 struct plan_test {
-    uint32_t offset; /* of a value, pointer, has_ flag, count, length or case */
-    uint8_t wide;    /* 1: eight bytes, 0: four */
+    uint64_t mask;   /* over a value, pointer, has_ flag, count, length or case */
+    uint32_t offset; /* may be four bytes in front of it, where four bytes are all it has */
     uint8_t refine;  /* enum plan_refine */
+};
+
+/* What a walk does with a field: one of enum plan_kind, or, of a repeated one: */
+enum plan_step {
+    PLAN_ARRAY = PLAN_MESSAGE + 1,
+    PLAN_MAP,
 };
 
 struct plan_field {
     struct plan_test test;
     uint8_t kind; /* enum plan_kind */
+    uint8_t step; /* enum plan_kind or plan_step */
     bool repeated;
     bool map; /* repeated too: of entries, whose fields 0 and 1 are key and value */
     bool oneof;
@@ -71,7 +80,8 @@ struct plan_field {
     const uint8_t *key; /* the name as a MessagePack string; PLAN_KEY_COPY bytes are readable */
     uint32_t key_len;
     uint32_t json_key_len;
-    const char *json_key;               /* ,"name": in front of a JSON value; as readable as key */
+    uint32_t json_room;   /* with that much, key and number may be written without a look */
+    const char *json_key; /* ,"name": in front of a JSON value; as readable as key */
     const struct plan_message *message; /* of PLAN_MESSAGE */
     const ProtobufCFieldDescriptor *descriptor;
 };

@@ -8,6 +8,7 @@ BOTH(cjson, tight)
 BOTH(protobuf_c, usual)
 BOTH(msgpack_c, usual)
 BOTH(msgpack_c, tight)
+BOTH(msgpack_c, inlined)
 BOTH(json_floor, tight)
 
 #define ROWS(name, style)                                                                          \
@@ -17,7 +18,7 @@ BOTH(json_floor, tight)
     }
 
 const struct by_hand by_hand[] = {
-    ROWS(cjson, usual),       ROWS(cjson, tight),     ROWS(protobuf_c, usual),
-    ROWS(msgpack_c, usual),   ROWS(msgpack_c, tight), ROWS(json_floor, tight),
-    {NULL, NULL, NULL, NULL},
+    ROWS(cjson, usual),      ROWS(cjson, tight),       ROWS(protobuf_c, usual),
+    ROWS(msgpack_c, usual),  ROWS(msgpack_c, tight),   ROWS(msgpack_c, inlined),
+    ROWS(json_floor, tight), {NULL, NULL, NULL, NULL},
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* MessagePack by hand; compiled once per style. TIGHT: a key is one constant that is copied into
- * the buffer, and keys are looked for where they are expected first. */
+ * the buffer, and keys are looked for where they are expected first; above 1, the packer's callback
+ * gets in line, too. */
 #include "fields.h"
 #include "msgpack_counts.h"
 
@@ -61,7 +62,7 @@ static inline void pack_string(msgpack_packer *packer, const char *text)
 #define PACK_I32(value, T) msgpack_pack_int32(packer, value)
 #define PACK_F64(value, T) msgpack_pack_double(packer, value)
 #define PACK_BOOL(value, T) (value) ? msgpack_pack_true(packer) : msgpack_pack_false(packer)
-#define PACK_MSG(value, T) pack_##T(packer, value, depth + 1)
+#define PACK_MSG(value, T) pack_##T(from, value, depth + 1)
 
 #define COUNT(label, kind, name, T) +IS_##label(message, name)
 #define COUNT_ARRAY(kind, name, T) +(message->n_##name > 0)
@@ -77,9 +78,17 @@ static inline void pack_string(msgpack_packer *packer, const char *text)
         for (size_t i = 0; i < message->n_##name; i++)                                             \
             PACK_##kind(message->name[i], T);                                                      \
     }
+#if TIGHT > 1 /* a packer whose callback the compiler can see */
+#define THE_PACKER                                                                                 \
+    msgpack_packer own, *packer = &own;                                                            \
+    msgpack_packer_init(packer, from->data, writer_write)
+#else
+#define THE_PACKER msgpack_packer *packer = from
+#endif
 #define PACKER(T)                                                                                  \
-    static void pack_##T(msgpack_packer *packer, const STRUCT_##T *message, unsigned depth)        \
+    static void pack_##T(msgpack_packer *from, const STRUCT_##T *message, unsigned depth)          \
     {                                                                                              \
+        THE_PACKER;                                                                                \
         if (depth > PLAN_MAX_DEPTH) {                                                              \
             ((struct writer *)packer->data)->error = -EINVAL;                                      \
             return;                                                                                \
