@@ -152,7 +152,10 @@ static struct fidelity_answer ask(struct fidelity_bed *bed, const struct array *
         fill(&state, n);
         ask_some(bed, array, 0, n, &answer);
     }
-    answer.outcome = answer.changed ? "changed" : answer.refused ? "refused" : "kept";
+    answer.outcome = answer.changed                    ? "changed"
+                     : answer.refused == answer.sample ? "refused"
+                     : answer.refused                  ? "some refused"
+                                                       : "kept";
     return answer;
 }
 

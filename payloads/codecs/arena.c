@@ -13,26 +13,30 @@ struct arena_block {
     alignas(ALIGN) unsigned char bytes[];
 };
 
-/* A block with room for size bytes behind the current one: a kept one if it is large enough. */
-static struct arena_block *next_block(struct arena *arena, size_t size)
+/* A block with room for size bytes behind the current one, and for no more than left: a kept one if
+ * it is large enough. Those that are not go: else requests that grow a little each time would leave
+ * one more block behind every time. */
+static struct arena_block *next_block(struct arena *arena, size_t size, size_t left)
 {
     struct arena_block *after = arena->current;
-    struct arena_block *kept = after ? after->next : arena->first;
-    if (kept != NULL && kept->size >= size)
-        return kept;
+    struct arena_block **place = after ? &after->next : &arena->first;
+    while (*place != NULL && (*place)->size < size) {
+        struct arena_block *small = *place;
+        *place = small->next;
+        free(small);
+    }
+    if (*place != NULL)
+        return *place;
     size_t room = after ? after->size * 2 : FIRST_BLOCK;
-    if (room > arena->budget)
-        room = arena->budget;
+    if (room > left)
+        room = left;
     if (room < size)
         room = size;
     struct arena_block *block = malloc(sizeof(*block) + room);
     if (block == NULL)
         return NULL;
-    *block = (struct arena_block){.next = kept, .size = room};
-    if (after != NULL)
-        after->next = block;
-    else
-        arena->first = block;
+    *block = (struct arena_block){.next = NULL, .size = room};
+    *place = block;
     return block;
 }
 
@@ -47,7 +51,7 @@ static void *alloc_slowly(struct arena *arena, size_t size)
         return NULL;
     }
     if (block == NULL || whole > (size_t)(block->bytes + block->size - arena->at)) {
-        block = next_block(arena, whole);
+        block = next_block(arena, whole, left);
         arena->refused |= block == NULL;
         if (block == NULL)
             return NULL;

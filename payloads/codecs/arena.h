@@ -21,8 +21,10 @@ struct arena {
     struct arena_block *first, *current;
     unsigned char *start, *at, *end; /* of the current block: taken from start to at, room to end */
     size_t used_before;              /* bytes taken from the blocks before it */
-    size_t budget; /* bytes that one decode may take; beyond it alloc returns NULL */
-    bool refused;  /* it did, since the last reset */
+    /* Bytes that one decode may take; beyond it alloc returns NULL. Blocks that are kept, and what
+     * is lost at their ends, bring its heap to three times that at most. */
+    size_t budget;
+    bool refused; /* it did, since the last reset */
 };
 
 #define ARENA_DEFAULT_BUDGET ((size_t)64 << 20)

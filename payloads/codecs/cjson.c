@@ -8,6 +8,7 @@
 #include "codec.h"
 
 #include "field.h"
+#include "json_heap.h"
 #include "json_scalar.h"
 
 #include <cjson/cJSON.h>
@@ -351,44 +352,49 @@ static bool is_space(uint8_t c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+/* A node of 64 bytes; a string's bytes in a piece of their own. */
+static const struct json_cost cost = {.value = 80, .string = 32, .byte = 1};
+
 /* A text that ends in '}' and is asked to hold nothing behind its object cannot make cJSON before
  * 1.7.18 read beyond its end, as `{"a":1,` does. *len: without white space at the end. */
-static bool ends_well(const uint8_t *src, size_t *len)
+static int check_text(const uint8_t *src, size_t *len)
 {
     while (*len > 0 && is_space(src[*len - 1]))
         --*len;
-    return *len > 0 && src[*len - 1] == '}';
+    if (*len == 0 || src[*len - 1] != '}')
+        return -EBADMSG;
+    return json_heap_fits(src, *len, &cost) ? 0 : -ENOMEM;
 }
 
 static int check(const struct plan *plan, const uint8_t *src, size_t len)
 {
     (void)plan;
-    return ends_well(src, &len) ? 0 : -EBADMSG;
+    return check_text(src, &len);
 }
 
-/* NULL if malformed. */
-static cJSON *parse_tree(const uint8_t *src, size_t len)
+static int parse_tree(const uint8_t *src, size_t len, cJSON **tree)
 {
     const char *end = NULL;
-    if (!ends_well(src, &len))
-        return NULL;
-    cJSON *tree = cJSON_ParseWithLengthOpts((const char *)src, len, &end, false);
-    if (tree != NULL && end != (const char *)src + len) {
-        cJSON_Delete(tree);
-        return NULL;
-    }
-    return tree;
+    int error = check_text(src, &len);
+    if (error != 0)
+        return error;
+    *tree = cJSON_ParseWithLengthOpts((const char *)src, len, &end, false);
+    if (*tree != NULL && end == (const char *)src + len)
+        return 0;
+    cJSON_Delete(*tree);
+    return -EBADMSG;
 }
 
 static int decode(const struct plan *plan, const uint8_t *src, size_t len,
                   ProtobufCAllocator *allocator, ProtobufCMessage **message)
 {
+    cJSON *tree;
     *message = NULL;
-    cJSON *tree = parse_tree(src, len);
-    if (tree == NULL)
-        return -EBADMSG;
+    int error = parse_tree(src, len, &tree);
+    if (error != 0)
+        return error;
     *message = field_new_message(plan->root, allocator);
-    int error = *message ? read_message(plan->root, tree, *message, allocator, 1) : -ENOMEM;
+    error = *message ? read_message(plan->root, tree, *message, allocator, 1) : -ENOMEM;
     cJSON_Delete(tree);
     if (error != 0 && *message != NULL) {
         protobuf_c_message_free_unpacked(*message, allocator);
@@ -399,9 +405,11 @@ static int decode(const struct plan *plan, const uint8_t *src, size_t len,
 
 static int parse(const uint8_t *src, size_t len)
 {
-    cJSON *tree = parse_tree(src, len);
-    cJSON_Delete(tree);
-    return tree != NULL ? 0 : -EBADMSG;
+    cJSON *tree;
+    int error = parse_tree(src, len, &tree);
+    if (error == 0)
+        cJSON_Delete(tree);
+    return error;
 }
 
 /* ---- read: the tree, and no message -----------------------------------------------------------
@@ -425,10 +433,11 @@ static uint64_t touch(const cJSON *item)
 static int read_fields(const struct plan *plan, const uint8_t *src, size_t len,
                        const struct plan_field *const *fields, size_t count, uint64_t *sum)
 {
+    cJSON *tree;
     (void)plan;
-    cJSON *tree = parse_tree(src, len);
-    if (tree == NULL)
-        return -EBADMSG;
+    int error = parse_tree(src, len, &tree);
+    if (error != 0)
+        return error;
     if (fields == NULL)
         *sum += touch(tree);
     for (size_t i = 0; fields != NULL && i < count; i++) {

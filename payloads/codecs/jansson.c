@@ -7,6 +7,7 @@
  */
 #include "codec.h"
 
+#include "json_heap.h"
 #include "json_is.h"
 
 #include <jansson.h>
@@ -212,30 +213,40 @@ static inline json_node element(const json_elements *elements)
 
 #include "json_from_tree.inc"
 
+/* Objects begin with 8 buckets, arrays with room for 8; both double when they are full. */
+static const struct json_cost cost = {
+    .value = 128, .string = 96, .array = 128, .object = 288, .byte = 2};
+
 /* Without flags: one object or array and nothing behind it, no NUL in a string. */
-static json_t *parse_tree(const uint8_t *src, size_t len)
+static int parse_tree(const uint8_t *src, size_t len, json_t **tree)
 {
     json_error_t error;
-    return json_loadb((const char *)src, len, 0, &error);
+    if (!json_heap_fits(src, len, &cost))
+        return -ENOMEM;
+    *tree = json_loadb((const char *)src, len, 0, &error);
+    return *tree != NULL ? 0 : -EBADMSG;
 }
 
 static int decode(const struct plan *plan, const uint8_t *src, size_t len,
                   ProtobufCAllocator *allocator, ProtobufCMessage **message)
 {
+    json_t *tree;
     *message = NULL;
-    json_t *tree = parse_tree(src, len);
-    if (tree == NULL)
-        return -EBADMSG;
-    int error = read_root(plan, tree, allocator, message);
+    int error = parse_tree(src, len, &tree);
+    if (error != 0)
+        return error;
+    error = read_root(plan, tree, allocator, message);
     json_decref(tree);
     return error;
 }
 
 static int parse(const uint8_t *src, size_t len)
 {
-    json_t *tree = parse_tree(src, len);
-    json_decref(tree);
-    return tree != NULL ? 0 : -EBADMSG;
+    json_t *tree;
+    int error = parse_tree(src, len, &tree);
+    if (error == 0)
+        json_decref(tree);
+    return error;
 }
 
 const struct codec jansson_codec = {

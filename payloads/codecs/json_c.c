@@ -8,6 +8,7 @@
  */
 #include "codec.h"
 
+#include "json_heap.h"
 #include "json_is.h"
 
 #include <json-c/json.h>
@@ -240,9 +241,16 @@ static inline json_node element(const json_elements *elements)
 /* Containers: a message's object, and one more around it for an array or a map. */
 enum { DEEPEST = 2 * PLAN_MAX_DEPTH + 1 };
 
+/* Objects begin with a table of 16 entries, arrays with room for 32; both double. A number's text
+ * is kept beside it. */
+static const struct json_cost cost = {
+    .value = 200, .string = 96, .array = 400, .object = 800, .byte = 2};
+
 static int parse_tree(const uint8_t *src, size_t len, json_node *tree)
 {
     *tree = NULL;
+    if (!json_heap_fits(src, len, &cost))
+        return -ENOMEM;
     if (len == 0 || len >= INT_MAX)
         return -EBADMSG;
     struct json_tokener *tokener = json_tokener_new_ex(DEEPEST);

@@ -192,6 +192,8 @@ static int unpack(msgpack_zone *zone, msgpack_object *tree, const uint8_t *src, 
     size_t values, at = 0;
     if (!msgpack_counts_hold(src, len, &values))
         return -EBADMSG;
+    if (values > CODEC_TREE_BUDGET / sizeof(*tree))
+        return -ENOMEM;
     if (!msgpack_zone_init(zone, values * sizeof(*tree)))
         return -ENOMEM;
     /* What it may refuse: a byte that is no type; more than its 32 containers deep. */

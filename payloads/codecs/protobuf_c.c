@@ -22,11 +22,12 @@ static int encode(const struct plan *plan, const ProtobufCMessage *message, uint
 }
 
 /* The library says NULL for bad bytes and for no memory alike. So, off the good path: were the
- * bytes at fault? Asked with an arena of our own. */
+ * bytes at fault? Asked with an arena of our own, whose blocks take three times its budget at most.
+ */
 static int why_refused(const struct plan *plan, const uint8_t *src, size_t len)
 {
     struct arena arena;
-    arena_init(&arena, ARENA_DEFAULT_BUDGET);
+    arena_init(&arena, CODEC_TREE_BUDGET / 3);
     bool memory = protobuf_c_message_unpack(plan->root->type, &arena.allocator, len, src) != NULL ||
                   arena.refused;
     arena_finish(&arena);

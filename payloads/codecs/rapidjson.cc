@@ -10,6 +10,7 @@
 #include "codec.h"
 
 #include "field.h"
+#include "json_heap.h"
 #include "json_is.h"
 #include "json_scalar.h"
 
@@ -264,6 +265,10 @@ inline json_node element(const json_elements *elements)
 
 #include "json_from_tree.inc"
 
+/* Values of 16 bytes gather on a stack that is copied to one half as large again, and from there go
+ * into the tree; members are two of them. Strings stay in the copy of the text. */
+const json_cost cost = {80, 64, 0, 0, 2};
+
 /* A tree and the text that its strings are in. */
 class Tree
 {
@@ -282,6 +287,8 @@ class Tree
     {
         constexpr unsigned flags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
                                    rapidjson::kParseFullPrecisionFlag;
+        if (!json_heap_fits(src, len, &cost))
+            return -ENOMEM;
         text = static_cast<char *>(malloc(len + 1));
         if (text == nullptr)
             return -ENOMEM;

@@ -9,6 +9,7 @@
 #include "codec.h"
 
 #include "field.h"
+#include "json_heap.h"
 #include "json_is.h"
 #include "json_scalar.h"
 
@@ -156,9 +157,15 @@ simdjson::dom::parser &parser()
     return kept;
 }
 
+/* In proportion to the text: a copy of it, 4 bytes for every sign, 8 for every place on the tape,
+ * and its strings. */
+const json_cost cost = {0, 0, 0, 0, 16};
+
 int parse_tree(const uint8_t *src, size_t len, json_node *root)
 {
     constexpr bool copy_with_padding = true;
+    if (!json_heap_fits(src, len, &cost))
+        return -ENOMEM;
     switch (parser().parse(src, len, copy_with_padding).get(*root)) {
     case simdjson::SUCCESS:
         return 0;

@@ -8,6 +8,7 @@
  */
 #include "codec.h"
 
+#include "json_heap.h"
 #include "json_is.h"
 
 #include <stdio.h>
@@ -209,10 +210,15 @@ static inline json_node element(const json_elements *elements)
 
 #include "json_from_tree.inc"
 
+/* The array begins with room for a sixth of the bytes, and is copied to one half as large again. */
+static const struct json_cost cost = {.value = 40, .string = 40, .byte = 5};
+
 /* Not in place: then the text is copied by the library, and not written to. */
 static int parse_tree(const uint8_t *src, size_t len, yyjson_doc **tree)
 {
     yyjson_read_err why;
+    if (!json_heap_fits(src, len, &cost))
+        return -ENOMEM;
     *tree = yyjson_read_opts((char *)src, len, YYJSON_READ_NOFLAG, NULL, &why);
     if (*tree != NULL)
         return 0;

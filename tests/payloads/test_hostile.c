@@ -213,7 +213,9 @@ enum { LEVELS = 100000, ROOM = 20 * LEVELS };
 
 static void is_too_deep(const struct codec *codec, const uint8_t *bytes, size_t len)
 {
-    assert_int_equal(decode(codec, bed_subject("implicit"), bytes, len), -EBADMSG);
+    int error = decode(codec, bed_subject("implicit"), bytes, len);
+    /* -ENOMEM: so many objects could take more than CODEC_TREE_BUDGET, however they nest. */
+    assert_true(error == -EBADMSG || (error == -ENOMEM && len > 100 * PLAN_MAX_DEPTH));
     if (codec->check != NULL)
         codec->check(bed_subject("implicit")->plan, bytes, len);
     if (codec->parse != NULL)
