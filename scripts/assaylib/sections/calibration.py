@@ -42,6 +42,7 @@ def calibration(judged: Judgement, drawn: dict[str, Chart]) -> Section:
                 Column("interval", True),
                 Column("excludes 1"),
             ],
+            folded=len(aliases) > 48,
         )
         for a in aliases:
             metric = words.FIGURES[a.metric]

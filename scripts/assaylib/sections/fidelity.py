@@ -18,36 +18,34 @@ def corpora(judged: Judgement) -> list[Block]:
     rows = [r for r in judged.run.get("fidelity") or [] if isinstance(r, dict)]
     if not rows:
         return [Text("Fidelity (encode, decode, compare) was not recorded in this run.")]
+    names = list(dict.fromkeys(str(r.get("codec")) for r in rows))
     table = Table(
-        "Fidelity: encode, decode, compare, over each whole corpus",
+        "Fidelity: encode, decode, compare, over each whole corpus: values that came back changed",
         [
             Column("payload"),
-            Column("codec"),
             Column("documents", True),
             Column("values", True),
-            Column("changed", True),
-            Column("share", True),
+            *(Column(words.label(name), True) for name in names),
         ],
-        folded=len(rows) > 24,
     )
     changed = []
-    for row in rows:
-        values, lost = int(row.get("values") or 0), int(row.get("changed") or 0)
-        share = lost / values if values else 0.0
-        table.add(
-            str(row.get("payload")),
-            words.label(str(row.get("codec"))),
-            words.fixed(int(row.get("documents") or 0), 0),
-            words.fixed(values, 0),
-            Cell(words.fixed(lost, 0), "worse" if lost else ""),
-            words.percent(share, 2) if lost else "0",
-        )
-        if lost:
-            changed.append(
-                f"{words.label(str(row.get('codec')))} changes {words.fixed(lost, 0)} of"
-                f" {words.fixed(values, 0)} values of `{row.get('payload')}`"
-                f" ({words.percent(share)})"
-            )
+    for payload in dict.fromkeys(str(r.get("payload")) for r in rows):
+        mine = {str(r.get("codec")): r for r in rows if str(r.get("payload")) == payload}
+        first = next(iter(mine.values()))
+        cells = []
+        for name in names:
+            row = mine.get(name)
+            values, lost = (int((row or {}).get(k) or 0) for k in ("values", "changed"))
+            share = lost / values if values else 0.0
+            text = f"{words.fixed(lost, 0)} ({words.percent(share)})" if lost else "0" if row else "–"
+            cells.append(Cell(text, "worse" if lost else ""))
+            if lost:
+                changed.append(
+                    f"{words.label(name)} changes {words.fixed(lost, 0)} of {words.fixed(values, 0)}"
+                    f" values of `{payload}` ({words.percent(share)})"
+                )
+        counts = (words.fixed(int(first.get(k) or 0), 0) for k in ("documents", "values"))
+        table.add(payload, *counts, *cells)
     return [Text(" ".join(_said(rows, changed))), table]
 
 
@@ -113,15 +111,13 @@ def _answer(row: dict[str, Any] | None) -> Cell:
         return Cell("–", "soft")
     outcome = str(row.get("outcome"))
     sample, changed, refused = (int(row.get(k) or 0) for k in ("sample", "changed", "refused"))
-    text = outcome
+    parts = []
     if sample and changed:
-        text = f"{words.percent(changed / sample)} changed"
-        if row.get("max_ulp"):
-            text += f", ≤ {words.fixed(int(row['max_ulp']), 0)} ULP"
-    if sample and refused and refused < sample:
-        text += ("; " if changed else "") * bool(changed) + (
-            f"{refused} refused" if changed else f"{refused} of {sample} refused"
-        )
+        steps = f", ≤ {words.fixed(int(row['max_ulp']), 0)} ULP" if row.get("max_ulp") else ""
+        parts.append(f"{words.percent(changed / sample)} changed{steps}")
+    if sample and refused and (parts or refused < sample):
+        parts.append(f"{words.fixed(refused, 0)} of {words.fixed(sample, 0)} refused")
+    text = "; ".join(parts) or outcome
     if row.get("depth"):
         text = f"{row['depth']} ({'its limit' if outcome == 'limit' else 'ours' if 'we let' in outcome else outcome})"
     kind = "worse" if outcome in SILENT else "soft" if outcome in ("not applicable", "not probed") else ""

@@ -162,9 +162,17 @@ def parts(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Block]:
 
 
 def matrix(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Block]:
-    """Everything that was timed of the payload: a column per operation."""
+    """Everything that was timed of the payload, a column per operation: one table for each way."""
+    sides: dict[str, list[Family]] = {"Encoding": [], "Decoding and reading": []}
+    for f in operations.plain(families):
+        out = about.operation(f).startswith("encode") or about.operation(f) == "build"
+        sides["Encoding" if out else "Decoding and reading"].append(f)
+    return [_matrix(side, mine, codecs) for side, mine in sides.items() if len(mine) > 1]
+
+
+def _matrix(side: str, families: Sequence[Family], codecs: dict[str, Codec]) -> Table:
     table = Table(
-        "Every operation: median ns; ratios with intervals and verdicts stand below",
+        f"{side}, every operation: median ns; ratios with intervals and verdicts stand below",
         [
             Column("codec"),
             *(Column(operations.title(about.operation(f)), True) for f in families),
@@ -175,7 +183,8 @@ def matrix(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Block]:
         for f in families:
             level = f.level(m, "time_ns") if m in f.plan["members"] else None
             cells.append(words.fixed(level.median, 0 if level.median >= 100 else 1) if level else "–")
-        table.add(codec.label, *cells)
+        if any(cell != "–" for cell in cells):
+            table.add(codec.label, *cells)
     table.notes.append(
         "; ".join(
             f"{operations.title(about.operation(f))}: {operations.clock(about.operation(f))}"
@@ -184,7 +193,7 @@ def matrix(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Block]:
         )
         + ". –: the codec has no such step, or it was not measured."
     )
-    return [table]
+    return table
 
 
 def latencies(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Block]:
