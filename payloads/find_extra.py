@@ -42,18 +42,21 @@ def faults(folder: Path, names: list[str]) -> list[str]:
     return found
 
 
-def main() -> int:
-    folder = Path(sys.argv[1])
+def find(folder: Path) -> tuple[list[str], list[str]]:
+    """The payloads' names, and what is wrong."""
     if not folder.is_dir():
-        print(f"extra_payloads: there is no folder {folder} (a relative path counts from the source's "
-              "root)", file=sys.stderr)
-        return 1
+        return [], [f"extra_payloads: there is no folder {folder} (a relative path counts from the root "
+                    "of the source)"]
     shared = imported(folder)
-    names = sorted({path.stem for path in folder.iterdir() if path.suffix == ".json"}
+    names = sorted({path.stem for path in folder.glob("*.json")}
                    | {path.stem for path in folder.glob("*.proto") if path.name not in shared})
-    wrong = faults(folder, names)
     if not names:
-        wrong.append(f"extra_payloads: {folder}: there is no NAME.proto with its NAME.json")
+        return [], [f"extra_payloads: {folder}: there is no NAME.proto with its NAME.json"]
+    return names, faults(folder, names)
+
+
+def main() -> int:
+    names, wrong = find(Path(sys.argv[1]))
     for sentence in wrong:
         print(sentence, file=sys.stderr)
     print("\n".join(names))

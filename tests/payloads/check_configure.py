@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,30 +16,17 @@ from pathlib import Path
 PROTO = 'syntax = "proto3";\npackage line_item;\nmessage LineItem {\n  int32 count = 1;\n}\n'
 DOCUMENTS = '[{"count":1},{"count":2}]\n'
 
-# Name of the case, the files, and what the output must hold; None: it must configure.
+# Name of the case, the files, and what the output must hold; None: it must configure. What else may
+# be wrong with a schema is asked of schemas.py itself, in check_schemas.py: this takes seconds.
 Case = tuple[str, dict[str, str], "list[str] | None"]
 CASES: list[Case] = [
     ("whole", {"line_item.proto": PROTO, "line_item.json": DOCUMENTS}, None),
-    ("no corpus", {"line_item.proto": PROTO}, ["line_item.proto:1: no sample", "line_item.json"]),
-    ("no schema", {"line_item.json": DOCUMENTS}, ["line_item.json:1: no schema", "line_item.proto"]),
+    ("no corpus", {"line_item.proto": PROTO}, ["extra/line_item.proto:1: no sample", "line_item.json"]),
     ("no parse", {"line_item.proto": PROTO.replace("= 1;", "= ;"), "line_item.json": DOCUMENTS},
      ["extra/line_item.proto:4:17: Expected field number."]),
-    ("no root", {"line_item.proto": PROTO.replace("LineItem", "Line"), "line_item.json": DOCUMENTS},
-     ["line_item.proto:2: there is no message LineItem"]),
-    ("no package", {"line_item.proto": PROTO.replace("line_item", "other"),
-                    "line_item.json": DOCUMENTS},
-     ['line_item.proto:2: must say "package line_item;"']),
-    ("bad name", {"Line-Item.proto": PROTO, "Line-Item.json": DOCUMENTS},
-     ["Line-Item.proto:1:", "lower-case words joined by _"]),
-    ("reserved name", {"switch.proto": 'syntax = "proto3";\npackage switch;\nmessage Switch {}\n',
-                       "switch.json": DOCUMENTS}, ["switch.proto:2: switch is a reserved name"]),
     ("taken name", {"order.proto": PROTO, "order.json": DOCUMENTS},
      ["extra/order.proto:1: there is a payload order already"]),
-    ("taken type", {"line_item.proto": PROTO.replace("message", 'import "common.proto";\nmessage'),
-                    "line_item.json": DOCUMENTS, "common.proto":
-                    'syntax = "proto3";\npackage order;\n\nmessage Money {}\n'},
-     ["extra/common.proto:4: there is a message order.Money in", "/order.proto already"]),
-    ("empty", {}, ["there is no NAME.proto"]),
+    ("taken rung", {"order_1k.proto": PROTO, "order_1k.json": DOCUMENTS}, ["order_1k.proto:1: a payload's"]),
 ]
 
 
@@ -56,7 +44,8 @@ def fault_of(case: Case, extra: Path, reconfigure: list[str]) -> str | None:
     done = setup(reconfigure)
     output = done.stdout + done.stderr
     if words is None:
-        return None if done.returncode == 0 else f"{name}: refused:\n{output}"
+        there = "line_item" in output.partition("payloads  ")[2]
+        return None if done.returncode == 0 and there else f"{name}: refused:\n{output}"
     if done.returncode == 0:
         return f"{name}: configured"
     missing = [word for word in words if word not in output]
@@ -64,14 +53,14 @@ def fault_of(case: Case, extra: Path, reconfigure: list[str]) -> str | None:
 
 
 def check(meson: str, source: str, folder: Path) -> list[str]:
-    """Configures once, and then again over another content of the folder: the probes are kept."""
+    """Configures once, and then again over another content of the folder: the probes are kept. The
+    folder is named relative to the source."""
     extra, build = folder / "extra", folder / "build"
     extra.mkdir()
-    first = setup([meson, "setup", str(build), source])
-    if first.returncode != 0:
-        return [first.stdout]
-    again = [meson, "setup", "--reconfigure", f"-Dextra_payloads={extra}", str(build), source]
-    found = [fault_of(case, extra, again) for case in CASES]
+    option = f"-Dextra_payloads={os.path.relpath(extra.resolve(), Path(source).resolve())}"
+    found = [fault_of(CASES[0], extra, [meson, "setup", option, str(build), source])]
+    again = [meson, "setup", "--reconfigure", option, str(build), source]
+    found += [fault_of(case, extra, again) for case in CASES[1:]]
     done = setup([*again[:3], "-Dextra_payloads=no/such", *again[4:]])
     if done.returncode == 0 or f"there is no folder {source}/no/such" not in done.stdout:
         found.append(f"no folder: {done.stdout}")

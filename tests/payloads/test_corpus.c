@@ -77,6 +77,33 @@ static const struct bad bad[] = {
     {"[{\"must\":1,\"self\":[]}]", ":1: [0].self: expected an object", -EBADMSG},
 };
 
+/* Of maps.proto. */
+static const struct bad bad_maps[] = {
+    {"[{\"texts\":[]}]", ":1: [0].texts: expected an object (a map)", -EBADMSG},
+    {"[{\"texts\":{\"a\":1}}]", ":1: [0].texts.a: expected a string", -EBADMSG},
+    {"[{\"texts\":{\"a\":\"\",\n\"a\":\"\"}}]", ":2: [0].texts.a: the key is there twice",
+     -EBADMSG},
+    {"[{\"texts\":{\"\\u0000\":\"\"}}]", ":1: [0].texts.: \\u0000: C strings cannot hold it",
+     -EBADMSG},
+    {"[{\"by_int32\":{\"x\":1}}]", ":1: [0].by_int32.x: the key is not a 32-bit integer", -EBADMSG},
+    {"[{\"by_uint32\":{\"4294967296\":\"1\"}}]",
+     ":1: [0].by_uint32.4294967296: the key is not an unsigned 32-bit integer", -ERANGE},
+    {"[{\"by_uint64\":{\"-1\":true}}]",
+     ":1: [0].by_uint64.-1: the key is not an unsigned 64-bit integer", -ERANGE},
+    {"[{\"by_int64\":{\"\":0}}]", ":1: [0].by_int64.: the key is not a 64-bit integer", -EBADMSG},
+    {"[{\"by_int64\":{\"1\":0,\"01\":0}}]", ":1: [0].by_int64.01: the key is there twice",
+     -EBADMSG},
+    {"[{\"by_bool\":{\"1\":0}}]", ":1: [0].by_bool.1: the key is not \"true\" or \"false\"",
+     -EBADMSG},
+    {"[{\"by_bool\":{true:0}}]", ":1: [0].by_bool: expected a string", -EBADMSG},
+    {"[{\"by_fixed64\":{\"1\":\"PINK\"}}]", ":1: [0].by_fixed64.1: maps.Light has no value PINK",
+     -EBADMSG},
+    {"[{\"inner\":{\"a\":\n{\"b\":1}}}]", ":2: [0].inner.a.b: maps.Maps has no such field",
+     -EBADMSG},
+    {"[{\"inner\":{\"a\":{},}}]", ":1: [0].inner: expected a string", -EBADMSG},
+    {"[{\"inner\":{\"a\":{}]}]", ":1: [0].inner: expected ',' or '}'", -EBADMSG},
+};
+
 static void write_file(char *path, const char *text)
 {
     strcpy(path, "/tmp/assay-corpus-XXXXXX");
@@ -86,22 +113,27 @@ static void write_file(char *path, const char *text)
     close(file);
 }
 
-static void errors_say_where(void **state)
+static void all_are_refused(const char *name, const struct bad *bads, size_t count)
 {
-    (void)state;
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < count; i++) {
         char path[64], why[512] = "", expected[512];
         struct corpus corpus;
-        write_file(path, bad[i].text);
-        int error =
-            corpus_load(&corpus, &bed_subject("everything")->payload, path, why, sizeof(why));
+        write_file(path, bads[i].text);
+        int error = corpus_load(&corpus, &bed_subject(name)->payload, path, why, sizeof(why));
         unlink(path);
-        snprintf(expected, sizeof(expected), "%s%s", path, bad[i].says);
+        snprintf(expected, sizeof(expected), "%s%s", path, bads[i].says);
         assert_string_equal(why, expected);
-        assert_int_equal(error, bad[i].error);
+        assert_int_equal(error, bads[i].error);
         assert_int_equal(corpus.count, 0);
         corpus_finish(&corpus);
     }
+}
+
+static void errors_say_where(void **state)
+{
+    (void)state;
+    all_are_refused("everything", bad, sizeof(bad) / sizeof(bad[0]));
+    all_are_refused("maps", bad_maps, sizeof(bad_maps) / sizeof(bad_maps[0]));
 }
 
 static void a_missing_file_is_named(void **state)
