@@ -24,7 +24,7 @@ extern "C" {
  * What one decode may take from the heap is bounded twice: the message by its allocator's budget
  * (ARENA_DEFAULT_BUDGET in arena.h), and everything that the library and the codec take beside it,
  * until they return, by this. Bytes that could need more are refused with -ENOMEM before the
- * library sees them; README.md has the worst case of each library.
+ * library sees them; payloads/README.md has the worst case of each library.
  */
 #define CODEC_TREE_BUDGET ((size_t)64 << 20)
 
