@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { DOUBLES = 100000, FLOATS = 20000, INTEGERS = 10000, BATCH = 250 };
+enum { DOUBLES = 50000, FLOATS = 20000, INTEGERS = 10000, BATCH = 250 };
 #define SEED UINT64_C(20251)
 
 /* splitmix64 (Steele, Lea, Flood 2014) */

@@ -86,7 +86,7 @@ static void test_how_much_cjson_loses(void **unused)
 {
     (void)unused;
     const struct fidelity_answer cjson = ask(codec_find("cjson"), "doubles_unit");
-    assert_true(cjson.sampled && cjson.sample == 100000 && cjson.refused == 0);
+    assert_true(cjson.sampled && cjson.sample >= 50000 && cjson.refused == 0);
     assert_true(cjson.changed > cjson.sample / 10 && cjson.changed < cjson.sample / 4);
     assert_true(cjson.max_ulp >= 1 && cjson.max_ulp < 10);
     const struct fidelity_answer again = ask(codec_find("cjson"), "doubles_unit");
@@ -174,7 +174,7 @@ static void test_bad_codecs_are_seen(void **unused)
                           .decode = decode_coarsely};
     struct fidelity_answer answer = ask(&codec, "doubles_unit");
     assert_string_equal(answer.outcome, "changed");
-    assert_true(answer.changed > 99000);
+    assert_true(answer.changed > answer.sample / 100 * 99);
     assert_true(answer.max_ulp > (uint64_t)1 << 27); /* 53 bits to 24 */
     codec.decode = decode_nothing;
     answer = ask(&codec, "integers");
