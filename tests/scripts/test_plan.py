@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 from assaylib import UsageError, plan
+from conftest import ROOT
 
 LIBRARIES = (
     "protobuf_c msgpack_c json_floor jansson json_c yyjson rapidjson msgpuck msgpack_c_array"
@@ -100,6 +101,17 @@ def test_every_operation_has_a_tier() -> None:
     """What codec_bench offers is measured somewhere."""
     planned = {operation.rstrip("0123456789") for id in ids("publish") for operation in id.split("/")[2:]}
     assert planned == {operation.rstrip("0123456789") for operation in (*OPERATIONS, *plan.WALK)}
+
+
+def test_the_readme_says_which_rows_are_in_which_tier() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    for name in ("quick", "standard", "publish"):
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| `{name}` |")]
+        for rows in plan.CODEC_ROWS[name]:
+            assert str(rows.rounds) in row
+        said = {word for word in row.split("`") if word in PAYLOADS}
+        first = plan.CODEC_ROWS["standard" if name == "publish" else name][0].payloads
+        assert said >= ({*first} - {plan.YOURS} if name == "quick" else {"order"})
 
 
 def test_adapters_by_hand_know_their_codec() -> None:
