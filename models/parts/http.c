@@ -6,6 +6,7 @@
  * chunked. So no header needs a callback, and a connection needs no room for header names.
  */
 #include "http.h"
+#include "spare.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -15,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define READ_SIZE 8192           /* of the first read of a request */
+#define READ_SIZE SPARE_SIZE     /* of the first read of a request */
 #define READ_MAX ((size_t)65536) /* of one read */
 
 /* A request line or header line without its CRLF. */
@@ -223,7 +224,7 @@ void http_conn_finish(struct http_conn *conn)
     if (conn->fd >= 0)
         close(conn->fd);
     conn->fd = -1;
-    bytes_finish(&conn->in);
+    spare_give(&conn->in);
     bytes_finish(&conn->out);
 }
 
@@ -239,6 +240,8 @@ ssize_t http_conn_read(struct http_conn *conn, int flags)
     if (conn->head_done && !conn->chunked && conn->parser.content_length > room)
         room =
             conn->parser.content_length < READ_MAX ? (size_t)conn->parser.content_length : READ_MAX;
+    if (!conn->in.data)
+        spare_take(&conn->in);
     bytes_reserve(&conn->in, room);
     room = conn->in.cap - conn->in.len;
     ssize_t got;
@@ -252,7 +255,7 @@ ssize_t http_conn_read(struct http_conn *conn, int flags)
     }
     int error = got == 0 ? 0 : -errno;
     if (conn->in.len == 0)
-        bytes_finish(&conn->in);
+        spare_give(&conn->in);
     return error;
 }
 
@@ -299,7 +302,7 @@ enum http_step http_conn_parse(struct http_conn *conn)
     size_t len = conn->in.len - conn->parsed_to;
     if (len == 0) {
         if (!conn->begun) {
-            bytes_finish(&conn->in);
+            spare_give(&conn->in);
             conn->start = conn->parsed_to = 0;
         }
         return HTTP_MORE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Replies of a server connection: head and body in one send, and what the socket did not take. */
 #include "http.h"
+#include "spare.h"
 
 #include <errno.h>
 #include <string.h>
@@ -84,7 +85,7 @@ static void next_request(struct http_conn *conn)
     conn->start = conn->parsed_to;
     llhttp_reset(&conn->parser);
     if (conn->start == conn->in.len) {
-        bytes_finish(&conn->in);
+        spare_give(&conn->in);
         conn->start = conn->parsed_to = 0;
     }
 }
