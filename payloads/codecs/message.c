@@ -3,6 +3,8 @@
 
 #include "field.h"
 
+#include <stdlib.h>
+
 static bool present(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
 {
     struct plan_test test = plan_test_of(field);
@@ -153,6 +155,39 @@ uint64_t message_touch(const ProtobufCMessage *message)
             sum = touch_value(sum, value + v * step, kind);
     }
     return sum;
+}
+
+/* Of two entries of the same map, by their keys. */
+static int compare_entries(const void *a, const void *b)
+{
+    const ProtobufCMessage *left = *(ProtobufCMessage *const *)a;
+    const ProtobufCMessage *right = *(ProtobufCMessage *const *)b;
+    const ProtobufCFieldDescriptor *key = &left->descriptor->fields[0];
+    const void *first = field_get(left, key->offset), *second = field_get(right, key->offset);
+    if (key->type == PROTOBUF_C_TYPE_STRING)
+        return strcmp(*(const char *const *)first, *(const char *const *)second);
+    return memcmp(first, second, plan_value_size(plan_kind_of(key)));
+}
+
+void message_sort_maps(ProtobufCMessage *message, const struct plan_message *type)
+{
+    for (const struct plan_field *field = type->fields; field < type->fields + type->count;
+         field++) {
+        if (field->kind != PLAN_MESSAGE || !field_present(message, field))
+            continue;
+        ProtobufCMessage **inner = field_at(message, field->offset);
+        size_t count = 1;
+        if (field->repeated) {
+            inner = *(ProtobufCMessage ***)(void *)inner;
+            count = field_count(message, field);
+        }
+        if (field->map)
+            qsort(inner, count, sizeof(*inner), compare_entries);
+        for (size_t i = 0; i < count; i++) {
+            if (inner[i] != NULL)
+                message_sort_maps(inner[i], field->message);
+        }
+    }
 }
 
 void message_free(ProtobufCMessage *message, ProtobufCAllocator *allocator)

@@ -3,6 +3,8 @@
 #ifndef ASSAY_MESSAGE_H
 #define ASSAY_MESSAGE_H
 
+#include "plan.h"
+
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,6 +29,8 @@ bool message_compare(const ProtobufCMessage *a, const ProtobufCMessage *b,
                      struct message_diff *diff);
 /* Reads every byte of every field and returns a checksum: no lazy decoder gets away with less. */
 uint64_t message_touch(const ProtobufCMessage *message);
+/* Puts the entries of every map into one order: what is equal but for that compares equal then. */
+void message_sort_maps(ProtobufCMessage *message, const struct plan_message *type);
 /* Frees a decoded message: protobuf_c_message_free_unpacked, NULL is fine. */
 void message_free(ProtobufCMessage *message, ProtobufCAllocator *allocator);
 

@@ -42,6 +42,9 @@ LIBRARIES = {
     "protobuf_c": Library(("protobuf_c_message_pack", "protobuf_c_message_get_packed_size",
                            "protobuf_c_message_unpack", "protobuf_c_version"),
                           r"protobuf_c_(message_(pack|unpack|get_packed)|version)"),
+    "protobuf_cpp": Library((r"_ZN6google8protobuf11MessageLite21ParsePartialFromArrayEPKvi",
+                             r"_ZNK6google8protobuf11MessageLite31SerializeWithCachedSizesToArrayEPh",
+                             r"_ZN6google8protobuf14DescriptorPool14generated_poolEv"), r"_ZNK?6google8protobuf"),
     # Its packer is in its header.
     "msgpack_c": Library(("msgpack_unpack", "msgpack_zone_init", "msgpack_version"),
                          r"msgpack_(?!counts_hold|tree_read)"),

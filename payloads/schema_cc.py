@@ -1,0 +1,35 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs protoc's C++ generator on one schema, for meson.build, which wants all output in one folder.
+
+    schema_cc.py PROTOC FOLDER VIRTUAL FLAT OUTDIR
+
+shared/money.proto becomes OUTDIR/shared_money.pb.cc and .h. What google/protobuf holds is in the library.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+INCLUDE = re.compile(r'^#include "(?!google/protobuf/)(.*\.pb\.h)"$', re.MULTILINE)
+
+
+def main() -> int:
+    protoc, folder, virtual, flat, outdir = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as scratch:
+        done = subprocess.run([protoc, f"--cpp_out={scratch}", f"--proto_path={folder}", virtual], check=False)
+        if done.returncode != 0:
+            return done.returncode
+        for suffix in (".pb.cc", ".pb.h"):
+            code = (Path(scratch) / virtual).with_suffix(suffix).read_text(encoding="utf-8")
+            code = INCLUDE.sub(lambda name: f'#include "{name[1].replace("/", "_")}"', code)
+            (Path(outdir) / (flat + suffix)).write_text(code, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
