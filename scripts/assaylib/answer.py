@@ -74,7 +74,9 @@ def ties(families: Sequence[Family], kind: str) -> str:
     said = (
         [f"Alone as {best}: {'; '.join(parts)}."]
         if parts
-        else [f"Nobody is alone as {best}."] if shared else []
+        else [f"Nobody is alone as {best}."]
+        if shared
+        else []
     )
     if shared:
         said.append(f"Tied, not separated from the best: {'; '.join(shared)}.")

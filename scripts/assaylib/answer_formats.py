@@ -16,6 +16,7 @@ from .judge import Family, Judgement
 from .members import Codec
 from .shares import Share
 
+
 def of_operation(families: Sequence[Family], name: str) -> list[Family]:
     """Without the rungs of a ladder, which have a picture of their own."""
     payloads = members.single(families)
@@ -30,8 +31,12 @@ def blocks(judged: Judgement, families: Sequence[Family]) -> list[Block]:
         found = [share for f in mine for share in shares.shares(f, codecs)]
         for kind, lead in ((shares.LIBRARY, "the library"), (shares.FORMAT, "the format")):
             if any(s.kind == kind for s in found):
-                text = _step([s for s in found if s.kind == kind], kind, codecs, families[0].baseline)
-                said.append(f"**{operations.title(name).capitalize()}, how much is {lead}:** {text}")
+                text = _step(
+                    [s for s in found if s.kind == kind], kind, codecs, families[0].baseline
+                )
+                said.append(
+                    f"**{operations.title(name).capitalize()}, how much is {lead}:** {text}"
+                )
         if any(s.kind == shares.FLOOR for s in found):
             floor = [s for s in found if s.kind == shares.FLOOR]
             label = words.listed(dict.fromkeys(words.label(s.end) for s in floor))
@@ -52,7 +57,9 @@ def _step(found: list[Share], kind: str, codecs: dict[str, Codec], baseline: str
         names = words.listed(
             codecs[m].label + (f" for {n}" if len(who) > 1 else "") for m, n in who.most_common()
         )
-        clause = lead_clause(operation(mine[0].family), "time_ns", [s.comparison for s in mine], "payload")
+        clause = lead_clause(
+            operation(mine[0].family), "time_ns", [s.comparison for s in mine], "payload"
+        )
         parts.append(f"the fastest {group} library ({names}) {clause}")
     home = codecs[baseline]
     against = home.label if kind == shares.LIBRARY else f"the fastest {home.group} library"
@@ -68,7 +75,10 @@ def _asides(codecs: dict[str, Codec]) -> str:
         " measured may be faster still."
     )
     if own:
-        text += f" {words.listed(own)} works on its own structs, not on the one that all others share, and is not among the fastest."
+        text += (
+            f" {words.listed(own)} {'works' if len(own) == 1 else 'work'} on structs of"
+            " their own, not on the one that all others share, and cannot be a format's fastest here."
+        )
     if floor:
         text += f" {words.listed(floor)} is no library: it shows what the format would allow."
     return text

@@ -75,7 +75,8 @@ def _uncalibrated(family: Family, metric: str) -> str:
         rounds = len(found.estimate.values) if found else 0
         if found is None or found.estimate.interval is None:
             needed = Estimate.of([0.0], ALPHA).needed
-            return f"its own A/A ({FORMS.get(form, form)}) has no interval: {rounds} of {needed} rounds needed"
+            name = FORMS.get(form, form)
+            return f"its own A/A ({name}) has no interval: {rounds} of {needed} rounds needed"
     return ""
 
 

@@ -79,7 +79,11 @@ def _environment(judged: Judgement) -> list[Check]:
     if quiet and quiet.get("held") and stolen is not None and float(stolen) <= limit:
         text = f"quiet when the run began: {seen}; {probed}; nothing was forced"
         return [Check("good", "Environment", text)]
-    claim = "not known to have been quiet" if stolen is None or float(stolen) <= limit else "not quiet throughout"
+    claim = (
+        "not known to have been quiet"
+        if stolen is None or float(stolen) <= limit
+        else "not quiet throughout"
+    )
     text = f"{claim} when the run began: {seen}; {probed}; nothing was forced"
     return [Check("note", "Environment", text)]
 

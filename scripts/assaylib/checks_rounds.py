@@ -35,7 +35,9 @@ def gates(judged: Judgement) -> list[Check]:
         )
     withheld = sum(len({m for m, _ in f.withheld}) for f in judged.kind("service"))
     cases = f"; {words.counted(withheld, 'case')} without some number for it" if withheld else ""
-    text = f"{bad} of {total} that can withhold a number failed ({'; '.join(parts)}){cases}{marking}"
+    text = (
+        f"{bad} of {total} that can withhold a number failed ({'; '.join(parts)}){cases}{marking}"
+    )
     return [Check("bad" if withheld else "note", "Gates", text)]
 
 
@@ -87,9 +89,7 @@ def rounds(judged: Judgement) -> list[Check]:
     if empty:
         parts.append(f"no samples at all of {words.listed(empty)}")
     if failures:
-        reasons = list(
-            dict.fromkeys(words.reason(line.get("reason")) for line in failures)
-        )
+        reasons = list(dict.fromkeys(words.reason(line.get("reason")) for line in failures))
         parts.append(f"{words.counted(len(failures), 'sample')} failed: {'; '.join(reasons[:2])}")
     parts += judged.notices
     if judged.resumes:

@@ -13,9 +13,7 @@ from .operations import verb
 def lead_clause(op: str, metric: str, comparisons: list[Comparison], noun: str) -> str:
     """ "encodes faster for 3 of 4 payloads (at least 13.2 to 27.3 × as fast), not resolved for 1"."""
     better, worse = {
-        "time_ns": (
-            (f"{verb(op)} faster", f"{verb(op)} slower") if op else ("faster", "slower")
-        ),
+        "time_ns": ((f"{verb(op)} faster", f"{verb(op)} slower") if op else ("faster", "slower")),
         "cpu_ns_per_request": ("cheaper in CPU", "dearer in CPU"),
         "closed_hz": ("higher in throughput", "lower in throughput"),
     }[metric]

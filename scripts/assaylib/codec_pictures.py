@@ -90,7 +90,9 @@ def _ladder(
             if size and (member == family.baseline or found):
                 ratio = math.exp(found.median) if found else 1.0
                 points.append(
-                    charts.LinePoint(names.index(member), panels.index(operation(family)), size, ratio)
+                    charts.LinePoint(
+                        names.index(member), panels.index(operation(family)), size, ratio
+                    )
                 )
     if not points:
         return None

@@ -47,7 +47,10 @@ def splits(families: Sequence[Family], members: Sequence[str]) -> list[Split]:
     if not any(operation(f) in ("build", "check", "parse") for f in families):
         return []
     found = []
-    for side, timed, rest in (("encode", ("build",), "print"), ("decode", ("check", "parse"), "convert")):
+    for side, timed, rest in (
+        ("encode", ("build",), "print"),
+        ("decode", ("check", "parse"), "convert"),
+    ):
         for member in members:
             whole = level(families, side, member)
             if not whole:

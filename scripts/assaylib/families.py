@@ -12,6 +12,7 @@ from .intervals import ALPHA
 
 from .verdicts import Alias, Comparison, Estimate, Injected, TieSet, advantage
 
+
 def role(plan: dict[str, Any], member: str) -> str:
     """baseline, alias, floor, injected or candidate."""
     if member == plan["baseline"]:

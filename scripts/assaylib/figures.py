@@ -33,7 +33,9 @@ def middle(
     return (
         words.fixed(level.median / divisor, decimals)
         if level
-        else "withheld" if family.why_withheld(member, metric) else "–"
+        else "withheld"
+        if family.why_withheld(member, metric)
+        else "–"
     )
 
 

@@ -191,7 +191,9 @@ def limits(judged: Judgement) -> list[str]:
             "Formats: libraries were measured, each through the same walk over the same struct. A"
             " hand-tuned adapter, or another library, is another row."
         )
-        colder = any(operation(f) in ("decode_evicted", "encode_cold") for f in judged.kind("codec"))
+        colder = any(
+            operation(f) in ("decode_evicted", "encode_cold") for f in judged.kind("codec")
+        )
         found.append(
             "Cold caches and first use: documents and code are warm, the corpus fits the cache"
             + ("; what cold rows there are stand under each payload." if colder else ".")

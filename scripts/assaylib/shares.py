@@ -100,7 +100,9 @@ def _step(
     if said in (BETTER, WORSE, EQUIVALENT) and "time_ns" in family.uncalibrated:
         said = UNRESOLVED
     rounds = min(len(found) for found in values.values())
-    return Share(family, kind, group, start, end, middle, interval, rounds, rounds_needed(alpha), said)
+    return Share(
+        family, kind, group, start, end, middle, interval, rounds, rounds_needed(alpha), said
+    )
 
 
 def fastest(family: Family, codecs: dict[str, Codec], group: str) -> str | None:

@@ -118,7 +118,10 @@ def column(values: Iterable[float | None], significant: int = 3) -> int:
 #: metric → how a claim reads, better and worse: the words before and behind its factor.
 CLAIMS = {
     "time_ns": (("at least", "as fast"), ("takes at least", "the time")),
-    "cpu_ns_per_request": (("at least", "the requests per CPU second"), ("takes at least", "the CPU")),
+    "cpu_ns_per_request": (
+        ("at least", "the requests per CPU second"),
+        ("takes at least", "the CPU"),
+    ),
     "closed_hz": (("reaches at least", "the throughput"), ("reaches at most", "the throughput")),
 }
 

@@ -45,7 +45,9 @@ def steps(seed: int, **changes):
     run, lines = synthetic.make_wide_run(seed=seed, payloads={"order": 1100}, **changes)
     families = judge.judge(run, lines).families
     codecs = members.of(run, families)
-    return {(f.id.split("/")[2], s.kind, s.group): s for f in families for s in shares.shares(f, codecs)}
+    return {
+        (f.id.split("/")[2], s.kind, s.group): s for f in families for s in shares.shares(f, codecs)
+    }
 
 
 def test_each_step_finds_its_truth_and_its_ends():
@@ -71,9 +73,11 @@ def test_the_interval_of_a_step_covers_the_picking(monkeypatch):
     same = dict.fromkeys(synthetic.LIBRARIES, 1.0)
     monkeypatch.setattr(synthetic, "TRUE_SPEED", {"encode": same, "decode": same})
     missed = {shares.LIBRARY: 0, shares.FORMAT: 0}
-    trials = 60
+    trials = 40
     for seed in range(trials):
-        run, lines = synthetic.make_wide_run(seed, 10, count=2, payloads={"order": 1100}, between=0.03)
+        run, lines = synthetic.make_wide_run(
+            seed, 10, count=2, payloads={"order": 1100}, between=0.03
+        )
         (family,) = [f for f in judge.judge(run, lines).families if f.id.endswith("/encode")]
         for share in shares.shares(family, members.of(run, [family])):
             if share.kind == shares.LIBRARY or share.group == "MessagePack":
@@ -125,7 +129,10 @@ def test_a_ladder_is_one_message_in_several_sizes():
 def test_page_one_says_what_is_the_library_and_what_the_format(wide):
     _, judged, text = wide
     page = text.split("## The machine")[0]
-    assert "**Encode, how much is the library:** against cJSON, the fastest JSON library (yyjson)" in page
+    assert (
+        "**Encode, how much is the library:** against cJSON, the fastest JSON library (yyjson)"
+        in page
+    )
     assert "**Decode, how much is the format:** against the fastest JSON library" in page
     assert "the fastest MessagePack library (msgpuck) encodes faster for 4 of 4 payloads" in page
     assert "JSON floor (ours), which is no library, encodes" in page and "own structs" in page
@@ -223,8 +230,20 @@ def test_parts_add_up_to_the_whole(wide):
 def test_exact_figures_are_shown_as_they_were_recorded(tmp_path):
     run, lines = synthetic.make_wide_run(payloads=SMALL, rounds=2, count=2)
     run["exact"] = [
-        {"payload": "order", "codec": "cjson", "operation": "encode", "allocations": 412.5, "instructions": 91234},
-        {"payload": "order", "codec": "yyjson", "operation": "encode", "allocations": 3, "instructions": 8123},
+        {
+            "payload": "order",
+            "codec": "cjson",
+            "operation": "encode",
+            "allocations": 412.5,
+            "instructions": 91234,
+        },
+        {
+            "payload": "order",
+            "codec": "yyjson",
+            "operation": "encode",
+            "allocations": 3,
+            "instructions": 8123,
+        },
         {"payload": None, "codec": "cjson", "adapter_text_bytes": 40123},
     ]
     report.render(synthetic.write_run(tmp_path, run, lines))

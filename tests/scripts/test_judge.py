@@ -118,7 +118,7 @@ def family_of_identical(rng, members, rounds):
 def test_family_wise_false_claims():
     """Identical members, no margin to hide behind: some claim in at most 5 % of the families."""
     rng = random.Random(11)
-    trials, false = 1500, 0
+    trials, false = 600, 0
     for _ in range(trials):
         (family,) = judge.judge(*family_of_identical(rng, 4, 12)).families
         claims = [c for c in family.comparisons if c.verdict in (judge.BETTER, judge.WORSE)]
@@ -132,7 +132,7 @@ def test_the_best_of_identical_members_is_not_a_winner():
     """Each of six identical members is the best, so each has to be in the set with 95 %; nobody is
     alone in it."""
     rng = random.Random(12)
-    lost, trials = dict.fromkeys(["base", *(f"m{i}" for i in range(5))], 0), 400
+    lost, trials = dict.fromkeys(["base", *(f"m{i}" for i in range(5))], 0), 240
     for _ in range(trials):
         (family,) = judge.judge(*family_of_identical(rng, 5, 15)).families
         (tie,) = family.ties
@@ -418,7 +418,7 @@ def test_without_an_interval_of_its_own_a_family_claims_nothing():
 
 def test_false_alarms_are_counted_over_both_metrics_of_a_service():
     """No advantage, and an A/A that is exact: some claim in at most 5 % of the families."""
-    trials, false, holm = 600, 0, 0
+    trials, false, holm = 300, 0, 0
     for seed in range(trials):
         run, lines = service_with_known_truth(seed, 0.1, 1.0)
         run["margin_percent"] = 0

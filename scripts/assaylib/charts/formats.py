@@ -50,7 +50,8 @@ def formats(
     parts.append(key(series, bottom + 16))
     y = bottom + 34 + key_height(series)
     parts.append(
-        stroke(8, y - 4, 26, y - 4, "one dash") + write(32, y, "fastest library of the first format", "soft small")
+        stroke(8, y - 4, 26, y - 4, "one dash")
+        + write(32, y, "fastest library of the first format", "soft small")
     )
     parts.append(
         f'<rect class="band" x="260" y="{px(y - 10)}" width="12" height="12"/>'
@@ -94,7 +95,10 @@ def _panel(
         for i, p in enumerate(mine):
             x = middle + (i - (len(mine) - 1) / 2) * step
             parts.append(mark(p.series, x, up.at(p.value), series_class(p.series), 4))
-        parts += [write(middle, bottom + 14 + 12 * n, word, "soft small mid") for n, word in enumerate(label)]
+        parts += [
+            write(middle, bottom + 14 + 12 * n, word, "soft small mid")
+            for n, word in enumerate(label)
+        ]
     if best is not None:
         parts.append(stroke(left, up.at(best), left + width, up.at(best), "one dash"))
     return "".join(parts)

@@ -46,7 +46,9 @@ def lines(
             mine = sorted((p for p in points if p.panel == k and p.series == s), key=lambda p: p.x)
             path = "L".join(f"{px(across.at(p.x))} {px(up.at(p.y))}" for p in mine)
             if len(mine) > 1:
-                parts.append(f'<path class="{series_class(s)} track" style="fill:none" d="M{path}"/>')
+                parts.append(
+                    f'<path class="{series_class(s)} track" style="fill:none" d="M{path}"/>'
+                )
             parts += [mark(s, across.at(p.x), up.at(p.y), series_class(s), 4) for p in mine]
     parts.append(key(series, bottom + 54))
     return Chart(name, title, text, bottom + 64 + key_height(series), "".join(parts))

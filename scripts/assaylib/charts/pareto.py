@@ -53,15 +53,20 @@ def pareto(
             parts.append(write(left - 6, up.at(value) + 4, said, "soft small end"))
         steps = front(mine)
         path = f"M{px(across.at(steps[0].size))} {px(top)}" + "".join(
-            f"V{px(up.at(p.time))}" + (f"H{px(across.at(after.size))}" if after else f"H{px(left + width)}")
+            f"V{px(up.at(p.time))}"
+            + (f"H{px(across.at(after.size))}" if after else f"H{px(left + width)}")
             for p, after in zip(steps, [*steps[1:], None])
         )
         parts.append(f'<path class="one dash" d="{path}"/>')
-        parts += [mark(p.series, across.at(p.size), up.at(p.time), series_class(p.series)) for p in mine]
+        parts += [
+            mark(p.series, across.at(p.size), up.at(p.time), series_class(p.series)) for p in mine
+        ]
     parts.append(key(series, bottom + 54))
     y = bottom + 72 + key_height(series)
     parts.append(
         stroke(8, y - 4, 26, y - 4, "one dash")
-        + write(32, y, "nobody else is both smaller and faster than those on this line", "soft small")
+        + write(
+            32, y, "nobody else is both smaller and faster than those on this line", "soft small"
+        )
     )
     return Chart(name, title, text, y + 12, "".join(parts))

@@ -75,7 +75,10 @@ def _table(
     last = None
     for row in sorted(mine, key=lambda r: str(r.get("operation") or "")):
         operation = str(row.get("operation") or "")
-        head = Cell(operations.title(operation) if operation != last else "", "head" if operation != last else "")
+        head = Cell(
+            operations.title(operation) if operation != last else "",
+            "head" if operation != last else "",
+        )
         last = operation
         table.add(
             *([head] if by_operation else []),

@@ -10,7 +10,15 @@ from ..blocks import Block, Cell, Column, Table, Text
 from ..judge import Judgement
 
 #: Outcomes that lose or alter something without saying so.
-SILENT = {"changed", "another NaN", "0.0", "lost", "some changed", "cut at the NUL", "one of two kept"}
+SILENT = {
+    "changed",
+    "another NaN",
+    "0.0",
+    "lost",
+    "some changed",
+    "cut at the NUL",
+    "one of two kept",
+}
 
 
 def corpora(judged: Judgement) -> list[Block]:
@@ -37,7 +45,9 @@ def corpora(judged: Judgement) -> list[Block]:
             row = mine.get(name)
             values, lost = (int((row or {}).get(k) or 0) for k in ("values", "changed"))
             share = lost / values if values else 0.0
-            text = f"{words.fixed(lost, 0)} ({words.percent(share)})" if lost else "0" if row else "–"
+            text = (
+                f"{words.fixed(lost, 0)} ({words.percent(share)})" if lost else "0" if row else "–"
+            )
             cells.append(Cell(text, "worse" if lost else ""))
             if lost:
                 changed.append(
@@ -91,9 +101,7 @@ def questions(judged: Judgement) -> list[Block]:
         sample = first.get("sample")
         count = f" ({words.fixed(int(sample), 0)} values)" if sample else ""
         table.add(f"{first.get('title') or probe}{count}", *(_answer(mine.get(m)) for m in names))
-    borrowed = {
-        str(r["codec"]): str(r["encoded_by"]) for r in rows if r.get("encoded_by")
-    }
+    borrowed = {str(r["codec"]): str(r["encoded_by"]) for r in rows if r.get("encoded_by")}
     for member, by in borrowed.items():
         table.notes.append(
             f"{words.label(member)} only decodes; the bytes that it read are by {words.label(by)}."
@@ -119,6 +127,13 @@ def _answer(row: dict[str, Any] | None) -> Cell:
         parts.append(f"{words.fixed(refused, 0)} of {words.fixed(sample, 0)} refused")
     text = "; ".join(parts) or outcome
     if row.get("depth"):
-        text = f"{row['depth']} ({'its limit' if outcome == 'limit' else 'ours' if 'we let' in outcome else outcome})"
-    kind = "worse" if outcome in SILENT else "soft" if outcome in ("not applicable", "not probed") else ""
+        whose = {"limit": "its limit", "as deep as we let it": "ours"}.get(outcome, outcome)
+        text = f"{row['depth']} ({whose})"
+    kind = (
+        "worse"
+        if outcome in SILENT
+        else "soft"
+        if outcome in ("not applicable", "not probed")
+        else ""
+    )
     return Cell(text, kind)

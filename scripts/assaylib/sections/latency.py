@@ -57,7 +57,9 @@ def latency(judged: Judgement, family: Family, name: Callable[[str], str]) -> Ta
         table.notes.append(
             "† the generator itself sent late, so this is the machine's latency and not the server's"
             " alone; CPU and throughput stand: "
-            + ". ".join(f"{words.label(m)}: {family.late[m]}" for m in family.candidates if m in family.late)
+            + ". ".join(
+                f"{words.label(m)}: {family.late[m]}" for m in family.candidates if m in family.late
+            )
             + "."
         )
     return table
@@ -85,7 +87,8 @@ def latency_ratios(judged: Judgement, family: Family, name: Callable[[str], str]
         found = [
             Estimate.of(values, ALPHA) if values else None
             for values in (
-                family.advantages(m, family.baseline, metric, False) for metric in ("p50_ns", "p99_ns")
+                family.advantages(m, family.baseline, metric, False)
+                for metric in ("p50_ns", "p99_ns")
             )
         ]
         if not any(found):

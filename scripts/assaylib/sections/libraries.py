@@ -52,15 +52,25 @@ def wide(judged: Judgement, families: Sequence[Family], drawn: dict[str, Chart])
 def _list(codecs: dict[str, Codec]) -> Table:
     table = Table(
         "What was measured",
-        [Column("codec"), Column("format"), Column("library"), Column("version"), Column("what it is")],
+        [
+            Column("codec"),
+            Column("format"),
+            Column("library"),
+            Column("version"),
+            Column("what it is"),
+        ],
     )
     for c in codecs.values():
         what = [
             "ours, no library: how fast the format can be" if c.ours else "",
             "its own structs, not the shared one" if c.own_structs else "",
-            {"keys": "maps with string keys", "values": "arrays of values, no keys"}.get(c.shape or "", ""),
+            {"keys": "maps with string keys", "values": "arrays of values, no keys"}.get(
+                c.shape or "", ""
+            ),
         ]
-        table.add(c.label, c.format, c.library or "–", c.version or "–", "; ".join(filter(None, what)))
+        table.add(
+            c.label, c.format, c.library or "–", c.version or "–", "; ".join(filter(None, what))
+        )
     return table
 
 
@@ -88,7 +98,11 @@ def _steps(
             Column("verdict"),
         ],
     )
-    what = {shares.LIBRARY: "library", shares.FLOOR: "to the format's floor", shares.FORMAT: "format"}
+    what = {
+        shares.LIBRARY: "library",
+        shares.FLOOR: "to the format's floor",
+        shares.FORMAT: "format",
+    }
     for family in headlines:
         if about.subject(family) not in members.single(families):
             continue

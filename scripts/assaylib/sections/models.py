@@ -72,7 +72,9 @@ def models(judged: Judgement, drawn: dict[str, Chart]) -> Section:
                 (
                     words.fixed(1, places)
                     if member == family.baseline
-                    else words.fixed(math.exp(e.median), places) if e else "–"
+                    else words.fixed(math.exp(e.median), places)
+                    if e
+                    else "–"
                 ),
                 words.interval(e, places, "–") if e else "",
                 p_value(c.p_holm if c else None),

@@ -105,12 +105,14 @@ def sizes(judged: Judgement, families: Sequence[Family], codecs: dict[str, Codec
             Column("codec"),
             Column("format"),
             Column("bytes", True),
-            *(c for f in mine for c in (Column(f"{operations.title(about.operation(f))}, ns", True), Column(""))),
+            *(
+                c
+                for f in mine
+                for c in (Column(f"{operations.title(about.operation(f))}, ns", True), Column(""))
+            ),
         ],
     )
-    size = {
-        m: next((s for f in mine if (s := wire_bytes(judged, f, m))), None) for m in codecs
-    }
+    size = {m: next((s for f in mine if (s := wire_bytes(judged, f, m))), None) for m in codecs}
     points = [
         {
             m: ParetoPoint(0, 0, size[m] or 0.0, level.median)
@@ -182,7 +184,9 @@ def _matrix(side: str, families: Sequence[Family], codecs: dict[str, Codec]) -> 
         cells = []
         for f in families:
             level = f.level(m, "time_ns") if m in f.plan["members"] else None
-            cells.append(words.fixed(level.median, 0 if level.median >= 100 else 1) if level else "–")
+            cells.append(
+                words.fixed(level.median, 0 if level.median >= 100 else 1) if level else "–"
+            )
         if any(cell != "–" for cell in cells):
             table.add(codec.label, *cells)
     table.notes.append(
@@ -216,7 +220,9 @@ def latencies(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Bloc
     for f in mine:
         for i, m in enumerate(m for m in codecs if m in f.candidates):
             table.add(
-                Cell(operations.title(about.operation(f)) if i == 0 else "", "head" if i == 0 else ""),
+                Cell(
+                    operations.title(about.operation(f)) if i == 0 else "", "head" if i == 0 else ""
+                ),
                 codecs[m].label,
                 *spread(f, m, "p50_ns", 1, 0),
                 *spread(f, m, "p99_ns", 1, 0),

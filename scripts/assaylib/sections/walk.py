@@ -84,7 +84,8 @@ def _said(families: Sequence[Family]) -> str:
             ratios = [
                 math.exp(judge.median(values))
                 for hand, codec in by_hand(family).items()
-                if hand.endswith(style) and (values := family.advantages(hand, codec, "time_ns", False))
+                if hand.endswith(style)
+                and (values := family.advantages(hand, codec, "time_ns", False))
             ]
             if ratios:
                 span = words.span(min(ratios), max(ratios), 2)
