@@ -316,7 +316,7 @@ def _in_process(
 
 def _by_hand(id: str, members: Sequence[str]) -> dict[str, Any]:
     """Which adapter by hand stands beside which codec: {"msgpack_c_tight": "msgpack_c", ...}."""
-    pairs = {m: m.rpartition("_")[0] for m in members if m.endswith(("_usual", "_tight"))}
+    pairs = {m: m.rpartition("_")[0] for m in members if m.endswith(("_usual", "_tight", "_inlined"))}
     return {"by_hand": pairs} if id.endswith("_walk") else {}
 
 
