@@ -69,7 +69,7 @@ enum { PER_VALUE = 32 };
 static size_t message_bound(const struct plan_message *type, const ProtobufCMessage *message,
                             unsigned depth)
 {
-    size_t bound = PER_VALUE;
+    size_t bound = PER_VALUE + type->count; /* an array of values says nil of what is absent */
     if (message == NULL || depth > PLAN_MAX_DEPTH)
         return bound;
     /* What protobuf-c did not know when it decoded, and writes again. */

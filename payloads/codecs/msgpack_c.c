@@ -16,24 +16,7 @@
 /* ---- encode: straight into the caller's buffer ------------------------------------------------
  */
 
-struct writer {
-    uint8_t *at, *end;
-    bool full; /* something did not fit: what follows is dropped */
-    bool too_deep;
-};
-
-static inline int writer_write(void *data, const char *bytes, size_t len)
-{
-    struct writer *writer = data;
-    if ((size_t)(writer->end - writer->at) < len) {
-        writer->full = true;
-        writer->end = writer->at;
-        return -1;
-    }
-    memcpy(writer->at, bytes, len);
-    writer->at += len;
-    return 0;
-}
+#include "msgpack_pack.inc"
 
 /* The key as the plan has it encoded. A copy of a fixed size is two instructions; one of a size
  * that the compiler knows to be small, but not how small, becomes `rep movs`, which costs 20 times
@@ -45,102 +28,6 @@ static void write_key(struct writer *writer, const struct plan_field *field)
         writer->at += field->key_len;
     } else {
         writer_write(writer, (const char *)field->key, field->key_len);
-    }
-}
-
-static void pack_message(struct writer *writer, const struct plan_message *type,
-                         const ProtobufCMessage *message, unsigned depth);
-static void pack_array(struct writer *writer, const struct plan_field *field,
-                       const ProtobufCMessage *message, unsigned depth);
-static void pack_map(struct writer *writer, const struct plan_field *map,
-                     const ProtobufCMessage *message, unsigned depth);
-
-/*
- * What is at value; of an array or a map, what message has there. The packer is made anew wherever
- * one is needed, which costs nothing: so the compiler knows whom it calls back, and puts that call
- * in line.
- */
-static inline __attribute__((always_inline)) void
-pack_value(struct writer *writer, const struct plan_field *field, unsigned step,
-           const ProtobufCMessage *message, const void *value, unsigned depth)
-{
-    msgpack_packer packer;
-    msgpack_packer_init(&packer, writer, writer_write);
-    switch (step) {
-    case PLAN_INT32:
-    case PLAN_ENUM:
-        msgpack_pack_int32(&packer, *(const int32_t *)value);
-        break;
-    case PLAN_UINT32:
-        msgpack_pack_uint32(&packer, *(const uint32_t *)value);
-        break;
-    case PLAN_INT64:
-        msgpack_pack_int64(&packer, *(const int64_t *)value);
-        break;
-    case PLAN_UINT64:
-        msgpack_pack_uint64(&packer, *(const uint64_t *)value);
-        break;
-    case PLAN_FLOAT:
-        msgpack_pack_float(&packer, *(const float *)value);
-        break;
-    case PLAN_DOUBLE:
-        msgpack_pack_double(&packer, *(const double *)value);
-        break;
-    case PLAN_BOOL:
-        *(const protobuf_c_boolean *)value ? msgpack_pack_true(&packer)
-                                           : msgpack_pack_false(&packer);
-        break;
-    case PLAN_STRING: {
-        const char *text = *(const char *const *)value ? *(const char *const *)value : "";
-        msgpack_pack_str_with_body(&packer, text, strlen(text));
-        break;
-    }
-    case PLAN_BYTES: {
-        const ProtobufCBinaryData *bytes = value;
-        msgpack_pack_bin_with_body(&packer, bytes->len ? (const void *)bytes->data : "",
-                                   bytes->len);
-        break;
-    }
-    case PLAN_MESSAGE:
-        pack_message(writer, field->message, *(ProtobufCMessage *const *)value, depth + 1);
-        break;
-    case PLAN_ARRAY:
-        pack_array(writer, field, message, depth);
-        break;
-    case PLAN_MAP:
-        pack_map(writer, field, message, depth);
-        break;
-    }
-}
-
-static void pack_array(struct writer *writer, const struct plan_field *field,
-                       const ProtobufCMessage *message, unsigned depth)
-{
-    const char *value = *(const char *const *)field_get(message, field->offset);
-    size_t count = field_count(message, field);
-    msgpack_packer packer;
-    msgpack_packer_init(&packer, writer, writer_write);
-    msgpack_pack_array(&packer, count);
-    for (size_t i = 0; i < count; i++)
-        pack_value(writer, field, field->kind, NULL, value + i * field->value_size, depth);
-}
-
-static void pack_map(struct writer *writer, const struct plan_field *map,
-                     const ProtobufCMessage *message, unsigned depth)
-{
-    const struct plan_field *key = field_map_key(map), *value = field_map_value(map);
-    size_t count = field_count(message, map);
-    msgpack_packer packer;
-    if (depth + 1 > PLAN_MAX_DEPTH) {
-        writer->too_deep = true;
-        return;
-    }
-    msgpack_packer_init(&packer, writer, writer_write);
-    msgpack_pack_map(&packer, count);
-    for (size_t i = 0; i < count; i++) {
-        const ProtobufCMessage *entry = field_entry(message, map, i);
-        pack_value(writer, key, key->kind, NULL, field_get(entry, key->offset), depth + 1);
-        pack_value(writer, value, value->kind, NULL, field_get(entry, value->offset), depth + 1);
     }
 }
 

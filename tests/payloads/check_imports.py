@@ -48,6 +48,8 @@ LIBRARIES = {
     # Its packer is in its header.
     "msgpack_c": Library(("msgpack_unpack", "msgpack_zone_init", "msgpack_version"),
                          r"msgpack_(?!counts_hold|tree_read)"),
+    "msgpack_c_array": Library(("msgpack_unpack", "msgpack_zone_init", "msgpack_version"),
+                               r"msgpack_(?!counts_hold|tree_read)"),
     # So is most of this one; its tables are not.
     "msgpuck": Library(("mp_type_hint", "mp_parser_hint"), r"mp_"),
     # No library's: ours.
