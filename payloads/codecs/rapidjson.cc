@@ -16,10 +16,17 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
+/* Its stacks add to a null pointer before they have memory: clang's sanitizer minds. */
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((no_sanitize("pointer-overflow"))), apply_to = function)
+#endif
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
-#include <stdlib.h>
+#ifdef __clang__
+#pragma clang attribute pop
+#endif
 
 /* ---- encode: events to the writer --------------------------------------------------------------
  */
