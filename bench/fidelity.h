@@ -55,7 +55,7 @@ void fidelity_bed_finish(struct fidelity_bed *bed);
 int fidelity_encode(struct fidelity_bed *bed, const struct plan *plan,
                     const ProtobufCMessage *message);
 /* Bytes to a message that lives until the next decode. A library with structs of its own decodes
- * into one and encodes that, and protobuf-c tells what became of it. */
+ * into one and encodes that, and protobuf-c tells what became of it; -EPROTO if that cannot. */
 int fidelity_decode(struct fidelity_bed *bed, const struct plan *plan, const uint8_t *src,
                     size_t len, ProtobufCMessage **message);
 /* Foreign bytes of a message, decoded; -ENOTSUP if the format cannot say it. */

@@ -95,7 +95,8 @@ static int decode_own(struct fidelity_bed *bed, const struct plan *plan, const u
     if (err == 0)
         err = bytes ? bed->codec->own->encode(own, bytes, 2 * len + 1024, &encoded) : -ENOMEM;
     if (err == 0)
-        err = reader->decode(plan, bytes, encoded, &bed->arena.allocator, message);
+        err =
+            reader->decode(plan, bytes, encoded, &bed->arena.allocator, message) == 0 ? 0 : -EPROTO;
     free(bytes);
     if (place != bed->place)
         bed->codec->own->close(place);

@@ -324,7 +324,16 @@ static struct fidelity_answer ask_negative_zero_field(struct fidelity_bed *bed)
     Probe__Probe sent = PROBE__PROBE__INIT;
     const Probe__Probe *back;
     sent.real64 = -0.0;
-    const char *refused = travel(bed, &sent, &back);
+    const char *refused = NULL;
+    if (bed->codec->own) { /* protobuf-c, which would bring it there, leaves it out */
+        static const uint8_t bytes[] = {1 << 3 | 1, 0, 0, 0, 0, 0, 0, 0, 0x80};
+        ProtobufCMessage *message;
+        if (fidelity_decode(bed, bed->plan, bytes, sizeof bytes, &message) != 0)
+            refused = "refused on decode";
+        back = (const Probe__Probe *)message;
+    } else {
+        refused = travel(bed, &sent, &back);
+    }
     if (refused)
         return fidelity_say(refused);
     return fidelity_say(back->real64 == 0 && signbit(back->real64) ? "kept" : "0.0");

@@ -5,12 +5,13 @@
  * here they are found by their full name. encode: the size first, then the bytes, as
  * SerializeToArray does. decode: into a new struct on an arena whose first block is kept and large
  * enough for what came before (a place), or on the heap (none). Strings of proto3 are checked for
- * UTF-8 on decode. It stops at 100 levels; of memory it takes what the bytes ask for, which is in
- * proportion to them, and knows no budget.
+ * UTF-8 on decode. It stops at 100 levels, and knows no budget for memory: bytes that could make
+ * too much of it are refused before.
  */
 #include "codec.h"
 
 #include "plan.h"
+#include "wire.h"
 
 #include <cerrno>
 #include <climits>
@@ -167,6 +168,8 @@ void close(void *place)
 
 int decode(const plan *plan, void *place, const uint8_t *src, size_t len, const void **own)
 try {
+    if (!wire_heap_fits(plan, src, len))
+        return -ENOMEM;
     if (place != nullptr)
         return static_cast<Place *>(place)->decode(src, len, own);
     const Message *type = prototype_of(plan);

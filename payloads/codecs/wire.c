@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "wire.h"
 
+#include "codec.h"
+
 #include "field.h"
 
 /* Reads a varint; false at the end of the bytes or beyond ten of them. */
@@ -75,6 +77,61 @@ static bool too_deep(const struct plan_message *type, const uint8_t *at, const u
 bool wire_too_deep(const struct plan_message *type, const uint8_t *src, size_t len)
 {
     return too_deep(type, src, src + len, 1);
+}
+
+/* Of any value, of a message or string beside it, of a number packed into a byte. */
+enum { PER_VALUE = 160, PER_PIECE = 64, PER_PACKED = 24 };
+
+/* False: what follows is malformed, or deeper than any reader goes. */
+static bool add_heap(const struct plan_message *type, const uint8_t *at, const uint8_t *end,
+                     unsigned depth, uint64_t *heap)
+{
+    uint64_t tag, len;
+    *heap += PER_PIECE + 2 * type->type->sizeof_message;
+    if (depth > PLAN_MAX_DEPTH)
+        return false;
+    while (at < end && *heap <= CODEC_TREE_BUDGET) {
+        if (!read_varint(&at, end, &tag))
+            return false;
+        *heap += PER_VALUE;
+        len = 0;
+        switch (tag & 7) {
+        case PROTOBUF_C_WIRE_TYPE_VARINT:
+            if (!read_varint(&at, end, &tag))
+                return false;
+            break;
+        case PROTOBUF_C_WIRE_TYPE_64BIT:
+            len = 8;
+            break;
+        case PROTOBUF_C_WIRE_TYPE_32BIT:
+            len = 4;
+            break;
+        case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED: {
+            if (!read_varint(&at, end, &len) || len > (size_t)(end - at))
+                return false;
+            const struct plan_field *field = field_with_id(type, (uint32_t)(tag >> 3));
+            if (field == NULL || field->kind != PLAN_MESSAGE)
+                *heap += PER_PIECE + len * (field && field->kind < PLAN_STRING ? PER_PACKED : 2);
+            else if (!add_heap(field->message, at, at + len, depth + 1, heap))
+                return false;
+        }
+        }
+        if (len > (size_t)(end - at))
+            return false;
+        at += len;
+    }
+    return true;
+}
+
+bool wire_heap_fits(const struct plan *plan, const uint8_t *src, size_t len)
+{
+    /* Two bytes make an empty message at most, and none of those has 30 KiB. */
+    enum { SHORT = 2 << 10 };
+    uint64_t heap = 0;
+    if (len <= SHORT)
+        return true;
+    add_heap(plan->root, src, src + len, 1, &heap);
+    return heap <= CODEC_TREE_BUDGET;
 }
 
 static bool message_too_deep(const struct plan_message *type, const ProtobufCMessage *message,

@@ -80,6 +80,12 @@ static const struct bomb bombs[] = {
     PROTOBUF("\xa2\x1f\x00"),
     PROTOBUF("\x3a\x00"),
     PROTOBUF("\x4a\x03\xa0\x1f\x00"),
+    /* Of order.proto: items, tags, a customer again and again, groups that nobody knows. */
+    PROTOBUF("\x2a\x00"),
+    PROTOBUF("\x72\x00"),
+    PROTOBUF("\x2a\x02\x22\x00"),
+    PROTOBUF("\x22\x00"),
+    PROTOBUF("\xa3\x1f\xa4\x1f"),
 };
 enum { BOMBS = sizeof(bombs) / sizeof(bombs[0]) };
 
@@ -112,6 +118,7 @@ static int decode(const struct codec *codec, const struct subject *subject, cons
 {
     ProtobufCMessage *message = NULL;
     if (codec->own != NULL) {
+        subject = bed_subject("order"); /* structs are made of payloads only */
         void *place = codec->own->open(subject->plan);
         const void *own;
         assert_non_null(place);
