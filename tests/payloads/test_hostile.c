@@ -32,7 +32,7 @@ static int decode(const struct codec *codec, const struct subject *subject, cons
 
 static void survives_cuts(const struct codec *codec, const struct subject *subject)
 {
-    for (size_t i = 0; i < subject->corpus.count && i < 8; i++) {
+    for (size_t i = 0; i < subject->corpus.count && i < 4; i++) {
         size_t len;
         uint8_t *bytes = bed_encode(codec, subject, subject->corpus.documents[i], &len);
         size_t step = len > 4000 ? len / 200 : 1;
