@@ -11,9 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A call that blocks for long looks up this often to see if stop() gave up. */
-#define CALL_SLICE_NS UINT64_C(50000000)
-
 int pool_create(struct pool **out, const struct pool_config *config)
 {
     if (config->connections == 0)
@@ -65,7 +62,7 @@ void pool_give_up_at(struct pool *pool, uint64_t give_up_ns)
         atomic_store_explicit(&pool->give_up_ns, give_up_ns, memory_order_relaxed);
 }
 
-/* How long to block now; 0: no longer. */
+/* How long to block now, a slice at most; 0: no longer. */
 static uint64_t patience_ns(struct pool *pool, uint64_t deadline_ns)
 {
     uint64_t now = clock_now_ns();
@@ -74,7 +71,7 @@ static uint64_t patience_ns(struct pool *pool, uint64_t deadline_ns)
         end = deadline_ns;
     if (now >= end)
         return 0;
-    return end - now < CALL_SLICE_NS ? end - now : CALL_SLICE_NS;
+    return end - now < SLOT_SLICE_NS ? end - now : SLOT_SLICE_NS;
 }
 
 /* NULL when the deadline passed before a connection was free. */
@@ -102,6 +99,15 @@ static void give_back(struct pool *pool, struct slot *slot)
     pthread_cond_signal(&pool->freed);
 }
 
+/* Returns what has happened, as epoll would. */
+static uint32_t await(const struct slot *slot, uint64_t ns)
+{
+    struct pollfd wait = {.fd = slot->fd, .events = slot_wants(slot)};
+    struct timespec timeout = clock_timespec(ns);
+    int count = ppoll(&wait, 1, &timeout, NULL);
+    return count > 0 ? (uint32_t)wait.revents : 0; /* POLLIN and its like equal EPOLLIN … */
+}
+
 int pool_call(struct pool *pool, struct pool_call *call)
 {
     struct slot *slot = take(pool, call->deadline_ns);
@@ -115,11 +121,7 @@ int pool_call(struct pool *pool, struct pool_call *call)
             result = -ETIMEDOUT;
             break;
         }
-        struct pollfd wait = {.fd = slot->fd, .events = slot_wants(slot)};
-        struct timespec timeout = clock_timespec(left);
-        if (ppoll(&wait, 1, &timeout, NULL) < 0)
-            wait.revents = 0;
-        events = (uint32_t)wait.revents; /* POLLIN and its like equal EPOLLIN and its like */
+        events = left >= SLOT_SLICE_NS && slot_block(slot) ? SLOT_BLOCK : await(slot, left);
         result = 0;
     }
     slot_end(slot, result);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "slot.h"
 
+#include "clock.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -21,7 +24,7 @@ void slot_close(struct slot *slot)
     if (slot->fd >= 0)
         close(slot->fd); /* which takes it out of its epoll, too */
     slot->fd = -1;
-    slot->used = false;
+    slot->used = slot->blocks = false;
 }
 
 void slot_finish(struct slot *slot)
@@ -93,15 +96,29 @@ static int send_rest(struct slot *slot)
     return 0;
 }
 
-static int receive(struct slot *slot)
+bool slot_block(struct slot *slot)
+{
+    if (!slot->used || !all_sent(slot))
+        return false;
+    if (!slot->blocks) {
+        struct timeval slice = clock_timeval(SLOT_SLICE_NS);
+        int flags = fcntl(slot->fd, F_GETFL);
+        slot->blocks = flags >= 0 && fcntl(slot->fd, F_SETFL, flags & ~O_NONBLOCK) == 0 &&
+                       setsockopt(slot->fd, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof slice) == 0;
+    }
+    return slot->blocks;
+}
+
+static int receive(struct slot *slot, int flags)
 {
     uint8_t buffer[16384];
     for (;;) {
-        ssize_t got = recv(slot->fd, buffer, sizeof buffer, MSG_DONTWAIT);
+        ssize_t got = recv(slot->fd, buffer, sizeof buffer, flags);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return -errno;
+        flags = MSG_DONTWAIT; /* one wait at most: the caller minds the deadline */
         if (got == 0)
             return http_response_eof(&slot->response) == 0 ? 0 : -EPIPE;
         size_t used;
@@ -125,10 +142,12 @@ static bool stale(const struct slot *slot, int error)
 int slot_progress(struct slot *slot, uint32_t events)
 {
     int error = send_rest(slot);
+    int flags = events & SLOT_BLOCK ? 0 : MSG_DONTWAIT;
     if (error == 0) /* right after the request there is no answer yet: no recv in vain */
-        error = events & ~(uint32_t)EPOLLOUT ? receive(slot) : -EAGAIN;
+        error = events & ~(uint32_t)EPOLLOUT ? receive(slot, flags) : -EAGAIN;
     else if (error == -EAGAIN && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && slot->sent > 0)
-        error = receive(slot); /* an early answer, or the end, while we are still sending */
+        error = receive(slot,
+                        MSG_DONTWAIT); /* an early answer, or the end, while we are still sending */
     if (stale(slot, error)) {
         slot_close(slot);
         error = slot_begin(slot, slot->call);

@@ -30,6 +30,7 @@ struct slot {
     int fd;       /* -1: not connected */
     int epoll_fd; /* where a new connection is registered; -1: nowhere */
     bool used;    /* the connection carried a call before: it may be stale */
+    bool blocks;  /* slot_block() has made it so */
     struct pool_call *call;
     struct bytes head; /* of the request */
     size_t sent;       /* of head and body */
@@ -64,6 +65,14 @@ int slot_begin(struct slot *slot, struct pool_call *call);
  * -EAGAIN: more events, please; else the call failed. In both cases slot_end() comes next. */
 int slot_progress(struct slot *slot, uint32_t events);
 short slot_wants(const struct slot *slot); /* POLLIN or POLLOUT */
+
+/* For a caller that blocks: true if all is sent and slot_progress(slot, SLOT_BLOCK) may wait for
+ * the answer in its recv(), SLOT_SLICE_NS at most, instead of in a poll() before it. The first call
+ * of a connection may not: it might be the only one, and not worth the preparation. */
+#define SLOT_BLOCK ((uint32_t)1 << 27)   /* no bit of epoll's */
+#define SLOT_SLICE_NS UINT64_C(50000000) /* so often it looks up to see if stop() gave up */
+bool slot_block(struct slot *slot);
+
 /* Sets call->status and hands the answer over; a failed call's connection is closed. */
 void slot_end(struct slot *slot, int result);
 
