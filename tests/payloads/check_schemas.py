@@ -7,11 +7,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "payloads"))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "payloads"))
 import find_extra  # noqa: E402
 import schemas  # noqa: E402
 
@@ -125,8 +128,16 @@ def fault_of(case: Case, protoc: str) -> str | None:
         return None
 
 
+def readme_case() -> Case:
+    """The payload that the README walks through."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    files = re.findall(r"^    cat > (\S+) <<'END'\n(.*?)^    END$", text, re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in files] == ["parcel.proto", "parcel.json"], files
+    return "README", {name: textwrap.dedent(body) for name, body in files}, None
+
+
 def main() -> int:
-    faults = [fault for case in CASES if (fault := fault_of(case, sys.argv[1]))]
+    faults = [fault for case in [*CASES, readme_case()] if (fault := fault_of(case, sys.argv[1]))]
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0
