@@ -201,17 +201,27 @@ static const char *read_other_key(struct json_source *source, const struct plan_
     return at;
 }
 
-/* Mostly it is the expected one, written without a space. */
+/* Mostly it is the expected one, or one soon behind it, written without a space: the first bytes
+ * tell. */
 static inline const char *read_key(struct json_source *source, const struct plan_message *type,
                                    const struct plan_field *expected, const char *at,
                                    const struct plan_field **field)
 {
-    size_t len = expected->json_key_len - 1;
-    if ((size_t)(source->end - at) > len && field_same_text(at, expected->json_key + 1, len)) {
-        *field = expected;
-        return at + len;
-    }
-    return read_other_key(source, type, expected, at, field);
+    const struct plan_field *next = expected;
+    uint64_t head;
+    if (source->end - at < (ptrdiff_t)sizeof(head))
+        return read_other_key(source, type, expected, at, field);
+    memcpy(&head, at, sizeof(head));
+    while (((head ^ next->json_head) & next->json_mask) != 0)
+        next++;
+    size_t len = next->json_key_len - 1;
+    if (next->json_mask == 0 || (size_t)(source->end - at) <= len ||
+        (len > sizeof(head) &&
+         !field_same_text(at + sizeof(head), next->json_key + 1 + sizeof(head),
+                          len - sizeof(head))))
+        return read_other_key(source, type, expected, at, field);
+    *field = next;
+    return at + len;
 }
 
 /* Where a singular field's value goes. A first value (of no oneof) finds the field as the message's
@@ -248,10 +258,10 @@ static const char *read_message(struct json_source *source, const struct plan_me
             ascending &= field >= expected;
             expected = field + 1;
             seen |= field->required_bit;
-            if (field->map)
-                at = read_map(source, field, message, at, depth);
-            else if (field->repeated)
+            if (field->step == PLAN_ARRAY)
                 at = read_array(source, field, message, at, depth);
+            else if (field->step == PLAN_MAP)
+                at = read_map(source, field, message, at, depth);
             else
                 at = read_value(source, field, open_slot(source, field, ascending, message), at,
                                 depth);

@@ -142,6 +142,10 @@ static int compile_keys(struct plan_message *message)
         memcpy(at, ",\"", 2);
         memcpy(at + 2, field->name, field->name_len);
         memcpy(at + 2 + field->name_len, "\":", 2);
+        size_t head = field->json_key_len - 1 < sizeof(field->json_head) ? field->json_key_len - 1
+                                                                         : sizeof(field->json_head);
+        memcpy(&field->json_head, at + 1, head);
+        memset(&field->json_mask, 0xff, head);
         at += field->json_key_len;
     }
     return 0;

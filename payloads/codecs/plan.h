@@ -82,6 +82,8 @@ struct plan_field {
     uint32_t json_key_len;
     uint32_t json_room;   /* with that much, key and number may be written without a look */
     const char *json_key; /* ,"name": in front of a JSON value; as readable as key */
+    uint64_t json_head;   /* the first eight bytes of json_key behind its comma, where */
+    uint64_t json_mask;   /* this has ones; the field behind the last one has none, and fits any */
     const struct plan_message *message; /* of PLAN_MESSAGE */
     const ProtobufCFieldDescriptor *descriptor;
 };
