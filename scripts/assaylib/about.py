@@ -54,10 +54,30 @@ def tails(judged: Judgement) -> bool:
     return judged.run.get("tier") not in QUICK
 
 
-#: Said wherever medians stand beside ratios.
-MEDIANS = (
-    "Ratios come from pairs that ran side by side and are the claim; medians mix processes, between"
-    " which the machine's speed differs, and are for orientation: their quotient need not be the ratio."
+#: Where a ratio's two sides ran.
+PAIRS = {
+    "codec": "blocks that alternated inside one process",
+    "model": "blocks that alternated inside one process",
+    "service": "servers of one round, which ran one after another, seconds apart",
+}
+
+
+def medians(*kinds: str) -> str:
+    """Said wherever medians stand beside ratios of these kinds."""
+    places = dict.fromkeys(PAIRS[kind] for kind in KINDS if kind in kinds)
+    return (
+        f"Ratios are the claim; they pair {' or (services) '.join(places)}; medians mix processes,"
+        " between which the machine's speed differs, and are for orientation: their quotient need not"
+        " be the ratio."
+    )
+
+
+#: What a late generator leaves of the figures that are judged. Over the rounds of one case its lag
+#: and CPU per request go together, so no independence is claimed.
+KEPT = (
+    "CPU per request and throughput keep their numbers, which does not make them independent of"
+    " it: CPU per request comes from the same seconds, throughput from a closed loop on the same"
+    " machine, and a generator that is late sends in bursts, so that they may move, too"
 )
 
 

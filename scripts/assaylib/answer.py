@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Sequence
 
 from . import answer_formats, judge, members, words
-from .about import KINDS, discarded, operation, processes, subject, tails
+from .about import KINDS, KEPT, discarded, operation, processes, subject, tails
 from .blocks import Items, Section, Text
 from .clauses import lead_clause, tied
 from .judge import Comparison, Family, Judgement
@@ -97,14 +97,14 @@ def asides(judged: Judgement, families: Sequence[Family], kind: str) -> list[str
 
 
 def late(judged: Judgement, families: Sequence[Family]) -> list[str]:
-    """One sentence if latencies here show the machine: no reason to doubt throughput and CPU."""
+    """A sentence if latencies here show the machine, and what that may mean for CPU and throughput."""
     marked = [f"`{subject(f)}`" for f in families if f.late]
     if not marked or not tails(judged):
         return []
     return [
         f"Tails on this machine are the machine's: in {words.listed(marked)} the load generator"
-        " itself sent late, so p50 and p99 are marked (†) and describe server and machine together;"
-        " CPU per request and throughput do not depend on it."
+        " itself sent late, so p50 and p99 are marked (†) and describe server and machine together."
+        f" {KEPT}."
     ]
 
 

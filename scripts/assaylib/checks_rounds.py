@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from . import judge, words
-from .about import KINDS, discarded, processes, subject, tails
+from .about import KINDS, KEPT, discarded, processes, subject, tails
 from .blocks import Check
 from .judge import Judgement
 
@@ -51,7 +51,7 @@ def _marking(judged: Judgement, tallies: list[judge.GateTally]) -> str:
 
 
 def late(judged: Judgement) -> list[Check]:
-    """A gate that marks: it says whose the tail is, and leaves throughput and CPU standing."""
+    """A gate that marks: it says whose the tail is, and withholds neither throughput nor CPU."""
     late = [(f, m) for f in judged.kind("service") for m in f.late]
     if not late or not tails(judged):
         return []
@@ -62,7 +62,7 @@ def late(judged: Judgement) -> list[Check]:
             "note",
             "Tails",
             f"the generator itself sent late in {shown}: latencies there are shown, marked (†) as"
-            " the machine's; CPU per request and throughput stand",
+            f" the machine's. {KEPT}",
         )
     ]
 

@@ -2,8 +2,8 @@
 """Validity gates: which figures each governs, who passes, and what a report says of those that do not.
 
 A gate either invalidates its figures, and then they are withheld, or it marks them. Only the scope
-"tail" marks: a generator that was late, or timers that are, make a tail the machine's and leave
-throughput and CPU standing.
+"tail" marks: a generator that was late, or timers that are, make a tail the machine's. Throughput
+and CPU are not withheld for it; that they are independent of it is not claimed.
 """
 
 from __future__ import annotations

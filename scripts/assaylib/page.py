@@ -168,7 +168,7 @@ def reading(judged: Judgement) -> str:
         " holds 1, and then the smallest difference is given that could have been told from none; or it"
         " excludes 1 but lies across the end of the margin: different from 1, but not shown to be by δ"
         f" or more, nor by less. {_floors(judged)} δ here: {' to '.join(margins)}. No verdict is drawn"
-        f" from the absence of a difference. {about.MEDIANS}"
+        f" from the absence of a difference. {about.medians(*(f.kind for f in judged.families))}"
     )
 
 

@@ -291,6 +291,7 @@ def test_kinds_have_limits_of_their_own():
     between = {"steal_percent": (codec + service) / 2, "others_percent": 0.0}
     assert discard.excuse(rule, "codec", between) and not discard.excuse(rule, "service", between)
     assert "its own value" in rule["text"] and "Two limits, because" in rule["text"]
+    assert "holds still" not in rule["text"] and "no bound" in rule["text"]
     for limit in (codec, service, rule["others_percent_max"]):
         assert f"{limit:g} %" in rule["text"]
     busy = discard.excuse(rule, "service", {"steal_percent": 0.0, "others_percent": 40.0})

@@ -344,6 +344,16 @@ def test_claims_of_several_payloads_have_one_form(standard):
     assert "medians mix processes" in text
 
 
+def test_whose_pairs_ran_side_by_side_is_said_per_kind(standard):
+    text = (standard / "report.md").read_text("utf-8")
+    inside, after = "blocks that alternated inside one process", "one after another, seconds apart"
+    services = text.split("## Services over sockets")[1].split("## Calibration")[0]
+    models = text.split("## Models in process")[1].split("## Services over sockets")[0]
+    assert after in services and inside not in services
+    assert inside in models and after not in models
+    assert "side by side and are the claim" not in text
+
+
 def late(lines):
     for line in lines:
         if line["kind"] == "service":
@@ -357,6 +367,8 @@ def test_a_late_generator_marks_the_tail_and_does_not_shout(tmp_path):
     text = (tmp_path / "report.md").read_text("utf-8").replace(words.SPACE, " ")
     assert "Read with care" not in text and "✗" not in text and "withheld" not in text
     assert text.count("Tails on this machine are the machine's") == 1
+    assert "do not depend" not in text and "throughput stand" not in text
+    assert text.count("does not make them independent of it") == 3  # answer, check, method
     latency = text.split("### rpc")[1].split("Latency at the fixed rate")[1].split("*p50 and p99")[0]
     ratios = text.split("### rpc")[1].split("*p50 and p99 against thread_pool")[1].split("*Closed")[0]
     assert ratios.count("† the machine's (") == 3 and "Described, not judged" in ratios

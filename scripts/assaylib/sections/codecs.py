@@ -87,7 +87,7 @@ def _codec_table(judged: Judgement, families: Sequence[Family], op: str) -> Tabl
                 words.fixed(math.exp(floor.median), 1) if floor else "–",
                 words.interval(floor, 1, "–") if floor and floor.interval else "",
             )
-    table.notes.append(about.MEDIANS)
+    table.notes.append(about.medians("codec"))
     for f in families:
         for c in f.comparisons:
             if c.estimate is None:

@@ -56,7 +56,7 @@ def latency(judged: Judgement, family: Family, name: Callable[[str], str]) -> Ta
     if family.late:
         table.notes.append(
             "† the generator itself sent late, so this is the machine's latency and not the server's"
-            " alone; CPU and throughput stand: "
+            " alone: "
             + ". ".join(
                 f"{words.label(m)}: {family.late[m]}" for m in family.candidates if m in family.late
             )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from .. import judge, words
+from ..about import KEPT
 from ..blocks import Items, Section
 from ..judge import Judgement
 
@@ -69,7 +70,7 @@ def method(judged: Judgement) -> Section:
                     " governs; a case that fails it in more than"
                     f" {words.percent(judge.GATE_FAILURES_MAX)} of its rounds has none at all. One"
                     " gate only marks: where the generator itself sent late, latencies are shown and"
-                    " marked as the machine's, and CPU and throughput stand."
+                    f" marked as the machine's. {KEPT}."
                 ),
                 "**Rounding**: ends of intervals outwards, “at least” downwards.",
             ]

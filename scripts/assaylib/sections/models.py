@@ -86,6 +86,6 @@ def models(judged: Judgement, drawn: dict[str, Chart]) -> Section:
                 table.notes.append(
                     f"{about.subject(family)} {words.label(c.member)}: no number: {c.why_not}."
                 )
-    table.notes.append(about.MEDIANS)
+    table.notes.append(about.medians("model"))
     section.blocks.append(table)
     return section

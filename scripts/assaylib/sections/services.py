@@ -139,7 +139,7 @@ def _workload(judged: Judgement, family: Family) -> Section:
             middle(family, m, "wakeups_per_request", 1, 2),
         )
     fixed.notes.append("Context switches, turns, messages and wake-ups are per request.")
-    fixed.notes.append(about.MEDIANS)
+    fixed.notes.append(about.medians("service"))
     section.blocks.append(fixed)
 
     if about.tails(judged):
