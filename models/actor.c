@@ -288,10 +288,11 @@ static uint64_t actor_stop(struct model_run *run, struct model_stats *final)
 {
     uint64_t give_up_ns = clock_now_ns() + run->config.drain_ns;
     actor_conns_drain(&run->conns);
-    /* Acquire: pairs with door_leave and the closing of connections. */
-    while ((door_inside(&run->door) ||
+    /* In this order: nobody is accepted any more, then no connection is open, so nobody comes in.
+     * Acquire: pairs with door_leave and the closing of connections. */
+    while ((!actor_conns_deaf(&run->conns) ||
             atomic_load_explicit(&run->conns.open, memory_order_acquire) ||
-            !actor_conns_deaf(&run->conns)) &&
+            door_inside(&run->door)) &&
            clock_now_ns() < give_up_ns)
         clock_sleep_ns(200000);
     sched_join(&run->scheduler);

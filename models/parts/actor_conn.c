@@ -108,6 +108,8 @@ static bool begin(struct sched_worker *worker, struct actor_conn *conn)
 static bool read_on(struct sched_worker *worker, struct actor_conn *conn, bool *more)
 {
     *more = false;
+    /* Before the read: if stop() comes after this, it sends a LOOK, and there is another read. */
+    bool stopping = atomic_load_explicit(&conn->conns->stopping, memory_order_acquire);
     if (conn->readable) {
         ssize_t got = http_conn_read(&conn->http, MSG_DONTWAIT);
         if (got > 0) {
@@ -123,7 +125,7 @@ static bool read_on(struct sched_worker *worker, struct actor_conn *conn, bool *
     }
     if (conn->http.begun)
         watch_clock(worker, conn);
-    else if (atomic_load_explicit(&conn->conns->stopping, memory_order_acquire))
+    else if (stopping)
         return conn_close(worker, conn);
     return true;
 }
