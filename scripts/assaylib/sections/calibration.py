@@ -131,7 +131,7 @@ def _swings(judged: Judgement) -> list[Block]:
         )
     table.notes.append(
         "A baseline does the same work in every process, so what swings here is the machine. Ratios"
-        " pair what ran side by side and are tested for drift and modes; absolute figures are not."
+        " pair what ran in one round and are tested for drift and modes; absolute figures are not."
     )
     return [table]
 
