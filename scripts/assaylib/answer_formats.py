@@ -11,7 +11,7 @@ from . import judge, members, operations, shares, words
 from .about import operation, subject
 from .blocks import Block, Cell, Column, Items, Table, Text
 from .clauses import lead_clause, tie_text
-from .figures import mean_bytes
+from .figures import mean_bytes, slid, slide_notes
 from .judge import Family, Judgement
 from .members import Codec
 from .shares import Share
@@ -182,6 +182,8 @@ def _table(
         "The fastest is the member of a format with the largest median ratio; where it is tied with"
         " others, the answer in full says so."
     )
+    if any(words.SLIDES in cell.text for row in table.rows for cell in row):
+        table.notes += slide_notes(families, "time_ns", numbers=False)
     return table
 
 
@@ -198,6 +200,7 @@ def _cell(family: Family, member: str | None, baseline: str, label: bool = False
     estimate = comparison.estimate
     interval = words.interval(estimate, None, "\u2060–\u2060")  # not to be broken
     text = f"{words.MARKS[comparison.verdict]} {name}{words.ratio(math.exp(estimate.median))}"
+    text += slid(comparison)
     return Cell(
         text + (f" ({interval})" if interval else " (no interval)"),
         comparison.verdict.replace(" ", "-"),

@@ -41,6 +41,7 @@ def review(folder: Path) -> tuple[list[str], list[str]]:
         *_unfinished(samples, run),
         *_discards(run, result),
         *_late(run, result),
+        *_slides(result),
         *_wide_margins(run, result),
         *_provenance(run),
     ]
@@ -148,6 +149,16 @@ def _wide_margins(run: dict[str, Any], result: judge.Judgement) -> list[str]:
         for family in result.families
         for metric, floor in sorted(family.floors.items())
         if floor is not None and floor > margin
+    ]
+
+
+def _slides(result: judge.Judgement) -> list[str]:
+    """Whoever quotes these says for which speed of the machine."""
+    return [
+        f"{c.family}/{c.member}: {c.metric}: slides with the machine's speed: {words.halves(c)}"
+        for family in result.families
+        for c in family.comparisons
+        if c.slide
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 
-from . import judge, stability, words
+from . import judge, slides, stability, words
 from .blocks import Check
 from .judge import Judgement
 
@@ -131,12 +131,22 @@ def stable(judged: Judgement) -> list[Check]:
                 if c.modes
             )
         )
+    tested = [c for c in every if c.estimate]
+    sliding = [(abs(c.slide[1] - c.slide[0]), c) for c in every if c.slide]
+    if sliding:
+        worst = max(sliding, key=lambda found: found[0])[1]
+        parts.append(
+            f"a slide with the machine's speed (p < {slides.SLIDE_P:g}) in {len(sliding)} of"
+            f" {words.counted(len(tested), 'comparison')}, {words.SLIDES} in the tables; widest in"
+            f" {worst.family}/{worst.member}: {words.halves(worst)}"
+        )
     if doubted:
         parts.append(
             f"{words.counted(len(doubted), 'verdict')} taken back for it or for another session"
         )
     state = "note" if parts else "good"
-    text = "; ".join(parts) or "no drift over the rounds, no two modes"
+    quiet = "no drift over the rounds, no two modes, no slide with the machine's speed"
+    text = "; ".join(parts) or quiet
     text = f"ratios: {text}"
     moved = stability.swings(judged.families)
     if moved:

@@ -71,7 +71,7 @@ class Family:
     aliases: list[Alias] = field(default_factory=list)
     injected: list[Injected] = field(default_factory=list)
     ties: list[TieSet] = field(default_factory=list)
-    _advantages: dict[tuple[str, str, str, bool], list[float]] = field(
+    _pairs: dict[tuple[str, str, str, bool], list[tuple[int, float]]] = field(
         default_factory=dict, repr=False
     )
 
@@ -95,13 +95,17 @@ class Family:
         return found
 
     def advantages(self, member: str, other: str, metric: str, more: bool) -> list[float]:
-        """One log advantage per round in which both have a number; worked out once."""
-        key = (member, other, metric, more)
-        if key not in self._advantages:
-            self._advantages[key] = self._paired(*key)
-        return self._advantages[key]
+        """One log advantage per round in which both have a number."""
+        return [value for _, value in self.paired(member, other, metric, more)]
 
-    def _paired(self, member: str, other: str, metric: str, more: bool) -> list[float]:
+    def paired(self, member: str, other: str, metric: str, more: bool) -> list[tuple[int, float]]:
+        """(round, log advantage), in round order; worked out once."""
+        key = (member, other, metric, more)
+        if key not in self._pairs:
+            self._pairs[key] = self._pair(*key)
+        return self._pairs[key]
+
+    def _pair(self, member: str, other: str, metric: str, more: bool) -> list[tuple[int, float]]:
         values = []
         for number in self.rounds:
             ours = self.samples.get(member, {}).get(number)
@@ -109,7 +113,7 @@ class Family:
             if ours and theirs and passes(ours, metric) and passes(theirs, metric):
                 value = advantage(ours, theirs, metric, more)
                 if value is not None:
-                    values.append(value)
+                    values.append((number, value))
         return values
 
     def level(self, member: str, metric: str) -> Estimate | None:

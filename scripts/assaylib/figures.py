@@ -22,6 +22,30 @@ def spread(
     return shown, "" if len(values) == 1 else words.span(min(values), max(values), decimals, "–")
 
 
+def slid(comparison: judge.Comparison | None) -> str:
+    """The mark behind a ratio that slides with the machine's speed."""
+    return f" {words.SLIDES}" if comparison and comparison.slide else ""
+
+
+def slide_notes(families: Sequence[Family], metric: str, numbers: bool = True) -> list[str]:
+    """Under a table that has such marks; numbers: both of each, where no verdict beside says them."""
+    found = [
+        (f, c) for f in families for c in f.comparisons if c.slide and c.metric == metric
+    ]
+    if not found:
+        return []
+    text = (
+        f"{words.SLIDES} the ratio slides with the machine's speed: it holds for the mixture of speeds"
+        " that this run met"
+    )
+    several = len(families) > 1
+    each = [
+        (f"{about.subject(f)} " if several else "") + f"{words.label(c.member)} {words.halves(c)}"
+        for f, c in found
+    ]
+    return [f"{text}. {'; '.join(each)}." if numbers else f"{text}."]
+
+
 def marked(cells: tuple[str, str], below: bool) -> tuple[str, str]:
     return (cells[0] + (" †" if below else ""), cells[1])
 

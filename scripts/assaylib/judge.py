@@ -11,7 +11,7 @@ judged metrics (Bonferroni).
 
 What is judged is in families.py, estimates and verdicts in verdicts.py, A/A and margins in
 calibration.py, tie sets in ties.py, gates in gates.py, the rule about which processes count in
-discard.py, the arithmetic in intervals.py.
+discard.py, ratios that slide with the machine's speed in slides.py, the arithmetic in intervals.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import json
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
-from . import calibration, discard, gates, ties
+from . import calibration, discard, gates, slides, ties
 from .families import Family, Judgement, floors_of, role  # noqa: F401
 from .gates import GATE_FAILURES_MAX, GateTally, gate_name  # noqa: F401
 from .intervals import (  # noqa: F401: check and the report ask the judge for all of them
@@ -213,6 +213,9 @@ def _judge_one(family: Family, member: str, metric: str, more: bool) -> Comparis
         said = {verdict((mode, mode), family.deltas[metric]) for mode in found.modes}
         if said != {found.verdict}:
             found.verdict, found.doubt = UNRESOLVED, "two modes that do not agree"
+    found.slide = slides.slide(family, member, family.baseline, metric, more)
+    if not slides.stands(found.verdict, found.slide, family.deltas[metric]):
+        found.verdict, found.doubt = UNRESOLVED, slides.DOUBT
     if metric in family.uncalibrated and found.verdict in (BETTER, WORSE, EQUIVALENT):
         found.verdict, found.doubt = UNRESOLVED, family.uncalibrated[metric]
     return found

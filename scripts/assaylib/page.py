@@ -12,6 +12,7 @@ from . import sentences, words
 from .about import KINDS, cores, operation, shape_only, subject, tails
 from .blocks import Cell, Check, Column, Picture, Pre, Raw, Table, Text
 from .charts import Chart
+from .figures import slid, slide_notes
 from .judge import Estimate, Family, Judgement
 
 
@@ -139,7 +140,9 @@ def _ratio_table(judged: Judgement, families: Sequence[Family], kind: str, metri
                 first,
                 words.label(member) + mark,
                 shown,
-                words.fixed(math.exp(estimate.median), places) if estimate else "–",
+                words.fixed(math.exp(estimate.median), places) + slid(comparison)
+                if estimate
+                else "–",
                 words.interval(estimate, places, "–") if estimate and estimate.interval else "–",
                 str(len(estimate.values)) if estimate else "0",
                 "",
@@ -155,6 +158,7 @@ def _ratio_table(judged: Judgement, families: Sequence[Family], kind: str, metri
             "‡ more threads than this machine has cores: shape only, not a figure for a machine"
             " with enough of them."
         )
+    table.notes += slide_notes(families, metric, numbers=False)
     return table
 
 
@@ -167,7 +171,9 @@ def reading(judged: Judgement) -> str:
         " ◆ equivalent (the whole interval lies within ±δ), ○ not resolved here: either the interval"
         " holds 1, and then the smallest difference is given that could have been told from none; or it"
         " excludes 1 but lies across the end of the margin: different from 1, but not shown to be by δ"
-        f" or more, nor by less. {_floors(judged)} δ here: {' to '.join(margins)}. No verdict is drawn"
+        f" or more, nor by less. Where a ratio slides with the machine's speed ({words.SLIDES}), both"
+        " numbers stand beside it, a verdict needs both, and “at least” is no better than the worse of"
+        f" them. {_floors(judged)} δ here: {' to '.join(margins)}. No verdict is drawn"
         f" from the absence of a difference. {about.medians(*(f.kind for f in judged.families))}"
     )
 

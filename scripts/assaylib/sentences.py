@@ -44,6 +44,8 @@ def said(
     shown = (
         f"simultaneous 95 % interval {text}, {len(estimate.values)} {processes}" if first else text
     )
+    if comparison.slide and comparison.verdict != judge.UNRESOLVED:
+        shown += f"; {words.SLIDES} {words.halves(comparison)}"
     if comparison.verdict == judge.EQUIVALENT:
         return (
             f"{verb} {figure} {unit} {baseline}, equivalent within ±{words.margin(delta)} ({shown})"

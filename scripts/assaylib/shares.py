@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Sequence
 
+from . import slides
 from .families import Family
 from .intervals import ALPHA, median, order_interval, rounds_needed
 from .members import Codec, groups
@@ -38,17 +39,21 @@ class Share:
     rounds: int
     needed: int
     verdict: str
+    slide: tuple[float, float] | None = None
 
     @property
     def comparison(self) -> Comparison:
         """The same as a comparison of the end with the start, for the words that it takes."""
         values = [self.median] * self.rounds
         estimate = Estimate(values, ALPHA, self.median, self.interval, self.needed)
+        delta = self.family.deltas["time_ns"]
         doubt = self.family.uncalibrated.get("time_ns", "")
+        if not doubt and not slides.stands(verdict(self.interval, delta), self.slide, delta):
+            doubt = slides.DOUBT
         doubt = doubt if self.verdict == UNRESOLVED else ""
-        return Comparison(
-            self.family.id, self.end, "time_ns", self.start, estimate, self.verdict, doubt=doubt
-        )
+        found = Comparison(self.family.id, self.end, "time_ns", self.start, estimate, self.verdict)
+        found.slide, found.doubt = self.slide, doubt
+        return found
 
 
 def shares(family: Family, codecs: dict[str, Codec]) -> list[Share]:
@@ -97,11 +102,13 @@ def _step(
         high = max(min(i[1] for i in found) for found in by_end.values())
         interval = (low, high)
     said = verdict(interval, family.deltas["time_ns"])
-    if said in (BETTER, WORSE, EQUIVALENT) and "time_ns" in family.uncalibrated:
+    slide = slides.slide(family, end, start, "time_ns", False)
+    known = said not in (BETTER, WORSE, EQUIVALENT) or "time_ns" not in family.uncalibrated
+    if not known or not slides.stands(said, slide, family.deltas["time_ns"]):
         said = UNRESOLVED
-    rounds = min(len(found) for found in values.values())
+    rounds, needed = min(len(found) for found in values.values()), rounds_needed(alpha)
     return Share(
-        family, kind, group, start, end, middle, interval, rounds, rounds_needed(alpha), said
+        family, kind, group, start, end, middle, interval, rounds, needed, said, slide
     )
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""How far the absolute figures of a baseline swung over a run. Ratios are tested for drift and modes;
-absolute times are not, and on a shared machine they swing much further."""
+"""How far the absolute figures of a baseline swung over a run. Ratios are tested for drift,
+modes and slides; absolute times are not, and on a shared machine they swing much further."""
 
 from __future__ import annotations
 

@@ -155,6 +155,7 @@ class Comparison:
     why_not: str = ""  #: for NO_NUMBER
     drift: tuple[float, float] | None = None  #: Kendall's tau and p, if p < judge.DRIFT_P
     modes: tuple[float, float] | None = None
+    slide: tuple[float, float] | None = None  #: medians of the faster and the slower half (slides.py)
     doubt: str = ""  #: why a verdict was taken back
 
     @property

@@ -127,9 +127,12 @@ CLAIMS = {
 
 
 def claimed(comparison: judge.Comparison) -> float:
-    """The end of the interval nearest to 1, as the factor that a claim names."""
+    """The end of the interval nearest to 1, or the half of a sliding ratio that is nearer to it, as
+    the factor that a claim names."""
     assert comparison.estimate and comparison.estimate.interval
     low, high = comparison.estimate.interval
+    if comparison.slide:
+        low, high = min(low, *comparison.slide), max(high, *comparison.slide)
     if comparison.verdict == judge.BETTER:
         return math.exp(low)
     return math.exp(high) if comparison.metric == "closed_hz" else math.exp(-high)
@@ -157,14 +160,34 @@ def verdict(comparison: judge.Comparison, delta: float) -> str:
         return f"no interval: {len(estimate.values)} of {estimate.needed} rounds needed"
     if comparison.verdict in (judge.BETTER, judge.WORSE):
         word = better if comparison.verdict == judge.BETTER else worse
-        return f"{word}, {claim([comparison])}"
+        return f"{word}, {claim([comparison])}{sliding(comparison)}"
     if comparison.verdict == judge.EQUIVALENT:
-        return f"equivalent within ±{margin(delta)}"
+        return f"equivalent within ±{margin(delta)}{sliding(comparison)}"
     return f"not resolved here: {unresolved(comparison, delta)}"
+
+
+#: Marks a ratio that slides with the machine's speed.
+SLIDES = "§"
+
+
+def halves(comparison: judge.Comparison) -> str:
+    """Both numbers of a ratio that slides: "2.71 × where the machine ran fast, 3.31 × where slow"."""
+    assert comparison.slide
+    fast, slow = (ratio(math.exp(half)) + SPACE + "×" for half in comparison.slide)
+    return f"{fast} where the machine ran fast, {slow} where slow"
+
+
+def sliding(comparison: judge.Comparison) -> str:
+    """Behind a verdict; "" if the ratio does not slide."""
+    return f" ({SLIDES} {halves(comparison)})" if comparison.slide else ""
 
 
 def unresolved(comparison: judge.Comparison, delta: float) -> str:
     """Why there is none of the other three verdicts; a difference that was seen is not denied."""
+    return _unresolved(comparison, delta) + sliding(comparison)
+
+
+def _unresolved(comparison: judge.Comparison, delta: float) -> str:
     assert comparison.estimate
     if comparison.doubt:
         return comparison.doubt

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import html.parser
 import json
+import math
 import os
 import re
 import subprocess
@@ -352,6 +353,22 @@ def test_whose_pairs_ran_side_by_side_is_said_per_kind(standard):
     assert after in services and inside not in services
     assert inside in models and after not in models
     assert "side by side and are the claim" not in text
+
+
+def test_a_ratio_that_slides_carries_both_numbers(tmp_path):
+    run, lines = synthetic.make_run(count=6, rounds=12, kinds=("codec",))
+    for line in lines:
+        if line["family"] == "codec/ack/encode":
+            slow = 0.05 * line["round"] * (0.5 if line["member"] == "protobuf_c" else 1)
+            line["metrics"]["time_ns"] *= math.exp(slow)
+            line["repetitions"] = [[slot, ns * math.exp(slow)] for slot, ns in line["repetitions"]]
+    report.render(synthetic.write_run(tmp_path, run, lines))
+    text = (tmp_path / "report.md").read_text("utf-8").replace(words.SPACE, " ")
+    rows = [row for row in text.splitlines() if "protobuf-c" in row and "§" in row]
+    assert any(re.search(r"\| [\d.]+ § \|.*at least.*\(§ [\d.]+ × where the machine ran fast", row) for row in rows)
+    stable = next(row for row in text.splitlines() if "**Stable**" in row)
+    assert stable.startswith("- !") and "widest in codec/ack/encode/protobuf_c" in stable
+    assert "§ the ratio slides with the machine's speed" in text and "not immune" in text
 
 
 def late(lines):

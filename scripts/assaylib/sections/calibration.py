@@ -131,7 +131,9 @@ def _swings(judged: Judgement) -> list[Block]:
         )
     table.notes.append(
         "A baseline does the same work in every process, so what swings here is the machine. Ratios"
-        " pair what ran in one round and are tested for drift and modes; absolute figures are not."
+        " swing less, since both sides of one ran close together, but they are not immune: one program"
+        " may gain more from a faster machine than another. Each was tested for drift, for two modes"
+        f" and for a slide with the machine's speed ({words.SLIDES}); absolute figures were not."
     )
     return [table]
 

@@ -9,7 +9,7 @@ from typing import Sequence
 from .. import about, judge, members, words
 from ..blocks import Cell, Column, Picture, Section, Table, Text
 from ..charts import Chart
-from ..figures import p_value, spread, wire_bytes
+from ..figures import p_value, slid, slide_notes, spread, wire_bytes
 from ..judge import Family, Judgement
 from . import fidelity
 from .libraries import wide
@@ -78,7 +78,7 @@ def _codec_table(judged: Judgement, families: Sequence[Family], op: str) -> Tabl
                 (
                     words.fixed(1, places)
                     if member == family.baseline
-                    else words.fixed(math.exp(e.median), places)
+                    else words.fixed(math.exp(e.median), places) + slid(c)
                     if e
                     else "–"
                 ),
@@ -88,6 +88,7 @@ def _codec_table(judged: Judgement, families: Sequence[Family], op: str) -> Tabl
                 words.interval(floor, 1, "–") if floor and floor.interval else "",
             )
     table.notes.append(about.medians("codec"))
+    table.notes += slide_notes(families, "time_ns")
     for f in families:
         for c in f.comparisons:
             if c.estimate is None:

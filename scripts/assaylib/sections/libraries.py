@@ -11,7 +11,7 @@ from .. import about, members, operations, shares, words
 from ..blocks import Block, Cell, Column, Picture, Section, Table, Text
 from ..charts import Chart
 from ..clauses import tie_text
-from ..figures import wire_bytes
+from ..figures import slid, slide_notes, wire_bytes
 from ..judge import Family, Judgement
 from ..members import Codec
 from . import fidelity
@@ -210,7 +210,7 @@ def _rungs(
             c = family.compared(member, "time_ns")
             cells.append(
                 Cell(
-                    f"{words.MARKS[c.verdict]} {words.ratio(math.exp(c.estimate.median))}",
+                    f"{words.MARKS[c.verdict]} {words.ratio(math.exp(c.estimate.median))}{slid(c)}",
                     c.verdict.replace(" ", "-"),
                 )
                 if c and c.estimate
@@ -218,4 +218,5 @@ def _rungs(
             )
         per_byte = words.fixed(level.median / size, 2) if level and size else "–"
         table.add(Cell(_size(judged, family), "head"), per_byte, *cells)
+    table.notes += slide_notes(families, "time_ns", numbers=False)
     return table

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from .. import judge, words
+from .. import judge, slides, words
 from ..about import KEPT
 from ..blocks import Items, Section
 from ..judge import Judgement
@@ -59,6 +59,16 @@ def method(judged: Judgement) -> Section:
                     " family's level, puts it behind the best by more than δ; the truly best stays in"
                     " with 95 %, over all metrics of the family together. The order inside a set says"
                     " nothing."
+                ),
+                (
+                    "**Slides**: programs need not gain alike from a faster machine. Each comparison's"
+                    " rounds are sorted by how fast the baseline's A/A alias ran in them (the baseline's"
+                    " own figure is part of the ratio, and its noise alone would look like a slide); if"
+                    " the ratio then shows a trend (Kendall, exact, p <"
+                    f" {slides.SLIDE_P:g}), it is marked {words.SLIDES} and its medians in the faster and"
+                    " in the slower half of the rounds are shown. A verdict then stands only if both"
+                    " halves say it, and “at least” is the end of the interval or the half, whichever"
+                    " is less favourable. One in a hundred may be marked by chance."
                 ),
                 (
                     "**Rounds**: a process is discarded only by its covariates, never by its time:"

@@ -9,7 +9,7 @@ from typing import Sequence
 from .. import about, words
 from ..blocks import Cell, Column, Section, Table, Text
 from ..charts import Chart
-from ..figures import p_value, spread
+from ..figures import p_value, slid, slide_notes, spread
 from ..judge import Family, Judgement
 
 
@@ -72,7 +72,7 @@ def models(judged: Judgement, drawn: dict[str, Chart]) -> Section:
                 (
                     words.fixed(1, places)
                     if member == family.baseline
-                    else words.fixed(math.exp(e.median), places)
+                    else words.fixed(math.exp(e.median), places) + slid(c)
                     if e
                     else "–"
                 ),
@@ -87,5 +87,6 @@ def models(judged: Judgement, drawn: dict[str, Chart]) -> Section:
                     f"{about.subject(family)} {words.label(c.member)}: no number: {c.why_not}."
                 )
     table.notes.append(about.medians("model"))
+    table.notes += slide_notes(families, "time_ns")
     section.blocks.append(table)
     return section

@@ -11,7 +11,7 @@ from .. import about, costs, members, operations, words
 from ..blocks import Block, Cell, Column, Picture, Section, Table
 from ..charts import Chart, ParetoPoint
 from ..charts.pareto import front
-from ..figures import p_value, spread, wire_bytes
+from ..figures import p_value, slid, slide_notes, spread, wire_bytes
 from ..judge import Family, Judgement
 from ..members import Codec
 from .exact import exact
@@ -80,7 +80,7 @@ def ratios(family: Family, codecs: dict[str, Codec], folded: bool = False) -> Ta
             cells += [words.fixed(1, places), "", "", Cell("baseline", "soft")]
         else:
             cells += [
-                words.fixed(math.exp(e.median), places) if e else "–",
+                words.fixed(math.exp(e.median), places) + slid(c) if e else "–",
                 words.interval(e, places, "–") if e else "",
                 p_value(c.p_holm),
                 Cell(
@@ -91,6 +91,7 @@ def ratios(family: Family, codecs: dict[str, Codec], folded: bool = False) -> Ta
         if floors:
             cells.append(words.fixed(math.exp(floor.median), 1) if floor else "–")
         table.add(*cells)
+    table.notes += slide_notes([family], "time_ns", numbers=False)
     return table
 
 
