@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from . import judge, plan, store, words
+from . import about, judge, plan, store, words
 from .about import QUICK
 
 
@@ -79,6 +79,9 @@ def _too_few(result: judge.Judgement) -> list[str]:
     for family in result.families:
         alphas = [c.estimate.alpha for c in family.comparisons if c.estimate]
         if not alphas:
+            if family.plan["rounds"]:
+                gone = words.counted(about.discarded(family), "process")
+                found.append(f"{family.id}: 0 rounds count ({gone} discarded)")
             continue
         needed = judge.rounds_needed(min(alphas))
         count = min(len(c.estimate.values) for c in family.comparisons if c.estimate)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 
 from . import judge, slides, stability, words
+from .about import discarded
 from .blocks import Check
 from .judge import Judgement
 
@@ -15,13 +16,18 @@ def aa(judged: Judgement) -> list[Check]:
     same = judged.aliases(form="same")
     tested = [a for a in same if a.estimate.interval]
     if not same:
-        found.append(
-            Check(
-                "bad",
-                "A/A, same code",
-                "no family holds its baseline twice: false alarms cannot be counted",
-            )
+        planned = [f for f in judged.families if "same" in (f.plan.get("aliases") or {}).values()]
+        gone = sum(map(discarded, planned))
+        text = (
+            "no family holds its baseline twice"
+            if not planned
+            else f"{words.counted(len(planned), 'family')} hold their baseline twice, but no process counts"
+            f" ({gone} discarded)"
+            if gone
+            else f"{words.counted(len(planned), 'family')} hold their baseline twice, but none was measured"
         )
+        text += ": false alarms cannot be counted"
+        found.append(Check("bad", "A/A, same code", text))
     elif not tested:
         found.append(
             Check(
@@ -115,6 +121,8 @@ def stable(judged: Judgement) -> list[Check]:
     every = [c for f in judged.families for c in f.comparisons]
     drifting, doubted = [c for c in every if c.drift], [c for c in every if c.doubt]
     modes = [c for c in every if c.modes]
+    if not any(c.estimate for c in every):
+        return [Check("note", "Stable", "nothing to test: no comparison has a value that counts")]
     parts = []
     if drifting:
         parts.append(

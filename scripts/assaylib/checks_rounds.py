@@ -14,7 +14,16 @@ def gates(judged: Judgement) -> list[Check]:
         return []
     every = [(f, g) for f in judged.kind("service") for g in f.gates]
     if not every:
-        return [Check("bad", "Gates", "no service process recorded its validity gates")]
+        gone = sum(map(discarded, judged.kind("service")))
+        counting = any(f.samples for f in judged.kind("service"))
+        text = "no service process recorded its validity gates"
+        if not counting:
+            text = (
+                f"no service process counts ({gone} discarded), so that no gate is looked at"
+                if gone
+                else "no service process was measured"
+            )
+        return [Check("bad", "Gates", text)]
     strict = [(f, g) for f, g in every if g.scope != "tail"]
     failed = [(f, g) for f, g in strict if g.failed]
     total, bad = sum(g.total for _, g in strict), sum(g.failed for _, g in failed)
@@ -81,13 +90,17 @@ def rounds(judged: Judgement) -> list[Check]:
         text += f"; {words.counted(unknown, 'sample')} without steal recorded, kept"
     found.append(Check("note" if dropped or unknown else "good", "Discarded", text.rstrip(".")))
     empty = [f.id for f in judged.families if not f.samples]
+    gone = [f.id for f in judged.families if not f.samples and f.discarded]
+    never = [name for name in empty if name not in gone]
     missing = sum(max(0, int(f.plan.get("rounds") or 0) - len(f.rounds)) for f in judged.families)
     failures = [line for f in judged.families for line in f.failures]
     parts = []
     if missing > 0:
         parts.append(f"{missing} of {planned} planned rounds are missing")
-    if empty:
-        parts.append(f"no samples at all of {words.listed(empty)}")
+    if never:
+        parts.append(f"no samples at all of {words.listed(never)}")
+    if gone:
+        parts.append(f"every process discarded, so that nothing counts, of {words.listed(gone)}")
     if failures:
         reasons = list(dict.fromkeys(words.reason(line.get("reason")) for line in failures))
         parts.append(f"{words.counted(len(failures), 'sample')} failed: {'; '.join(reasons[:2])}")

@@ -35,11 +35,9 @@ def said(
         return f"has no number ({comparison.why_not})"
     figure = f"{words.ratio(math.exp(estimate.median))}{words.SPACE}×"
     if estimate.interval is None:
-        count = len(estimate.values)
-        return (
-            f"{verb} {figure} {unit} {baseline}, no interval ({count} of {estimate.needed} rounds"
-            " needed)"
-        )
+        few = f"{len(estimate.values)} of {estimate.needed} rounds needed"
+        why = "; ".join(filter(None, [few, words.test_alone(comparison)]))
+        return f"{verb} {figure} {unit} {baseline}, no interval ({why})"
     text = words.interval(estimate)
     shown = (
         f"simultaneous 95 % interval {text}, {len(estimate.values)} {processes}" if first else text

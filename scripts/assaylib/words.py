@@ -157,7 +157,8 @@ def verdict(comparison: judge.Comparison, delta: float) -> str:
     if comparison.verdict == judge.NO_NUMBER or estimate is None:
         return f"no number: {comparison.why_not}"
     if comparison.verdict == judge.NO_INTERVAL:
-        return f"no interval: {len(estimate.values)} of {estimate.needed} rounds needed"
+        few = f"no interval: {len(estimate.values)} of {estimate.needed} rounds needed"
+        return "; ".join(filter(None, [few, test_alone(comparison)]))
     if comparison.verdict in (judge.BETTER, judge.WORSE):
         word = better if comparison.verdict == judge.BETTER else worse
         return f"{word}, {claim([comparison])}{sliding(comparison)}"
@@ -182,6 +183,20 @@ def sliding(comparison: judge.Comparison) -> str:
     return f" ({SLIDES} {halves(comparison)})" if comparison.slide else ""
 
 
+def test_alone(comparison: judge.Comparison) -> str:
+    """What to say where Holm's test, which steps down, rejects and the simultaneous interval, which
+    does not, holds 1 or does not exist; "" where they agree."""
+    p, estimate = comparison.p_holm, comparison.estimate
+    if p is None or p > judge.ALPHA or estimate is None or estimate.excludes_one:
+        return ""
+    wider = (
+        "the wider simultaneous interval does not"
+        if estimate.interval
+        else "without an interval it is not known by how much"
+    )
+    return f"Holm's test alone tells it from 1, {wider}: no claim is made"
+
+
 def unresolved(comparison: judge.Comparison, delta: float) -> str:
     """Why there is none of the other three verdicts; a difference that was seen is not denied."""
     return _unresolved(comparison, delta) + sliding(comparison)
@@ -193,6 +208,8 @@ def _unresolved(comparison: judge.Comparison, delta: float) -> str:
         return comparison.doubt
     if comparison.straddles:
         return f"differs from 1, but not shown to be by {margin(delta)} or more, nor by less"
+    if test_alone(comparison):
+        return test_alone(comparison)
     least = resolvable(comparison.estimate)[1:]
     return f"a difference under {least} could not have been told from none"
 
@@ -241,4 +258,6 @@ def reason(text: object) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "es" if noun.endswith("s") else "s")
+    if number != 1:
+        noun = noun[:-1] + "ies" if noun.endswith("ily") else noun + ("es" if noun.endswith("s") else "s")
+    return f"{number} {noun}"

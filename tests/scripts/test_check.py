@@ -117,6 +117,16 @@ def test_a_discarded_rival_leaves_the_others_their_rounds(tmp_path: Path) -> Non
     assert said in notes
 
 
+def test_no_round_that_counts_speaks_against(tmp_path: Path) -> None:
+    def steal(facts: Any, lines: Lines) -> None:
+        for line in lines:
+            line["covariates"]["steal_percent"] = 60.0
+
+    against, _ = reviewed(tmp_path, steal)
+    said = [text for text in against if "0 rounds count" in text]
+    assert len(said) == len(SOUND[0]["families"])
+
+
 def test_late_tails_are_a_note(tmp_path: Path) -> None:
     def late(facts: Any, lines: Lines) -> None:
         for line in lines:

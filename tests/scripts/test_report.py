@@ -338,6 +338,24 @@ def test_one_form_for_every_verdict(metric, verdict, ends, said):
     assert words.verdict(found, 0.03).replace(words.SPACE, " ") == said
 
 
+def test_a_test_that_rejects_is_not_denied_where_the_interval_holds_one():
+    """Holm steps down: its p may be below 0.05 where the simultaneous interval still holds 1."""
+    values = [-0.1, *(0.1 + 0.1 * i for i in range(11))]
+    wide = judge.Estimate.of(values, 0.05 / 40)
+    found = judge.Comparison("f", "m", "time_ns", "b", wide, judge.UNRESOLVED, p_holm=0.0469)
+    said = words.verdict(found, 0.03)
+    assert "Holm's test alone tells it from 1, the wider simultaneous interval does not" in said
+    assert "could not have been told from none" not in said and "no claim is made" in said
+    found.p_holm = 0.06
+    assert "could not have been told from none" in words.verdict(found, 0.03)
+    few = judge.Estimate.of([0.5] * 6, 0.05 / 4)
+    found = judge.Comparison("f", "m", "time_ns", "b", few, judge.NO_INTERVAL, p_holm=0.0312)
+    said = words.verdict(found, 0.03)
+    assert said.startswith("no interval: 6 of 8 rounds needed; Holm's test alone tells it from 1")
+    found.p_holm = 0.06
+    assert words.verdict(found, 0.03) == "no interval: 6 of 8 rounds needed"
+
+
 def test_claims_of_several_payloads_have_one_form(standard):
     text = (standard / "report.md").read_text("utf-8").replace(words.SPACE, " ")
     assert "by at least" not in text and "as long" not in text
@@ -473,6 +491,28 @@ def test_an_empty_run_still_renders(tmp_path):
     report.render(synthetic.write_run(tmp_path / "empty", {"schema": 1, "id": "empty"}, []))
     text = (tmp_path / "empty" / "report.md").read_text("utf-8")
     assert "nothing to answer" in text and "✗ **Build**" in text
+
+
+def test_a_run_whose_processes_were_all_discarded_says_so(tmp_path):
+    run, lines = synthetic.make_run(count=4, rounds=8)
+    for line in lines:
+        line["covariates"]["steal_percent"] = 60.0
+    report.render(synthetic.write_run(tmp_path, run, lines))
+    text = (tmp_path / "report.md").read_text("utf-8").replace(words.SPACE, " ")
+    for untrue in (
+        "no family holds its baseline twice",
+        "No family held its baseline twice",
+        "no service process recorded its validity gates",
+        "no samples at all of",
+        "There are no samples of this family",
+        "no drift over the rounds",
+        "✓ **Stable**",
+    ):
+        assert untrue not in text
+    assert "15 families hold their baseline twice, but no process counts" in text
+    assert "no service process counts (96 discarded)" in text
+    assert "! **Stable**: nothing to test" in text
+    assert "every process discarded, so that nothing counts, of codec/ack/encode" in text
 
 
 def test_failed_lines_and_a_cut_file_are_said(tmp_path):

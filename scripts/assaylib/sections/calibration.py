@@ -16,10 +16,11 @@ def calibration(judged: Judgement, drawn: dict[str, Chart]) -> Section:
     section = Section("calibration", "Calibration")
     aliases = judged.aliases()
     if not aliases:
+        held = any(f.plan.get("aliases") for f in judged.families)
+        what = "No baseline's second copy has a value that counts" if held else "No family held its baseline twice"
         section.blocks.append(
             Text(
-                "No family held its baseline twice: this run cannot say how often it sees a"
-                " difference where there is none."
+                f"{what}: this run cannot say how often it sees a difference where there is none."
             )
         )
     else:

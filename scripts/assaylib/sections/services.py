@@ -102,7 +102,12 @@ def _workload(judged: Judgement, family: Family) -> Section:
         Text(_conditions(family) + (f" {family.plan['note']}" if family.plan.get("note") else ""))
     )
     if not family.samples:
-        section.blocks.append(Text("There are no samples of this family: nothing can be said."))
+        what = (
+            "Every process of this family was discarded"
+            if family.discarded
+            else "There are no samples of this family"
+        )
+        section.blocks.append(Text(f"{what}: nothing can be said."))
         return section
     members = family.candidates
 
