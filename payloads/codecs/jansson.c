@@ -211,7 +211,14 @@ static inline json_node element(const json_elements *elements)
     return json_array_get(elements->array, elements->at);
 }
 
+static inline bool node_find(json_node object, const struct plan_field *field, json_node *item)
+{
+    *item = json_object_getn(object, field->name, field->name_len);
+    return *item != NULL;
+}
+
 #include "json_from_tree.inc"
+#include "json_read_tree.inc"
 
 /* Objects begin with 8 buckets, arrays with room for 8; both double when they are full. */
 static const struct json_cost cost = {
@@ -249,6 +256,19 @@ static int parse(const uint8_t *src, size_t len)
     return error;
 }
 
+static int read_fields(const struct plan *plan, const uint8_t *src, size_t len,
+                       const struct plan_field *const *fields, size_t count, uint64_t *sum)
+{
+    json_t *tree;
+    (void)plan;
+    int error = parse_tree(src, len, &tree);
+    if (error != 0)
+        return error;
+    error = read_nodes(tree, fields, count, sum);
+    json_decref(tree);
+    return error;
+}
+
 const struct codec jansson_codec = {
     .name = "jansson",
     .label = "Jansson",
@@ -260,4 +280,5 @@ const struct codec jansson_codec = {
     .decode = decode,
     .build = build,
     .parse = parse,
+    .read = read_fields,
 };

@@ -236,7 +236,13 @@ static inline json_node element(const json_elements *elements)
     return json_object_array_get_idx(elements->array, elements->at);
 }
 
+static inline bool node_find(json_node object, const struct plan_field *field, json_node *item)
+{
+    return json_object_object_get_ex(object, field->name, item);
+}
+
 #include "json_from_tree.inc"
+#include "json_read_tree.inc"
 
 /* Containers: a message's object, and one more around it for an array or a map. */
 enum { DEEPEST = 2 * PLAN_MAX_DEPTH + 1 };
@@ -289,6 +295,19 @@ static int parse(const uint8_t *src, size_t len)
     return error;
 }
 
+static int read_fields(const struct plan *plan, const uint8_t *src, size_t len,
+                       const struct plan_field *const *fields, size_t count, uint64_t *sum)
+{
+    json_node tree;
+    (void)plan;
+    int error = parse_tree(src, len, &tree);
+    if (error != 0)
+        return error;
+    error = read_nodes(tree, fields, count, sum);
+    json_object_put(tree);
+    return error;
+}
+
 const struct codec json_c_codec = {
     .name = "json_c",
     .label = "json-c",
@@ -300,4 +319,5 @@ const struct codec json_c_codec = {
     .decode = decode,
     .build = build,
     .parse = parse,
+    .read = read_fields,
 };

@@ -272,7 +272,16 @@ inline json_node element(const json_elements *elements)
     return elements->at;
 }
 
+inline bool node_find(json_node object, const plan_field *field, json_node *item)
+{
+    const rapidjson::Value name(rapidjson::StringRef(field->name, field->name_len));
+    const auto found = object->FindMember(name);
+    *item = found != object->MemberEnd() ? &found->value : nullptr;
+    return *item != nullptr;
+}
+
 #include "json_from_tree.inc"
+#include "json_read_tree.inc"
 
 /* Values of 16 bytes gather on a stack that is copied to one half as large again, and from there go
  * into the tree; members are two of them. Strings stay in the copy of the text. */
@@ -336,6 +345,14 @@ int parse(const uint8_t *src, size_t len)
     return tree.parse(src, len);
 }
 
+int read_fields(const plan *, const uint8_t *src, size_t len, const plan_field *const *fields,
+                size_t count, uint64_t *sum)
+{
+    Tree tree;
+    int error = tree.parse(src, len);
+    return error != 0 ? error : read_nodes(tree.root(), fields, count, sum);
+}
+
 const char *version()
 {
     return RAPIDJSON_VERSION_STRING;
@@ -353,6 +370,7 @@ constexpr codec make_codec()
     made.encode = encode;
     made.decode = decode;
     made.parse = parse;
+    made.read = read_fields;
     return made;
 }
 

@@ -148,7 +148,14 @@ inline json_node element(const json_elements *elements)
     return *elements->at;
 }
 
+inline bool node_find(json_node object, const plan_field *field, json_node *item)
+{
+    return object.get_object().value_unsafe().at_key({field->name, field->name_len}).get(*item) ==
+           simdjson::SUCCESS;
+}
+
 #include "json_from_tree.inc"
+#include "json_read_tree.inc"
 
 /* A thread's parser; what one text needed is kept for the next. */
 simdjson::dom::parser &parser()
@@ -204,6 +211,17 @@ int parse(const uint8_t *src, size_t len)
     return error;
 }
 
+int read_fields(const plan *, const uint8_t *src, size_t len, const plan_field *const *fields,
+                size_t count, uint64_t *sum)
+{
+    json_node root;
+    int error = parse_tree(src, len, &root);
+    if (error == 0)
+        error = read_nodes(root, fields, count, sum);
+    forget(len);
+    return error;
+}
+
 const char *version()
 {
     return SIMDJSON_STRINGIFY(SIMDJSON_VERSION);
@@ -220,6 +238,7 @@ constexpr codec make_codec()
     made.version = version;
     made.decode = decode;
     made.parse = parse;
+    made.read = read_fields;
     return made;
 }
 

@@ -208,7 +208,14 @@ static inline json_node element(const json_elements *elements)
     return elements->item;
 }
 
+static inline bool node_find(json_node object, const struct plan_field *field, json_node *item)
+{
+    *item = yyjson_obj_getn(object, field->name, field->name_len);
+    return *item != NULL;
+}
+
 #include "json_from_tree.inc"
+#include "json_read_tree.inc"
 
 /* The array begins with room for a sixth of the bytes, and is copied to one half as large again. */
 static const struct json_cost cost = {.value = 40, .string = 40, .byte = 5};
@@ -247,6 +254,19 @@ static int parse(const uint8_t *src, size_t len)
     return error;
 }
 
+static int read_fields(const struct plan *plan, const uint8_t *src, size_t len,
+                       const struct plan_field *const *fields, size_t count, uint64_t *sum)
+{
+    yyjson_doc *tree;
+    (void)plan;
+    int error = parse_tree(src, len, &tree);
+    if (error != 0)
+        return error;
+    error = read_nodes(yyjson_doc_get_root(tree), fields, count, sum);
+    yyjson_doc_free(tree);
+    return error;
+}
+
 static const char *version(void)
 {
     static char text[16]; /* every caller writes the same */
@@ -267,4 +287,5 @@ const struct codec yyjson_codec = {
     .decode = decode,
     .build = build,
     .parse = parse,
+    .read = read_fields,
 };
