@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from . import about, judge, plan, store, words
+from . import about, judge, store, words
 from .about import QUICK
 
 
@@ -27,8 +27,8 @@ def main(folder: Path) -> int:
 
 def review(folder: Path) -> tuple[list[str], list[str]]:
     """(what speaks against claims, what a reader should know)."""
-    run, samples = store.load(folder)
-    result = judge.judge(run, [*samples.lines, *samples.ends], samples.notices)
+    run, samples = store.read(folder)
+    result = judge.judge(run, samples.every)
     against = [
         *_incomplete(run, samples),
         *_failed(samples.lines),
@@ -38,6 +38,7 @@ def review(folder: Path) -> tuple[list[str], list[str]]:
         *_gates(result),
     ]
     return against, [
+        *samples.notices,
         *_unfinished(samples, run),
         *_discards(run, result),
         *_late(run, result),
@@ -48,8 +49,7 @@ def review(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def _incomplete(run: dict[str, Any], samples: store.Samples) -> list[str]:
-    families = [plan.Family.from_json(family) for family in run["families"]]
-    expected = sum(family.rounds * len(family.members) for family in families)
+    expected = sum(family["rounds"] * len(family["members"]) for family in run["families"])
     got = len(samples.lines)
     if got >= expected:
         return []
@@ -58,7 +58,7 @@ def _incomplete(run: dict[str, Any], samples: store.Samples) -> list[str]:
 
 def _failed(lines: list[store.Line]) -> list[str]:
     failed = Counter(line["case"] for line in lines if line["status"] != "ok")
-    reasons = {line["case"]: line["reason"] for line in lines if line["status"] != "ok"}
+    reasons = {line["case"]: line.get("reason") for line in lines if line["status"] != "ok"}
     return [
         f"{case}: failed in {count} processes, last: {reasons[case]}"
         for case, count in sorted(failed.items())
@@ -68,7 +68,7 @@ def _failed(lines: list[store.Line]) -> list[str]:
 def _conditions(run: dict[str, Any], samples: store.Samples) -> list[str]:
     found = [f"measured by force: {reason}" for reason in run.get("forced", [])]
     for line in samples.resumes:
-        found += [f"resumed by force: {reason}" for reason in line.get("forced", [])]
+        found += [f"resumed by force: {reason}" for reason in line.get("forced") or []]
     if not run["build"].get("fit", True) and not run.get("forced"):
         found.append("the build was not fit for measuring")
     return found
@@ -124,7 +124,7 @@ def _discards(run: dict[str, Any], result: judge.Judgement) -> list[str]:
                 f" planned (stopped: {family.stopped or 'not recorded'})"
             )
     if found:
-        found.append(f"rule: {run['discard_rule']['text']}")
+        found.append(f"rule: {(run.get('discard_rule') or {}).get('text') or 'not recorded'}")
     return found
 
 

@@ -99,7 +99,7 @@ def _entry(line: store.Line, order: dict[str, tuple[int, int]]) -> dict[str, Any
         "time_unit": "ns",
         "repetition_times_ns": [ns for _, ns in line.get("repetitions", [])],
     }
-    for key, value in {**metrics, **line["covariates"]}.items():
+    for key, value in {**metrics, **(line.get("covariates") or {})}.items():
         number = isinstance(value, (int, float)) and math.isfinite(value)
         if number and key not in entry and key not in RESERVED:
             entry[key] = value

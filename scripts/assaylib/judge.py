@@ -16,8 +16,6 @@ discard.py, ratios that slide with the machine's speed in slides.py, the arithme
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any, Iterable, Sequence
 
 from . import calibration, discard, gates, slides, ties
@@ -56,32 +54,6 @@ from .verdicts import (  # noqa: F401
 
 #: A trend over the rounds is noted below this p-value; dozens of comparisons are looked at.
 DRIFT_P = 0.001
-
-
-# --- Reading ------------------------------------------------------------------------------------
-
-
-def read_samples(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """The complete lines of a samples.jsonl, and a notice for each that is not."""
-    lines: list[dict[str, Any]] = []
-    notices: list[str] = []
-    if not path.exists():
-        return lines, [f"{path.name} is missing: there are no samples"]
-    rows = path.read_bytes().split(b"\n")
-    for number, row in enumerate(rows, 1):
-        if not row.strip():
-            continue
-        try:
-            line = json.loads(row.decode("utf-8"))
-            if not isinstance(line, dict):
-                raise ValueError("not an object")
-        except ValueError:
-            last = number == len(rows)
-            what = "the last line is cut off" if last else "the line is not JSON"
-            notices.append(f"{path.name}:{number}: {what}; it is ignored, the complete lines count")
-            continue
-        lines.append(line)
-    return lines, notices
 
 
 # --- Judging ------------------------------------------------------------------------------------

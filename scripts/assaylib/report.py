@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import re
 import sys
@@ -18,7 +17,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Sequence
 
-from . import charts, judge, members, page, pictures, sections, words
+from . import UsageError, charts, judge, members, page, pictures, sections, store, words
 from .blocks import Raw
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -29,26 +28,17 @@ class ReportError(Exception):
 
 
 def read(folder: Path) -> tuple[judge.Judgement, list[Raw]]:
-    """A run's judgement and what its raw files are. ReportError if run.json cannot be used."""
-    path = folder / "run.json"
+    """A run's judgement and what its raw files are. ReportError if they cannot be used."""
     try:
-        run = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ReportError(f"{path}: {error.strerror}") from error
-    except ValueError as error:
-        raise ReportError(f"{path}: not JSON: {error}") from error
-    if not isinstance(run, dict) or run.get("schema") != 1:
-        raise ReportError(
-            f"{path}: schema {run.get('schema') if isinstance(run, dict) else None!r} is not 1"
-        )
-    lines, notices = judge.read_samples(folder / "samples.jsonl")
-    try:
-        judged = judge.judge(run, lines, notices)
+        run, samples = store.read(folder)
+        judged = judge.judge(run, samples.every, samples.notices)
+    except UsageError as error:
+        raise ReportError(str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
         raise ReportError(f"{folder}: the raw data is not as the schema says: {error!r}") from error
     raw = []
     for name in ("run.json", "samples.jsonl"):
-        data = (folder / name).read_bytes() if (folder / name).exists() else b""
+        data = (folder / name).read_bytes()
         raw.append(Raw(name, len(data), hashlib.sha256(data).hexdigest()))
     return judged, raw
 
@@ -60,6 +50,8 @@ def render(run_dir: Path | str, with_runs: Sequence[Path | str] = ()) -> Path:
     others = []
     for path in with_runs:
         other, other_raw = read(Path(path))
+        if Path(path).resolve() == folder.resolve() or other_raw[1].sha256 == raw[1].sha256:
+            raise ReportError(f"--with {path}: the same samples as {folder}: no other session")
         others.append((str(other.run.get("id", Path(path).name)), other, other_raw))
     judge.disagree(judged, [(name, other) for name, other, _ in others])
     labels = {name: codec.label for name, codec in members.codecs(judged.run).items()}

@@ -122,6 +122,8 @@ def start(build: Build, root: Path, request: Request) -> int:
 def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
     facts = store.read_run(folder)
     samples = store.read_samples(folder / "samples.jsonl")
+    if samples.damaged:  # what was cut off at the end is measured again; this nobody could explain
+        raise UsageError(f"{folder}: damaged, not to be gone on with: {'; '.join(samples.damaged[:3])}")
     tier = plan.TIERS[facts["tier"]]
     families = tuple(Family.from_json(family) for family in facts["families"])
     tasks = plan.order(families, facts["seed"])

@@ -44,19 +44,36 @@ def probe(reports: Path) -> None:
 
 @dataclass
 class Samples:
-    """The complete lines of a samples.jsonl; resumes and the end apart from results."""
+    """The complete, sound lines of a samples.jsonl; resumes and the end apart from results."""
 
     lines: list[Line] = field(default_factory=list)
     resumes: list[Line] = field(default_factory=list)
     ends: list[Line] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)  # what was left out, by file and line
+    damaged: list[str] = field(default_factory=list)  # of these, what no interrupted run leaves behind
     end: int = 0  # byte offset behind the last complete line
     starts: dict[int, int] = field(default_factory=dict)  # process: offset of its first line
 
+    @property
+    def every(self) -> list[Line]:
+        return [*self.lines, *self.resumes, *self.ends]
+
+
+RESULTS = ("codec", "model", "service")
+#: What every line of a result has, and the type.
+LINE_KEYS: dict[str, type] = {
+    "family": str,
+    "case": str,
+    "member": str,
+    "status": str,
+    "round": int,
+    "process": int,
+}
+
 
 def read_samples(path: Path) -> Samples:
-    """Reads what counts. A truncated last line is left out with a notice; damage elsewhere, which
-    no interrupted run leaves behind, is an error that names the line."""
+    """What counts: the complete lines that are sound. A last line that was cut off is left out with a
+    notice, and so is any other that is damaged, which no interrupted run leaves behind."""
     samples = Samples()
     try:
         data = path.read_bytes()
@@ -65,40 +82,107 @@ def read_samples(path: Path) -> Samples:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     offset = 0
-    for number, raw in enumerate(data.splitlines(keepends=True), 1):
-        line, last = None, offset + len(raw) == len(data)
-        if raw.endswith(b"\n"):
-            try:
-                line = json.loads(raw)
-            except ValueError:
-                line = None
-        if not isinstance(line, dict):
-            if not last:
-                raise UsageError(f"{path}:{number}: not a JSON object")
-            samples.notices.append(
-                f"{path.name}:{number}: the last line is incomplete and was ignored"
-            )
+    for number, raw in enumerate(data.split(b"\n"), 1):
+        start, offset = offset, offset + len(raw) + 1
+        if offset > len(data):  # behind the last newline
+            if raw:
+                samples.notices.append(
+                    f"{path.name}:{number}: the last line is incomplete and ignored; the complete ones count"
+                )
             break
-        if line.get("schema") != SCHEMA:
-            raise UsageError(f"{path}:{number}: schema {line.get('schema')}, expected {SCHEMA}")
-        if line.get("kind") == "resume":
+        samples.end = offset
+        line, why = _line(raw)
+        if line is None:
+            said = f"{path.name}:{number}: {why}; the line is ignored, the sound ones count"
+            samples.notices.append(said)
+            samples.damaged.append(said)
+        elif line["kind"] == "resume":
             samples.resumes.append(line)
-        elif line.get("kind") == "end":
+        elif line["kind"] == "end":
             samples.ends.append(line)
-        elif not isinstance(line.get("process"), int):
-            raise UsageError(f"{path}:{number}: no process")
         else:
             samples.lines.append(line)
-            samples.starts.setdefault(line["process"], offset)
-        offset += len(raw)
-        samples.end = offset
+            samples.starts.setdefault(line["process"], start)
     return samples
+
+
+def _line(raw: bytes) -> tuple[Line | None, str]:
+    """The line, or None and what is wrong with it."""
+    try:
+        line = json.loads(raw)
+    except ValueError:
+        return None, "not JSON"
+    if not isinstance(line, dict):
+        return None, "not a JSON object"
+    if line.get("schema") != SCHEMA:
+        return None, f"schema {line.get('schema')}, expected {SCHEMA}"
+    kind = line.get("kind")
+    if kind == "resume":
+        return (line, "") if isinstance(line.get("forced", []), list) else (None, "wrong: forced")
+    if kind == "end":
+        told = line.get("families", {})
+        sound = isinstance(told, dict) and all(isinstance(each, dict) for each in told.values())
+        return (line, "") if sound else (None, "wrong: families")
+    if kind not in RESULTS:
+        return None, f"kind {kind!r} is not known"
+    lacking = [key for key in LINE_KEYS if key not in line]
+    if lacking:
+        return None, f"lacks {', '.join(lacking)}"
+    wrong = [key for key, type_ in LINE_KEYS.items() if not isinstance(line[key], type_)]
+    wrong += [key for key in ("metrics", "covariates", "gates") if not _objects(line, key)]
+    wrong += [] if _repetitions(line.get("repetitions")) else ["repetitions"]
+    return (None, f"wrong: {', '.join(wrong)}") if wrong else (line, "")
+
+
+def _objects(line: Line, key: str) -> bool:
+    found = line.get(key)
+    if key == "metrics" and line["status"] == "ok" and found is None:
+        return False
+    if key == "gates":
+        return found is None or isinstance(found, dict) and all(
+            isinstance(gate, dict) for gate in found.values()
+        )
+    return found is None or isinstance(found, dict) and all(
+        each is None or isinstance(each, (int, float, str, list, dict)) for each in found.values()
+    )
+
+
+def _repetitions(found: Any) -> bool:
+    """[slot, nanoseconds] each."""
+    return found is None or isinstance(found, list) and all(
+        isinstance(pair, list)
+        and len(pair) == 2
+        and all(isinstance(number, (int, float)) for number in pair)
+        and pair[1] > 0
+        for pair in found
+    )
+
+
+#: What run.json has at least, and the type; of each family, too.
+RUN_KEYS: dict[str, Any] = {
+    "id": str,
+    "tier": str,
+    "seed": int,
+    "commit": (str, type(None)),
+    "created": str,
+    "margin_percent": (int, float),
+    "build": dict,
+    "environment": dict,
+    "families": list,
+}
+FAMILY_KEYS: dict[str, Any] = {
+    "id": str,
+    "kind": str,
+    "baseline": str,
+    "members": list,
+    "rounds": int,
+}
 
 
 def read_run(folder: Path) -> dict[str, Any]:
     path = folder / "run.json"
     try:
-        run = json.loads(path.read_text("utf-8"))
+        run = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise UsageError(f"{folder}: not a run (no run.json)") from None
     except OSError as error:
@@ -107,12 +191,37 @@ def read_run(folder: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: not JSON: {error}") from None
     if not isinstance(run, dict) or run.get("schema") != SCHEMA:
         raise UsageError(f"{path}: not a run of schema {SCHEMA}")
+    _has(path, run, RUN_KEYS)
+    for number, family in enumerate(run["families"]):
+        where = f"families[{number}]"
+        if not isinstance(family, dict):
+            raise UsageError(f"{path}: {where}: not an object")
+        _has(path, family, FAMILY_KEYS, f"{where}: ")
+        if family["kind"] not in RESULTS or family["baseline"] not in family["members"]:
+            raise UsageError(f"{path}: {where}: its kind or its baseline is not known")
     return run
 
 
+def _has(path: Path, content: dict[str, Any], keys: dict[str, Any], where: str = "") -> None:
+    """UsageError that names the keys that content lacks, or that are of another type."""
+    lacking = [key for key in keys if key not in content]
+    wrong = [key for key in keys if key in content and not isinstance(content[key], keys[key])]
+    said = [f"lacks {', '.join(lacking)}"] * bool(lacking) + [f"wrong: {', '.join(wrong)}"] * bool(wrong)
+    if said:
+        raise UsageError(f"{path}: {where}{'; '.join(said)}")
+
+
+def read(folder: Path) -> tuple[dict[str, Any], Samples]:
+    """A run as `check`, `report` and `export` want it."""
+    run, path = read_run(folder), folder / "samples.jsonl"
+    if not path.exists():
+        raise UsageError(f"{path}: missing: there is nothing to judge")
+    return run, read_samples(path)
+
+
 def load(folder: Path) -> tuple[dict[str, Any], Samples]:
-    """A run as `check` and `export` want it; notices go to stderr."""
-    run, samples = read_run(folder), read_samples(folder / "samples.jsonl")
+    """read(); notices go to stderr."""
+    run, samples = read(folder)
     for notice in samples.notices:
         print(f"assay: {notice}", file=sys.stderr)
     return run, samples

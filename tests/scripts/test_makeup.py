@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assaylib import discard, makeup, plan, run, store
+from assaylib import UsageError, discard, makeup, plan, run, store
 from assaylib.plan import Task
 
 CODEC = ("cjson", "msgpack_c", "cjson.same")
@@ -156,8 +156,13 @@ def stolen(monkeypatch: pytest.MonkeyPatch) -> Stolen:
 def facts() -> dict[str, Any]:
     return {
         "schema": 1,
+        "id": "run",
         "tier": "quick",
         "seed": 7,
+        "commit": None,
+        "created": "2026-01-01T00:00:00Z",
+        "margin_percent": 3.0,
+        "environment": {},
         "identity": "this",
         "families": [family.to_json() for family in FAMILIES],
         "discard_rule": RULE,
@@ -213,3 +218,10 @@ def test_a_smoke_run_makes_nothing_up() -> None:
 
 def test_the_rule_is_json() -> None:
     assert json.loads(json.dumps(RULE)) == RULE
+
+
+def test_a_damaged_run_is_not_gone_on_with(tmp_path: Path) -> None:
+    store.write_whole(tmp_path / "run.json", facts())
+    (tmp_path / "samples.jsonl").write_text('{"half\n{}\n')
+    with pytest.raises(UsageError, match=r"damaged.*samples\.jsonl:1: not JSON.*:2: schema None"):
+        run.resume(None, tmp_path, tmp_path, force=False)  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ sys.path.insert(0, str(SCRIPTS))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import synthetic  # noqa: E402
-from assaylib import judge, report, words  # noqa: E402
+from assaylib import check, judge, report, words  # noqa: E402
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -488,7 +488,8 @@ def test_an_empty_run_still_renders(tmp_path):
     report.render(synthetic.write_run(tmp_path / "planned", run, []))
     text = (tmp_path / "planned" / "report.md").read_text("utf-8")
     assert "no samples at all of" in text and "was not measured" in text
-    report.render(synthetic.write_run(tmp_path / "empty", {"schema": 1, "id": "empty"}, []))
+    run["families"], run["build"] = [], {}
+    report.render(synthetic.write_run(tmp_path / "empty", run, []))
     text = (tmp_path / "empty" / "report.md").read_text("utf-8")
     assert "nothing to answer" in text and "✗ **Build**" in text
 
@@ -527,7 +528,7 @@ def test_failed_lines_and_a_cut_file_are_said(tmp_path):
         file.write('{"kind": "codec", "fam')
     report.render(folder)
     text = (folder / "report.md").read_text("utf-8")
-    assert "8 samples failed: exit 1: <wrong> shape" in text and "the last line is cut off" in text
+    assert "8 samples failed: exit 1: <wrong> shape" in text and "the last line is incomplete" in text
     assert "exit 1: &lt;wrong&gt; shape" in (folder / "report.html").read_text("utf-8")
 
 
@@ -573,11 +574,11 @@ def test_another_session_is_named_with_its_hashes(tmp_path):
 @pytest.mark.parametrize(
     "content, said",
     [
-        (None, "No such file"),
+        (None, "no run.json"),
         ("{", "not JSON"),
-        ('{"schema": 9}', "schema 9 is not 1"),
-        ("[]", "schema None is not 1"),
-        ('{"schema": 1, "families": [{}]}', "not as the schema says"),
+        ('{"schema": 9}', "not a run of schema 1"),
+        ("[]", "not a run of schema 1"),
+        ('{"schema": 1}', "run.json: lacks id, tier, seed, commit, created, margin_percent, build,"),
     ],
 )
 def test_a_run_that_cannot_be_read_is_one_line(tmp_path, capsys, content, said):
@@ -587,6 +588,46 @@ def test_a_run_that_cannot_be_read_is_one_line(tmp_path, capsys, content, said):
     error = capsys.readouterr().err
     assert error.startswith("assay: report") and said in error and error.count("\n") == 1
     assert not (tmp_path / "report.html").exists()
+
+
+def test_families_that_are_none_are_named(tmp_path, capsys):
+    run, _ = synthetic.make_run(count=4, rounds=2, kinds=("codec",))
+    del run["families"][1]["members"]
+    assert report.main([str(synthetic.write_run(tmp_path, run, []))]) == 2
+    assert "run.json: families[1]: lacks members" in capsys.readouterr().err
+
+
+def test_without_samples_there_is_no_report(tmp_path, capsys):
+    run, lines = synthetic.make_run(count=4, rounds=2, kinds=("codec",))
+    (synthetic.write_run(tmp_path, run, lines) / "samples.jsonl").unlink()
+    assert report.main([str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "samples.jsonl: missing" in error and error.count("\n") == 1
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_run_is_no_other_session_of_its_own(tmp_path, capsys):
+    run, lines = synthetic.make_run(count=4, rounds=2, kinds=("codec",))
+    folder = synthetic.write_run(tmp_path / "run", run, lines)
+    copy = synthetic.write_run(tmp_path / "copy", run | {"id": "copy"}, lines)
+    for other in (folder, tmp_path / "copy" / ".." / "run", copy):
+        assert report.main([str(folder), "--with", str(other)]) == 2
+        assert "no other session" in capsys.readouterr().err
+
+
+def test_check_and_report_leave_out_the_same_lines(tmp_path):
+    run, lines = synthetic.make_run(count=4, rounds=8, kinds=("codec",))
+    folder = synthetic.write_run(tmp_path, run, lines)
+    rows = (folder / "samples.jsonl").read_text().splitlines()
+    rows[4], rows[9] = '{"half', '{"schema": 1, "kind": "codec"}'
+    (folder / "samples.jsonl").write_text("\n".join([*rows, "[]"]) + "\n")
+    report.render(folder)
+    text = (folder / "report.md").read_text("utf-8")
+    against, notes = check.review(folder)
+    last = len(rows) + 1
+    for where in ("samples.jsonl:5: not JSON", "samples.jsonl:10: lacks", f"samples.jsonl:{last}: not a"):
+        assert where in text and [note for note in notes if where in note]
+    assert [said for said in against if f"incomplete: {len(lines) - 2} of" in said]
 
 
 def test_facts_of_any_shape_are_shown(tmp_path):

@@ -6,13 +6,24 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from assaylib import SCHEMA, UsageError, store
 
 
 def line(process: int, member: str) -> store.Line:
-    return {"schema": SCHEMA, "process": process, "member": member, "status": "ok"}
+    return {
+        "schema": SCHEMA,
+        "kind": "codec",
+        "family": "codec/x/encode",
+        "case": f"codec/x/encode/{member}",
+        "member": member,
+        "round": process,
+        "process": process,
+        "status": "ok",
+        "metrics": {"time_ns": 1.5},
+    }
 
 
 def written(folder: Path, processes: int = 3) -> bytes:
@@ -49,32 +60,53 @@ def test_any_truncation_loses_only_the_last_process(tmp_path: Path) -> None:
         assert length - cut == (ends[2 * len(complete) - 1] if complete else 0)
 
 
-def test_damage_before_the_end_is_an_error_with_its_line(tmp_path: Path) -> None:
-    data = written(tmp_path).splitlines(keepends=True)
-    path = tmp_path / "samples.jsonl"
-    path.write_bytes(b"".join([data[0], b'{"half": \n', *data[2:]]))
-    with pytest.raises(UsageError, match=r"samples\.jsonl:2: not a JSON object"):
-        store.read_samples(path)
+def changed(**values: Any) -> str:
+    return json.dumps({**line(1, "b"), **values})
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "why"),
     [
-        ('{"schema": 99, "process": 0}\n', "schema 99"),
-        ("[1]\n{}\n", ":1: not a JSON object"),
-        ('{"schema": 1}\n', ":1: no process"),
+        ('{"half": ', "not JSON"),
+        ("[1]", "not a JSON object"),
+        ('{"schema": 99, "process": 0}', "schema 99, expected 1"),
+        ('{"schema": 1}', "kind None is not known"),
+        ('{"schema": 1, "kind": "codec", "process": 1}', "lacks family, case, member, status, round"),
+        (changed(round="one"), "wrong: round"),
+        (changed(metrics=None), "wrong: metrics"),
+        (changed(gates={"lag": True}), "wrong: gates"),
+        (changed(repetitions=[[0, 1.5], [1, 0]]), "wrong: repetitions"),
+        ('{"schema": 1, "kind": "end", "families": []}', "wrong: families"),
     ],
 )
-def test_lines_of_another_kind(tmp_path: Path, text: str, words: str) -> None:
+@pytest.mark.parametrize("last", [False, True])
+def test_a_damaged_line_is_named_and_the_sound_ones_count(
+    tmp_path: Path, text: str, why: str, last: bool
+) -> None:
+    data = written(tmp_path).decode().splitlines()
+    number = len(data) if last else 3
     path = tmp_path / "samples.jsonl"
-    path.write_text(text)
-    with pytest.raises(UsageError, match=words):
-        store.read_samples(path)
+    if why == "wrong: families" and last:
+        text = '{"schema": 1, "kind": "end", "families": {"codec/x/encode": 5}}'
+    path.write_text("\n".join([*data[: number - 1], text, *data[number:]]) + "\n")
+    samples = store.read_samples(path)
+    assert samples.lines == [json.loads(row) for i, row in enumerate(data, 1) if i != number]
+    assert samples.damaged == samples.notices
+    assert samples.notices == [
+        f"samples.jsonl:{number}: {why}; the line is ignored, the sound ones count"
+    ]
+    assert samples.end == path.stat().st_size
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "no run.json"), ("{", "not JSON"), ("[]", "not a run"), ('{"schema": 2}', "not a run")],
+    [
+        (None, "no run.json"),
+        ("{", "not JSON"),
+        ("[]", "not a run"),
+        ('{"schema": 2}', "not a run"),
+        ('{"schema": 1}', "lacks id, tier, seed, commit, created, margin_percent, build,"),
+    ],
 )
 def test_run_json_that_is_none(tmp_path: Path, content: str | None, words: str) -> None:
     if content is not None:
