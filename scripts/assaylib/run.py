@@ -69,7 +69,27 @@ def discover(build: Build) -> plan.Built:
     return built
 
 
+SEED_MAX = 2**63 - 1  # what the programs take
+
+
+def _check(request: Request) -> None:
+    """What a run refuses whatever the machine, so that a dry run does, too. Seeds are not negative:
+    the order drawn from one would be that of its positive."""
+    if request.seed is not None and not 0 <= request.seed <= SEED_MAX:
+        raise UsageError(f"--seed {request.seed}: must be from 0 to {SEED_MAX}")
+    if request.id is not None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", request.id):
+            raise UsageError(f"--id {request.id}: letters, digits, dots, dashes and underscores only")
+        _free(request.reports / request.id)
+
+
+def _free(folder: Path) -> None:
+    if folder.exists():
+        raise UsageError(f"{folder}: exists already (another --id, or --resume {folder})")
+
+
 def dry_run(build: Build, request: Request) -> int:
+    _check(request)
     made = plan.make(discover(build), request.tier, request.seed or 0, request.only)
     for family in made.families:
         tasks = [task for task in made.tasks if task.family == family.id]
@@ -87,15 +107,13 @@ def dry_run(build: Build, request: Request) -> int:
 
 
 def start(build: Build, root: Path, request: Request) -> int:
+    _check(request)
     seed = request.seed if request.seed is not None else secrets.randbelow(2**31)
     made = plan.make(discover(build), request.tier, seed, request.only)
     created = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     id = request.id or f"{created[:16].replace(':', '')}-{request.tier.name}"
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", id):
-        raise UsageError(f"--id {id}: letters, digits, dots, dashes and underscores only")
     folder = request.reports / id
-    if folder.exists():
-        raise UsageError(f"{folder}: exists already (another --id, or --resume {folder})")
+    _free(folder)
     store.probe(request.reports)
 
     described = environment.describe_build(build)
