@@ -74,6 +74,18 @@ static int refuse_all(const struct options *options, const char *const *names, c
     return OPTIONS_GO_ON;
 }
 
+/* `serve` takes no payload for a workload to which any bytes will do: then the first one is sent.
+ */
+static void default_payload(struct load_options *load)
+{
+    if (!load->known_workload || load->payload || load->codec ||
+        workload_needs(load->known_workload) & WORKLOAD_NEEDS_PAYLOAD)
+        return;
+    for (size_t i = 0; codecs[i] && !load->codec; i++)
+        load->codec = codec_is_whole(codecs[i]) ? codecs[i]->name : NULL;
+    load->payload = payloads[0].name;
+}
+
 /* What is sent is a corpus. */
 static int read_payload(const struct options *options, struct load_options *load)
 {
@@ -82,8 +94,8 @@ static int read_payload(const struct options *options, struct load_options *load
     const struct codec *codec = NULL;
     const char *when = load->workload ? "with --workload" : "with --payload or --codec";
     if (refuse_all(options, others, when) != OPTIONS_GO_ON ||
-        options_require(options, "--payload", when) != OPTIONS_GO_ON ||
-        options_require(options, "--codec", when) != OPTIONS_GO_ON ||
+        (!load->payload && options_require(options, "--payload", when) != OPTIONS_GO_ON) ||
+        (!load->codec && options_require(options, "--codec", when) != OPTIONS_GO_ON) ||
         !(payload = names_payload(options, load->payload)) ||
         !(codec = names_codec(options, load->codec)))
         return EXIT_USAGE;
@@ -193,6 +205,8 @@ static int resolve(const struct options *options, struct load_options *load)
     if (!options_given(options, "--method"))
         load->method = corpus || load->body_path ? "POST" : "GET";
     code = read_check(options, load);
+    if (code == OPTIONS_GO_ON)
+        default_payload(load);
     if (code == OPTIONS_GO_ON && corpus)
         code = read_payload(options, load);
     if (code == OPTIONS_GO_ON && !load->body_path)
@@ -244,7 +258,8 @@ int load_options_read(struct load_options *load, int argc, char **argv)
         OPTIONS_TEXT("--workload", "NAME", &load->workload,
                      "check every byte of every reply: it must be this workload's"),
         OPTIONS_TEXT("--payload", "NAME", &load->payload,
-                     "send the documents of this payload in turn"),
+                     "send the documents of this payload in turn; needed with --workload if serve "
+                     "needs it, else the first by default"),
         OPTIONS_TEXT("--codec", "NAME", &load->codec, "encoded by this codec"),
         OPTIONS_COUNT("--cpu-iterations", "N", &load->cpu_iterations, 1, 1e15,
                       "what the server of `cpu` was given"),

@@ -84,6 +84,11 @@ void load_report_print(const struct load_options *load, const struct load_result
                result->unsent + result->failed, result->unsent, result->failed);
     if (result->wrong)
         printf("  %" PRIu64 " wrong answers are not in the percentiles\n", result->wrong);
+    /* A server that was told another number does its work well, and every answer is another. */
+    if (result->wrong && !result->answered && load->known_workload &&
+        workload_needs(load->known_workload) & WORKLOAD_NEEDS_CPU_ITERATIONS)
+        printf("  (was the server given --cpu-iterations %" PRIu64 ", too?)\n",
+               load->cpu_iterations);
     if (result->latency.dropped)
         printf("  %zu samples did not fit and are not in the percentiles\n",
                result->latency.dropped);

@@ -356,6 +356,17 @@ def test_expected_status(tmp_path: Path, status: str, expected: str, code: int) 
     assert out["wrong" if code else "answered"] == out["sent"]
 
 
+def test_what_serve_needs_no_payload_for_load_does_not(tmp_path: Path) -> None:
+    with serving("serve", "--model", "inline", "--workload", "cpu", "--cpu-iterations", 1000) as s:
+        options = ["--rate", 100, "--duration", 0.2, "--workload", "cpu", "--cpu-iterations"]
+        out = load(tmp_path, s.address, *options, 1000)
+        assert out["answered"] > 0 and out["wrong"] == 0
+        out = load(tmp_path, s.address, *options, 1001, code=1)
+        assert out["answered"] == 0 and out["wrong"] > 0
+        done = run("load", "--target", f"http://{s.address}/", *options, 1001)
+    assert "was the server given --cpu-iterations 1001, too?" in done.stdout
+
+
 def test_watches_a_process(tmp_path: Path) -> None:
     with serving("serve", "--model", "inline", "--workload", "cpu", "--cpu-iterations", 100000) as s:
         out = load(
