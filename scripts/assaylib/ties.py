@@ -5,11 +5,13 @@ The best is the member with the largest median advantage over the baseline, from
 leaves the set if its interval against the best puts it behind by more than delta. With the level
 that the family's comparisons have, the truly best member of a family stays in its set with 95 %,
 over all metrics together: it could only be lost to one of the others (Gupta's subset selection;
-Gibbons, Olkin and Sobel, Selecting and Ordering Populations, 1977).
+Gibbons, Olkin and Sobel, Selecting and Ordering Populations, 1977). Where the two slide against each
+other with the machine's speed, both halves have to say so (slides.py).
 """
 
 from __future__ import annotations
 
+from . import slides
 from .families import Family
 from .intervals import median, order_interval
 from .verdicts import BETTER, TieSet, verdict
@@ -27,6 +29,8 @@ def tie(family: Family, metric: str, more: bool) -> None:
         values = family.advantages(ranked[0], other, metric, more)
         interval = order_interval(values, family.alpha)
         resolved = resolved and interval is not None
-        if verdict(interval, family.deltas[metric]) != BETTER:
+        said = verdict(interval, family.deltas[metric])
+        halves = slides.slide(family, ranked[0], other, metric, more)
+        if said != BETTER or not slides.stands(said, halves, family.deltas[metric]):
             members.append(other)
     family.ties.append(TieSet(metric, ranked[0], members, resolved))

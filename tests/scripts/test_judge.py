@@ -539,6 +539,8 @@ def test_a_slide_across_the_margin_takes_the_verdict_back():
         doubted += found.doubt == slides.DOUBT
         said = words.verdict(found, delta)
         assert all(words.ratio(math.exp(half)) in said for half in found.slide)
+        if not slides.stands(judge.BETTER, slides.slide(family, "rival", "base", "time_ns", False), delta):
+            assert set(family.ties[0].members) == {"rival", "base"}
     assert doubted > 0
     assert slides.stands(judge.BETTER, (0.1, 0.2), 0.03)
     assert not slides.stands(judge.BETTER, (0.02, 0.2), 0.03)

@@ -57,8 +57,9 @@ def method(judged: Judgement) -> Section:
                     "**Tie sets**: the best is the member with the largest median ratio, from pairs,"
                     " not with the least median time. A member leaves the set if an interval, at the"
                     " family's level, puts it behind the best by more than δ; the truly best stays in"
-                    " with 95 %, over all metrics of the family together. The order inside a set says"
-                    " nothing."
+                    " with 95 %, over all metrics of the family together. Where the two slide against each"
+                    " other with the machine's speed, both halves have to say so. The order inside a"
+                    " set says nothing."
                 ),
                 (
                     "**Slides**: programs need not gain alike from a faster machine. Each comparison's"
