@@ -4,6 +4,7 @@ everywhere. judge.py says what they are used for."""
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Sequence
 
@@ -89,6 +90,19 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
+@functools.cache
+def _permutations(n: int) -> tuple[int, ...]:
+    """How many permutations of n have so many inversions; worked out once for all comparisons."""
+    counts = [1]
+    for size in range(2, n + 1):
+        grown = [0] * (len(counts) + size - 1)
+        for i, count in enumerate(counts):
+            for step in range(size):
+                grown[i + step] += count
+        counts = grown
+    return tuple(counts)
+
+
 def trend(values: Sequence[float]) -> tuple[float, float]:
     """Kendall's tau of the values against their order, and its exact two-sided p-value.
 
@@ -103,13 +117,7 @@ def trend(values: Sequence[float]) -> tuple[float, float]:
     for i in range(n):
         for j in range(i + 1, n):
             inversions += 1.0 if values[i] > values[j] else 0.5 if values[i] == values[j] else 0.0
-    counts = [1]
-    for size in range(2, n + 1):
-        grown = [0] * (len(counts) + size - 1)
-        for i, count in enumerate(counts):
-            for step in range(size):
-                grown[i + step] += count
-        counts = grown
+    counts = _permutations(n)
     extreme = min(inversions, pairs - inversions)
     tail = sum(counts[: math.floor(extreme) + 1])
     return 1 - 2 * inversions / pairs, min(1.0, 2 * tail / math.factorial(n))
