@@ -198,7 +198,8 @@ static void print_worst(const struct codec *codec, const struct worst *worst)
 
 static void trees_keep_within_the_budget(void **state)
 {
-    static const size_t sizes[] = {SMALL, LARGE};
+    /* Where nothing is counted, and all is slow, what remains is that no harm is done. */
+    const size_t sizes[] = {SMALL, heap_is_counted() ? LARGE : 4 * SMALL};
     uint8_t *bytes = malloc(LARGE);
     (void)state;
     for (const struct codec *const *codec = codecs; *codec != NULL; codec++) {
