@@ -139,10 +139,7 @@ static int drop_element(const struct plan *plan, const uint8_t *src, size_t len,
 
 static void finish(struct codec_wire *wire)
 {
-    for (size_t i = 0; wire->bytes && i < wire->corpus->corpus.count; i++)
-        free(wire->bytes[i]);
-    free(wire->bytes);
-    free(wire->lens);
+    codec_wire_finish(wire);
     corpus_finish(&wire->corpus->corpus);
     plan_destroy(wire->corpus->plan);
 }
