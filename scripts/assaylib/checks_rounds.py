@@ -147,6 +147,9 @@ def _left(judged: Judgement) -> str:
     if len(told) <= 4:
         return "; ".join(told)
     made_up = [f for f in short if f.counted >= int(f.plan.get("rounds") or 0)]
-    lacking = [t for t, f in zip(told, short) if f not in made_up]
     text = f"{len(short)} families lost rounds, {len(made_up) or 'none'} of them made up for all"
-    return f"{text}; {'; '.join(lacking)}" if lacking else text
+    lacking = sorted((f.counted, t) for t, f in zip(told, short) if f not in made_up)
+    if not lacking:
+        return text
+    most = "" if len(lacking) <= 4 else "worst off: "
+    return f"{text}; {most}{'; '.join(t for _, t in lacking[:4])}"
