@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The command line. Exit codes: 0 good, 1 a benchmark failed or a check did not hold, 2 usage,
-3 the environment refused, 130 interrupted."""
+3 the environment refused, 4 a gate that could not have seen what it looks for, 130 interrupted."""
 
 from __future__ import annotations
 
@@ -88,10 +88,28 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("folder", type=Path, metavar="RUN")
     check.set_defaults(run=do_check)
 
+    compare = commands.add_parser("compare", help="do two runs say the same? exit 1 if not")
+    compare.add_argument("first", type=Path, metavar="A")
+    compare.add_argument("second", type=Path, metavar="B")
+    _two_runs(compare)
+    compare.set_defaults(run=do_compare)
+
+    gate = commands.add_parser("gate", help="has anything become slower? exit 1 if so, 4 if it could have gone unseen")
+    gate.add_argument("base", type=Path, metavar="BASE")
+    gate.add_argument("new", type=Path, metavar="NEW")
+    gate.add_argument("--slower-than", default="5%", metavar="PERCENT", help="a smaller slow-down is let pass (default: 5%%)")
+    _two_runs(gate)
+    gate.set_defaults(run=do_gate)
+
     export = commands.add_parser("export", help="Google Benchmark JSON on stdout")
     export.add_argument("folder", type=Path, metavar="RUN")
     export.set_defaults(run=do_export)
     return top
+
+
+def _two_runs(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--only", metavar="REGEX", help="only cases (FAMILY/MEMBER:METRIC) that match")
+    command.add_argument("--anyway", action="store_true", help="although machine or build differ; says in what")
 
 
 def do_list(arguments: argparse.Namespace) -> int:
@@ -179,6 +197,20 @@ def do_check(arguments: argparse.Namespace) -> int:
     from . import check
 
     return check.main(arguments.folder)
+
+
+def do_compare(arguments: argparse.Namespace) -> int:
+    from . import compare
+
+    return compare.main(arguments.first, arguments.second, only=arguments.only, anyway=arguments.anyway)
+
+
+def do_gate(arguments: argparse.Namespace) -> int:
+    from . import gate
+
+    return gate.main(
+        arguments.base, arguments.new, slower_than=arguments.slower_than, only=arguments.only, anyway=arguments.anyway
+    )
 
 
 def do_export(arguments: argparse.Namespace) -> int:

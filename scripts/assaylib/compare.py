@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""compare: do two runs say the same? Every ratio of the first is held against the same ratio of the
+second (Mann and Whitney over processes, Holm over a family). It holds if no verdict is reversed and
+no more than a twentieth of the cases differ."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from . import twice
+from .intervals import holm
+from .verdicts import BETTER, WORSE
+
+ALPHA = 0.05  # of a family's p-values, adjusted
+SHARE_MAX = 0.05  # of all cases
+SAME = ("environment", "build", "programs", "libraries")
+
+
+def main(first: Path, second: Path, *, only: str | None, anyway: bool) -> int:
+    both = twice.read((first, second), SAME, anyway=anyway)
+    cases = twice.only(both.cases, only)
+    for difference in both.differences:
+        print(f"differs     {difference}")
+    for family in both.apart:
+        print(f"not held    {family}")
+    turned, other = reversed_verdicts(cases), moved(cases)
+    for case in cases:
+        if case in turned or case in other:
+            print(_line(case, "REVERSED" if case in turned else "moved"))
+    judged = sum(case.moved() is not None for case in cases)
+    allowed = math.floor(SHARE_MAX * judged)
+    print(
+        f"{judged} of {len(cases)} cases have figures in both runs: {len(turned)} verdicts reversed"
+        f" (allowed: 0), {len(other)} ratios moved (allowed: {allowed})"
+    )
+    return int(bool(turned) or len(other) > allowed or judged == 0)
+
+
+def reversed_verdicts(cases: list[twice.Case]) -> list[twice.Case]:
+    return [case for case in cases if {case.first.verdict, case.second.verdict} == {BETTER, WORSE}]
+
+
+def moved(cases: list[twice.Case]) -> list[twice.Case]:
+    families: dict[str, list[twice.Case]] = {}
+    for case in cases:
+        families.setdefault(case.family, []).append(case)
+    found = []
+    for members in families.values():
+        shifts = [case.moved() for case in members]
+        adjusted = holm([1.0 if shift is None else shift.p for shift in shifts])
+        found += [case for case, p in zip(members, adjusted) if p <= ALPHA]
+    return found
+
+
+def _line(case: twice.Case, what: str) -> str:
+    shift, a, b = case.moved(), case.first.estimate, case.second.estimate
+    if shift is None or a is None or b is None:
+        return f"{what:11} {case.name}: {case.first.verdict} | {case.second.verdict}"
+    low, high = shift.interval or (-math.inf, math.inf)
+    return (
+        f"{what:11} {case.name}: {math.exp(a.median):.3f} × the baseline ({case.first.verdict})"
+        f" | {math.exp(b.median):.3f} × ({case.second.verdict}); second over first"
+        f" {math.exp(shift.estimate):.3f} [{math.exp(low):.3f}, {math.exp(high):.3f}]"
+    )

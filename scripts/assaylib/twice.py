@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""Two runs of the same cases: what differs between their conditions, and by how much each ratio to
+the baseline has moved from one to the other. Absolute times are not compared: a machine's own speed
+moves them more than most changes of a program do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import RefusedError, UsageError, environment, judge, store
+from .families import Family, Judgement
+from .shifts import Shift, shift
+from .verdicts import Comparison
+
+#: What a family's `load` says of the run that it came out of, rather than of its conditions.
+FOUND = ("blocks", "blocks_s", "pilot_closed_hz", "rate_hz")
+RATE_TOLERANCE = 0.05  # of a service's rate, which follows from what its pilot could do
+
+
+@dataclass(frozen=True)
+class Case:
+    """A member against its baseline in one metric, in both runs."""
+
+    family: str
+    first: Comparison
+    second: Comparison
+    alpha: float  #: simultaneous over the family, as its verdicts are
+    delta: float  #: the wider of the two margins: 0.03 is 3 %
+
+    @property
+    def name(self) -> str:
+        return f"{self.family}/{self.first.member}:{self.first.metric}"
+
+    def moved(self, alpha: float | None = None) -> Shift | None:
+        """Of the log advantage over the baseline, second over first; None: not in both."""
+        a, b = self.first.estimate, self.second.estimate
+        return shift(a.values, b.values, alpha or self.alpha) if a and b else None
+
+
+@dataclass
+class Twice:
+    """What two runs have in common."""
+
+    cases: list[Case]
+    apart: list[str]  #: families that are not the same thing in both, and why
+    differences: list[str]  #: between their conditions, although the comparison was wanted
+
+
+def read(folders: tuple[Path, Path], parts: tuple[str, ...], *, anyway: bool) -> Twice:
+    """RefusedError if the runs' conditions differ in one of these parts, and not wanted anyway."""
+    loaded = [store.load(folder) for folder in folders]
+    told = [conditions(run) for run, _ in loaded]
+    differences = [d for part in parts for d in differing(told[0][part], told[1][part], part)]
+    if differences and not anyway:
+        lines = "".join(f"\n  {difference}" for difference in differences)
+        raise RefusedError(f"the runs differ in more than time (--anyway goes on nevertheless):{lines}")
+    twice = pair(*(judge.judge(run, samples.every) for run, samples in loaded))
+    twice.differences = differences
+    return twice
+
+
+def conditions(run: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """A run's fingerprint, in parts."""
+    build = dict(run["build"])
+    programs = build.pop("programs", {})
+    return {
+        "environment": {k: v for k, v in run["environment"].items() if k not in environment.VOLATILE},
+        "build": build,
+        "programs": programs,
+        "libraries": run.get("libraries") or {},
+    }
+
+
+def differing(first: Any, second: Any, where: str) -> Iterator[str]:
+    """Every leaf that is not the same in both, by its path."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        for key in sorted({*first, *second}):
+            yield from differing(first.get(key), second.get(key), f"{where}.{key}")
+    elif first != second:
+        yield f"{where}: {_brief(first)} | {_brief(second)}"
+
+
+def _brief(value: Any) -> str:
+    text = "none" if value is None else str(value)
+    return text[:12] if re.fullmatch(r"[0-9a-f]{64}", text) else text
+
+
+def pair(first: Judgement, second: Judgement) -> Twice:
+    twice = Twice([], [], [])
+    others = {family.id: family for family in second.families}
+    alone = [family.id for family in first.families if family.id not in others]
+    for family in first.families:
+        other = others.pop(family.id, None)
+        if other is None:
+            continue
+        if why := _why_apart(family, other):
+            twice.apart.append(f"{family.id}: {why}")
+        else:
+            twice.cases += _cases(family, other)
+    for which, families in (("first", alone), ("second", list(others))):
+        if families:
+            twice.apart.append(f"only in the {which} run: {' '.join(families)}")
+    return twice
+
+
+def _why_apart(a: Family, b: Family) -> str:
+    if a.baseline != b.baseline:
+        return f"its baseline is {a.baseline} in one run and {b.baseline} in the other"
+    loads = [family.plan.get("load") or {} for family in (a, b)]
+    rates = [float(load.get("rate_hz") or 0) for load in loads]
+    if abs(rates[0] - rates[1]) > RATE_TOLERANCE * max(rates):
+        return f"{rates[0]:.0f} requests/s in one run and {rates[1]:.0f} in the other"
+    set_for = [{k: v for k, v in load.items() if k not in FOUND} for load in loads]
+    return "; ".join(differing(*set_for, "load"))
+
+
+def _cases(a: Family, b: Family) -> Iterator[Case]:
+    for first in a.comparisons:
+        second = b.compared(first.member, first.metric)
+        if second is not None:
+            delta = max(family.deltas.get(first.metric, 0.0) for family in (a, b))
+            yield Case(a.id, first, second, min(a.alpha, b.alpha), delta)
+
+
+def only(cases: list[Case], pattern: str | None) -> list[Case]:
+    """Those whose name matches. UsageError if none does."""
+    try:
+        wanted = re.compile(pattern or "")
+    except re.error as error:
+        raise UsageError(f"--only {pattern}: not a regular expression: {error}") from None
+    found = [case for case in cases if wanted.search(case.name)]
+    if not found:
+        raise UsageError("no case is in both runs" if pattern is None else f"--only {pattern}: matches no case of both runs")
+    return found
