@@ -74,6 +74,14 @@ const char *json_print_key(const struct plan_field *map, const ProtobufCMessage 
     }
 }
 
+/* A number has one spelling as a key: a library that keeps each key of an object once would take
+ * "0" and "-0" for two, and lose one of them when it writes both as "0". */
+static bool is_canonical(const char *text, size_t len)
+{
+    size_t sign = len > 0 && text[0] == '-';
+    return len == 1 || len <= sign || text[sign] != '0';
+}
+
 int json_parse_key(const struct plan_field *map, const char *text, size_t len,
                    ProtobufCMessage *entry, ProtobufCAllocator *allocator)
 {
@@ -82,7 +90,7 @@ int json_parse_key(const struct plan_field *map, const char *text, size_t len,
     if (key->kind == PLAN_STRING)
         return field_put_string(slot, text, len, allocator);
     if (key->kind != PLAN_BOOL)
-        return json_parse_integer(text, len, key->kind, slot);
+        return is_canonical(text, len) ? json_parse_integer(text, len, key->kind, slot) : -EBADMSG;
     bool yes = len == 4 && memcmp(text, "true", 4) == 0;
     *(protobuf_c_boolean *)slot = yes;
     return yes || (len == 5 && memcmp(text, "false", 5) == 0) ? 0 : -EBADMSG;

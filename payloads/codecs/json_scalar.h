@@ -23,7 +23,8 @@ int json_parse_integer(const char *text, size_t len, enum plan_kind kind, void *
 /* A map entry's key as a JSON string's text: the entry's own string, a word, or decimal digits in
  * text, which has room for JSON_INTEGER_MAX bytes. map is the field that holds the entry. */
 const char *json_print_key(const struct plan_field *map, const ProtobufCMessage *entry, char *text);
-/* And back into the entry: 0, -EBADMSG, -ERANGE, -ENOMEM. */
+/* And back into the entry: 0, -EBADMSG (also for another spelling of a number, "007" or "-0"),
+ * -ERANGE, -ENOMEM. */
 int json_parse_key(const struct plan_field *map, const char *text, size_t len,
                    ProtobufCMessage *entry, ProtobufCAllocator *allocator);
 
