@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What the pieces cost: the loop itself, the clock, memcpy, and the parts of the models. */
 #include "gbench.h"
+#include "parts.h"
 #include "parts_loop.h"
-#include "parts_models.h"
+#include "parts_pair.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,14 +89,25 @@ static int prepare(void)
     register_loops();
     register_clocks();
     register_copies();
-    parts_models_register();
+    parts_floors_register();
+    parts_queues_register();
+    parts_senders_register();
+    parts_wake_register();
+    parts_timers_register();
+    parts_http_register();
+    parts_pool_register();
+    parts_skipped_say();
     return 0;
 }
 
 int main(int argc, char **argv)
 {
     static const struct gbench_program program = {
-        .summary = "parts_bench: what the pieces of the other benchmarks cost by themselves.",
+        .summary = "parts_bench: what the pieces of the other benchmarks cost by themselves, and\n"
+                   "what the machine takes for the same without them (parts/floor/...).\n"
+                   "\n"
+                   "same_cpu and other_cpu say where the two threads of a case are bound; where\n"
+                   "this process may use one CPU only, other_cpu and senders_N are skipped.",
         .prepare = prepare,
     };
     return gbench_main(argc, argv, &program);
