@@ -11,6 +11,7 @@
 #include "parts/calls.h"
 #include "parts/cells.h"
 #include "parts/clock.h"
+#include "parts/sleepers.h"
 
 #include <errno.h>
 

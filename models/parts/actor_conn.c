@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "reply.h"
+#include "sleepers.h"
 
 #include <errno.h>
 #include <sys/epoll.h>

@@ -36,7 +36,7 @@ struct runnable *runq_pop(struct runq *queue);
  * returns one of them, or NULL if there was none to be had. */
 struct runnable *runq_steal(struct runq *thief, struct runq *victim);
 /* Any thread; out of date at once. */
-static inline uint32_t runq_len(struct runq *queue)
+static inline uint32_t runq_len(const struct runq *queue)
 {
     uint32_t head = atomic_load_explicit(&queue->head, memory_order_relaxed);
     return atomic_load_explicit(&queue->tail, memory_order_relaxed) - head;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "scheduler.h"
+#include "sleepers.h"
 
 #include "clock.h"
 #include "cpus.h"
@@ -10,12 +10,11 @@
 #include <unistd.h>
 
 enum {
-    /* Mails of one actor before others have a turn: enough to keep its caches warm, few enough for
-     * the others (Pony: 100, Akka: 5). */
-    BATCH = 100,
     SLOT_RUNS = 3,     /* in a row, before the queue has a turn (as Tokio) */
-    POLL_EVERY = 16,   /* actors run between two looks at epoll and the timers, when busy */
-    INJECT_EVERY = 61, /* … and before outsiders come first for once */
+    INJECT_EVERY = 61, /* actors run before outsiders come first for once */
+    LOOK_EVERY = 16,   /* light turns between two looks at the clock; after a long one each looks */
+    LOOK_NS = 4000,    /* … so that they are about so far apart */
+    POLL_NS = 100000,  /* between two looks at epoll and the timers, when busy */
     EVENTS_MAX = 128,
 };
 
@@ -26,14 +25,6 @@ struct sched_worker *sched_self(const struct scheduler *scheduler)
     return self && (!scheduler || self->scheduler == scheduler) ? self : NULL;
 }
 
-/* ---- Waking ---- */
-
-void sched_wake(struct sched_worker *worker)
-{
-    uint64_t one = 1;
-    (void)!write(worker->wake, &one, sizeof one);
-}
-
 int sched_watch(struct sched_worker *worker, int op, int fd, uint32_t events,
                 struct event_source *source)
 {
@@ -42,69 +33,16 @@ int sched_watch(struct sched_worker *worker, int op, int fd, uint32_t events,
     return epoll_ctl(worker->epoll, op, fd, &event) < 0 ? -errno : 0;
 }
 
-void sched_wake_all(struct scheduler *scheduler)
-{
-    for (unsigned i = 0; i < scheduler->count; i++)
-        sched_wake(&scheduler->workers[i]);
-}
-
-static bool wake_one(struct scheduler *scheduler)
-{
-    for (unsigned i = 0; i < scheduler->count; i++) {
-        struct sched_worker *worker = &scheduler->workers[i];
-        if (!atomic_load_explicit(&worker->sleeping, memory_order_relaxed) ||
-            !atomic_exchange_explicit(&worker->sleeping, 0, memory_order_acq_rel))
-            continue;
-        atomic_fetch_sub_explicit(&scheduler->sleepers, 1, memory_order_acq_rel);
-        sched_wake(worker);
-        if (self && self->scheduler == scheduler)
-            counter_add(&self->counters->wakeups, 1);
-        else
-            counter_add_shared(&scheduler->outside->wakeups, 1);
-        return true;
-    }
-    return false;
-}
-
-static bool work_around(const struct scheduler *scheduler)
-{
-    if (atomic_load_explicit(&scheduler->inject.len, memory_order_relaxed) > 0)
-        return true;
-    for (unsigned i = 0; i < scheduler->count; i++)
-        if (runq_len(&scheduler->workers[i].queue) > 0)
-            return true;
-    return false;
-}
-
-static bool anybody_sleeps(const struct scheduler *scheduler)
-{
-    for (unsigned i = 0; i < scheduler->count; i++)
-        if (atomic_load_explicit(&scheduler->workers[i].sleeping, memory_order_relaxed))
-            return true;
-    return false;
-}
-
-bool sched_help_begin(struct scheduler *scheduler)
-{
-    return !atomic_exchange_explicit(&scheduler->waking, 1, memory_order_acq_rel) &&
-           !wake_one(scheduler);
-}
-
-bool sched_help_end(struct scheduler *scheduler)
-{
-    /* Who added work since has relied on us, and somebody may have fallen asleep before that: this
-     * exchange sees what they did before theirs. */
-    atomic_exchange_explicit(&scheduler->waking, 0, memory_order_acq_rel);
-    return anybody_sleeps(scheduler) && work_around(scheduler);
-}
-
-static void want_help(struct scheduler *scheduler)
-{
-    while (sched_help_begin(scheduler) && sched_help_end(scheduler))
-        ;
-}
-
 /* ---- Scheduling ---- */
+
+/* The worker has more than it will come to soon. Relaxed: at worst nobody helps until the next look
+ * at the clock, or this worker comes to it by itself. */
+static void share_work(struct sched_worker *worker)
+{
+    if (atomic_load_explicit(&worker->scheduler->sleepers, memory_order_relaxed) > 0 &&
+        sched_worth_stealing(worker))
+        sched_help(worker->scheduler);
+}
 
 static void enqueue(struct sched_worker *worker, struct runnable *item)
 {
@@ -112,23 +50,21 @@ static void enqueue(struct sched_worker *worker, struct runnable *item)
         inject_push(&worker->scheduler->inject, item);
 }
 
-static void schedule(struct scheduler *scheduler, struct runnable *item)
+void sched_schedule(struct sched_worker *worker, struct runnable *item)
 {
-    struct sched_worker *worker = sched_self(scheduler);
-    if (!worker) {
-        inject_push(&scheduler->inject, item);
-        if (atomic_fetch_add_explicit(&scheduler->sleepers, 0, memory_order_acq_rel) > 0)
-            want_help(scheduler);
-        return;
-    }
     struct runnable *displaced = worker->next;
     worker->next = item;
     if (displaced) {
         enqueue(worker, displaced);
-        /* Relaxed: at worst nobody helps, and this worker comes to it by itself. */
-        if (atomic_load_explicit(&scheduler->sleepers, memory_order_relaxed) > 0)
-            want_help(scheduler);
+        share_work(worker);
     }
+}
+
+void sched_schedule_outside(struct scheduler *scheduler, struct runnable *item)
+{
+    inject_push(&scheduler->inject, item);
+    if (atomic_fetch_add_explicit(&scheduler->sleepers, 0, memory_order_acq_rel) > 0)
+        sched_help(scheduler);
 }
 
 void actor_init(struct actor *actor,
@@ -141,22 +77,44 @@ void actor_init(struct actor *actor,
 void actor_send(struct scheduler *scheduler, struct actor *actor, struct mail *mail)
 {
     struct sched_worker *worker = sched_self(scheduler);
-    if (worker)
-        counter_add(&worker->counters->messages, 1);
-    else
-        counter_add_shared(&scheduler->outside->messages, 1);
+    if (worker) {
+        actor_tell(worker, actor, mail);
+        return;
+    }
+    counter_add_shared(&scheduler->outside->messages, 1);
     if (mailbox_push(&actor->box, mail))
-        schedule(scheduler, &actor->runnable);
+        sched_schedule_outside(scheduler, &actor->runnable);
 }
 
 /* ---- Workers ---- */
+
+/* The clock, between two turns: how long a run takes here, and is it time to look at epoll? */
+static void look(struct sched_worker *worker)
+{
+    uint64_t now = clock_now_ns(), passed = now - worker->looked_ns;
+    uint32_t runs = worker->tick - worker->looked_tick;
+    uint64_t run_ns = atomic_load_explicit(&worker->run_ns, memory_order_relaxed);
+    run_ns = (7 * run_ns + passed / (runs ? runs : 1)) / 8;
+    atomic_store_explicit(&worker->run_ns, run_ns < UINT32_MAX ? (uint32_t)run_ns : UINT32_MAX,
+                          memory_order_relaxed);
+    if (passed > 2 * LOOK_NS)
+        worker->pace = 1;
+    else if (passed < LOOK_NS && worker->pace < LOOK_EVERY)
+        worker->pace *= 2;
+    worker->turns_left = worker->pace;
+    worker->looked_ns = now;
+    worker->looked_tick = worker->tick;
+    worker->poll_due = now - worker->polled_ns >= POLL_NS;
+    share_work(worker);
+}
 
 static struct runnable *steal(struct sched_worker *worker)
 {
     struct scheduler *scheduler = worker->scheduler;
     for (unsigned i = 1; i < scheduler->count; i++) {
-        unsigned victim = (worker->index + i) % scheduler->count;
-        struct runnable *item = runq_steal(&worker->queue, &scheduler->workers[victim].queue);
+        struct sched_worker *victim = &scheduler->workers[(worker->index + i) % scheduler->count];
+        struct runnable *item =
+            sched_worth_stealing(victim) ? runq_steal(&worker->queue, &victim->queue) : NULL;
         if (item)
             return item;
     }
@@ -165,34 +123,38 @@ static struct runnable *steal(struct sched_worker *worker)
 
 static struct runnable *take(struct sched_worker *worker)
 {
+    struct inject *inject = &worker->scheduler->inject;
     struct runnable *item = NULL;
-    if (worker->tick % INJECT_EVERY == 0 && (item = inject_pop(&worker->scheduler->inject)))
+    if (worker->tick % INJECT_EVERY == 0 && (item = inject_pop(inject)))
         return item;
-    if (worker->next && worker->next_runs < SLOT_RUNS) {
-        item = worker->next;
-        worker->next = NULL;
-        worker->next_runs++;
-        return item;
-    }
-    worker->next_runs = 0;
-    if (worker->next)
-        enqueue(worker, worker->next);
+    item = worker->next;
     worker->next = NULL;
-    if ((item = runq_pop(&worker->queue)) || (item = inject_pop(&worker->scheduler->inject)))
+    if (item && worker->next_runs++ < SLOT_RUNS)
         return item;
-    return steal(worker);
+    worker->next_runs = 0;
+    struct runnable *other = runq_pop(&worker->queue);
+    if (!other)
+        other = inject_pop(inject);
+    if (!other)
+        return item ? item : steal(worker);
+    if (item)
+        enqueue(worker, item);
+    return other;
 }
 
 static void run(struct sched_worker *worker, struct actor *actor)
 {
     struct mail *mail;
-    int count = 0;
-    while (count < BATCH && (mail = mailbox_pop(&actor->box))) {
+    unsigned count = 0, batch = worker->scheduler->batch;
+    while (count < batch && !worker->poll_due && (mail = mailbox_pop(&actor->box))) {
         count++;
-        if (!actor->receive(worker, actor, mail))
+        bool alive = actor->receive(worker, actor, mail);
+        if (--worker->turns_left == 0)
+            look(worker);
+        if (!alive)
             return;
     }
-    if (count < BATCH && mailbox_rest(&actor->box))
+    if (count < batch && !worker->poll_due && mailbox_rest(&actor->box))
         return;
     /* A full batch, or a sender is half-way through its push: to the end of the queue. */
     enqueue(worker, &actor->runnable);
@@ -215,6 +177,9 @@ static void poll(struct sched_worker *worker, uint64_t until_ns, bool asleep)
         source->ready(source, events[i].events);
     }
     uint64_t now = clock_now_ns();
+    worker->poll_due = false;
+    worker->polled_ns = worker->looked_ns = now;
+    worker->looked_tick = worker->tick;
     void *item;
     while ((item = timers_pop(&worker->timers, now)))
         scheduler->timer(worker, item);
@@ -227,43 +192,47 @@ static void awake(struct sched_worker *worker, bool found)
     struct scheduler *scheduler = worker->scheduler;
     worker->woken = false;
     atomic_exchange_explicit(&scheduler->waking, 0, memory_order_acq_rel);
-    if (found && (runq_len(&worker->queue) > 0 ||
-                  atomic_load_explicit(&scheduler->inject.len, memory_order_relaxed) > 0))
-        want_help(scheduler);
+    if (found && sched_work_around(scheduler))
+        sched_help(scheduler);
 }
 
-bool sched_fall_asleep(struct sched_worker *worker)
+/* Nothing to do: awake for spin_ns more, since to be woken costs more than that, then asleep. */
+static struct runnable *park(struct sched_worker *worker)
 {
     struct scheduler *scheduler = worker->scheduler;
-    atomic_store_explicit(&worker->sleeping, 1, memory_order_release);
-    atomic_fetch_add_explicit(&scheduler->sleepers, 1, memory_order_acq_rel);
-    return !work_around(scheduler) && !atomic_load_explicit(&scheduler->quit, memory_order_acquire);
-}
-
-static void park(struct sched_worker *worker)
-{
+    struct runnable *item = NULL;
     if (worker->woken)
         awake(worker, false);
+    if (scheduler->spin_ns) {
+        uint64_t until = clock_now_ns() + scheduler->spin_ns;
+        do {
+            poll(worker, 0, false);
+            if ((item = take(worker)) ||
+                atomic_load_explicit(&scheduler->quit, memory_order_acquire))
+                return item;
+        } while (worker->polled_ns < until);
+    }
     bool sleep = sched_fall_asleep(worker);
     uint64_t until = timers_next_ns(&worker->timers);
-    uint64_t due = worker->scheduler->due_ns(worker);
+    uint64_t due = scheduler->due_ns(worker);
     until = due < until ? due : until;
     poll(worker, sleep ? until : 0, true);
+    worker->pace = worker->turns_left = 1; /* whatever comes now may be of another kind */
+    return NULL;
 }
 
 static void *worker_main(void *arg)
 {
     struct sched_worker *worker = self = arg;
     while (!atomic_load_explicit(&worker->scheduler->quit, memory_order_acquire)) {
-        if (++worker->tick % POLL_EVERY == 0)
+        if (worker->poll_due)
             poll(worker, 0, false);
         struct runnable *item = take(worker);
-        if (!item) {
-            park(worker);
+        if (!item && !(item = park(worker)))
             continue;
-        }
         if (worker->woken)
             awake(worker, true);
+        worker->tick++;
         run(worker, (struct actor *)item);
     }
     return NULL;
@@ -278,6 +247,8 @@ static void woken(struct event_source *source, uint32_t events)
 int sched_init(struct scheduler *scheduler, unsigned count, struct counters *counters)
 {
     scheduler->count = 0;
+    if (!scheduler->batch)
+        scheduler->batch = SCHED_TURNS_IN_A_ROW;
     scheduler->outside = &counters[count];
     inject_init(&scheduler->inject);
     scheduler->workers =
@@ -290,6 +261,9 @@ int sched_init(struct scheduler *scheduler, unsigned count, struct counters *cou
         worker->scheduler = scheduler;
         worker->index = i;
         worker->counters = &counters[i];
+        worker->pace = worker->turns_left = 1;
+        atomic_init(&worker->run_ns,
+                    2 * SCHED_PATIENCE_NS); /* until it is known: help is welcome */
         worker->wake_source.ready = woken;
         worker->epoll = epoll_create1(EPOLL_CLOEXEC);
         worker->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

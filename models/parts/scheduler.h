@@ -4,8 +4,9 @@
  * one run queue and runs on at most one worker at a time, any of them. Each worker sleeps in its
  * own epoll, whose events are one more source of mail.
  *
- * What a worker schedules it runs next itself (a slot for the last one, then its queue), and wakes
- * at most one sleeper at a time, if there is more than it will do next. Thieves take half a queue.
+ * What a worker schedules it runs next itself (a slot for the last one, then its queue). If
+ * somebody would wait there for long, it wakes a sleeper, one at a time (sleepers.h); thieves take
+ * half a queue. A batch of mails to one actor is bounded by number and, through POLL_NS, by time.
  */
 #ifndef ASSAY_SCHEDULER_H
 #define ASSAY_SCHEDULER_H
@@ -30,16 +31,24 @@ struct sched_worker {
     struct runq queue;
     struct scheduler *scheduler;
     unsigned index;
-    struct runnable *next; /* the slot: scheduled last, runs first; not stolen */
-    unsigned next_runs;    /* how often in a row it came from there */
-    unsigned tick;
-    bool woken; /* by another thread, and has not found work since */
+    /* The slot: scheduled last, runs first. Not stolen, and need not be: it waits for the end of
+     * one batch at most, which POLL_NS bounds, and SLOT_RUNS bounds how long it goes before others.
+     */
+    struct runnable *next;
+    unsigned next_runs;            /* how often in a row it came from there */
+    uint32_t tick, looked_tick;    /* actors run; … when it looked at the clock last */
+    uint32_t turns_left, pace;     /* turns until it looks again, of how many */
+    uint64_t looked_ns, polled_ns; /* when it looked at the clock last, and at epoll */
+    bool poll_due;                 /* the batch ends */
+    bool woken;                    /* by another thread, and has not found work since */
     struct counters *counters;
     struct timers timers; /* items go to scheduler->timer */
     int epoll, wake;
     struct event_source wake_source;
     pthread_t thread;
     bool running;
+    /* How long an actor runs here, a moving mean. Relaxed: thieves only estimate by it. */
+    _Atomic uint32_t run_ns;
     /* Sources registered with its epoll by others. Release before, acquire after epoll_wait: the
      * worker sees whole what an event names. */
     _Alignas(64) atomic_uint watched;
@@ -47,9 +56,16 @@ struct sched_worker {
     atomic_int sleeping;
 };
 
+/* Mails of one actor before others have a turn: enough to keep its caches warm, few enough for the
+ * others (Pony: 100, Akka: 5). */
+#define SCHED_TURNS_IN_A_ROW 100
+
 struct scheduler {
     struct sched_worker *workers;
     unsigned count;
+    /* Set by the model before sched_init. */
+    unsigned batch;           /* 0: SCHED_TURNS_IN_A_ROW */
+    uint64_t spin_ns;         /* an idle worker stays awake so long before it sleeps */
     struct counters *outside; /* of threads that are not workers */
     void *arg;                /* the model's */
     void (*timer)(struct sched_worker *worker, void *item);
@@ -74,28 +90,27 @@ int sched_start(struct scheduler *scheduler, const char *cpus);
 /* epoll_ctl() on the worker's epoll. Any thread. 0 or a negative errno. */
 int sched_watch(struct sched_worker *worker, int op, int fd, uint32_t events,
                 struct event_source *source);
-/* Every worker has a round soon. Any thread. */
-void sched_wake_all(struct scheduler *scheduler);
-void sched_wake(struct sched_worker *worker);
 void sched_join(struct scheduler *scheduler); /* ends the workers where they are; mail stays */
 void sched_finish(struct scheduler *scheduler);
 
 /* The worker that this thread is, NULL if none of this scheduler's (NULL: of any). */
 struct sched_worker *sched_self(const struct scheduler *scheduler);
 
-/*
- * There is more to do than those awake will do next: wakes somebody. In two halves, so that a test
- * can stop in between. begin: false: done, somebody was woken or another thread is about to; true:
- * nobody sleeps, end comes next, and if that is true, too, begin again.
- */
-bool sched_help_begin(struct scheduler *scheduler);
-bool sched_help_end(struct scheduler *scheduler);
-/* The worker counts itself among the sleepers, then looks once more: false: do not sleep. */
-bool sched_fall_asleep(struct sched_worker *worker);
-
 void actor_init(struct actor *actor,
                 bool (*receive)(struct sched_worker *, struct actor *, struct mail *));
-/* Any thread. The mail is the receiver's from here on. */
+/* The actor has mail and nobody sees to it; by a worker, or by any other thread. */
+void sched_schedule(struct sched_worker *worker, struct runnable *item);
+void sched_schedule_outside(struct scheduler *scheduler, struct runnable *item);
+
+/* The worker's own thread. The mail is the receiver's from here on. */
+static inline void actor_tell(struct sched_worker *worker, struct actor *actor, struct mail *mail)
+{
+    counter_add(&worker->counters->messages, 1);
+    if (mailbox_push(&actor->box, mail))
+        sched_schedule(worker, &actor->runnable);
+}
+
+/* Any thread. */
 void actor_send(struct scheduler *scheduler, struct actor *actor, struct mail *mail);
 
 #endif

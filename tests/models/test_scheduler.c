@@ -4,7 +4,7 @@
  * The workers are not started: the test takes their steps itself, one after the other, in the
  * orders that matter.
  */
-#include "parts/scheduler.h"
+#include "parts/sleepers.h"
 
 #include <poll.h>
 #include <setjmp.h>
@@ -143,6 +143,37 @@ static void one_at_a_time(void **state)
     assert_false(sched_fall_asleep(other));
 }
 
+/* By the worker itself, as within a turn. */
+static void schedule(struct world *world, int number)
+{
+    struct actor *actor = &world->actors[number];
+    assert_true(mailbox_push(&actor->box, &world->mails[number]));
+    sched_schedule(&world->scheduler.workers[0], &actor->runnable);
+}
+
+/* What its worker will come to before another could be there is left to it; what would wait longer
+ * is shared. The slot's own actor waits for nobody. */
+static void help_only_where_it_pays(void **state)
+{
+    struct world *world = *state;
+    struct scheduler *scheduler = &world->scheduler;
+    struct sched_worker *worker = &scheduler->workers[0], *other = &scheduler->workers[1];
+
+    assert_true(sched_fall_asleep(other));
+    atomic_store(&worker->run_ns, SCHED_PATIENCE_NS / 2);
+    schedule(world, 0); /* to the slot */
+    schedule(world, 1); /* one waits: for half of it */
+    assert_int_equal(runq_len(&worker->queue), 1);
+    assert_false(sched_work_around(scheduler));
+    assert_false(was_woken(other));
+
+    atomic_store(&worker->run_ns, SCHED_PATIENCE_NS + 1);
+    assert_true(sched_work_around(scheduler)); /* so whoever falls asleep now would not */
+    schedule(world, 2);
+    assert_true(was_woken(other));
+    assert_int_equal(atomic_load(&scheduler->sleepers), 0);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -151,6 +182,7 @@ int main(void)
         TEST(work_before_the_sleeper),
         TEST(nothing_to_wake_for),
         TEST(one_at_a_time),
+        TEST(help_only_where_it_pays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
