@@ -32,11 +32,15 @@ static bool is(const struct line *text, const char *what)
 }
 
 /* If the line is a header of this name (lower case), its value without white space around it. */
-static bool header(const struct line *line, const char *name, struct line *value)
+static inline bool header(const struct line *line, const char *name, struct line *value)
 {
     size_t len = strlen(name);
-    if (line->len <= len || line->at[len] != ':' || strncasecmp(line->at, name, len) != 0)
+    if (line->len <= len || line->at[len] != ':')
         return false;
+    for (size_t i = 0; i < len; i++) { /* a CR would pass for a '-', but a line holds none */
+        if ((line->at[i] | 0x20) != name[i])
+            return false;
+    }
     *value = (struct line){line->at + len + 1, line->len - len - 1};
     while (value->len && (*value->at == ' ' || *value->at == '\t'))
         value->at++, value->len--;
@@ -59,6 +63,10 @@ static bool next_line(const char **at, const char *end, struct line *line)
 /* "METHOD TARGET HTTP/1.x" → the route. Also the absolute form, and a query is passed over. */
 static uint8_t route_of(const struct line *request_line)
 {
+    static const char usual[] = "POST / HTTP/1."; /* said at once */
+    if (request_line->len > sizeof usual - 1 &&
+        memcmp(request_line->at, usual, sizeof usual - 1) == 0)
+        return HTTP_ROUTE_WORK;
     const char *end = request_line->at + request_line->len;
     const char *target = memchr(request_line->at, ' ', request_line->len);
     if (!target)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a thread keeps is used again, is one buffer of one size, and goes with the thread (which
+/* What a thread keeps is used again, is bounded and of one size, and goes with the thread (which
  * address sanitizer sees to). */
 #include "parts/spare.h"
 
@@ -35,16 +35,38 @@ static void test_is_used_again(void **state)
 {
     (void)state;
     struct bytes first = take(), second = take();
-    uint8_t *kept = first.data;
-    assert_ptr_not_equal(first.data, second.data);
-    give(&first);
-    give(&second); /* one is enough */
-    first = take();
-    assert_ptr_equal(first.data, kept);
-    second = take();
-    assert_ptr_not_equal(second.data, kept);
+    uint8_t *kept = first.data, *too = second.data;
+    assert_ptr_not_equal(kept, too);
     give(&second);
     give(&first);
+    first = take(); /* the last one given is the warmest */
+    second = take();
+    assert_ptr_equal(first.data, kept);
+    assert_ptr_equal(second.data, too);
+    give(&second);
+    give(&first);
+}
+
+/* A buffer of malloc()'s own size class comes back from free() soon, so their places say which were
+ * kept: the first SPARE_KEPT given, no more. */
+static void test_is_bounded(void **state)
+{
+    (void)state;
+    static struct bytes many[SPARE_KEPT + 8];
+    static const uint8_t *given[SPARE_KEPT];
+    for (size_t i = 0; i < SPARE_KEPT + 8; i++)
+        many[i] = take();
+    for (size_t i = 0; i < SPARE_KEPT + 8; i++) {
+        if (i < SPARE_KEPT)
+            given[i] = many[i].data;
+        give(&many[i]);
+    }
+    for (size_t i = SPARE_KEPT; i-- > 0;) {
+        many[i] = take();
+        assert_ptr_equal(many[i].data, given[i]);
+    }
+    for (size_t i = 0; i < SPARE_KEPT; i++)
+        give(&many[i]);
 }
 
 static void test_other_sizes_are_not_kept(void **state)
@@ -88,6 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_is_used_again),
+        cmocka_unit_test(test_is_bounded),
         cmocka_unit_test(test_other_sizes_are_not_kept),
         cmocka_unit_test(test_threads_pass_it_on),
     };
