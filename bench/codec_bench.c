@@ -4,19 +4,9 @@
 
 #include <stdio.h>
 
-static const char *inject; /* --inject PERCENT */
+static const char *inject_text; /* --inject */
 static const char *fidelity_is_another_mode, *list_codecs_is_another_mode,
     *list_operations_is_another_mode;
-
-/* 0 without the option, -1 if it is not a whole number from 1 to 1000. */
-static int inject_percent(void)
-{
-    if (!inject)
-        return 0;
-    char *end;
-    const long percent = strtol(inject, &end, 10);
-    return *end || percent < 1 || percent > 1000 ? -1 : (int)percent;
-}
 
 static int prepare(void)
 {
@@ -32,10 +22,9 @@ static int prepare(void)
         fprintf(stderr, "codec_bench: --list-operations: takes no other option\n");
         return 2;
     }
-    const int percent = inject_percent();
-    if (percent < 0) {
-        fprintf(stderr, "codec_bench: --inject: %s: expected a whole percentage, 1 to 1000\n",
-                inject);
+    struct inject inject;
+    if (inject_parse(inject_text, &inject) != 0) {
+        fprintf(stderr, "codec_bench: --inject: %s: %s\n", inject_text, INJECT_EXPECTED);
         return 2;
     }
     for (size_t i = 0; codecs[i]; i++) {
@@ -44,10 +33,20 @@ static int prepare(void)
         snprintf(value, sizeof value, "%s %s", codecs[i]->library, codecs[i]->version());
         gbench_context(key, value);
     }
-    const int err = codec_cases_register(percent);
+    const int err = codec_cases_register(&inject);
     if (err != 0)
         fprintf(stderr, "codec_bench: %s\n", strerror(-err));
     return err != 0;
+}
+
+/* An option that none of the cases cares for is a mistake. */
+static int check(bool list)
+{
+    (void)list;
+    if (!inject_text || gbench_chosen("/slow."))
+        return 0;
+    fprintf(stderr, "codec_bench: --inject: has no effect on the cases that the filter lets run\n");
+    return 2;
 }
 
 /* --fidelity --json FILE: another mode, without a clock. */
@@ -70,10 +69,10 @@ static int list_operations(void)
 int main(int argc, char **argv)
 {
     static const struct gbench_flag flags[] = {
-        {"--inject", "PERCENT",
+        {"--inject", "PERCENT[,...]",
          "add slow." CODEC_BASELINE
          ".PERCENT: a slow-down of known size, to see whether it is found",
-         &inject},
+         &inject_text},
         {"--fidelity", NULL,
          "no clock: encode, decode, compare; values changed and sizes as JSON (to --json FILE)",
          &fidelity_is_another_mode},
@@ -93,6 +92,7 @@ int main(int argc, char **argv)
             "compared. --list-operations explains them.",
         .flags = flags,
         .prepare = prepare,
+        .check = check,
     };
     if (argc == 2 && strcmp(argv[1], "--fidelity") == 0)
         return codec_fidelity(NULL);

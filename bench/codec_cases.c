@@ -163,7 +163,7 @@ static int add_by_hand(const char *family, const char *payload,
 
 /* wires: one per codec in the order of codecs[], then the copy of the baseline. */
 static int add_family(const char *payload, const struct codec_operation *operation,
-                      struct codec_wire *wires, int threads, int slow_percent)
+                      struct codec_wire *wires, int threads, const struct inject *inject)
 {
     char family[160], member[96];
     int err = 0;
@@ -178,9 +178,9 @@ static int add_family(const char *payload, const struct codec_operation *operati
         if (strcmp(codecs[i]->name, CODEC_BASELINE) != 0 || err != 0)
             continue;
         err = add(family, CODEC_BASELINE ".same", operation->run, &like, 0);
-        if (err == 0 && operation->injects && slow_percent > 0) {
-            snprintf(member, sizeof member, "slow." CODEC_BASELINE ".%d", slow_percent);
-            err = add(family, member, operation->run, &like, slow_percent);
+        for (size_t s = 0; err == 0 && operation->injects && s < inject->count; s++) {
+            snprintf(member, sizeof member, "slow." CODEC_BASELINE ".%d", inject->percents[s]);
+            err = add(family, member, operation->run, &like, inject->percents[s]);
         }
     }
     const struct codec_case copy = {operation, &wires[i], .threads = threads};
@@ -220,7 +220,7 @@ static bool has_by_hand(const struct payload *payload)
 }
 
 static int add_payload(const struct payload *payload, struct codec_wire *wires, int cpus,
-                       int slow_percent)
+                       const struct inject *inject)
 {
     int err = 0;
     for (const struct codec_operation *op = codec_operations; op->name && err == 0; op++) {
@@ -228,7 +228,7 @@ static int add_payload(const struct payload *payload, struct codec_wire *wires, 
             continue;
         const int most = op->threaded ? cpus : 1;
         for (int threads = 1; err == 0; threads = threads * 2 < most ? threads * 2 : most) {
-            err = add_family(payload->name, op, wires, threads, slow_percent);
+            err = add_family(payload->name, op, wires, threads, inject);
             if (threads == most)
                 break;
         }
@@ -251,7 +251,7 @@ static size_t families_of_a_payload(int cpus)
     return count;
 }
 
-int codec_cases_register(int slow_percent)
+int codec_cases_register(const struct inject *inject)
 {
     size_t payload_count = 0, codec_count = 0, by_hand_count = 0;
     while (by_hand[by_hand_count].codec)
@@ -261,9 +261,9 @@ int codec_cases_register(int slow_percent)
     while (codecs[codec_count])
         codec_count++;
     const int cpus = cpu_count();
-    /* A member and its memcpy per codec; and the baseline's .same, .copy and slow. */
-    all.cases_cap =
-        payload_count * families_of_a_payload(cpus) * (2 * codec_count + 3 + by_hand_count);
+    /* A member and its memcpy per codec; and the baseline's .same, .copy and slow ones. */
+    all.cases_cap = payload_count * families_of_a_payload(cpus) *
+                    (2 * codec_count + 2 + inject->count + by_hand_count);
     all.by_hand = calloc(by_hand_count + 1, sizeof *all.by_hand);
     all.corpora = calloc(payload_count, sizeof *all.corpora);
     all.wires = calloc(payload_count * (codec_count + 1), sizeof *all.wires);
@@ -285,7 +285,7 @@ int codec_cases_register(int slow_percent)
                     .corpus = &all.corpora[p],
                     .codec = by_hand[i].adapter,
                 };
-        err = add_payload(&payloads[p], wires, cpus, slow_percent);
+        err = add_payload(&payloads[p], wires, cpus, inject);
     }
     return err;
 }

@@ -6,6 +6,7 @@
 
 #include "codec_job.h"
 #include "gbench.h"
+#include "inject.h"
 
 #define CODEC_BASELINE "cjson"
 
@@ -47,8 +48,8 @@ const struct codec_job *codec_case_ready(struct gbench_state *state, struct code
 size_t codec_case_first(const struct gbench_state *state, const struct codec_case *c);
 void codec_case_finish(struct gbench_state *state, struct codec_case *c, size_t next, int err);
 
-/* Registers all; slow_percent 0: no slow-down. 0 or a negative errno. */
-int codec_cases_register(int slow_percent);
+/* Registers all, and these slow-downs of the baseline. 0 or a negative errno. */
+int codec_cases_register(const struct inject *inject);
 
 /* Bodies with a clock of their own, in codec_timed.c. */
 gbench_function codec_time_encode, codec_time_decode, codec_time_evicted;

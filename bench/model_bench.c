@@ -2,6 +2,7 @@
 /* Models without sockets: model/WORKLOAD/MEMBER, through post() in a closed loop. */
 #include "closed_loop.h"
 #include "gbench.h"
+#include "inject.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -70,7 +71,7 @@ static void add(const struct workload *workload, const char *member, const struc
     gbench_register(name, block, loop, &options);
 }
 
-static void add_family(const struct workload *workload, int slow_percent)
+static void add_family(const struct workload *workload, const struct inject *inject)
 {
     for (size_t i = 0; models[i]; i++) {
         add(workload, models[i]->name, models[i], 0);
@@ -78,10 +79,10 @@ static void add_family(const struct workload *workload, int slow_percent)
             continue;
         add(workload, BASELINE ".same", models[i], 0);
         add(workload, BASELINE ".copy", &thread_pool_copy_model, 0);
-        if (slow_percent > 0) {
+        for (size_t s = 0; s < inject->count; s++) {
             char member[64];
-            snprintf(member, sizeof member, "slow." BASELINE ".%d", slow_percent);
-            add(workload, member, models[i], slow_percent);
+            snprintf(member, sizeof member, "slow." BASELINE ".%d", inject->percents[s]);
+            add(workload, member, models[i], inject->percents[s]);
         }
     }
 }
@@ -180,9 +181,13 @@ static int prepare(void)
     const long iterations =
         number("--cpu-iterations", text.cpu_iterations, 1, 1000000000, WORKLOAD_CPU_ITERATIONS);
     const long hops = number("--hops", text.hops, 1, 1000000, 100);
-    const long slow_percent = number("--inject", text.inject, 1, 1000, 0);
-    if (threads < 0 || cpu == -1 || iterations < 0 || hops < 0 || slow_percent < 0)
+    if (threads < 0 || cpu == -1 || iterations < 0 || hops < 0)
         return 2;
+    struct inject inject;
+    if (inject_parse(text.inject, &inject) != 0) {
+        fprintf(stderr, "model_bench: --inject: %s: %s\n", text.inject, INJECT_EXPECTED);
+        return 2;
+    }
     world.threads = (unsigned)threads;
     world.cpu_iterations = (uint64_t)iterations;
     world.hops = (uint32_t)hops;
@@ -198,14 +203,15 @@ static int prepare(void)
         model_count++;
     while (workloads[workload_count])
         workload_count++;
-    cases = calloc(workload_count * (model_count + 3), sizeof *cases); /* + same, copy, slow */
+    /* … and the baseline's same, copy and slow ones. */
+    cases = calloc(workload_count * (model_count + 2 + inject.count), sizeof *cases);
     if (!cases) {
         fprintf(stderr, "model_bench: out of memory\n");
         return 1;
     }
     for (size_t i = 0; i < workload_count; i++)
         if (!(workload_needs(workloads[i]) & WORKLOAD_NEEDS_DOWNSTREAM)) /* that takes a socket */
-            add_family(workloads[i], (int)slow_percent);
+            add_family(workloads[i], &inject);
     return 0;
 }
 
@@ -276,7 +282,7 @@ int main(int argc, char **argv)
          &text.cpu},
         {"--cpu-iterations", "N", "work of a request of `cpu`, in rounds", &text.cpu_iterations},
         {"--hops", "N", "cells that a request of `ring` passes (default: 100)", &text.hops},
-        {"--inject", "PERCENT",
+        {"--inject", "PERCENT[,...]",
          "add slow." BASELINE ".PERCENT: a slow-down of known size, to see whether it is found",
          &text.inject},
         {0},

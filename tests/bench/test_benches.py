@@ -41,6 +41,8 @@ def test_codec_cases(codec_bench: Bench) -> None:
             floors = {f"memcpy.{codec}" for codec in CODECS}
             assert members >= {*CODECS, "cjson.same", "cjson.copy"} | floors
             assert not any(member.startswith("slow.") for member in members)
+    both = codec_bench.run("--list", "--inject", "1,5").stdout.splitlines()
+    assert {f"codec/order/encode/slow.cjson.{n}" for n in (1, 5)} <= set(both)
     injected = codec_bench.run("--list", "--inject", "5").stdout.splitlines()
     assert "codec/order/encode/slow.cjson.5" in injected
     whole = {case.rsplit("/", 1)[0] for case in listed if case.split("/")[2] in ("encode", "decode")}
@@ -154,9 +156,11 @@ def test_fidelity(codec_bench: Bench, told: Any) -> None:
     [
         (["--fidelity", "--list"], "--fidelity: takes no other option than --json FILE"),
         (["--list-operations", "--list"], "--list-operations: takes no other option"),
-        (["--inject", "x"], "--inject: x: expected a whole percentage"),
-        (["--inject", "0"], "--inject: 0: expected a whole percentage"),
-        (["--inject=2000"], "--inject: 2000: expected a whole percentage"),
+        *(
+            ([f"--inject={text}"], f"--inject: {text}: expected whole percentages")
+            for text in ("x", "0", "2000", "5,", ",5", "5,2", "5 ,6", "-1", "1,2,3,4,5,6,7,8,9")
+        ),
+        (["--inject=5", "--benchmark_filter=build"], "--inject: has no effect on the cases that"),
         (["--inject="], "--inject: needs a value"),
     ],
 )
@@ -239,7 +243,7 @@ def test_model_with_other_payload(model_bench: Bench, codec: str, threads: str) 
         (["--hops", "1.5"], "--hops: 1.5: expected a whole number"),
         (["--cpu", "-1"], "--cpu: -1: expected a whole number"),
         (["--cpu-iterations", ""], "--cpu-iterations: needs a value"),
-        (["--inject", "a"], "--inject: a: expected a whole number"),
+        (["--inject", "a"], "--inject: a: expected whole percentages"),
         (["--hops=5", "--benchmark_filter=/rpc/"], "--hops: has no effect on the cases that"),
         (["--hops=5", "--benchmark_filter=-/ring/"], "--hops: has no effect on the cases that"),
         (["--cpu-iterations=5", "--benchmark_filter=/echo/"], "--cpu-iterations: has no effect on"),
