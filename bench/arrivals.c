@@ -10,6 +10,7 @@
 const char *const arrivals_names[] = {
     [ARRIVALS_POISSON] = "poisson",
     [ARRIVALS_UNIFORM] = "uniform",
+    [ARRIVALS_BURST] = "burst",
     [ARRIVALS_CLOSED] = "closed",
     NULL,
 };
@@ -25,15 +26,17 @@ int arrivals_find(const char *name, enum arrivals_kind *kind)
     return -EINVAL;
 }
 
-int arrivals_plan(struct arrivals *arrivals, enum arrivals_kind kind, double rate_hz,
-                  uint64_t span_ns, uint64_t seed)
+int arrivals_plan(struct arrivals *arrivals, const struct arrivals_config *config)
 {
     *arrivals = (struct arrivals){0};
-    if (kind == ARRIVALS_CLOSED)
+    if (config->kind == ARRIVALS_CLOSED)
         return 0;
-    double expected = rate_hz * (double)span_ns / 1e9;
+    const double span_ns = (double)config->span_ns;
+    const uint64_t together = config->kind == ARRIVALS_BURST ? config->burst : 1;
+    const double gap_ns = 1e9 / config->rate_hz * (double)together;
+    const double instants = span_ns / gap_ns;
     /* Ten standard deviations of a Poisson count: beyond that the draws would be wrong. */
-    double room = expected + 10 * sqrt(expected) + 16;
+    double room = (instants + 10 * sqrt(instants) + 16) * (double)together;
     if (room > (double)ARRIVALS_MAX)
         return -E2BIG;
     size_t cap = (size_t)room;
@@ -42,15 +45,15 @@ int arrivals_plan(struct arrivals *arrivals, enum arrivals_kind kind, double rat
         return -ENOMEM;
 
     double due_ns = 0;
-    const double gap_ns = 1e9 / rate_hz;
-    while (arrivals->count < cap) {
-        if (kind == ARRIVALS_POISSON)
-            due_ns += gap_ns * draw_exponential(seed, arrivals->count);
+    for (uint64_t instant = 0; arrivals->count + together <= cap; instant++) {
+        if (config->kind == ARRIVALS_UNIFORM)
+            due_ns = gap_ns * (double)instant;
         else
-            due_ns = gap_ns * (double)arrivals->count;
-        if (due_ns >= (double)span_ns)
+            due_ns += gap_ns * draw_exponential(config->seed, instant);
+        if (due_ns >= span_ns)
             break;
-        arrivals->due_ns[arrivals->count++] = (uint64_t)due_ns;
+        for (uint64_t i = 0; i < together; i++)
+            arrivals->due_ns[arrivals->count++] = (uint64_t)due_ns;
     }
     return 0;
 }

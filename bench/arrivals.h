@@ -9,6 +9,7 @@
 enum arrivals_kind {
     ARRIVALS_POISSON, /* independent, exponential gaps: what many independent users do */
     ARRIVALS_UNIFORM, /* equal gaps */
+    ARRIVALS_BURST,   /* several at one instant, the instants as in POISSON: a batch, a cron job */
     ARRIVALS_CLOSED,  /* no plan: each connection sends when it has its answer */
 };
 
@@ -22,10 +23,16 @@ struct arrivals {
 int arrivals_find(const char *name, enum arrivals_kind *kind); /* 0 or -EINVAL */
 extern const char *const arrivals_names[];                     /* by kind; NULL-terminated */
 
+struct arrivals_config {
+    enum arrivals_kind kind;
+    double rate_hz; /* of requests, whatever the kind */
+    uint64_t burst; /* BURST: so many at one instant */
+    uint64_t span_ns, seed;
+};
+
 /* All arrivals in [0, span_ns). 0, -ENOMEM, or -E2BIG: about ARRIVALS_MAX or more of them. finish
  * takes a zeroed plan too. */
-int arrivals_plan(struct arrivals *arrivals, enum arrivals_kind kind, double rate_hz,
-                  uint64_t span_ns, uint64_t seed);
+int arrivals_plan(struct arrivals *arrivals, const struct arrivals_config *config);
 void arrivals_finish(struct arrivals *arrivals);
 
 #endif

@@ -30,8 +30,7 @@ static void move(struct connections *connections, struct connection *c, enum con
 }
 
 int connections_init(struct connections *connections, size_t count,
-                     const struct sockaddr_storage *address, socklen_t address_len, bool collect,
-                     bool head)
+                     const struct sockaddr_storage *address, socklen_t address_len, bool collect)
 {
     *connections = (struct connections){
         .epoll = epoll_create1(EPOLL_CLOEXEC),
@@ -53,7 +52,6 @@ int connections_init(struct connections *connections, size_t count,
         struct connection *c = &connections->all[i];
         c->fd = -1;
         http_response_init(&c->response, collect);
-        c->response.head = head;
         c->previous = down->last;
         *(down->last ? &down->last->next : &down->first) = c;
         down->last = c;
@@ -76,6 +74,12 @@ void connections_finish(struct connections *connections)
     free(connections->all);
     free(connections->buffer);
     *connections = (struct connections){.epoll = -1, .timer = -1};
+}
+
+uint64_t connections_now_ns(const struct connections *connections)
+{
+    (void)connections;
+    return clock_ns();
 }
 
 static void watch(struct connections *connections, struct connection *c, int op, uint32_t events)
@@ -205,13 +209,14 @@ static enum connection_outcome push(struct connections *connections, struct conn
 }
 
 enum connection_outcome connections_send(struct connections *connections,
-                                         struct connection **connection, const uint8_t *request,
-                                         size_t len, uint64_t now_ns)
+                                         struct connection **connection,
+                                         const struct connection_request *request, uint64_t now_ns)
 {
     struct connection *c = connections->lists[CONNECTION_FREE].first;
     *connection = c;
-    c->request = request;
-    c->request_len = len;
+    c->request = request->data;
+    c->request_len = request->len;
+    c->response.head = request->head;
     c->request_sent = 0;
     move(connections, c, CONNECTION_BUSY, now_ns);
     return push(connections, c);

@@ -28,6 +28,7 @@ struct connection {
     const uint8_t *request;
     size_t request_len, request_sent;
     uint64_t due_ns;
+    uint32_t class_index;
     size_t document;
 };
 
@@ -58,11 +59,14 @@ enum connection_outcome {
     CONNECTION_BROKEN,   /* the request in flight is lost: reset, closed too early, not HTTP */
 };
 
-/* collect: keep the bodies of answers. head: requests are HEAD. 0 or a negative errno. */
+/* collect: keep the bodies of answers. 0 or a negative errno. */
 int connections_init(struct connections *connections, size_t count,
-                     const struct sockaddr_storage *address, socklen_t address_len, bool collect,
-                     bool head);
+                     const struct sockaddr_storage *address, socklen_t address_len, bool collect);
 void connections_finish(struct connections *connections);
+
+/* The clock that they and whoever drives them go by: the test of accuracy puts a simulated network
+ * behind this header, and its clock with it. */
+uint64_t connections_now_ns(const struct connections *connections);
 
 /* Opens all and waits until they are open, at most timeout_ns. Returns how many are. */
 size_t connections_open(struct connections *connections, uint64_t timeout_ns);
@@ -71,11 +75,17 @@ size_t connections_open(struct connections *connections, uint64_t timeout_ns);
 int connections_wait(struct connections *connections, struct epoll_event *events, int max,
                      uint64_t timeout_ns);
 
-/* Sends on the connection that has been free longest; there must be one. request must stay valid
- * until the answer. The outcome is WAITING or BROKEN. */
+struct connection_request {
+    const uint8_t *data; /* must stay valid until the answer */
+    size_t len;
+    bool head; /* a HEAD: no body follows, whatever the answer's length says */
+};
+
+/* Sends on the connection that has been free longest; there must be one. The outcome is WAITING or
+ * BROKEN. */
 enum connection_outcome connections_send(struct connections *connections,
-                                         struct connection **connection, const uint8_t *request,
-                                         size_t len, uint64_t now_ns);
+                                         struct connection **connection,
+                                         const struct connection_request *request, uint64_t now_ns);
 /* After an event (its data.ptr is the connection, or NULL: ignore it). */
 enum connection_outcome connections_event(struct connections *connections,
                                           struct connection *connection, uint32_t events,

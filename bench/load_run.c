@@ -2,7 +2,10 @@
 #include "load_run.h"
 
 #include "clock.h"
+#include "draw.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 
 /* Samples that a closed loop may take: what one core could send at most. */
@@ -14,8 +17,10 @@ struct run {
     struct connections *connections;
     struct load_result *result;
     struct arrivals plan;
-    size_t next;                          /* the first arrival not yet sent */
-    uint64_t closed_sent;                 /* closed loop: requests sent, which picks the document */
+    size_t next;                          /* the first request not yet sent; of a closed loop too */
+    double shares;                        /* of all classes */
+    size_t *documents;                    /* by class: the one to be sent next */
+    uint64_t room_ns;                     /* when in_flight was last no longer reached */
     uint64_t start_ns, window_ns, end_ns; /* the plan begins, the window begins, both end */
     bool in_window, over;
     bool given_up;                   /* over, and a connection does not open again */
@@ -24,16 +29,24 @@ struct run {
     struct watch watch_before;
 };
 
+static uint64_t now(const struct run *run)
+{
+    return connections_now_ns(run->connections);
+}
+
 /* To be called before the number in flight changes. */
 static void account_busy(struct run *run, uint64_t now_ns)
 {
+    size_t busy = run->connections->lists[CONNECTION_BUSY].count;
+    if (busy == run->config->in_flight)
+        run->room_ns = now_ns;
     if (!run->in_window)
         return;
     if (now_ns > run->end_ns)
         now_ns = run->end_ns;
     if (now_ns <= run->busy_since_ns)
         return;
-    run->busy_ns += (now_ns - run->busy_since_ns) * run->connections->lists[CONNECTION_BUSY].count;
+    run->busy_ns += (now_ns - run->busy_since_ns) * busy;
     run->busy_since_ns = now_ns;
 }
 
@@ -42,77 +55,138 @@ static bool counts(const struct run *run, uint64_t due_ns)
     return due_ns >= run->window_ns && due_ns < run->end_ns;
 }
 
-static void lose(struct run *run, struct connection *c, uint64_t now_ns)
+static struct load_second *second_of(const struct run *run, uint64_t at_ns)
+{
+    return &run->result->seconds[(at_ns - run->window_ns) / CLOCK_NS_PER_S];
+}
+
+/* The class of request number i, the same for the same seed. */
+static uint32_t class_of(const struct run *run, size_t number)
+{
+    const struct load_config *config = run->config;
+    if (config->class_count == 1)
+        return 0;
+    /* Another stream than that of the arrivals. */
+    double left = draw_uniform(~config->arrivals.seed, number) * run->shares;
+    uint32_t class_index = 0;
+    while (class_index + 1 < config->class_count && left > config->classes[class_index].share)
+        left -= config->classes[class_index++].share;
+    return class_index;
+}
+
+static void lose(struct run *run, struct connection *c, bool late, uint64_t now_ns)
 {
     account_busy(run, now_ns);
-    if (counts(run, c->due_ns))
-        run->result->failed++;
+    if (counts(run, c->due_ns)) {
+        struct load_counts *class = &run->result->classes[c->class_index].counts;
+        struct load_counts *second = &second_of(run, c->due_ns)->counts;
+        class->failed++;
+        second->failed++;
+        class->timeouts += late;
+        second->timeouts += late;
+    }
     connections_reopen(run->connections, c, now_ns);
 }
 
-static void send_next(struct run *run, uint64_t due_ns, size_t document, uint64_t now_ns)
+static void count_sent(struct run *run, uint32_t class_index, uint64_t due_ns, uint64_t free_ns,
+                       uint64_t now_ns)
 {
-    const struct bytes *request = &run->config->requests[document];
+    struct load_counts *class = &run->result->classes[class_index].counts;
+    struct load_second *second = second_of(run, due_ns);
+    bool held_back = free_ns > due_ns;
+    uint64_t could_ns = held_back ? free_ns : due_ns;
+    uint64_t lag_ns = now_ns > could_ns ? now_ns - could_ns : 0;
+    class->sent++;
+    class->held_back += held_back;
+    second->counts.sent++;
+    second->counts.held_back += held_back;
+    if (lag_ns > second->lag_max_ns)
+        second->lag_max_ns = lag_ns;
+    statistics_add(&run->result->lag, lag_ns);
+}
+
+static void send_next(struct run *run, uint64_t due_ns, uint64_t now_ns)
+{
+    uint32_t class_index = class_of(run, run->next++);
+    const struct load_class *class = &run->config->classes[class_index];
+    size_t document = run->documents[class_index];
+    run->documents[class_index] = document + 1 < class->documents ? document + 1 : 0;
     uint64_t free_ns = run->connections->lists[CONNECTION_FREE].first->since_ns;
+    if (run->room_ns > free_ns)
+        free_ns = run->room_ns;
     account_busy(run, now_ns);
     struct connection *c;
     enum connection_outcome outcome =
-        connections_send(run->connections, &c, request->data, request->len, now_ns);
+        connections_send(run->connections, &c, &class->requests[document], now_ns);
     c->due_ns = due_ns;
+    c->class_index = class_index;
     c->document = document;
-    if (counts(run, due_ns)) {
-        uint64_t could_ns = free_ns > due_ns ? free_ns : due_ns;
-        run->result->sent++;
-        run->result->held_back += free_ns > due_ns;
-        statistics_add(&run->result->lag, now_ns > could_ns ? now_ns - could_ns : 0);
-    }
+    if (counts(run, due_ns))
+        count_sent(run, class_index, due_ns, free_ns, now_ns);
     if (outcome == CONNECTION_BROKEN)
-        lose(run, c, now_ns);
+        lose(run, c, false, now_ns);
+}
+
+static bool may_send(const struct run *run)
+{
+    const struct connection_list *lists = run->connections->lists;
+    return lists[CONNECTION_FREE].first && lists[CONNECTION_BUSY].count < run->config->in_flight;
 }
 
 /* Sends all that is due and has a connection. Returns when there is more to send; UINT64_MAX: when
  * an event says so. */
 static uint64_t dispatch(struct run *run, uint64_t now_ns)
 {
-    const struct connection_list *free = &run->connections->lists[CONNECTION_FREE];
     if (run->over)
         return UINT64_MAX;
-    if (run->config->arrival == ARRIVALS_CLOSED) {
+    if (run->config->arrivals.kind == ARRIVALS_CLOSED) {
         /* Bounded: a connection that breaks as it is written to must not keep us here. */
-        for (size_t left = free->count; left > 0 && free->first; left--)
-            send_next(run, now_ns, run->closed_sent++ % run->config->documents, now_ns);
+        size_t left = run->connections->lists[CONNECTION_FREE].count;
+        for (; left > 0 && may_send(run); left--)
+            send_next(run, now_ns, now_ns);
         return UINT64_MAX;
     }
-    while (run->next < run->plan.count && free->first) {
+    while (run->next < run->plan.count && may_send(run)) {
         uint64_t due_ns = run->start_ns + run->plan.due_ns[run->next];
         if (due_ns > now_ns) {
-            now_ns = clock_ns();
+            now_ns = now(run);
             if (due_ns > now_ns)
                 return due_ns;
         }
-        send_next(run, due_ns, run->next++ % run->config->documents, now_ns);
-        now_ns = clock_ns();
+        send_next(run, due_ns, now_ns);
+        now_ns = now(run);
     }
     return UINT64_MAX;
 }
 
+static void count_answer(struct run *run, const struct connection *c, bool right, uint64_t now_ns)
+{
+    struct load_result *result = run->result;
+    struct load_counts *class = &result->classes[c->class_index].counts;
+    struct load_second *second = second_of(run, c->due_ns);
+    int status = c->response.status;
+    result->status_counts[status > 0 && status < 600 ? status : 0]++;
+    class->answered += right;
+    class->wrong += !right;
+    second->counts.answered += right;
+    second->counts.wrong += !right;
+    if (right)
+        load_result_sample(result, &(struct load_sample){
+                                       .latency_ns = now_ns - c->due_ns,
+                                       .service_ns = now_ns - c->since_ns,
+                                       .class_index = c->class_index,
+                                       .second = (uint32_t)(second - result->seconds),
+                                   });
+}
+
 static void answered(struct run *run, struct connection *c, uint64_t now_ns)
 {
-    const struct load_config *config = run->config;
-    struct load_result *result = run->result;
-    bool right = config->right(config->arg, c->document, &c->response);
-    result->in_window += right && now_ns >= run->window_ns && now_ns < run->end_ns;
-    if (counts(run, c->due_ns)) {
-        int status = c->response.status;
-        result->status_counts[status > 0 && status < 600 ? status : 0]++;
-        if (right) {
-            result->answered++;
-            statistics_add(&result->latency, now_ns - c->due_ns);
-            statistics_add(&result->service, now_ns - c->since_ns);
-        } else {
-            result->wrong++;
-        }
-    }
+    const struct load_class *class = &run->config->classes[c->class_index];
+    bool right = class->right(class->arg, c->document, &c->response);
+    if (right && counts(run, now_ns))
+        second_of(run, now_ns)->in_window++;
+    if (counts(run, c->due_ns))
+        count_answer(run, c, right, now_ns);
     account_busy(run, now_ns);
     connections_release(run->connections, c, now_ns);
 }
@@ -122,11 +196,8 @@ static void answered(struct run *run, struct connection *c, uint64_t now_ns)
 static uint64_t expire(struct run *run, uint64_t now_ns)
 {
     const struct connection_list *busy = &run->connections->lists[CONNECTION_BUSY];
-    while (busy->first && busy->first->since_ns + run->config->timeout_ns <= now_ns) {
-        if (counts(run, busy->first->due_ns))
-            run->result->timeouts++;
-        lose(run, busy->first, now_ns);
-    }
+    while (busy->first && busy->first->since_ns + run->config->timeout_ns <= now_ns)
+        lose(run, busy->first, true, now_ns);
     return busy->first ? busy->first->since_ns + run->config->timeout_ns : UINT64_MAX;
 }
 
@@ -188,13 +259,13 @@ static uint64_t least(uint64_t a, uint64_t b)
 /* What is to be done by the clock. Returns when to be back at the latest. */
 static uint64_t by_clock(struct run *run)
 {
-    uint64_t now_ns = clock_ns();
+    uint64_t now_ns = now(run);
     uint64_t wake_ns = UINT64_MAX;
     if (!run->over && !run->in_window && now_ns >= run->window_ns)
         open_window(run);
     if (!run->over && now_ns >= run->end_ns) {
         /* If we are late ourselves: what was due and has a connection is still sent. */
-        if (run->config->arrival != ARRIVALS_CLOSED)
+        if (run->config->arrivals.kind != ARRIVALS_CLOSED)
             dispatch(run, now_ns);
         close_window(run);
     }
@@ -213,7 +284,7 @@ static void loop(struct run *run)
         uint64_t wake_ns = by_clock(run);
         if (finished(run))
             return;
-        uint64_t now_ns = clock_ns();
+        uint64_t now_ns = now(run);
         uint64_t wait_ns = wake_ns > now_ns ? wake_ns - now_ns : 0;
         if (wait_ns <= run->config->spin_ns)
             wait_ns = 0;
@@ -228,11 +299,11 @@ static void loop(struct run *run)
             enum connection_outcome outcome =
                 connections_event(run->connections, c, events[i].events, now_ns);
             run->result->held += run->over && opening && c->state == CONNECTION_FREE;
-            now_ns = clock_ns();
+            now_ns = now(run);
             if (outcome == CONNECTION_ANSWERED)
                 answered(run, c, now_ns);
             else if (outcome == CONNECTION_BROKEN)
-                lose(run, c, now_ns);
+                lose(run, c, false, now_ns);
             /* A batch of answers must not hold up what has come due meanwhile. */
             if (now_ns < run->end_ns)
                 dispatch(run, now_ns);
@@ -243,32 +314,44 @@ static void loop(struct run *run)
 static int prepare(struct run *run)
 {
     const struct load_config *config = run->config;
-    struct load_result *result = run->result;
-    uint64_t span_ns = config->warmup_ns + config->duration_ns;
-    int err = arrivals_plan(&run->plan, config->arrival, config->rate_hz, span_ns, config->seed);
+    struct arrivals_config arrivals = config->arrivals;
+    arrivals.span_ns = config->warmup_ns + config->duration_ns;
+    int err = arrivals_plan(&run->plan, &arrivals);
     if (err != 0)
         return err;
-    size_t cap = config->arrival == ARRIVALS_CLOSED
+    for (size_t i = 0; i < config->class_count; i++)
+        run->shares += config->classes[i].share;
+    run->documents = calloc(config->class_count, sizeof *run->documents);
+    if (!run->documents)
+        return -ENOMEM;
+    size_t cap = arrivals.kind == ARRIVALS_CLOSED
                      ? (size_t)(CLOSED_MAX_HZ * (double)config->duration_ns / 1e9)
                      : run->plan.count;
-    struct statistics *const all[] = {&result->latency, &result->service, &result->lag};
-    for (size_t i = 0; i < 3 && err == 0; i++)
-        err = statistics_init(all[i], cap);
-    return err;
+    return load_result_init(run->result, config->class_count, config->duration_ns, cap);
 }
 
+/* What the plan held: the generator need not count that while it runs. */
 static void count_planned(struct run *run)
 {
     struct load_result *result = run->result;
-    if (run->config->arrival == ARRIVALS_CLOSED) {
-        result->planned = result->sent;
-        return;
-    }
     for (size_t i = 0; i < run->plan.count; i++) {
-        bool in = run->plan.due_ns[i] >= run->config->warmup_ns;
-        result->planned += in;
-        result->unsent += in && i >= run->next;
+        uint64_t due_ns = run->start_ns + run->plan.due_ns[i];
+        if (!counts(run, due_ns))
+            continue;
+        struct load_counts *class = &result->classes[class_of(run, i)].counts;
+        struct load_counts *second = &second_of(run, due_ns)->counts;
+        bool unsent = i >= run->next;
+        class->planned++;
+        class->unsent += unsent;
+        second->planned++;
+        second->unsent += unsent;
     }
+    if (run->config->arrivals.kind != ARRIVALS_CLOSED)
+        return;
+    for (size_t i = 0; i < result->class_count; i++)
+        result->classes[i].counts.planned = result->classes[i].counts.sent;
+    for (size_t i = 0; i < result->second_count; i++)
+        result->seconds[i].counts.planned = result->seconds[i].counts.sent;
 }
 
 int load_run(const struct load_config *config, struct connections *connections,
@@ -280,22 +363,14 @@ int load_run(const struct load_config *config, struct connections *connections,
     if (err == 0) {
         /* The kernel may otherwise be 50 us late with every timer, to save wake-ups. */
         prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-        run.start_ns = clock_ns();
+        run.start_ns = now(&run);
         run.window_ns = run.start_ns + config->warmup_ns;
         run.end_ns = run.window_ns + config->duration_ns;
         loop(&run);
         count_planned(&run);
-        statistics_sort(&result->latency);
-        statistics_sort(&result->service);
-        statistics_sort(&result->lag);
+        err = load_result_summarise(result);
     }
+    free(run.documents);
     arrivals_finish(&run.plan);
     return err;
-}
-
-void load_result_finish(struct load_result *result)
-{
-    statistics_finish(&result->latency);
-    statistics_finish(&result->service);
-    statistics_finish(&result->lag);
 }

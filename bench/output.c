@@ -20,7 +20,16 @@ static void release(struct output *output)
 
 int output_open(struct output *output, const char *path)
 {
-    *output = (struct output){0};
+    int err = output_open_plain(output, path);
+    output->plain = false;
+    if (output->file)
+        fputs("{\n ", output->file);
+    return err;
+}
+
+int output_open_plain(struct output *output, const char *path)
+{
+    *output = (struct output){.plain = true};
     if (!path)
         return 0;
     struct stat there;
@@ -29,7 +38,6 @@ int output_open(struct output *output, const char *path)
         output->file = fopen(path, "we");
         if (!output->file)
             return -errno;
-        fputs("{\n ", output->file);
         return 0;
     }
     output->path = strdup(path);
@@ -48,7 +56,6 @@ int output_open(struct output *output, const char *path)
     output->file = open_memstream(&output->text, &output->text_len);
     if (!output->file)
         goto fail;
-    fputs("{\n ", output->file);
     return 0;
 fail:
     release(output);
@@ -83,7 +90,8 @@ int output_close(struct output *output)
 {
     if (!output->file)
         return 0;
-    fputs("\n}\n", output->file);
+    if (!output->plain)
+        fputs("\n}\n", output->file);
     int err = ferror(output->file) ? -EIO : 0;
     if (fclose(output->file) != 0 && err == 0)
         err = -errno;
@@ -114,8 +122,10 @@ static bool begin_member(struct output *output, const char *key)
     if (output->comma)
         fputs(",\n ", output->file);
     output->comma = true;
-    quote(output->file, key);
-    fputs(": ", output->file);
+    if (key) {
+        quote(output->file, key);
+        fputs(": ", output->file);
+    }
     return true;
 }
 
@@ -162,5 +172,19 @@ void output_end(struct output *output)
 {
     if (output->file)
         fputc('}', output->file);
+    output->comma = true;
+}
+
+void output_begin_list(struct output *output, const char *key)
+{
+    if (begin_member(output, key))
+        fputc('[', output->file);
+    output->comma = false;
+}
+
+void output_end_list(struct output *output)
+{
+    if (output->file)
+        fputc(']', output->file);
     output->comma = true;
 }

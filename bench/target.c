@@ -54,7 +54,7 @@ void target_request_write(struct bytes *out, const struct target *target,
 {
     text(out, request->method);
     text(out, " ");
-    text(out, target->path);
+    text(out, request->path ? request->path : target->path);
     text(out, " HTTP/1.1\r\n");
     header(out, "Host", target->host);
     if (request->content_type)

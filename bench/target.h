@@ -19,6 +19,7 @@ int target_parse(struct target *target, const char *url, char *why, size_t why_c
 
 struct target_request {
     const char *method;
+    const char *path;           /* NULL: the target's */
     const char *content_type;   /* NULL: none */
     const char *const *headers; /* "Name: value", added as they are */
     size_t header_count;

@@ -26,7 +26,7 @@ static void open_pair(struct pair *pair, size_t count)
     assert_int_equal(bind(pair->listener, (struct sockaddr *)&address, len), 0);
     assert_int_equal(listen(pair->listener, 16), 0);
     assert_int_equal(getsockname(pair->listener, (struct sockaddr *)&address, &len), 0);
-    assert_int_equal(connections_init(&pair->connections, count, &address, len, false, false), 0);
+    assert_int_equal(connections_init(&pair->connections, count, &address, len, false), 0);
     assert_int_equal(connections_open(&pair->connections, 120 * CLOCK_NS_PER_S), count);
 }
 
@@ -60,10 +60,10 @@ static void an_event_ends_the_wait(void **state)
     struct pair pair;
     open_pair(&pair, 2);
     struct connection *first;
-    static const uint8_t request[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-    assert_int_equal(
-        connections_send(&pair.connections, &first, request, sizeof request - 1, clock_ns()),
-        CONNECTION_WAITING);
+    static const uint8_t text[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    const struct connection_request request = {.data = text, .len = sizeof text - 1};
+    assert_int_equal(connections_send(&pair.connections, &first, &request, clock_ns()),
+                     CONNECTION_WAITING);
     int peer = accept(pair.listener, NULL, NULL);
     assert_true(peer >= 0);
     static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -81,7 +81,7 @@ static void an_event_ends_the_wait(void **state)
     connections_release(&pair.connections, first, clock_ns());
     assert_int_equal(connections_held(&pair.connections), 2);
     struct connection *second;
-    connections_send(&pair.connections, &second, request, sizeof request - 1, clock_ns());
+    connections_send(&pair.connections, &second, &request, clock_ns());
     assert_ptr_not_equal(second, first);
     close(peer);
     close_pair(&pair);

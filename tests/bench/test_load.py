@@ -412,3 +412,152 @@ def test_many_connections_are_held(tmp_path: Path) -> None:
         )  # fmt: skip
     assert out["connections_held"] == out["connections"] == 200
     assert out["answered"] == out["planned"]
+
+
+def test_classes_are_told_apart(tmp_path: Path) -> None:
+    """Three kinds of request in one run, each with its own answer; one class is answered wrongly."""
+    seen: list[bytes] = []
+    body = tmp_path / "a body"
+    body.write_bytes(b"12345")
+
+    def answer(request: bytes) -> bytes:
+        seen.append(request)
+        if request.startswith(b"PUT /put HTTP"):
+            return reply(b"", "201 Created" if body_of(request) == b"12345" else "400 No")
+        if request.startswith(b"HEAD /head HTTP"):
+            return b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
+        return reply(body_of(request)[:-1])  # to `echo`: a byte too few
+
+    mix = tmp_path / "mix"
+    mix.write_text(
+        "# comments and empty lines\n\n"
+        f"put --share 6 --path /put --method PUT --body '{body}' --expect-status 201\n"
+        "  head --share 3 --path /head --method HEAD\n"
+        "bad --workload echo --payload ack --codec cjson\n"
+    )
+    with Misbehaving(answer) as server:
+        args = ["--rate", 500, "--duration", 1, "--connections", 600]
+        out = load(tmp_path, server.address, *args, "--mix", mix, code=1)
+        again = load(tmp_path, server.address, *args, "--mix", mix, code=1)
+        lines = [line for line in mix.read_text().splitlines() if line and line[0] != "#"]
+        same = load(
+            tmp_path, server.address, *args, *(w for line in lines for w in ("--class", line)), code=1
+        )
+    check_sums(out)
+    put, head, bad = out["classes"]
+    assert [c["name"] for c in out["classes"]] == ["put", "head", "bad"]
+    for key in ("planned", "sent", "answered", "wrong", "failed", "unsent", "held_back"):
+        assert out[key] == sum(c[key] for c in out["classes"]), key
+    assert put["answered"] == put["planned"] and head["answered"] == head["planned"]
+    assert bad["wrong"] == bad["planned"] and bad["p50_ns"] is None
+    # 0.6, 0.3 and 0.1 of about 500, within five standard deviations, for this seed for ever.
+    total = out["planned"]
+    for class_, share in ((put, 0.6), (head, 0.3), (bad, 0.1)):
+        assert abs(class_["planned"] - share * total) < 5 * math.sqrt(total * share * (1 - share))
+    assert put["max_ns"] <= out["max_ns"] == max(put["max_ns"], head["max_ns"])
+    for other in (again, same):
+        assert [c["planned"] for c in other["classes"]] == [c["planned"] for c in out["classes"]]
+    assert {request.split(b" ")[1] for request in seen} == {b"/put", b"/head", b"/"}
+
+
+def test_a_burst_is_due_at_one_instant(tmp_path: Path) -> None:
+    """Eight at a time through one connection: the latencies within a burst can only grow."""
+    with Misbehaving(lambda request: reply(b"")) as server:
+        out = load(
+            tmp_path, server.address, "--arrival", "burst", "--burst", 8, "--rate", 80,
+            "--duration", 2, "--connections", 1,
+        )  # fmt: skip
+    check_sums(out)
+    assert out["planned"] % 8 == 0 and out["planned"] > 0
+    # All but the first of each burst had to wait for the connection.
+    assert out["held_back"] >= out["sent"] - out["planned"] / 8
+
+
+def test_in_flight_is_bounded(tmp_path: Path) -> None:
+    """More connections than may be in use at once: all are held, few are used."""
+    busy, most, lock = 0, 0, threading.Lock()
+
+    def answer(request: bytes) -> bytes:
+        nonlocal busy, most
+        with lock:
+            busy += 1
+            most = max(most, busy)
+        threading.Event().wait(0.005)
+        with lock:
+            busy -= 1
+        return reply(b"")
+
+    with Misbehaving(answer) as server:
+        for how in (["--arrival", "closed"], ["--arrival", "uniform", "--rate", 2000]):
+            most = 0
+            out = load(
+                tmp_path, server.address, *how, "--duration", 0.3, "--connections", 10,
+                "--in-flight", 3,
+            )  # fmt: skip
+            check_sums(out)
+            assert most <= 3, how
+            assert out["in_flight_mean"] <= 3
+            assert out["connections_held"] == 10
+            if how[1] == "uniform":
+                assert out["held_back"] > 0
+
+
+def test_seconds_add_up(tmp_path: Path) -> None:
+    """The timeline: what was planned second by second, and a stall in the second it fell into."""
+    with serving(
+        "downstream", "--delay", "fixed:1000", "--stall-every", 1.2, "--stall-for", 0.6
+    ) as server:
+        out = load(
+            tmp_path, server.address, "--rate", 100, "--arrival", "uniform",
+            "--duration", 2.5, "--connections", 300, *ECHO,
+        )  # fmt: skip
+    check_sums(out)
+    seconds = out["seconds"]
+    assert [s["second"] for s in seconds] == [0, 1, 2]
+    assert [s["planned"] for s in seconds] == [100, 100, 50]
+    for key in ("planned", "sent", "answered", "wrong", "failed", "timeouts", "unsent", "held_back"):
+        assert sum(s[key] for s in seconds) == out[key], key
+    assert sum(s["completed"] for s in seconds) == pytest.approx(out["achieved_hz"] * 2.5)
+    assert max(s["max_ns"] for s in seconds) == out["max_ns"]
+    assert max(s["lag_max_ns"] for s in seconds) == out["lag_max_ns"]
+    assert seconds[1]["max_ns"] >= 500_000_000
+
+
+def test_histogram_as_plotters_read_it(tmp_path: Path) -> None:
+    """Every row is read back, and says of the samples what the JSON says."""
+    with serving("downstream", "--delay", "exp:2000", "--seed", 4) as server:
+        out = load(
+            tmp_path, server.address, "--rate", 1000, "--duration", 1, "--connections", 1200,
+            "--hgrm", tmp_path / "out.hgrm", *ECHO,
+        )  # fmt: skip
+    lines = (tmp_path / "out.hgrm").read_text().splitlines()
+    assert lines[0].split() == ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"]
+    assert lines[1] == ""
+    assert [line.split("=")[0].strip() for line in lines[-3:]] == ["#[Mean", "#[Max", "#[Buckets"]
+    rows = [[float(word) for word in line.split()] for line in lines[2:-3]]
+    values, percentiles, counts = ([row[i] for row in rows] for i in range(3))
+    assert values == sorted(set(values)) and counts == sorted(set(counts))
+    total = counts[-1]
+    assert total == out["answered"] and percentiles[-1] == 1 and len(rows[-1]) == 3
+    for row in rows[:-1]:
+        assert row[1] == pytest.approx(row[2] / total, abs=1e-11)
+        assert row[3] == pytest.approx(1 / (1 - row[1]), rel=1e-4, abs=0.006)
+    assert values[0] <= out["p50_ns"] / 1e6 <= values[-1] == pytest.approx(out["max_ns"] / 1e6)
+    for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99)):
+        # The first row that covers the share is not below the percentile, the one before not above.
+        at = next(i for i, percentile in enumerate(percentiles) if percentile >= share - 1e-9)
+        assert values[at] >= out[f"{name}_ns"] / 1e6 - 1e-6
+        assert values[at - 1] <= out[f"{name}_ns"] / 1e6 + 1e-6
+    mean = float(lines[-3].split("=")[1].split(",")[0])
+    assert mean == pytest.approx(out["mean_ns"] / 1e6, abs=1e-5)
+
+
+def test_says_that_it_was_not_the_load_asked_for() -> None:
+    with serving("downstream", "--delay", "fixed:200000") as server:
+        done = run(
+            "load", "--target", f"http://{server.address}/", "--rate", 50, "--arrival", "uniform",
+            "--warmup", 0, "--duration", 0.5, "--connections", 1, "--method", "POST",
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "of 25 planned requests were not sent" in done.stderr
+    assert "this was not the load that was asked for" in done.stderr

@@ -17,6 +17,12 @@
 
 #define S UINT64_C(1000000000)
 
+static int ascending(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
 static void fill(struct statistics *statistics, const uint64_t *values, size_t count)
 {
     assert_int_equal(statistics_init(statistics, count), 0);
@@ -64,6 +70,28 @@ static void percentiles_of_1_to_n(void **state)
     }
 }
 
+/* More of them than are worth comparing: by digits, however many bits they have. */
+static void sorts_as_qsort_does(void **state)
+{
+    (void)state;
+    for (unsigned bits = 1; bits <= 64; bits += 9) {
+        struct statistics s;
+        enum { n = 5000 };
+        uint64_t *right = malloc(n * sizeof *right);
+        assert_non_null(right);
+        assert_int_equal(statistics_init(&s, n), 0);
+        for (uint64_t i = 0; i < n; i++) {
+            right[i] = draw_bits(bits, i) >> (64 - bits);
+            statistics_add(&s, right[i]);
+        }
+        qsort(right, n, sizeof *right, ascending);
+        statistics_sort(&s);
+        assert_memory_equal(s.values, right, n * sizeof *right);
+        statistics_finish(&s);
+        free(right);
+    }
+}
+
 static void samples_beyond_the_end_are_told(void **state)
 {
     (void)state;
@@ -78,11 +106,20 @@ static void samples_beyond_the_end_are_told(void **state)
     statistics_finish(&s);
 }
 
+static int plan(struct arrivals *arrivals, enum arrivals_kind kind, double rate_hz,
+                uint64_t span_ns, uint64_t seed)
+{
+    return arrivals_plan(
+        arrivals,
+        &(struct arrivals_config){
+            .kind = kind, .rate_hz = rate_hz, .burst = 10, .span_ns = span_ns, .seed = seed});
+}
+
 static void uniform_arrivals_are_equally_spaced(void **state)
 {
     (void)state;
     struct arrivals a;
-    assert_int_equal(arrivals_plan(&a, ARRIVALS_UNIFORM, 250, 2 * S, 7), 0);
+    assert_int_equal(plan(&a, ARRIVALS_UNIFORM, 250, 2 * S, 7), 0);
     assert_int_equal(a.count, 500);
     for (size_t i = 0; i < a.count; i++)
         assert_int_equal(a.due_ns[i], i * 4000000);
@@ -96,7 +133,7 @@ static void poisson_arrivals_have_exponential_gaps(void **state)
     (void)state;
     struct arrivals a;
     const double rate_hz = 2000;
-    assert_int_equal(arrivals_plan(&a, ARRIVALS_POISSON, rate_hz, 100 * S, 42), 0);
+    assert_int_equal(plan(&a, ARRIVALS_POISSON, rate_hz, 100 * S, 42), 0);
     double n = (double)a.count, sum = 0, squares = 0, products = 0, over_one = 0, before = 1;
     assert_true(fabs(n - 200000) < 5 * sqrt(200000.0));
     for (size_t i = 0; i < a.count; i++) {
@@ -116,21 +153,34 @@ static void poisson_arrivals_have_exponential_gaps(void **state)
     arrivals_finish(&a);
 }
 
+static void bursts_are_together_and_their_instants_poisson(void **state)
+{
+    (void)state;
+    struct arrivals a, alone;
+    assert_int_equal(plan(&a, ARRIVALS_BURST, 10000, 20 * S, 5), 0);
+    assert_int_equal(plan(&alone, ARRIVALS_POISSON, 1000, 20 * S, 5), 0);
+    assert_int_equal(a.count, alone.count * 10);
+    for (size_t i = 0; i < a.count; i++)
+        assert_int_equal(a.due_ns[i], alone.due_ns[i / 10]);
+    arrivals_finish(&a);
+    arrivals_finish(&alone);
+}
+
 static void arrivals_come_from_the_seed(void **state)
 {
     (void)state;
     struct arrivals a, b, c;
-    assert_int_equal(arrivals_plan(&a, ARRIVALS_POISSON, 1000, S, 1), 0);
-    assert_int_equal(arrivals_plan(&b, ARRIVALS_POISSON, 1000, S, 1), 0);
-    assert_int_equal(arrivals_plan(&c, ARRIVALS_POISSON, 1000, S, 2), 0);
+    assert_int_equal(plan(&a, ARRIVALS_POISSON, 1000, S, 1), 0);
+    assert_int_equal(plan(&b, ARRIVALS_POISSON, 1000, S, 1), 0);
+    assert_int_equal(plan(&c, ARRIVALS_POISSON, 1000, S, 2), 0);
     assert_int_equal(a.count, b.count);
     assert_memory_equal(a.due_ns, b.due_ns, a.count * sizeof *a.due_ns);
     assert_memory_not_equal(a.due_ns, c.due_ns, 100 * sizeof *a.due_ns);
     arrivals_finish(&a);
     arrivals_finish(&b);
     arrivals_finish(&c);
-    assert_int_equal(arrivals_plan(&a, ARRIVALS_POISSON, 1e7, 1000 * S, 1), -E2BIG);
-    assert_int_equal(arrivals_plan(&a, ARRIVALS_CLOSED, 0, S, 1), 0);
+    assert_int_equal(plan(&a, ARRIVALS_POISSON, 1e7, 1000 * S, 1), -E2BIG);
+    assert_int_equal(plan(&a, ARRIVALS_CLOSED, 0, S, 1), 0);
     assert_int_equal(a.count, 0);
 }
 
@@ -152,12 +202,6 @@ static void delay_specifications(void **state)
         "exp:nan", "exp:1e99", "lognormal:1", "lognormal:1,", "gamma:10", "fixed:10 "};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(delay_parse(&p, bad[i]), -EINVAL);
-}
-
-static int ascending(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
 }
 
 static void delays_follow_their_distribution(void **state)
@@ -213,9 +257,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(percentiles_are_nearest_ranks),
         cmocka_unit_test(percentiles_of_1_to_n),
+        cmocka_unit_test(sorts_as_qsort_does),
         cmocka_unit_test(samples_beyond_the_end_are_told),
         cmocka_unit_test(uniform_arrivals_are_equally_spaced),
         cmocka_unit_test(poisson_arrivals_have_exponential_gaps),
+        cmocka_unit_test(bursts_are_together_and_their_instants_poisson),
         cmocka_unit_test(arrivals_come_from_the_seed),
         cmocka_unit_test(delay_specifications),
         cmocka_unit_test(delays_follow_their_distribution),

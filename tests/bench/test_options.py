@@ -60,7 +60,7 @@ BAD: list[tuple[str, list[str], str]] = [
     ("load", [*LOAD[:2], "--arrival", "closed", "--seed", "3"], "--seed: has no effect with --arrival closed"),
     ("load", [*LOAD, "--arrival", "uniform", "--seed", "3"], "--seed: has no effect with --arrival uniform"),
     ("load", [*LOAD[:2], "--arrival", "closed", "--spin-us", "3"], "--spin-us: has no effect with"),
-    ("load", [*LOAD, "--arrival", "bursty"], '--arrival: "bursty" is not one of poisson, uniform, closed'),
+    ("load", [*LOAD, "--arrival", "bursty"], '--arrival: "bursty" is not one of poisson, uniform, burst, closed'),
     ("load", ["--target", "ftp://a:1/", "--rate", "1"], '--target: "ftp://a:1/" is not of the form http://'),
     ("load", ["--target", "http://", "--rate", "1"], "--target: "),
     ("load", ["--target", "http://127.0.0.1:x/", "--rate", "1"], "--target: "),
@@ -89,6 +89,22 @@ BAD: list[tuple[str, list[str], str]] = [
     ("load", [*LOAD, "--expect-status", "ok"], '--expect-status: "ok" is neither'),
     ("load", [*LOAD, "--watch-pid", "999999999"], "--watch-pid: no such process"),
     ("load", [*LOAD, "--json", "/nonexistent/out.json"], "--json: /nonexistent/out.json: No such file"),
+    ("load", [*LOAD, "--hgrm", "/nonexistent/out.hgrm"], "--hgrm: /nonexistent/out.hgrm: No such file"),
+    ("load", [*LOAD, "--burst", "5"], "--burst: has no effect without --arrival burst"),
+    ("load", [*LOAD, "--in-flight", "5", "--connections", "4"], "--in-flight: is more than --connections"),
+    ("load", [*LOAD, "--class", "a", "--body", "/dev/null"], "--body: has no effect with --class"),
+    ("load", [*LOAD, "--class", "a", "--class", "a --share 2"], '--class: there are two classes "a"'),
+    ("load", [*LOAD, "--class", ""], '--class \'\': line: "" is not of the form NAME'),
+    ("load", [*LOAD, "--class", "a --body 'x"], '--class \'\': line: "a --body \'x" is not of the form NAME'),
+    ("load", [*LOAD, "--class", "--share 2"], "--class --share: line: begins with the name of the class"),
+    ("load", [*LOAD, "--class", "a --share 0"], '--class a: --share: "0" is not a number from'),
+    ("load", [*LOAD, "--class", "a --path x"], '--class a: --path: "x" is not of the form /PATH'),
+    ("load", [*LOAD, "--class", "a --rate 3"], "--class a: --rate: no such option"),
+    ("load", [*LOAD, "--class", "a --hops 3"], "--class a: --hops: has no effect without --workload"),
+    ("load", [*LOAD, *["--class", "a"] * 17], "--class: is given more than 16 times"),
+    ("load", [*LOAD, "--mix", "/nonexistent"], "--mix: /nonexistent: No such file"),
+    ("load", [*LOAD, "--mix", "/dev/null"], "--mix: /dev/null: no class there"),
+    ("load", [*LOAD, "--mix", "/dev/null", "--class", "a"], "--class: and --mix are two ways"),
     ("load", [*LOAD, "--cpus", "99999"], '--cpus: "99999" is not a list of CPUs'),
     ("downstream", ["--delay", "gamma:3"], '--delay: "gamma:3" is not of the form fixed:US'),
     ("downstream", ["--delay", "fixed:"], '--delay: "fixed:" is not of the form'),
@@ -136,7 +152,7 @@ def test_help_names_every_option_and_default(name: str) -> None:
     assert done.stderr == ""
     used = {arg for program_, args, _ in BAD if program_ == name for arg in args}
     known = {word for word in done.stdout.split() if word.startswith("--")}
-    unknown = {"--frobnicate", "--list=1"} | ({"--model"} if name == "downstream" else set())
+    unknown = {"--frobnicate", "--list=1", "--share 2"} | ({"--model"} if name == "downstream" else set())
     assert {arg for arg in used if arg.startswith("--")} - unknown <= known
     default = {"serve": "[1024]", "load": "[poisson]", "downstream": "[fixed:1000]"}[name]
     assert default in done.stdout

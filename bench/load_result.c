@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "load_result.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int load_result_init(struct load_result *result, size_t classes, uint64_t duration_ns,
+                     size_t sample_cap)
+{
+    size_t seconds = (size_t)((duration_ns + CLOCK_NS_PER_S - 1) / CLOCK_NS_PER_S);
+    *result = (struct load_result){
+        .classes = calloc(classes, sizeof *result->classes),
+        .class_count = classes,
+        .seconds = calloc(seconds, sizeof *result->seconds),
+        .second_count = seconds,
+        /* Address space; memory is touched as samples come. */
+        .samples = malloc((sample_cap ? sample_cap : 1) * sizeof *result->samples),
+        .sample_cap = sample_cap,
+    };
+    int err = statistics_init(&result->lag, sample_cap);
+    return result->classes && result->seconds && result->samples ? err : -ENOMEM;
+}
+
+void load_result_finish(struct load_result *result)
+{
+    for (size_t i = 0; result->classes && i < result->class_count; i++) {
+        statistics_finish(&result->classes[i].latency);
+        statistics_finish(&result->classes[i].service);
+    }
+    statistics_finish(&result->all.latency);
+    statistics_finish(&result->all.service);
+    statistics_finish(&result->lag);
+    free(result->classes);
+    free(result->seconds);
+    free(result->samples);
+    *result = (struct load_result){0};
+}
+
+static void add(struct load_counts *sum, const struct load_counts *counts)
+{
+    sum->planned += counts->planned;
+    sum->sent += counts->sent;
+    sum->answered += counts->answered;
+    sum->wrong += counts->wrong;
+    sum->failed += counts->failed;
+    sum->timeouts += counts->timeouts;
+    sum->unsent += counts->unsent;
+    sum->held_back += counts->held_back;
+}
+
+static bool belongs(const struct load_sample *sample, const uint32_t *class_index)
+{
+    return !class_index || sample->class_index == *class_index;
+}
+
+/* Of all samples, or of those of one class. */
+static int summarise_part(const struct load_result *result, const uint32_t *class_index,
+                          struct load_part *part)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < result->sample_count; i++)
+        count += belongs(&result->samples[i], class_index);
+    if (statistics_init(&part->latency, count) != 0 || statistics_init(&part->service, count) != 0)
+        return -ENOMEM;
+    for (size_t i = 0; i < result->sample_count; i++) {
+        const struct load_sample *sample = &result->samples[i];
+        if (!belongs(sample, class_index))
+            continue;
+        statistics_add(&part->latency, sample->latency_ns);
+        statistics_add(&part->service, sample->service_ns);
+    }
+    statistics_sort(&part->latency);
+    statistics_sort(&part->service);
+    return 0;
+}
+
+/* The samples of each second stand together in one array: ends[s] is where those of s end. */
+static void gather(const struct load_result *result, uint64_t *values, size_t *ends, bool service)
+{
+    size_t start = 0;
+    for (size_t s = 0; s < result->second_count; s++)
+        ends[s] = 0;
+    for (size_t i = 0; i < result->sample_count; i++)
+        ends[result->samples[i].second]++;
+    for (size_t s = 0; s < result->second_count; s++) {
+        size_t count = ends[s];
+        ends[s] = start;
+        start += count;
+    }
+    for (size_t i = 0; i < result->sample_count; i++) {
+        const struct load_sample *sample = &result->samples[i];
+        values[ends[sample->second]++] = service ? sample->service_ns : sample->latency_ns;
+    }
+}
+
+static void summarise_values(struct load_result *result, uint64_t *values, const size_t *ends,
+                             bool service)
+{
+    for (size_t s = 0, start = 0; s < result->second_count; start = ends[s++]) {
+        struct load_second *second = &result->seconds[s];
+        struct statistics of = {.values = values + start, .count = ends[s] - start};
+        statistics_sort(&of);
+        uint64_t p99_ns = statistics_percentile(&of, 990000);
+        if (service) {
+            second->service_p99_ns = p99_ns;
+        } else {
+            second->p50_ns = statistics_percentile(&of, 500000);
+            second->p99_ns = p99_ns;
+            second->max_ns = statistics_percentile(&of, 1000000);
+        }
+    }
+}
+
+static int summarise_seconds(struct load_result *result)
+{
+    size_t count = result->sample_count;
+    uint64_t *values = malloc((count ? count : 1) * sizeof *values);
+    size_t *ends = malloc(result->second_count * sizeof *ends);
+    int err = values && ends ? 0 : -ENOMEM;
+    for (int service = 0; err == 0 && service < 2; service++) {
+        gather(result, values, ends, service);
+        summarise_values(result, values, ends, service);
+    }
+    free(values);
+    free(ends);
+    return err;
+}
+
+int load_result_summarise(struct load_result *result)
+{
+    for (size_t s = 0; s < result->second_count; s++)
+        result->in_window += result->seconds[s].in_window;
+    for (size_t i = 0; i < result->class_count; i++)
+        add(&result->all.counts, &result->classes[i].counts);
+    statistics_sort(&result->lag);
+    int err = summarise_part(result, NULL, &result->all);
+    for (uint32_t i = 0; err == 0 && result->class_count > 1 && i < result->class_count; i++)
+        err = summarise_part(result, &i, &result->classes[i]);
+    if (err == 0)
+        err = summarise_seconds(result);
+    free(result->samples);
+    result->samples = NULL;
+    return err;
+}

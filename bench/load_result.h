@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a run of the load generator came to: counts as they happen, an exact sample of every right
+ * answer, and afterwards the order statistics of all, of each class and of each second.
+ */
+#ifndef ASSAY_LOAD_RESULT_H
+#define ASSAY_LOAD_RESULT_H
+
+#include "statistics.h"
+#include "watch.h"
+
+#include <stdbool.h>
+
+/* sent = answered + wrong + failed; planned = sent + unsent. */
+struct load_counts {
+    uint64_t planned;
+    uint64_t sent;
+    uint64_t answered;  /* in time, and right */
+    uint64_t wrong;     /* an answer, but another status or other bytes */
+    uint64_t failed;    /* no answer: reset, not HTTP, or none within timeout_ns */
+    uint64_t timeouts;  /* of these: none in time */
+    uint64_t unsent;    /* no connection came free before the end of the plan */
+    uint64_t held_back; /* sent late because no connection was free: not the generator's own lag */
+};
+
+/* Of the window: all of it, or the requests of one class, or those planned in one second of it. */
+struct load_part {
+    struct load_counts counts;
+    struct statistics latency; /* from the planned time, of right answers; sorted, as both */
+    struct statistics service; /* from the send, of the same */
+};
+
+struct load_second {
+    struct load_counts counts;
+    uint64_t in_window;  /* right answers that came in this second, whenever they were planned */
+    uint64_t lag_max_ns; /* of what was planned in it */
+    uint64_t p50_ns, p99_ns, max_ns, service_p99_ns; /* of right answers, if there are any */
+};
+
+struct load_sample {
+    uint64_t latency_ns, service_ns;
+    uint32_t class_index, second;
+};
+
+struct load_result {
+    struct load_part all;
+    struct load_part *classes; /* in the order of the config; of a single one no statistics here */
+    size_t class_count;
+    struct load_second *seconds; /* of the window */
+    size_t second_count;
+
+    uint64_t in_window; /* right answers that came during the window, whenever they were planned */
+    uint64_t status_counts[600];
+    /* The generator's own lateness: from the planned time, or from when a connection came free if
+     * that was later, to the send. Of all requests sent; sorted. */
+    struct statistics lag;
+
+    size_t held; /* connections open when the plan ended, or being opened and open soon after */
+    double in_flight_mean;
+    uint64_t cpu_ns; /* the generator's own; this and what follows: during the window */
+    struct watch watched;
+    int watch_error; /* why there is nothing in watched, or 0 */
+    uint64_t reconnects, closes;
+
+    struct load_sample *samples; /* as they come; gone after load_result_summarise() */
+    size_t sample_count, sample_cap;
+    size_t dropped; /* beyond sample_cap: in the counts, not in the percentiles */
+};
+
+/* 0 or -ENOMEM. finish takes a zeroed one too. */
+int load_result_init(struct load_result *result, size_t classes, uint64_t duration_ns,
+                     size_t sample_cap);
+/* After the run: sums counts up, sorts. 0 or -ENOMEM. */
+int load_result_summarise(struct load_result *result);
+void load_result_finish(struct load_result *result);
+
+static inline void load_result_sample(struct load_result *result, const struct load_sample *sample)
+{
+    if (result->sample_count < result->sample_cap)
+        result->samples[result->sample_count++] = *sample;
+    else
+        result->dropped++;
+}
+
+#endif
