@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "queue.h"
 
+#include "clock.h"
+
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
+
+#define LOOK_EVERY 32 /* looks at the length between two at the clock */
 
 int queue_init(struct queue *queue, uint32_t limit)
 {
@@ -45,16 +50,33 @@ void queue_worker_finish(struct queue_worker *worker)
     sem_destroy(&worker->wake);
 }
 
+static uint32_t length(const struct queue *queue)
+{
+    return atomic_load_explicit(&queue->len, memory_order_relaxed);
+}
+
+static void set_length(struct queue *queue, uint32_t len)
+{
+    atomic_store_explicit(&queue->len, len, memory_order_relaxed);
+}
+
+static bool closed(const struct queue *queue)
+{
+    return atomic_load_explicit(&queue->closed, memory_order_relaxed);
+}
+
 int queue_push(struct queue *queue, void *task)
 {
     pthread_mutex_lock(&queue->lock);
-    if (queue->closed || queue->len == queue->limit) {
-        int error = queue->closed ? -ESHUTDOWN : -EAGAIN;
+    uint32_t len = length(queue);
+    if (closed(queue) || len == queue->limit) {
+        int error = closed(queue) ? -ESHUTDOWN : -EAGAIN;
         pthread_mutex_unlock(&queue->lock);
         return error;
     }
-    queue->ring[(queue->first + queue->len++) & queue->mask] = task;
-    struct queue_worker *sleeper = queue->idle;
+    queue->ring[(queue->first + len) & queue->mask] = task;
+    set_length(queue, len + 1);
+    struct queue_worker *sleeper = queue->watched && len == 0 ? NULL : queue->idle;
     if (sleeper) {
         queue->idle = sleeper->below;
         queue->idle_count--;
@@ -67,22 +89,60 @@ int queue_push(struct queue *queue, void *task)
     return 1;
 }
 
+/* Tells the processor that this is a loop which waits. */
+static inline void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb"); /* yield does nothing on most cores */
+#endif
+}
+
+/* Without the lock: until there seems to be something, or spin_ns are over. */
+static void look_out(const struct queue *queue)
+{
+    uint64_t until = clock_now_ns() + queue->spin_ns;
+    while (!length(queue) && !closed(queue) && clock_now_ns() < until) {
+        for (int i = 0; i < LOOK_EVERY && !length(queue); i++)
+            relax();
+        sched_yield(); /* to whoever would submit, where there are fewer CPUs than threads */
+    }
+}
+
+/* With the lock: sleeps until it is woken. */
+static void rest(struct queue *queue, struct queue_worker *worker)
+{
+    worker->below = queue->idle;
+    queue->idle = worker;
+    queue->idle_count++;
+    pthread_mutex_unlock(&queue->lock);
+    while (sem_wait(&worker->wake) && errno == EINTR)
+        ;
+    pthread_mutex_lock(&queue->lock);
+}
+
 void *queue_pop(struct queue *queue, struct queue_worker *worker)
 {
+    bool looked = queue->spin_ns == 0;
     pthread_mutex_lock(&queue->lock);
-    while (!queue->len && !queue->closed) {
-        worker->below = queue->idle;
-        queue->idle = worker;
-        queue->idle_count++;
+    while (!length(queue) && !closed(queue)) {
+        if (looked || queue->watched) {
+            rest(queue, worker);
+            continue;
+        }
+        queue->watched = true;
         pthread_mutex_unlock(&queue->lock);
-        while (sem_wait(&worker->wake) && errno == EINTR)
-            ;
+        look_out(queue);
         pthread_mutex_lock(&queue->lock);
+        queue->watched = false;
+        looked = true;
     }
     void *task = NULL;
-    if (queue->len) {
+    uint32_t len = length(queue);
+    if (len) {
         task = queue->ring[queue->first++ & queue->mask];
-        queue->len--;
+        set_length(queue, len - 1);
     }
     pthread_mutex_unlock(&queue->lock);
     return task;
@@ -91,7 +151,7 @@ void *queue_pop(struct queue *queue, struct queue_worker *worker)
 void queue_close(struct queue *queue)
 {
     pthread_mutex_lock(&queue->lock);
-    queue->closed = true;
+    atomic_store_explicit(&queue->closed, true, memory_order_relaxed);
     struct queue_worker *sleeper = queue->idle;
     queue->idle = NULL;
     queue->idle_count = 0;
@@ -110,4 +170,12 @@ uint32_t queue_idle(struct queue *queue)
     uint32_t count = queue->idle_count;
     pthread_mutex_unlock(&queue->lock);
     return count;
+}
+
+bool queue_watched(struct queue *queue)
+{
+    pthread_mutex_lock(&queue->lock);
+    bool watched = queue->watched;
+    pthread_mutex_unlock(&queue->lock);
+    return watched;
 }

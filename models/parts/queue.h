@@ -7,12 +7,17 @@
  * that are awake: handing it over directly would leave it lying for the time a wake-up takes.
  * Workers take one task at a time: tasks may block, and a second one in the pocket of a blocked
  * worker would wait for nothing while others are idle.
+ *
+ * With spin_ns a worker that finds nothing looks out for that long before it sleeps, one of all at
+ * a time: it takes the next task, so a second one would only burn a CPU. While it looks out, the
+ * first task wakes nobody.
  */
 #ifndef ASSAY_QUEUE_H
 #define ASSAY_QUEUE_H
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,10 +33,16 @@ struct queue {
     uint32_t mask;
     uint32_t limit;
     uint32_t first; /* of the ring; free-running */
-    uint32_t len;
+    /* Atomic, relaxed, only because the worker that looks out reads it without the lock: what it
+     * sees there is no more than a hint to take the lock. The same holds for closed. */
+    _Atomic uint32_t len;
     struct queue_worker *idle; /* asleep, or about to be; the most recent on top */
     uint32_t idle_count;
-    bool closed;
+    bool watched; /* a worker looks out */
+    atomic_bool closed;
+    /* How long a worker looks out before it sleeps. 0 from queue_init(); set it before the first
+     * queue_pop(). It takes up to one CPU while the queue is empty. */
+    uint64_t spin_ns;
 };
 
 /* Room for limit tasks (at least 1). 0, -EINVAL or -ENOMEM. */
@@ -51,7 +62,8 @@ void *queue_pop(struct queue *queue, struct queue_worker *worker);
 /* Nothing gets in any more; what is inside still comes out. Wakes everybody. */
 void queue_close(struct queue *queue);
 
-/* How many workers sleep now; of interest to tests and statistics only. */
+/* How many workers sleep now, and whether one looks out; of interest to tests only. */
 uint32_t queue_idle(struct queue *queue);
+bool queue_watched(struct queue *queue);
 
 #endif

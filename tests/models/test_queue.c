@@ -118,15 +118,15 @@ static void *produce(void *arg)
     return NULL;
 }
 
-static void test_every_task_once(void **state)
+static void every_task_once(uint64_t spin_ns)
 {
-    (void)state;
     struct queue queue;
     struct member members[CONSUMERS];
     struct producer producers[PRODUCERS];
     atomic_int *tasks = calloc(PRODUCERS * PER_PRODUCER, sizeof *tasks);
     assert_non_null(tasks);
     assert_int_equal(queue_init(&queue, 64), 0);
+    queue.spin_ns = spin_ns;
     for (int i = 0; i < CONSUMERS; i++)
         start(&members[i], &queue);
     for (int i = 0; i < PRODUCERS; i++) {
@@ -148,12 +148,71 @@ static void test_every_task_once(void **state)
     queue_finish(&queue);
 }
 
+static void test_every_task_once(void **state)
+{
+    (void)state;
+    every_task_once(0);
+    every_task_once(5000);
+}
+
+/* One of several idle workers looks out, the others sleep; it takes what comes, and nobody is woken
+ * for that. */
+static void test_one_looks_out(void **state)
+{
+    (void)state;
+    enum { WORKERS = 3, TASKS = 50 };
+    struct queue queue;
+    struct member members[WORKERS];
+    atomic_int task = 0;
+    assert_int_equal(queue_init(&queue, 8), 0);
+    queue.spin_ns = UINT64_C(3600000000000); /* it looks out for as long as the test takes */
+    for (int i = 0; i < WORKERS; i++)
+        start(&members[i], &queue);
+    for (int i = 0; i < TASKS; i++) {
+        until_idle(&queue, WORKERS - 1);
+        while (!queue_watched(&queue))
+            sched_yield();
+        assert_int_equal(queue_push(&queue, &task), 0);
+        while (atomic_load(&task) <= i)
+            sched_yield();
+    }
+    queue_close(&queue);
+    for (int i = 0; i < WORKERS; i++)
+        join(&members[i]);
+    assert_int_equal(atomic_load(&task), TASKS);
+    queue_finish(&queue);
+}
+
+/* It gives up after spin_ns, and is then woken like any other. */
+static void test_looks_out_for_a_while(void **state)
+{
+    (void)state;
+    struct queue queue;
+    struct member member;
+    atomic_int task = 0;
+    assert_int_equal(queue_init(&queue, 8), 0);
+    queue.spin_ns = 1000;
+    start(&member, &queue);
+    for (int i = 0; i < 20; i++) {
+        until_idle(&queue, 1);
+        assert_int_equal(queue_push(&queue, &task), 1);
+        while (atomic_load(&task) <= i)
+            sched_yield();
+    }
+    queue_close(&queue);
+    join(&member);
+    assert_int_equal(atomic_load(&task), 20);
+    queue_finish(&queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_limit_close),
         cmocka_unit_test(test_wakes_the_most_recently_idle),
         cmocka_unit_test(test_every_task_once),
+        cmocka_unit_test(test_one_looks_out),
+        cmocka_unit_test(test_looks_out_for_a_while),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
