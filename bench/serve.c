@@ -47,6 +47,9 @@ static void write_stats(struct output *output, const struct model_stats *stats)
     output_count(output, "wakeups", stats->wakeups);
     output_count(output, "calls", stats->calls);
     output_count(output, "call_errors", stats->call_errors);
+    output_count(output, "sends", stats->sends);
+    output_count(output, "offloads", stats->offloads);
+    output_count(output, "syscalls", stats->syscalls);
     output_count(output, "connections", stats->connections);
     output_count(output, "bad_requests", stats->bad_requests);
     output_count(output, "in_flight", stats->in_flight);

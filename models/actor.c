@@ -11,6 +11,7 @@
 #include "parts/calls.h"
 #include "parts/cells.h"
 #include "parts/clock.h"
+#include "parts/errands.h"
 #include "parts/sleepers.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@ struct model_run {
     struct door door;
     struct actor_conns conns;
     struct cells cells;
+    struct errands errands;
     struct actor *actors; /* of the cells, or nameless */
     uint32_t actors_len;
     struct pool *downstream;
@@ -60,11 +62,12 @@ static void deliver(struct model_run *run, struct request *request, enum turn_ev
 /* Done by the worker that started it, from its round or its epoll. */
 static void call_done(struct pool_call *call)
 {
-    struct request *request = request_of_call(call);
     struct sched_worker *worker = sched_self(NULL);
     struct model_run *run = worker->scheduler->arg;
+    struct request *request = errands_answered(&run->errands, worker->counters, ask_of_call(call));
+    if (!request)
+        return;
     calls_remove(&run->locals[worker->index].calls, request);
-    counter_add(&worker->counters->call_errors, call->status < 0);
     deliver(run, request, TURN_ANSWER);
 }
 
@@ -72,16 +75,18 @@ static void call(struct sched_worker *worker, struct request *request)
 {
     struct model_run *run = worker->scheduler->arg;
     struct local *local = &run->locals[worker->index];
-    struct pool_call *call = request_call(request, run->config.call_timeout_ns);
-    call->done = call_done;
-    if (!run->downstream) {
-        counter_add(&worker->counters->call_errors, 1);
-        deliver(run, request, TURN_ANSWER);
-        return;
-    }
+    struct gather *gather = errands_call(&run->errands, worker->counters, request);
     calls_add(&local->calls, request);
-    counter_add(&worker->counters->calls, 1);
-    pool_share_start(local->share, call);
+    for (uint32_t i = 0; i < gather->len; i++) {
+        if (gather->asks[i].kind != ASK_DOWNSTREAM)
+            continue;
+        gather->asks[i].call.done = call_done;
+        pool_share_start(local->share, &gather->asks[i].call);
+    }
+    if (errands_started(gather)) {
+        calls_remove(&local->calls, request);
+        deliver(run, request, TURN_ANSWER);
+    }
 }
 
 /* In the connection's actor. False: the connection is gone. */
@@ -114,6 +119,11 @@ static bool turn(struct sched_worker *worker, struct request *request)
     case TURN_CALL:
         call(worker, request);
         return true;
+    case TURN_SEND:
+    case TURN_OFFLOAD: /* not yet */
+        request_refuse(request);
+        end = TURN_REJECT;
+        break;
     default:
         break;
     }
@@ -277,6 +287,7 @@ static uint64_t run_free(struct model_run *run, struct model_stats *final)
         actor_stats(run, final);
     sched_finish(&run->scheduler);
     pool_destroy(run->downstream);
+    errands_finish(&run->errands);
     cells_close(&run->cells);
     free(run->actors);
     free(run->locals);
@@ -338,6 +349,9 @@ static int open_all(struct model_run *run)
     if (!error)
         error = cells_open(&run->cells, config->workload, config->cells, config->setup);
     if (!error)
+        error = errands_init(&run->errands, config, &run->cells, run->counters, config->threads,
+                             config->threads + 1);
+    if (!error)
         error = make_actors(run);
     if (!error && config->downstream)
         error = make_shares(run);
@@ -392,6 +406,7 @@ static int actor_start(const struct model_config *config, struct model_run **out
 const struct model actor_model = {
     .name = "actor",
     .summary = "cells and connections are actors, run by work-stealing workers",
+    .uses = MODEL_THREADS,
     .start = actor_start,
     .post = actor_post,
     .stats = actor_stats,

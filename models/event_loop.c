@@ -62,6 +62,7 @@ static uint64_t run_free(struct model_run *run)
         lost += loop_close(&run->loop[i]);
     acceptor_close(&run->acceptor);
     pool_destroy(run->pool);
+    errands_finish(&run->errands);
     cells_close(&run->cells);
     free(run->loop);
     free(run->counters);
@@ -89,6 +90,11 @@ static int run_open(struct model_run *run)
     if (error)
         return error;
     run->counters = counters_create(threads + 1);
+    if (run->counters)
+        error =
+            errands_init(&run->errands, config, &run->cells, run->counters, threads, threads + 1);
+    if (error)
+        return error;
     run->loop = aligned_alloc(_Alignof(struct loop), threads * sizeof(struct loop));
     if (!run->counters || !run->loop)
         return -ENOMEM;
@@ -153,6 +159,7 @@ static uint64_t event_loop_stop(struct model_run *run, struct model_stats *final
 const struct model event_loop_model = {
     .name = "event_loop",
     .summary = "one epoll loop per thread, non-blocking, cells owned by loops",
+    .uses = MODEL_THREADS,
     .start = event_loop_start,
     .post = event_loop_post,
     .stats = event_loop_stats,

@@ -3,10 +3,11 @@
  * The floor, and the template for a model of your own: one thread, one request at a time.
  *
  * The socket door is one thread that polls its connections and serves whoever is ready, one request
- * each in turn. A request runs to its end in place: WAIT sleeps, CALL blocks, and meanwhile nobody
- * else is served; a peer that does not read its reply holds everybody up for io_timeout_ns at most.
- * (One that is slow to send holds nobody up: only complete requests are begun.) post() runs the
- * request on the caller's thread.
+ * each in turn. A request runs to its end in place (parts/in_place.h): WAIT sleeps, CALL and
+ * OFFLOAD block, and meanwhile nobody else is served; a peer that does not read its reply holds
+ * everybody up for io_timeout_ns at most. (One that is slow to send holds nobody up: only complete
+ * requests are begun.) post() runs the request on the caller's thread. One-way messages are carried
+ * out after the reply, by the thread that sent them.
  */
 #include "model.h"
 
@@ -15,18 +16,18 @@
 #include "parts/counters.h"
 #include "parts/cpus.h"
 #include "parts/door.h"
+#include "parts/in_place.h"
 #include "parts/listener.h"
 #include "parts/polled.h"
 #include "parts/pool.h"
 #include "parts/reply.h"
+#include "parts/syscalls.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#define WAIT_SLICE_NS UINT64_C(50000000) /* of a wait, between looks if stop() gave up */
 
 const struct model inline_model;
 
@@ -46,88 +47,37 @@ struct model_run {
     struct door door;
     struct pool *pool;
     struct counters *counters;
-    /* Protects every cell: held from turn to turn, but never across a WAIT or a CALL. */
-    pthread_mutex_t cell_lock;
+    struct in_place in_place; /* its one lock protects every cell, during turns */
+    struct errands errands;
+    struct in_place_list later;
+    /* Threads in post(). Release when they are out, acquire by stop(): it may free then. */
+    atomic_uint posters;
 
     pthread_t thread;
     int wake_fd; /* written once, by stop() */
-    /* When the door's thread abandons a request that still waits. Stored by stop() (release) before
-     * it writes wake_fd, read by that thread (acquire). */
-    _Atomic uint64_t give_up_ns;
+    /* stop() gave up: what still waits is abandoned. And the door's thread has ended. Both stored
+     * with release, read with acquire. */
+    atomic_bool abandoned, ended;
     struct listener listener;
     struct request *request; /* the one that the door's thread works on */
     struct polled polled;    /* connections; and of our own to poll: wake_fd, the listener */
-    uint64_t lost;
+    _Atomic uint64_t lost;   /* relaxed: read when all is over */
 };
 
 static bool given_up(const struct model_run *run)
 {
-    return clock_now_ns() >= atomic_load_explicit(&run->give_up_ns, memory_order_acquire);
+    return atomic_load_explicit(&run->abandoned, memory_order_acquire);
 }
 
-/* A WAIT of the door's thread, which stop() may cut short: false if it is given up. */
-static bool wait_ns(struct model_run *run, uint64_t ns)
-{
-    for (uint64_t now = clock_now_ns(), due = now + ns; now < due; now = clock_now_ns()) {
-        if (given_up(run))
-            return false;
-        clock_sleep_ns(due - now < WAIT_SLICE_NS ? due - now : WAIT_SLICE_NS);
-    }
-    return true;
-}
-
-/* Carries out a request, turn by turn, and leaves status and out in it. False: given up by stop(),
- * which only the door's own requests are. */
+/* Carries out a request, turn by turn, and leaves status and out in it; then it leaves the door:
+ * whoever sees the reply may count on the room. False: given up by stop(). */
 static bool run_request(struct model_run *run, struct request *request, struct counters *counters)
 {
-    const struct model_config *config = &run->config;
-    enum turn_event event = TURN_REQUEST;
-    bool mine = counters == &run->counters[MINE];
-    for (;;) {
-        enum turn_end end;
-        uint64_t turns = 0;
-        if (run->cells.state)
-            pthread_mutex_lock(&run->cell_lock);
-        do {
-            end = request_step(request, config->workload, cells_at(&run->cells, request->cell),
-                               event, config->setup);
-            event = TURN_REQUEST;
-            turns++;
-        } while (end == TURN_FORWARD);
-        if (run->cells.state)
-            pthread_mutex_unlock(&run->cell_lock);
-        counter_add_shared(&counters->turns, turns);
-        switch (end) {
-        case TURN_REPLY:
-            counter_add_shared(&counters->answered, 1);
-            return true;
-        case TURN_REJECT:
-            counter_add_shared(&counters->rejected, 1);
-            return true;
-        case TURN_FORWARD: /* done above */
-            break;
-        case TURN_WAIT:
-            if (!mine)
-                clock_sleep_ns(request->turn.wait_ns);
-            else if (!wait_ns(run, request->turn.wait_ns))
-                return false;
-            event = TURN_WAKE;
-            break;
-        case TURN_CALL: {
-            struct pool_call *call = request_call(request, config->call_timeout_ns);
-            if (run->pool) {
-                counter_add_shared(&counters->calls, 1);
-                pool_call(run->pool, call);
-            }
-            if (call->status < 0)
-                counter_add_shared(&counters->call_errors, 1);
-            if (mine && given_up(run))
-                return false;
-            event = TURN_ANSWER;
-            break;
-        }
-        }
-    }
+    bool ran = in_place_run(&run->in_place, counters, request);
+    if (!ran)
+        atomic_fetch_add_explicit(&run->lost, 1, memory_order_relaxed);
+    door_leave(&run->door);
+    return ran;
 }
 
 /* A request posted from within done() is put behind and run when done() has returned: a caller that
@@ -153,15 +103,17 @@ static int inline_post(struct model_run *run, struct request *request)
     posting.run = run;
     posting.first = request;
     posting.last = &request->next;
+    atomic_fetch_add_explicit(&run->posters, 1, memory_order_relaxed);
     while ((request = posting.first)) {
         run_request(run, request, counters);
         posting.first = request->next;
         if (!posting.first)
             posting.last = &posting.first;
-        door_leave(&run->door);
         request->done(request);
+        in_place_run_list(&run->in_place, counters, &run->later);
     }
     posting.run = outer;
+    atomic_fetch_sub_explicit(&run->posters, 1, memory_order_release);
     return 0;
 }
 
@@ -224,13 +176,9 @@ static void conn_serve(struct model_run *run, struct conn *conn, bool readable, 
             request->in = http->body;
             request->in_len = http->body_len;
             request->cell = cells_route(&run->cells, http->body, http->body_len, http->serial);
-            bool gave_up = !run_request(run, request, counters);
-            door_leave(&run->door); /* first: whoever sees the reply may count on the room */
-            if (gave_up) {
-                run->lost++;
-                conn->dead = true;
+            conn->dead = !run_request(run, request, counters);
+            if (conn->dead)
                 return;
-            }
         }
     }
     const struct reply reply = {&inline_model, run, &run->config, counters, stopping, 0};
@@ -251,7 +199,7 @@ static void accept_all(struct model_run *run)
 }
 
 /* Drops a connection that is done, too slow or, at stop, idle. */
-static bool over(const struct conn *conn, uint64_t now, bool stopping)
+static bool finished(const struct conn *conn, uint64_t now, bool stopping)
 {
     if (conn->dead)
         return true;
@@ -277,6 +225,7 @@ static void *door_main(void *arg)
         }
         run->polled.polls[0] = (struct pollfd){.fd = run->wake_fd, .events = stopping ? 0 : POLLIN};
         run->polled.polls[1] = (struct pollfd){.fd = run->listener.fd, .events = POLLIN};
+        syscalls_count();
         if (poll(run->polled.polls, run->polled.count + POLLED_OWN, timeout_ms) < 0)
             continue;
 
@@ -293,16 +242,19 @@ static void *door_main(void *arg)
             bool readable = last_chance || (i < known && run->polled.polls[POLLED_OWN + i].revents);
             if (readable || conn->held || conn->more)
                 conn_serve(run, conn, readable, stopping);
+            in_place_run_list(&run->in_place, &run->counters[MINE], &run->later);
         }
         uint64_t now = clock_now_ns();
         for (size_t i = run->polled.count; i-- > 0;) {
             struct conn *conn = run->polled.items[i];
             bool lost = given_up(run) && conn->http.begun && !conn->dead;
-            run->lost += lost;
-            if (lost || over(conn, now, stopping))
+            atomic_fetch_add_explicit(&run->lost, lost, memory_order_relaxed);
+            if (lost || finished(conn, now, stopping))
                 conn_remove(run, i);
         }
+        syscalls_tell(&run->counters[MINE].syscalls);
     }
+    atomic_store_explicit(&run->ended, true, memory_order_release);
     return NULL;
 }
 
@@ -316,10 +268,37 @@ static void run_free(struct model_run *run)
     polled_finish(&run->polled);
     request_destroy(run->request, run->config.workload);
     pool_destroy(run->pool);
+    errands_finish(&run->errands);
+    cell_locks_finish(&run->in_place.locks);
     cells_close(&run->cells);
-    pthread_mutex_destroy(&run->cell_lock);
+    in_place_list_finish(&run->later);
     free(run->counters);
     free(run);
+}
+
+/* Everything but the socket door. */
+static int open_all(struct model_run *run)
+{
+    const struct model_config *config = &run->config;
+    int error = cells_open(&run->cells, config->workload, config->cells, config->setup);
+    if (!error)
+        error = cell_locks_init(&run->in_place.locks, &run->cells, 1);
+    if (!error && config->downstream)
+        error = pool_create(&run->pool, &(struct pool_config){config->downstream,
+                                                              config->downstream_connections,
+                                                              config->content_type});
+    run->counters = counters_create(COUNTERS);
+    run->request = request_create(config->workload);
+    if (!error && (!run->counters || !run->request || !polled_init(&run->polled)))
+        error = -ENOMEM;
+    if (!error)
+        error = errands_init(&run->errands, config, &run->cells, run->counters, OTHERS, COUNTERS);
+    run->in_place.errands = &run->errands;
+    run->in_place.pool = run->pool;
+    run->in_place.abandoned = &run->abandoned;
+    run->in_place.later = in_place_list_add;
+    run->in_place.arg = &run->later;
+    return error;
 }
 
 static int inline_start(const struct model_config *config, struct model_run **out, uint16_t *port)
@@ -332,19 +311,9 @@ static int inline_start(const struct model_config *config, struct model_run **ou
         return -ENOMEM;
     run->config = *config;
     run->door = (struct door){.limit = config->queue_limit, .on_full = config->on_full};
-    atomic_init(&run->give_up_ns, UINT64_MAX);
     run->wake_fd = run->listener.fd = run->listener.reserve = -1;
-    pthread_mutex_init(&run->cell_lock, NULL);
-
-    error = cells_open(&run->cells, config->workload, config->cells, config->setup);
-    if (!error && config->downstream)
-        error = pool_create(&run->pool, &(struct pool_config){config->downstream,
-                                                              config->downstream_connections,
-                                                              config->content_type});
-    run->counters = counters_create(COUNTERS);
-    run->request = request_create(config->workload);
-    if (!error && (!run->counters || !run->request || !polled_init(&run->polled)))
-        error = -ENOMEM;
+    in_place_list_init(&run->later);
+    error = open_all(run);
     if (!error && config->listen) {
         error = listener_open(&run->listener, config->listen);
         if (!error && (run->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
@@ -369,23 +338,32 @@ static void inline_stats(struct model_run *run, struct model_stats *stats)
     stats->threads = run->config.listen != NULL;
 }
 
+/* Requests of post() run on their callers' threads: those have to be out, too. */
+static bool all_out(struct model_run *run)
+{
+    /* In this order: whoever leaves the door is counted as a poster. */
+    return (!run->config.listen || atomic_load_explicit(&run->ended, memory_order_acquire)) &&
+           door_inside(&run->door) == 0 &&
+           atomic_load_explicit(&run->posters, memory_order_acquire) == 0;
+}
+
 static uint64_t inline_stop(struct model_run *run, struct model_stats *final)
 {
     uint64_t give_up_ns = clock_now_ns() + run->config.drain_ns;
-    atomic_store_explicit(&run->give_up_ns, give_up_ns, memory_order_release);
     pool_give_up_at(run->pool, give_up_ns);
-    if (run->config.listen) {
+    if (run->config.listen)
         eventfd_write(run->wake_fd, 1);
-        pthread_join(run->thread, NULL);
-    }
-    /* Requests of post() run on their callers' threads: wait for those to be out. */
-    while (door_inside(&run->door) > 0 && clock_now_ns() < give_up_ns)
+    while (!all_out(run)) {
+        if (clock_now_ns() >= give_up_ns)
+            atomic_store_explicit(&run->abandoned, true, memory_order_release);
         clock_sleep_ns(100000);
-    uint64_t inside = door_inside(&run->door), lost = run->lost + inside;
+    }
+    if (run->config.listen)
+        pthread_join(run->thread, NULL);
+    uint64_t lost = atomic_load_explicit(&run->lost, memory_order_relaxed);
     if (final)
         inline_stats(run, final);
-    if (inside == 0)
-        run_free(run); /* else somebody is still in there: rather leak than pull it away */
+    run_free(run);
     return lost;
 }
 

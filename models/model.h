@@ -9,10 +9,12 @@
  * name into models/meson.build. The contract tests (tests/models) then say what is missing.
  *
  * What every model keeps to:
- *   - a cell has at most one turn at a time; a wait or a call does not occupy its cell;
+ *   - a cell has at most one turn at a time; a wait, a call or an offload does not occupy its cell;
  *   - replies on one connection come in the order of its requests;
  *   - queue_limit counts requests accepted and not yet answered, over both doors and all threads;
- *   - nothing whose first byte was read is lost at stop; the accept backlog is served too.
+ *   - one-way messages (TURN_SEND) under way are bounded by queue_limit as well, for themselves;
+ *   - nothing whose first byte was read is lost at stop; the accept backlog is served too, and
+ *     one-way messages are carried out.
  */
 #ifndef ASSAY_MODEL_H
 #define ASSAY_MODEL_H
@@ -46,6 +48,18 @@ struct model_config {
     const char *downstream;          /* "HOST:PORT", or NULL: TURN_CALL answers -ECONNREFUSED */
     unsigned downstream_connections; /* bound over all threads, at least 1; more calls queue */
     uint64_t call_timeout_ns;        /* deadline of a call that names none; queueing included */
+
+    /* What has no effect in a model (model.uses) is ignored there. */
+    unsigned offload_threads; /* helpers that run TURN_OFFLOADs; 0 counts as 1 */
+    uint64_t spin_ns;         /* how long an idle thread looks for work before it sleeps; 0: not */
+    unsigned batch;           /* 0: model.batch */
+};
+
+/* Settings that not every model has a use for: what has no effect is refused (model.uses). */
+enum model_setting {
+    MODEL_THREADS = 1,
+    MODEL_OFFLOAD_THREADS = 2,
+    MODEL_SPIN = 4,
 };
 
 /* Totals since start. What a model does not do stays 0. */
@@ -59,6 +73,9 @@ struct model_stats {
     uint64_t wakeups;  /* futex, condition variable or eventfd signals sent to a sleeper */
     uint64_t calls;    /* downstream requests sent */
     uint64_t call_errors;      /* … that failed or ran out of time */
+    uint64_t sends;            /* one-way messages accepted */
+    uint64_t offloads;         /* TURN_OFFLOADs */
+    uint64_t syscalls;         /* read, write, poll, futex, accept … of the model's own threads */
     uint64_t connections;      /* accepted */
     uint64_t bad_requests;     /* answered 4xx or 5xx by the HTTP layer */
     uint32_t in_flight;        /* now: accepted and not yet answered */
@@ -71,6 +88,10 @@ struct model_run; /* each model's own */
 struct model {
     const char *name;
     const char *summary; /* one line, for --list */
+    unsigned uses;       /* enum model_setting */
+    /* Default of model_config.batch: how much of one source of work is done in a row before others
+     * have a turn (turns of an actor, requests of a connection …). 0: it has no such bound. */
+    unsigned batch;
 
     /*
      * Makes cells and threads, binds and listens. On success *run is set and, with a listen

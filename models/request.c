@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "request.h"
 
-#include "parts/clock.h"
+#include "parts/errands.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,8 +11,11 @@ struct request *request_create(const struct workload *workload)
     size_t align = _Alignof(struct request);
     size_t size = (sizeof(struct request) + workload->frame_size + align - 1) / align * align;
     struct request *request = aligned_alloc(align, size);
-    if (request)
-        memset(request, 0, size);
+    if (!request)
+        return NULL;
+    memset(request, 0, size);
+    request->turn.frame = request->frame;
+    request->turn.out = &request->out;
     return request;
 }
 
@@ -23,8 +25,10 @@ void request_destroy(struct request *request, const struct workload *workload)
         return;
     if (workload->frame_close)
         workload->frame_close(request->frame);
+    gather_drop(request->gather, workload);
+    errand_finish(&request->errand, workload);
+    free(request->turn.targets);
     bytes_finish(&request->out);
-    bytes_finish(&request->call.answer);
     free(request);
 }
 
@@ -34,22 +38,37 @@ void request_refuse(struct request *request)
     request->out.len = 0;
 }
 
+void turn_target(struct turn *turn, uint32_t cell)
+{
+    size_t from = 0;
+    if (turn->targets_len > 0) {
+        const struct turn_target *last = &turn->targets[turn->targets_len - 1];
+        from = last->from + last->len;
+    }
+    if (turn->targets_len == turn->targets_cap) {
+        turn->targets_cap = turn->targets_cap ? turn->targets_cap * 2 : 1;
+        turn->targets = realloc(turn->targets, turn->targets_cap * sizeof *turn->targets);
+        if (!turn->targets)
+            abort(); /* as bytes_reserve() */
+    }
+    turn->targets[turn->targets_len++] = (struct turn_target){cell, from, turn->out->len - from};
+}
+
 enum turn_end request_step(struct request *request, const struct workload *workload, void *cell,
                            enum turn_event event, const void *setup)
 {
     struct turn *turn = &request->turn;
     turn->event = event;
+    turn->answers_len = 0;
+    if (event == TURN_ANSWER || event == TURN_SENT)
+        gather_answers(request->gather, turn);
     turn->in = request->in;
     turn->in_len = request->in_len;
-    turn->frame = request->frame;
-    turn->out = &request->out;
-    turn->answer = event == TURN_ANSWER ? request->call.answer.data : NULL;
-    turn->answer_len = event == TURN_ANSWER ? request->call.answer.len : 0;
-    turn->answer_status = event == TURN_ANSWER ? request->call.status : 0;
     turn->status = 200;
     turn->wait_ns = 0;
     turn->deadline_ns = 0;
     turn->next_cell = request->cell;
+    turn->targets_len = 0;
     request->out.len = 0;
 
     enum turn_end end = workload->step(cell, turn, setup);
@@ -59,19 +78,8 @@ enum turn_end request_step(struct request *request, const struct workload *workl
         request_refuse(request);
     } else if (end == TURN_FORWARD) {
         request->cell = turn->next_cell;
+        if (request->errand.has_cell)
+            errand_leave_cell(&request->errand, workload);
     }
     return end;
-}
-
-struct pool_call *request_call(struct request *request, uint64_t within_ns)
-{
-    struct pool_call *call = &request->call;
-    if (request->turn.deadline_ns)
-        within_ns = request->turn.deadline_ns;
-    call->body = request->out.data;
-    call->body_len = request->out.len;
-    call->deadline_ns = clock_now_ns() + within_ns;
-    call->answer.len = 0;
-    call->status = -ECONNREFUSED;
-    return call;
 }

@@ -8,9 +8,30 @@
 #define ASSAY_REQUEST_H
 
 #include "parts/bytes.h"
+#include "parts/cells.h"
 #include "parts/mailbox.h"
-#include "parts/pool.h"
 #include "workload.h"
+
+struct gather;
+
+/* Where a request comes from, and so what becomes of its reply. */
+enum errand_kind {
+    ERRAND_NONE,    /* from outside, through the door: its reply goes there */
+    ERRAND_CHILD,   /* a cell target of a TURN_CALL: its reply is an answer */
+    ERRAND_MESSAGE, /* of a TURN_SEND: nobody waits for its reply */
+};
+
+/* parts/errands.c's own, but for kind and has_cell. */
+struct errand {
+    enum errand_kind kind;
+    /* Of a child: whoever takes it away from WANTED (compare and swap, acquire + release) decides
+     * if its answer counts; see errands.c. */
+    _Atomic int fate;
+    bool has_cell; /* it is in a cell of its own, which nobody else can meet (TURN_NEW_CELL) */
+    struct gather *asker;
+    struct bytes body; /* its `in` */
+    void *cell;        /* kept for the next one, as is body */
+};
 
 struct request {
     struct request *next; /* for the one queue, list or mailbox that holds it now */
@@ -29,10 +50,14 @@ struct request {
     /* The model's own while it holds the request. */
     struct mail mail; /* it stands for the request where that is a message */
     struct turn turn;
-    struct pool_call call;              /* a TURN_CALL; its answer */
-    uint64_t due_ns;                    /* of a wait or a deadline, CLOCK_MONOTONIC */
-    void *owner;                        /* e.g. the connection it came from */
-    void *link;                         /* spare pointer for the model's own lists */
+    uint64_t due_ns; /* of a wait, CLOCK_MONOTONIC */
+    void *owner;     /* e.g. the connection it came from */
+    void *link;      /* spare pointer for the model's own lists */
+
+    /* parts/errands.h: NULL or unused in a request that has never asked anybody for anything. */
+    struct gather *gather; /* whom it asked last, and their answers */
+    struct errand errand;  /* who asked, if it was not the world */
+
     _Alignas(16) unsigned char frame[]; /* workload->frame_size bytes */
 };
 
@@ -41,26 +66,31 @@ static inline struct request *request_of_mail(struct mail *mail)
     return (struct request *)(void *)((char *)mail - offsetof(struct request, mail));
 }
 
-static inline struct request *request_of_call(struct pool_call *call)
-{
-    return (struct request *)(void *)((char *)call - offsetof(struct request, call));
-}
-
 /* NULL when out of memory. destroy takes NULL and calls workload->frame_close. */
 struct request *request_create(const struct workload *workload);
 void request_destroy(struct request *request, const struct workload *workload);
 
 /*
  * Runs one turn: fills in request->turn for the event, calls step(), returns how it ended. cell is
- * the cell's state or NULL. For TURN_ANSWER the turn's answer is that of request->call. request->
- * status is set when the turn ends in REPLY or REJECT (503, out empty), request->cell in FORWARD.
+ * the cell's state (request_cell) or NULL. request->status is set when the turn ends in REPLY or
+ * REJECT (503, out empty), request->cell in FORWARD. What CALL and SEND ask for: parts/errands.h.
  */
 enum turn_end request_step(struct request *request, const struct workload *workload, void *cell,
                            enum turn_event event, const void *setup);
 
-/* After TURN_CALL: the call that the turn asked for, with its deadline (within_ns from now if the
- * turn names none); refused until somebody takes it further. */
-struct pool_call *request_call(struct request *request, uint64_t within_ns);
+/* After TURN_OFFLOAD, where it may block: the piece itself. TURN_DONE comes next. */
+static inline void request_offload(struct request *request, const void *setup)
+{
+    request->turn.offload_status = request->turn.offload(request->frame, setup);
+}
+
+/* Its cell's state: one made for it alone, or one of the numbered ones; NULL without state. */
+static inline void *request_cell(const struct request *request, const struct cells *cells)
+{
+    if (!cells->state)
+        return NULL;
+    return request->errand.has_cell ? request->errand.cell : cells_at(cells, request->cell);
+}
 
 /* Answered with 503 by the model: before done(). */
 void request_refuse(struct request *request);

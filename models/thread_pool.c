@@ -11,6 +11,7 @@
 #include "parts/cell_locks.h"
 #include "parts/clock.h"
 #include "parts/cpus.h"
+#include "parts/errands.h"
 #include "parts/poller.h"
 #include "parts/queue.h"
 #include "parts/reply.h"
@@ -41,6 +42,7 @@ struct model_run {
     struct pool *downstream;
     struct cells cells;
     struct cell_locks locks;
+    struct errands errands;
     struct worker *workers;
     struct counters *counters; /* one per worker, the poller's, and that of all other threads */
 };
@@ -71,12 +73,14 @@ static bool sleep_until(struct model_run *run, uint64_t due_ns)
 static void call(struct worker *worker, struct request *request)
 {
     struct model_run *run = worker->run;
-    struct pool_call *call = request_call(request, run->config.call_timeout_ns);
-    if (run->downstream) {
-        counter_add(&worker->counters->calls, 1);
-        pool_call(run->downstream, call);
+    struct gather *gather = errands_call(&run->errands, worker->counters, request);
+    for (uint32_t i = 0; i < gather->len; i++) {
+        if (gather->asks[i].kind != ASK_DOWNSTREAM)
+            continue;
+        pool_call(run->downstream, &gather->asks[i].call);
+        errands_answered(&run->errands, worker->counters, &gather->asks[i]);
     }
-    counter_add(&worker->counters->call_errors, call->status < 0);
+    errands_started(gather);
 }
 
 static void reject(struct worker *worker, struct request *request)
@@ -122,6 +126,10 @@ static void run_turns(struct worker *worker, struct request *request)
             call(worker, request);
             event = TURN_ANSWER;
             break;
+        case TURN_SEND:
+        case TURN_OFFLOAD: /* not yet */
+            reject(worker, request);
+            return;
         }
     }
 }
@@ -310,6 +318,7 @@ static uint64_t thread_pool_stop(struct model_run *run, struct model_stats *fina
     if (final)
         thread_pool_stats(run, final);
     pool_destroy(run->downstream);
+    errands_finish(&run->errands);
     cell_locks_finish(&run->locks);
     cells_close(&run->cells);
     queue_finish(&run->queue);
@@ -364,7 +373,10 @@ static int thread_pool_start(const struct model_config *config, struct model_run
                                         submit, turn_away, run});
     error = cells_open(&run->cells, config->workload, config->cells, config->setup);
     if (!error)
-        error = cell_locks_init(&run->locks, &run->cells);
+        error = cell_locks_init(&run->locks, &run->cells, run->cells.count);
+    if (!error)
+        error = errands_init(&run->errands, config, &run->cells, counters, config->threads + 1,
+                             config->threads + 2);
     if (!error && config->downstream)
         error = pool_create(&run->downstream, &(struct pool_config){config->downstream,
                                                                     config->downstream_connections,
@@ -386,6 +398,7 @@ static int thread_pool_start(const struct model_config *config, struct model_run
 const struct model thread_pool_model = {
     .name = "thread_pool",
     .summary = "a poller hands ready connections to blocking worker threads",
+    .uses = MODEL_THREADS,
     .start = thread_pool_start,
     .post = thread_pool_post,
     .stats = thread_pool_stats,

@@ -13,24 +13,48 @@
 #ifndef ASSAY_WORKLOAD_H
 #define ASSAY_WORKLOAD_H
 
+#include "parts/bytes.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct bytes; /* models/parts/bytes.h */
-
 enum turn_event {
     TURN_REQUEST, /* the first turn of a request, or the first in the cell it was forwarded to */
     TURN_WAKE,    /* the wait is over */
-    TURN_ANSWER,  /* the call has been answered, or has failed: see answer_status */
+    TURN_ANSWER,  /* every target of the call has answered, has failed or is too late: answers[] */
+    TURN_SENT,    /* the one-way messages are on their way, or were refused: answers[].status */
+    TURN_DONE,    /* the offloaded piece has ended: offload_status */
 };
 
 enum turn_end {
     TURN_REPLY,   /* out is the reply, status its HTTP status */
     TURN_WAIT,    /* call me again with TURN_WAKE, not before wait_ns from now */
-    TURN_CALL,    /* out is a request for the downstream service; TURN_ANSWER within deadline_ns */
+    TURN_CALL,    /* asks all targets at once; TURN_ANSWER within deadline_ns */
     TURN_FORWARD, /* next_cell takes over and answers in my place */
+    TURN_SEND,    /* one-way messages to the targets, cells only; TURN_SENT at once */
+    TURN_OFFLOAD, /* run offload() where it may block; TURN_DONE after it */
     TURN_REJECT,  /* answer 503: I will not do this now */
+};
+
+/* What a target may be besides the number of a cell. */
+#define TURN_DOWNSTREAM UINT32_MAX     /* the downstream service; not for TURN_SEND */
+#define TURN_NEW_CELL (UINT32_MAX - 1) /* a cell made for this one message: see cell_open */
+
+/* Whom a turn calls or sends to, and with which part of out. Made by turn_target(). */
+struct turn_target {
+    uint32_t cell;
+    size_t from, len;
+};
+
+/* What became of a target, in the order of the targets. */
+struct turn_answer {
+    /* Of a call: the HTTP status of the answer, or -ETIMEDOUT, -ECONNREFUSED, -EPIPE …; a cell that
+     * rejects answers 503. Of a one-way message: 0, or -EAGAIN: model_config.queue_limit of them
+     * are under way already, and this one was not sent. */
+    int status;
+    const uint8_t *body; /* until step() returns */
+    size_t len;
 };
 
 /*
@@ -39,20 +63,34 @@ enum turn_end {
  */
 struct turn {
     enum turn_event event;
+    uint32_t answers_len; /* TURN_ANSWER, TURN_SENT; else 0 */
+    const struct turn_answer *answers;
     const uint8_t *in; /* the request's body: the same bytes in every turn of a request */
     size_t in_len;
-    const uint8_t *answer; /* TURN_ANSWER: the downstream's body, until step() returns */
-    size_t answer_len;
-    int answer_status; /* TURN_ANSWER: its HTTP status, or -ETIMEDOUT, -ECONNREFUSED, -EPIPE … */
-    void *frame;       /* workload->frame_size bytes: what lives across turns, see there */
+    void *frame;        /* workload->frame_size bytes: what lives across turns, see there */
+    int offload_status; /* TURN_DONE: what offload() returned */
 
-    struct bytes *out; /* empty when a turn begins */
     int status;        /* TURN_REPLY: 200 unless step() sets another */
+    struct bytes *out; /* empty when a turn begins */
     uint64_t wait_ns;
     uint64_t
         deadline_ns; /* TURN_CALL: from now; 0: the model's own (model_config.call_timeout_ns) */
     uint32_t next_cell;
+    /* TURN_OFFLOAD: blocks or computes for long, on any thread, without the cell, whose other turns
+     * go on meanwhile. Nothing else touches the frame until it returns. */
+    int (*offload)(void *frame, const void *setup);
+
+    struct turn_target *targets; /* turn_target()'s; none when a turn begins */
+    uint32_t targets_len, targets_cap;
 };
+
+/*
+ * One more target of a TURN_CALL or TURN_SEND: what was written to out since the last one is its
+ * message. A call of a cell is a request of its own, with a frame of its own, whose reply is the
+ * answer; it may itself wait, call, forward, send. It does not count at the door, and goes on to
+ * its end even if it comes too late for whoever asked.
+ */
+void turn_target(struct turn *turn, uint32_t cell);
 
 struct workload {
     const char *name;
@@ -72,7 +110,11 @@ struct workload {
     size_t frame_size;
     void (*frame_close)(void *frame); /* optional */
 
-    /* Optional. setup is model_config.setup. 0 or a negative errno. Called before any turn. */
+    /*
+     * Optional. setup is model_config.setup. 0 or a negative errno. Called before any turn of the
+     * cell; for one made by TURN_NEW_CELL, which is its id then, that is any time, on any thread,
+     * and it is closed when its one request has replied or moved on to another cell.
+     */
     int (*cell_open)(void *cell, uint32_t id, const void *setup);
     void (*cell_close)(void *cell);
 

@@ -25,13 +25,15 @@ static enum turn_end call_step(void *cell, struct turn *turn, const void *setup)
     (void)cell;
     int err;
     if (turn->event == TURN_REQUEST) {
-        if (recode(turn, setup, turn->in, turn->in_len, &err))
+        if (recode(turn, setup, turn->in, turn->in_len, &err)) {
+            turn_target(turn, TURN_DOWNSTREAM);
             return TURN_CALL;
+        }
         turn->status = err == -EBADMSG ? 400 : 500;
-    } else if (turn->answer_status == -ETIMEDOUT) {
+    } else if (turn->answers[0].status == -ETIMEDOUT) {
         turn->status = 504;
-    } else if (turn->answer_status != 200 ||
-               !recode(turn, setup, turn->answer, turn->answer_len, &err)) {
+    } else if (turn->answers[0].status != 200 ||
+               !recode(turn, setup, turn->answers[0].body, turn->answers[0].len, &err)) {
         turn->status = 502;
     }
     return TURN_REPLY;

@@ -20,10 +20,12 @@ struct cell_locks {
     uint32_t count;
 };
 
-/* One for each of the cells, which are open; none if they have no state. 0 or -ENOMEM. */
-static inline int cell_locks_init(struct cell_locks *locks, const struct cells *cells)
+/* So many, dealt out to the cells, which are open: one each, or one for all. None if they have no
+ * state. 0 or -ENOMEM. */
+static inline int cell_locks_init(struct cell_locks *locks, const struct cells *cells,
+                                  uint32_t count)
 {
-    *locks = (struct cell_locks){.count = cells->count};
+    *locks = (struct cell_locks){.count = count};
     if (!cells->state)
         return 0;
     locks->locks = aligned_alloc(_Alignof(struct cell_lock), locks->count * sizeof *locks->locks);

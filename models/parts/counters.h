@@ -12,15 +12,26 @@
 #include "../model.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Relaxed everywhere: these are figures, nothing is ordered by them. Atomic only so that a reader
- * in another thread sees whole values. Aligned so that no two threads share a cache line. */
+/* Relaxed, but for the two of errands: these are figures, nothing is ordered by them. Atomic only
+ * so that a reader in another thread sees whole values. Aligned so that no two threads share a
+ * cache line. */
 struct counters {
     _Alignas(128) _Atomic uint64_t requests;
     _Atomic uint64_t answered, rejected, turns, messages, wakeups, calls, call_errors;
-    _Atomic uint64_t connections, closed, bad_requests;
+    _Atomic uint64_t connections, closed, bad_requests, sends, offloads, syscalls;
+    bool shared; /* of several threads; set by errands_init(), for counter_add_mine() */
+
+    /* parts/errands.c: what begins and ends with nobody waiting for it. Release, and acquire: see
+     * errands_idle(). */
+    _Alignas(128) _Atomic uint64_t begun;
+    _Atomic uint64_t ended;
+    /* How many one-way messages this thread may send. Read-modify-write only, relaxed: a number
+     * that wanders between threads and must not be lost on the way. */
+    _Atomic int64_t credit;
 };
 
 /* Zeroed; NULL when out of memory; free() it. */
@@ -43,6 +54,15 @@ static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
 static inline void counter_add_shared(_Atomic uint64_t *counter, uint64_t n)
 {
     atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+/* By the code that all models share, which does not know whose counters they are. */
+static inline void counter_add_mine(struct counters *mine, _Atomic uint64_t *counter, uint64_t n)
+{
+    if (mine->shared)
+        counter_add_shared(counter, n);
+    else
+        counter_add(counter, n);
 }
 
 /* Sets every field of stats that is a sum; in_flight and threads are left at 0. */

@@ -24,6 +24,8 @@ int door_check(const struct model_config *config)
         return -EINVAL;
     if (config->downstream && (config->downstream_connections == 0 || config->call_timeout_ns == 0))
         return -EINVAL;
+    if (config->offload_threads > 1024)
+        return -EINVAL;
     return cpus_parse(config->cpus, &cpus);
 }
 
@@ -57,6 +59,9 @@ void counters_sum(const struct counters *counters, unsigned count, struct model_
         stats->wakeups += get(&c->wakeups);
         stats->calls += get(&c->calls);
         stats->call_errors += get(&c->call_errors);
+        stats->sends += get(&c->sends);
+        stats->offloads += get(&c->offloads);
+        stats->syscalls += get(&c->syscalls);
         stats->bad_requests += get(&c->bad_requests);
     }
     for (const struct counters *c = counters; c < counters + count; c++)
@@ -99,6 +104,10 @@ void door_write_metrics(struct bytes *out, const char *model, const char *worklo
         {"assay_calls_total", "counter", "Requests sent to the downstream service.", stats->calls},
         {"assay_call_errors_total", "counter", "Downstream requests that failed or timed out.",
          stats->call_errors},
+        {"assay_sends_total", "counter", "One-way messages accepted.", stats->sends},
+        {"assay_offloads_total", "counter", "Pieces of work offloaded.", stats->offloads},
+        {"assay_syscalls_total", "counter", "System calls of the model's threads.",
+         stats->syscalls},
         {"assay_connections_total", "counter", "Connections accepted.", stats->connections},
         {"assay_bad_requests_total", "counter", "Requests that the HTTP layer refused.",
          stats->bad_requests},

@@ -104,23 +104,23 @@ static void answer(struct loop *loop, struct request *request)
 
 static void call_done(struct pool_call *call)
 {
-    struct request *request = request_of_call(call);
-    if (call->status < 0)
-        counter_add(&counters_of(here)->call_errors, 1);
-    request->turn.event = TURN_ANSWER;
-    make_ready(here, request);
+    struct request *request =
+        errands_answered(&here->run->errands, counters_of(here), ask_of_call(call));
+    if (request)
+        make_ready(here, request);
 }
 
 static void start_call(struct loop *loop, struct request *request)
 {
-    struct pool_call *call = request_call(request, loop->run->config.call_timeout_ns);
-    call->done = call_done;
-    if (loop->share) {
-        counter_add(&counters_of(loop)->calls, 1);
-        pool_share_start(loop->share, call);
-    } else {
-        call_done(call);
+    struct gather *gather = errands_call(&loop->run->errands, counters_of(loop), request);
+    for (uint32_t i = 0; i < gather->len; i++) {
+        if (gather->asks[i].kind != ASK_DOWNSTREAM)
+            continue;
+        gather->asks[i].call.done = call_done;
+        pool_share_start(loop->share, &gather->asks[i].call);
     }
+    if (errands_started(gather))
+        make_ready(loop, request);
 }
 
 static void run_turn(struct loop *loop, struct request *request)
@@ -135,6 +135,11 @@ static void run_turn(struct loop *loop, struct request *request)
                      request->turn.event, run->config.setup);
     counter_add(&counters_of(loop)->turns, 1);
     switch (end) {
+    case TURN_SEND:
+    case TURN_OFFLOAD: /* not yet */
+        request_refuse(request);
+        end = TURN_REJECT;
+        __attribute__((fallthrough));
     case TURN_REPLY:
     case TURN_REJECT:
         request->link = end == TURN_REJECT ? request : NULL; /* counted where it is answered */

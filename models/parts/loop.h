@@ -11,6 +11,7 @@
 #include "cells.h"
 #include "counters.h"
 #include "door.h"
+#include "errands.h"
 #include "inbox.h"
 #include "loop_conn.h"
 #include "pool.h"
@@ -46,6 +47,7 @@ struct model_run {
     struct cells cells;
     struct door door;
     struct pool *pool;
+    struct errands errands;
     struct counters *counters; /* one per loop, the last for other threads */
     struct loop *loop;
     struct acceptor acceptor;

@@ -4,6 +4,7 @@
  * answered. The turns are run here, without a model; then every model runs what it can in process.
  */
 #include "model.h"
+#include "parts/errands.h"
 #include "request.h"
 #include "workloads.h"
 
@@ -20,42 +21,100 @@
 
 #define CELLS 7
 
-/* Runs a request to its end in place; a call is answered with answer_status and its own body. */
-static unsigned run(struct request *request, const struct workload *workload, unsigned char *cells,
-                    const struct workload_setup *setup, int answer_status)
+/* What a model has for one run, here without any thread. */
+struct bench {
+    const struct workload *workload;
+    const struct workload_setup *setup;
+    struct model_config config;
+    struct cells cells;
+    struct counters *counters;
+    struct errands errands;
+    int answer_status; /* of the downstream service, whose answer is the body that it got */
+};
+
+static void bench_open(struct bench *bench, const struct workload *workload,
+                       const struct workload_setup *setup, uint32_t cells)
 {
+    *bench = (struct bench){.workload = workload, .setup = setup, .answer_status = 200};
+    bench->config = (struct model_config){.workload = workload,
+                                          .setup = setup,
+                                          .queue_limit = 1000,
+                                          .downstream = "here",
+                                          .call_timeout_ns = UINT64_C(120000000000)};
+    bench->counters = counters_create(1);
+    assert_non_null(bench->counters);
+    assert_int_equal(cells_open(&bench->cells, workload, cells, setup), 0);
+    assert_int_equal(
+        errands_init(&bench->errands, &bench->config, &bench->cells, bench->counters, 1, 1), 0);
+}
+
+static void bench_close(struct bench *bench)
+{
+    assert_true(errands_idle(&bench->errands));
+    errands_finish(&bench->errands);
+    cells_close(&bench->cells);
+    free(bench->counters);
+}
+
+static unsigned run(struct bench *bench, struct request *request);
+
+static void answer(struct bench *bench, struct ask *ask)
+{
+    if (ask->kind == ASK_CELL) {
+        run(bench, ask->child);
+        errands_ended(&bench->errands, bench->counters, ask->child);
+    } else if (ask->kind == ASK_DOWNSTREAM) {
+        bytes_append(&ask->call.answer, ask->call.body, ask->call.body_len);
+        ask->call.status = bench->answer_status;
+        errands_answered(&bench->errands, bench->counters, ask);
+    }
+}
+
+/* Runs a request to its end in place. Returns its own turns. */
+static unsigned run(struct bench *bench, struct request *request)
+{
+    const struct workload *workload = bench->workload;
     unsigned turns = 0;
     enum turn_event event = TURN_REQUEST;
     for (;;) {
-        void *cell = workload->cell_size ? cells + request->cell * workload->cell_size : NULL;
         turns++;
-        switch (request_step(request, workload, cell, event, setup)) {
-        case TURN_CALL:
-            request->call.answer.len = 0;
-            bytes_append(&request->call.answer, request->out.data, request->out.len);
-            request->call.status = answer_status;
+        switch (request_step(request, workload, request_cell(request, &bench->cells), event,
+                             bench->setup)) {
+        case TURN_CALL: {
+            struct gather *gather = errands_call(&bench->errands, bench->counters, request);
+            for (uint32_t i = 0; i < gather->len; i++)
+                answer(bench, &gather->asks[i]);
+            assert_ptr_equal(errands_started(gather), request);
             event = TURN_ANSWER;
             break;
+        }
+        case TURN_SEND: {
+            struct request *message = errands_send(&bench->errands, bench->counters, request);
+            for (struct request *next; message; message = next) {
+                next = message->next;
+                run(bench, message);
+                errands_ended(&bench->errands, bench->counters, message);
+            }
+            event = TURN_SENT;
+            break;
+        }
+        case TURN_OFFLOAD:
+            request_offload(request, bench->setup);
+            event = TURN_DONE;
+            break;
+        case TURN_WAIT:
+            event = TURN_WAKE;
+            break;
         case TURN_FORWARD:
-            assert_in_range(request->cell, 0, setup->cells - 1);
+            assert_in_range(request->cell, 0, bench->cells.count - 1);
             event = TURN_REQUEST;
             break;
         case TURN_REPLY:
             return turns;
-        default:
-            fail_msg("%s: a turn ended as it should not", workload->name);
+        case TURN_REJECT:
+            fail_msg("%s: rejects", workload->name);
         }
     }
-}
-
-static unsigned char *open_cells(const struct workload *workload,
-                                 const struct workload_setup *setup)
-{
-    unsigned char *cells = calloc(CELLS, workload->cell_size + 1);
-    assert_non_null(cells);
-    for (uint32_t i = 0; i < CELLS && workload->cell_open; i++)
-        assert_int_equal(workload->cell_open(cells + i * workload->cell_size, i, setup), 0);
-    return cells;
 }
 
 static void set_in(struct request *request, const struct workload *workload, const uint8_t *in,
@@ -74,10 +133,10 @@ static bool ok(const struct workload *workload, const struct workload_setup *set
 }
 
 static void try_document(const struct workload *workload, const struct workload_setup *setup,
-                         size_t document, struct request *request, unsigned char *cells)
+                         size_t document, struct request *request, struct bench *bench)
 {
     set_in(request, workload, setup->bodies[document], setup->body_lens[document]);
-    unsigned turns = run(request, workload, cells, setup, 200);
+    unsigned turns = run(bench, request);
     unsigned needs = workload_needs(workload);
     assert_int_equal(turns, needs & WORKLOAD_NEEDS_RING         ? setup->hops
                             : needs & WORKLOAD_NEEDS_DOWNSTREAM ? 2
@@ -96,24 +155,25 @@ static void try_document(const struct workload *workload, const struct workload_
     assert_false(ok(workload, setup, document, request));
 }
 
-static void try_bad_input(const struct workload *workload, const struct workload_setup *setup,
-                          struct request *request, unsigned char *cells)
+static void try_bad_input(const struct workload *workload, struct request *request,
+                          struct bench *bench)
 {
     static const uint8_t garbage[] = {0xff, 0xff, 0xff, 0x7b, 0x00, 0xc1};
     set_in(request, workload, garbage, sizeof garbage);
-    run(request, workload, cells, setup, 200);
+    run(bench, request);
     bool coded = workload_needs(workload) & WORKLOAD_NEEDS_PAYLOAD;
     assert_int_equal(request->status, coded ? 400 : 200);
 }
 
 static void try_failing_calls(const struct workload *workload, const struct workload_setup *setup,
-                              struct request *request, unsigned char *cells)
+                              struct request *request, struct bench *bench)
 {
     static const int table[][2] = {{-ETIMEDOUT, 504}, {-ECONNREFUSED, 502}, {-EPIPE, 502},
                                    {500, 502},        {503, 502},           {204, 502}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         set_in(request, workload, setup->bodies[0], setup->body_lens[0]);
-        run(request, workload, cells, setup, table[i][0]);
+        bench->answer_status = table[i][0];
+        run(bench, request);
         assert_int_equal(request->status, table[i][1]);
         assert_int_equal(request->out.len, 0);
     }
@@ -144,16 +204,17 @@ static void replies(void **state)
             for (size_t w = 0; workloads[w]; w++) {
                 struct request *request = request_create(workloads[w]);
                 assert_non_null(request);
-                unsigned char *cells = open_cells(workloads[w], &setup);
+                struct bench bench;
+                bench_open(&bench, workloads[w], &setup, CELLS);
                 /* The same request object again and again, as models do. */
                 for (size_t i = 0; i < setup.corpus.count; i++) {
-                    try_document(workloads[w], &setup, i, request, cells);
-                    try_bad_input(workloads[w], &setup, request, cells);
+                    try_document(workloads[w], &setup, i, request, &bench);
+                    try_bad_input(workloads[w], request, &bench);
                 }
                 if (workload_needs(workloads[w]) & WORKLOAD_NEEDS_DOWNSTREAM)
-                    try_failing_calls(workloads[w], &setup, request, cells);
-                free(cells);
+                    try_failing_calls(workloads[w], &setup, request, &bench);
                 request_destroy(request, workloads[w]);
+                bench_close(&bench);
             }
             workload_setup_finish(&setup);
         }
@@ -168,13 +229,14 @@ static void replies_are_to_their_document(void **state)
     load(&setup, &payloads[0], codecs[0]);
     for (size_t w = 0; workloads[w]; w++) {
         struct request *request = request_create(workloads[w]);
-        unsigned char *cells = open_cells(workloads[w], &setup);
+        struct bench bench;
+        bench_open(&bench, workloads[w], &setup, CELLS);
         set_in(request, workloads[w], setup.bodies[0], setup.body_lens[0]);
-        run(request, workloads[w], cells, &setup, 200);
+        run(&bench, request);
         assert_true(ok(workloads[w], &setup, 0, request));
         assert_false(ok(workloads[w], &setup, 1, request));
-        free(cells);
         request_destroy(request, workloads[w]);
+        bench_close(&bench);
     }
     workload_setup_finish(&setup);
 }
@@ -192,14 +254,15 @@ static void the_amount_of_work_shows(void **state)
         server.hops += change == 1;
         server.cells -= change == 2;
         struct request *request = request_create(workload);
-        unsigned char *cells = open_cells(workload, &server);
+        struct bench bench;
+        bench_open(&bench, workload, &server, server.cells);
         set_in(request, workload, server.bodies[0], server.body_lens[0]);
         request->cell %= server.cells;
-        run(request, workload, cells, &server, 200);
+        run(&bench, request);
         assert_true(change == 2 || ok(workload, &server, 0, request));
         assert_false(ok(workload, &client, 0, request));
-        free(cells);
         request_destroy(request, workload);
+        bench_close(&bench);
         workload_setup_finish(&server);
         workload_setup_finish(&client);
     }

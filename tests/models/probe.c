@@ -3,6 +3,7 @@
 #include "parts/bytes.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,10 +25,13 @@ struct probe_frame {
     bool midway; /* between two turns of one request */
     bool gated;
     bool routed_on;
-    uint32_t cell;   /* where a forward should arrive */
-    uint64_t due_ns; /* a wake before this is too early */
-    uint64_t hash;   /* of the body: the same in every turn */
-    char *memory;    /* for frame_close to free: a leak means it was not called */
+    uint32_t cell;     /* where a forward should arrive */
+    uint64_t due_ns;   /* a wake before this is too early */
+    uint32_t targets;  /* of the call or send that is under way */
+    int piece_returns; /* what the offloaded one will */
+    pthread_t thread;  /* of the turn that asked for it */
+    uint64_t hash;     /* of the body: the same in every turn */
+    char *memory;      /* for frame_close to free: a leak means it was not called */
 };
 
 static uint64_t now_ns(void)
@@ -92,6 +96,13 @@ static void check_turn(struct probe_frame *frame, struct probe *probe,
         fault(probe, "woken before its time");
     if (frame->routed_on && cell && cell->id != frame->cell)
         fault(probe, "not in the cell that it was sent to");
+    if (turn->event == TURN_DONE && turn->offload_status != frame->piece_returns)
+        fault(probe, "offload_status is not what the piece returned");
+    bool answers = turn->event == TURN_ANSWER || turn->event == TURN_SENT;
+    if (turn->answers_len != (answers ? frame->targets : 0))
+        fault(probe, "not as many answers as targets");
+    if (turn->targets_len != 0)
+        fault(probe, "targets are left of the turn before");
     frame->routed_on = false;
 }
 
@@ -119,21 +130,75 @@ static enum turn_end wait_for(struct probe_frame *frame, struct turn *turn, unsi
 
 static enum turn_end call(struct probe_frame *frame, struct turn *turn, unsigned long ms)
 {
-    const uint8_t *rest = memchr(turn->in, '#', turn->in_len);
-    if (rest)
-        bytes_append(turn->out, rest + 1, turn->in_len - (size_t)(rest + 1 - turn->in));
     turn->deadline_ns = (uint64_t)ms * 1000000;
+    frame->targets = turn->targets_len;
     frame->expected = TURN_ANSWER;
     return TURN_CALL;
 }
 
-static enum turn_end reply_answer(struct turn *turn)
+static enum turn_end call_downstream(struct probe_frame *frame, struct turn *turn, unsigned long ms)
 {
-    char status[24];
-    int n = snprintf(status, sizeof status, "%d:", turn->answer_status);
-    bytes_append(turn->out, status, (size_t)n);
-    if (turn->answer_status > 0)
-        bytes_append(turn->out, turn->answer, turn->answer_len);
+    const uint8_t *rest = memchr(turn->in, '#', turn->in_len);
+    if (rest)
+        bytes_append(turn->out, rest + 1, turn->in_len - (size_t)(rest + 1 - turn->in));
+    turn_target(turn, TURN_DOWNSTREAM);
+    return call(frame, turn, ms);
+}
+
+static enum turn_end send_all(struct probe_frame *frame, const struct turn *turn)
+{
+    frame->targets = turn->targets_len;
+    frame->expected = TURN_SENT;
+    return TURN_SEND;
+}
+
+/* {…}, which may have others in it. */
+static void add_target(struct probe_frame *frame, struct turn *turn, uint32_t cell)
+{
+    size_t from = frame->at + 1;
+    int depth = 0;
+    do {
+        depth += (turn->in[frame->at] == '{') - (turn->in[frame->at] == '}');
+        frame->at++;
+    } while (depth > 0 && frame->at < turn->in_len);
+    bytes_append(turn->out, turn->in + from, frame->at - 1 - from);
+    turn_target(turn, cell);
+}
+
+/* What it costs to be in two places at once would be seen by thread sanitizer: the frame is plain.
+ */
+static int piece(void *state, const void *setup)
+{
+    struct probe_frame *frame = state;
+    struct probe *probe = (struct probe *)(uintptr_t)setup;
+    atomic_fetch_add(&probe->offloaded, 1);
+    atomic_fetch_add(&probe->elsewhere, !pthread_equal(frame->thread, pthread_self()));
+    count_in(&probe->offloading, &probe->offloading_max);
+    while (!atomic_load(&probe->gate))
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    atomic_fetch_sub(&probe->offloading, 1);
+    return frame->piece_returns;
+}
+
+static enum turn_end offload(struct probe_frame *frame, struct turn *turn, unsigned long n)
+{
+    frame->piece_returns = (int)n;
+    frame->thread = pthread_self();
+    frame->expected = TURN_DONE;
+    turn->offload = piece;
+    return TURN_OFFLOAD;
+}
+
+static enum turn_end reply_answers(struct turn *turn)
+{
+    for (uint32_t i = 0; i < turn->answers_len; i++) {
+        const struct turn_answer *answer = &turn->answers[i];
+        char status[24];
+        int n = snprintf(status, sizeof status, "%s%d:", i ? "," : "", answer->status);
+        bytes_append(turn->out, status, (size_t)n);
+        if (answer->len > 0)
+            bytes_append(turn->out, answer->body, answer->len);
+    }
     return TURN_REPLY;
 }
 
@@ -184,9 +249,24 @@ static enum turn_end run(struct probe_cell *cell, struct turn *turn, struct prob
             frame->cell = turn->next_cell = (uint32_t)n;
             return TURN_FORWARD;
         case 'k':
+            return call_downstream(frame, turn, n);
+        case 'c':
+            add_target(frame, turn, (uint32_t)n);
+            break;
+        case 'o':
+            add_target(frame, turn, TURN_NEW_CELL);
+            break;
+        case 'h':
+            add_target(frame, turn, TURN_DOWNSTREAM);
+            break;
+        case 'q':
             return call(frame, turn, n);
+        case '!':
+            return send_all(frame, turn);
+        case 'z':
+            return offload(frame, turn, n);
         case 'a':
-            return finish(frame, reply_answer(turn));
+            return finish(frame, reply_answers(turn));
         case 's':
             turn->status = (int)n;
             break;
@@ -249,6 +329,8 @@ static int cell_open(void *state, uint32_t id, const void *setup)
     struct probe_cell *cell = state;
     if (cell->id || cell->counter || atomic_load(&cell->busy))
         fault(probe, "a cell is not zeroed");
+    if (id == TURN_NEW_CELL && atomic_load(&probe->fail_new))
+        return -ENOSPC;
     if (probe->fail_cell && id == (uint32_t)probe->fail_cell - 1)
         return -ENOSPC;
     cell->id = id;

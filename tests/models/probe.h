@@ -6,8 +6,11 @@
  *   @N  begin in cell N (probe_routed only)      +   add one to the cell's counter
  *   d   dwell: stay in this turn for a while     wN  wait N ms
  *   g   wait until the test opens the gate       fN  forward to cell N
- *   kN  call downstream, deadline N ms (0: the model's), with what follows '#' as the request;
- *       an `a` right after it replies "STATUS:BODY" of the answer
+ *   kN  call downstream alone, deadline N ms (0: the model's), with what follows '#' as the request
+ *   cN{P} one more target: cell N, with program P   o{P} … a new cell     h{T} … downstream, text T
+ *   qN  call all targets, deadline N ms             !    send to them, one way
+ *       an `a` after either replies with all "STATUS:BODY", commas between
+ *   zN  offload a piece that takes until the gate is open and returns N
  *   sN  reply with status N                      n   reply with the cell's counter
  *   bN  reply with N bytes of a pattern          x   reject
  *
@@ -23,15 +26,18 @@
 /* What the test holds (model_config.setup). All of it is written by several threads and read by the
  * test; sequentially consistent, since nothing is timed here. */
 struct probe {
-    _Atomic bool gate;                /* open: g ends */
-    _Atomic int gated, gated_max;     /* requests in g at once */
-    _Atomic int in_turn, in_turn_max; /* turns at once, over all cells */
+    _Atomic bool gate;                      /* open: g ends */
+    _Atomic int gated, gated_max;           /* requests in g at once */
+    _Atomic int offloading, offloading_max; /* pieces at once */
+    _Atomic int offloaded, elsewhere;       /* pieces; those not on the thread of the turn before */
+    _Atomic int in_turn, in_turn_max;       /* turns at once, over all cells */
     _Atomic uint64_t turns, additions;
     _Atomic int overlaps;      /* two turns in one cell at once: must stay 0 */
     _Atomic int faults;        /* anything else that breaks workload.h: must stay 0 */
     const char *_Atomic fault; /* the last one */
     _Atomic int cells_opened, cells_closed;
     _Atomic int frames_used, frames_closed;
+    _Atomic bool fail_new; /* cell_open of new cells fails with -ENOSPC */
     int fail_cell; /* cell_open of cell number fail_cell - 1 fails with -ENOSPC; 0: none does */
 };
 

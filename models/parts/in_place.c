@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "in_place.h"
+
+#include "clock.h"
+#include "syscalls.h"
+
+#include <errno.h>
+
+/* A thread that sleeps for long looks up this often to see if stop() gave up. */
+#define SLICE_NS UINT64_C(50000000)
+
+/* REPLIED, REJECTED: status and out are set. LATER: it goes on on another thread, do not touch it
+ * any more. */
+enum ran { REPLIED, REJECTED, ABANDONED, LATER };
+
+static enum ran run(struct in_place *in_place, struct counters *mine, struct request *request,
+                    uint64_t until_ns);
+
+static bool abandoned(const struct in_place *in_place)
+{
+    return atomic_load_explicit(in_place->abandoned, memory_order_acquire);
+}
+
+bool in_place_sleep(const struct in_place *in_place, uint64_t due_ns)
+{
+    for (uint64_t now = clock_now_ns(); now < due_ns; now = clock_now_ns()) {
+        if (abandoned(in_place))
+            return false;
+        struct timespec at = clock_timespec(due_ns - now > SLICE_NS ? now + SLICE_NS : due_ns);
+        syscalls_count();
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+    }
+    return true;
+}
+
+/* One turn, and on through forwards as long as the same lock serves. */
+static enum turn_end take_turns(struct in_place *in_place, struct counters *mine,
+                                struct request *request)
+{
+    const struct errands *errands = in_place->errands;
+    const struct model_config *config = errands->config;
+    pthread_mutex_t *lock =
+        request->errand.has_cell ? NULL : cell_locks_at(&in_place->locks, request->cell);
+    enum turn_event event = request->turn.event;
+    enum turn_end end;
+    uint64_t turns = 0;
+    if (lock)
+        pthread_mutex_lock(lock);
+    do {
+        end = request_step(request, config->workload, request_cell(request, errands->cells), event,
+                           config->setup);
+        event = TURN_REQUEST;
+        turns++;
+    } while (end == TURN_FORWARD && cell_locks_at(&in_place->locks, request->cell) == lock);
+    if (lock)
+        pthread_mutex_unlock(lock);
+    counter_add_mine(mine, &mine->turns, turns);
+    return end;
+}
+
+/* Children, one after the other. True: one of them goes on elsewhere, and cannot be there before
+ * until_ns. */
+static bool run_children(struct in_place *in_place, struct counters *mine, struct gather *gather,
+                         uint64_t until_ns)
+{
+    bool later = false;
+    for (uint32_t i = 0; i < gather->len; i++) {
+        struct ask *ask = &gather->asks[i];
+        if (ask->kind != ASK_CELL)
+            continue;
+        enum ran how = run(in_place, mine, ask->child, until_ns);
+        later |= how == LATER;
+        if (how == ABANDONED)
+            request_refuse(ask->child);
+        if (how != LATER)
+            errands_ended(in_place->errands, mine, ask->child);
+    }
+    return later;
+}
+
+/* False: the request goes on elsewhere, when its children are there. */
+static bool call(struct in_place *in_place, struct counters *mine, struct request *request,
+                 uint64_t until_ns)
+{
+    struct errands *errands = in_place->errands;
+    struct gather *gather = errands_call(errands, mine, request);
+    for (uint32_t i = 0; i < gather->len; i++) {
+        struct ask *ask = &gather->asks[i];
+        if (ask->kind != ASK_DOWNSTREAM)
+            continue;
+        pool_call(in_place->pool, &ask->call);
+        errands_answered(errands, mine, ask);
+    }
+    if (gather->children) {
+        bool ours = gather->deadline_ns <= until_ns;
+        if (run_children(in_place, mine, gather, ours ? gather->deadline_ns : until_ns) && ours) {
+            in_place_sleep(in_place, gather->deadline_ns);
+            errands_expire(errands, mine, gather);
+        }
+    }
+    return errands_started(gather);
+}
+
+static void send_all(struct in_place *in_place, struct counters *mine, struct request *request)
+{
+    struct request *message = errands_send(in_place->errands, mine, request);
+    for (struct request *next; message; message = next) {
+        next = message->next;
+        if (!in_place->later(in_place->arg, message))
+            in_place_go_on(in_place, mine, message);
+    }
+}
+
+/* until_ns: the deadline of those who wait for it, further up on this thread's stack. */
+static enum ran run(struct in_place *in_place, struct counters *mine, struct request *request,
+                    uint64_t until_ns)
+{
+    for (;;) {
+        if (abandoned(in_place))
+            return ABANDONED;
+        switch (take_turns(in_place, mine, request)) {
+        case TURN_REPLY:
+            return REPLIED;
+        case TURN_REJECT:
+            return REJECTED;
+        case TURN_FORWARD:
+            request->turn.event = TURN_REQUEST;
+            break;
+        case TURN_WAIT:
+            request->turn.event = TURN_WAKE;
+            request->due_ns = clock_now_ns() + request->turn.wait_ns;
+            if (request->due_ns > until_ns && in_place->later(in_place->arg, request))
+                return LATER;
+            if (!in_place_sleep(in_place, request->due_ns))
+                return ABANDONED;
+            break;
+        case TURN_CALL:
+            if (!call(in_place, mine, request, until_ns))
+                return LATER;
+            break;
+        case TURN_SEND:
+            send_all(in_place, mine, request);
+            break;
+        case TURN_OFFLOAD:
+            request_offload(request, in_place->errands->config->setup);
+            request->turn.event = TURN_DONE;
+            counter_add_mine(mine, &mine->offloads, 1);
+            break;
+        }
+    }
+}
+
+bool in_place_run(struct in_place *in_place, struct counters *mine, struct request *request)
+{
+    request->turn.event = TURN_REQUEST;
+    enum ran how = run(in_place, mine, request, CLOCK_NEVER);
+    if (how == ABANDONED)
+        request_refuse(request);
+    counter_add_mine(mine, how == REPLIED ? &mine->answered : &mine->rejected, 1);
+    return how != ABANDONED;
+}
+
+void in_place_go_on(struct in_place *in_place, struct counters *mine, struct request *request)
+{
+    while (request) {
+        bool woken = request->turn.event != TURN_WAKE || in_place_sleep(in_place, request->due_ns);
+        if (!woken || run(in_place, mine, request, CLOCK_NEVER) == ABANDONED)
+            request_refuse(request);
+        request = errands_ended(in_place->errands, mine, request);
+    }
+}
+
+void in_place_list_init(struct in_place_list *list)
+{
+    *list = (struct in_place_list){.last = &list->first};
+    pthread_mutex_init(&list->lock, NULL);
+}
+
+void in_place_list_finish(struct in_place_list *list)
+{
+    pthread_mutex_destroy(&list->lock);
+}
+
+bool in_place_list_add(void *arg, struct request *request)
+{
+    struct in_place_list *list = arg;
+    request->next = NULL;
+    pthread_mutex_lock(&list->lock);
+    *list->last = request;
+    list->last = &request->next;
+    atomic_fetch_add_explicit(&list->len, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&list->lock);
+    return true;
+}
+
+static struct request *shift(struct in_place_list *list)
+{
+    pthread_mutex_lock(&list->lock);
+    struct request *request = list->first;
+    if (request) {
+        atomic_fetch_sub_explicit(&list->len, 1, memory_order_relaxed);
+        list->first = request->next;
+        if (!list->first)
+            list->last = &list->first;
+    }
+    pthread_mutex_unlock(&list->lock);
+    return request;
+}
+
+void in_place_run_list(struct in_place *in_place, struct counters *mine, struct in_place_list *list)
+{
+    struct request *request;
+    while (atomic_load_explicit(&list->len, memory_order_relaxed) > 0 && (request = shift(list)))
+        in_place_go_on(in_place, mine, request);
+}

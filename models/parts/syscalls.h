@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* System calls of this thread that wait, move bytes or wake: counted where they are made, handed
+ * over to model_stats by the thread itself now and then. One instruction each. */
+#ifndef ASSAY_SYSCALLS_H
+#define ASSAY_SYSCALLS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+extern _Thread_local uint64_t syscalls_made;
+
+static inline void syscalls_count(void)
+{
+    syscalls_made++;
+}
+
+/* Into the thread's own counters. Relaxed: a figure. */
+static inline void syscalls_tell(_Atomic uint64_t *syscalls)
+{
+    atomic_store_explicit(syscalls, syscalls_made, memory_order_relaxed);
+}
+
+#endif
