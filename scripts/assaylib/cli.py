@@ -88,6 +88,13 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("folder", type=Path, metavar="RUN")
     check.set_defaults(run=do_check)
 
+    calibrate = commands.add_parser(
+        "calibrate", help="does the method cry wolf here, and see what is there? 25 min; exit 1 if not"
+    )
+    calibrate.add_argument("folder", type=Path, nargs="?", metavar="RUN", help="judge this one, made before")
+    calibrate.add_argument("--force", action="store_true", help="measure although the machine is busy")
+    calibrate.set_defaults(run=do_calibrate)
+
     compare = commands.add_parser("compare", help="do two runs say the same? exit 1 if not")
     compare.add_argument("first", type=Path, metavar="A")
     compare.add_argument("second", type=Path, metavar="B")
@@ -115,8 +122,8 @@ def _two_runs(command: argparse.ArgumentParser) -> None:
 def do_list(arguments: argparse.Namespace) -> int:
     from . import run
 
-    built = run.discover(programs.Build.open(arguments.build))
-    plans = [plan.make(built, tier, seed=0) for tier in plan.TIERS.values()]
+    build = programs.Build.open(arguments.build)
+    plans = [plan.make(run.discover(build, tier), tier, seed=0) for tier in plan.TIERS.values()]
     if arguments.cases:
         everything = {f.case(m): None for p in plans for f in p.families for m in f.members}
         print("\n".join(everything))
@@ -197,6 +204,20 @@ def do_check(arguments: argparse.Namespace) -> int:
     from . import check
 
     return check.main(arguments.folder)
+
+
+def do_calibrate(arguments: argparse.Namespace) -> int:
+    from . import calibrate, run
+
+    if arguments.folder is not None:
+        if arguments.force:
+            raise UsageError("--force: has no effect on a run that was made before")
+        return calibrate.main(arguments.folder)
+    tier = plan.TIERS["calibrate"]
+    id = run.id_now(tier)
+    request = run.Request(tier, None, None, id, ROOT / "reports", arguments.force)
+    code = run.start(programs.Build.open(arguments.build), ROOT, request)
+    return code or calibrate.main(request.reports / id)
 
 
 def do_compare(arguments: argparse.Namespace) -> int:

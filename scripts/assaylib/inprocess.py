@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import statistics
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from . import machine
-from .plan import INJECT_PERCENT, Family, Plan, Tier, blocks_s
+from .plan import Family, Plan, Tier, blocks_s
 from .programs import Build, Finished, execute, json_file, read_json
 
 BLOCK_NS = 0.7e6
@@ -35,7 +36,8 @@ CONDITIONS = (
 
 def _argv(build: Build, family: Family) -> list[str]:
     argv = [str(build.program("model_bench" if family.kind == "model" else "codec_bench"))]
-    return [*argv, f"--benchmark_filter=^{family.id}/"]
+    members = "|".join(map(re.escape, family.members))
+    return [*argv, f"--benchmark_filter=^{family.id}/({members})$"]
 
 
 def fidelity(
@@ -146,7 +148,7 @@ def measure(
         "--benchmark_enable_random_interleaving=true",
     ]
     if family.injected:
-        argv += ["--inject", str(INJECT_PERCENT)]
+        argv += ["--inject", ",".join(map(str, tier.inject))]
     timeout_s = max(TIMEOUT_MIN_S, TIMEOUT_FACTOR * blocks_s(family, tier))
     watch = machine.Watch()
     with json_file() as path:

@@ -12,13 +12,12 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from . import UsageError
 
 SPIN_US = 300  # load polls before a request is due: timers of virtual machines come 0.1 ms late
-INJECT_PERCENT = 5  # the known slow-down that every codec family carries (METHOD 1.11)
 SERVICE_BASELINE = "thread_pool"
 CPU_ITERATIONS = 10000  # of `cpu`: some tens of microseconds, the same number everywhere
 MACHINE_S = 10.0  # what this machine can resolve, fingerprint, fidelity, waiting for quiet
@@ -47,6 +46,8 @@ class Tier:
     closed_s: float  # closed loop, with a third of it as warm-up before
     until_s: float  # make-up rounds may last until then, the report's time included; 0: none
     summary: str
+    inject: tuple[int, ...] = (5,)  # percents by which baselines are slowed down (METHOD 1.11)
+    rivals: bool = True  # False: nothing is compared but baselines with themselves
 
 
 TIERS = {
@@ -60,8 +61,12 @@ TIERS = {
              "everything, services with p50 and p99"),
         Tier("publish", 7200, 30, 1.5, 60, 15, ("rpc", "cpu", "call"), 2.0, 20.0, 6.0, 7100,
              "everything, for publication"),
+        Tier("calibrate", 2400, 240, 0.3, 0, 0, (), 0, 0, 0, 0,
+             "baselines against themselves, equal and slowed down: for assay calibrate",
+             inject=(1, 2, 3, 5, 10), rivals=False),
     )
 }  # fmt: skip
+CALIBRATION_ROUNDS = 12  # of `calibrate` that are judged together: as many as codecs have in standard
 
 CORE = ("ack", "order", "telemetry", "feed")
 SHAPES = ("tree", "blob", "event")
@@ -102,6 +107,8 @@ CODEC_ROWS = {
         Rows(("telemetry", *SHAPES, *LADDER), COLD, 10, 0.3),
     ),
 }
+# Small documents: only in blocks of hundreds of iterations there is such a thing as 1 % more.
+CODEC_ROWS["calibrate"] = (Rows(("ack", "order_64", "order_256"), WHOLE, 240, 0.3),)
 # Seconds of blocks that a process needs where documents are large: each block holds all of them.
 SLOW_S = {"telemetry": 1.2, "feed": 1.2, "order_64k": 0.6, "order_256k": 1.0, "order_1m": 1.0}
 
@@ -176,10 +183,17 @@ def make(built: Built, tier: Tier, seed: int, only: str | None = None) -> Plan:
         raise UsageError(f"--only {only}: not a regular expression: {error}") from None
     every = [*_codecs(built, tier), *_models(built, tier), *_services(built, tier)]
     families = tuple(family for family in every if wanted.search(family.id))
+    if not tier.rivals:
+        families = tuple(map(_without_rivals, families))
     if not families:
         raise UsageError(f"--only {only}: {_why_none(built, tier, wanted, every)}")
     tasks = order(families, seed)
     return Plan(tier, seed, families, tasks, total_s(families, tasks, tier))
+
+
+def _without_rivals(family: Family) -> Family:
+    kept = (family.baseline, *family.aliases, *family.injected)
+    return replace(family, members=tuple(m for m in family.members if m in kept), floors={})
 
 
 def _why_none(

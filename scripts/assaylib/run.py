@@ -55,9 +55,9 @@ class Request:
     force: bool
 
 
-def discover(build: Build) -> plan.Built:
+def discover(build: Build, tier: plan.Tier) -> plan.Built:
     """What the programs of this build say that they can measure."""
-    inject = ("--inject", str(plan.INJECT_PERCENT))
+    inject = ("--inject", ",".join(map(str, tier.inject)))
     built = plan.Built(
         codec_cases=tuple(build.cases("codec_bench", *inject)),
         model_cases=tuple(build.cases("model_bench", *inject)),
@@ -83,6 +83,14 @@ def _check(request: Request) -> None:
         _free(request.reports / request.id)
 
 
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def id_now(tier: plan.Tier) -> str:
+    return f"{_now()[:16].replace(':', '')}-{tier.name}"
+
+
 def _free(folder: Path) -> None:
     if folder.exists():
         raise UsageError(f"{folder}: exists already (another --id, or --resume {folder})")
@@ -90,7 +98,7 @@ def _free(folder: Path) -> None:
 
 def dry_run(build: Build, request: Request) -> int:
     _check(request)
-    made = plan.make(discover(build), request.tier, request.seed or 0, request.only)
+    made = plan.make(discover(build, request.tier), request.tier, request.seed or 0, request.only)
     for family in made.families:
         tasks = [task for task in made.tasks if task.family == family.id]
         each = plan.process_s(family, made.tier)
@@ -109,9 +117,9 @@ def dry_run(build: Build, request: Request) -> int:
 def start(build: Build, root: Path, request: Request) -> int:
     _check(request)
     seed = request.seed if request.seed is not None else secrets.randbelow(2**31)
-    made = plan.make(discover(build), request.tier, seed, request.only)
-    created = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    id = request.id or f"{created[:16].replace(':', '')}-{request.tier.name}"
+    made = plan.make(discover(build, request.tier), request.tier, seed, request.only)
+    created = _now()
+    id = request.id or id_now(request.tier)
     folder = request.reports / id
     _free(folder)
     store.probe(request.reports)

@@ -121,7 +121,7 @@ def test_adapters_by_hand_know_their_codec() -> None:
 
 def test_your_own_payload_is_in_every_tier() -> None:
     cases = tuple(f"codec/parcel/{o}/{m}" for o in plan.WHOLE for m in WHOLE_MEMBERS)
-    for name in plan.TIERS:
+    for name in (tier.name for tier in plan.TIERS.values() if tier.rivals):
         assert "codec/parcel/encode" in ids(name, plan.Built(codec_cases=cases))
 
 

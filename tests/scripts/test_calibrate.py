@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""calibrate: on simulated data whose truth is known, and a small run of the real thing."""
+
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import synthetic
+from assaylib import UsageError, calibrate, judge, plan
+from conftest import Assay
+
+PERCENTS = plan.TIERS["calibrate"].inject
+GROUPS, FAMILIES = 12, 17  # 204 comparisons of equals
+
+
+def simulated(
+    seed: int = 1, equal: float = 1.0, slow: float = 1.0, groups: int = GROUPS, between: float = 0.003
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """equal: by what the alias differs; slow: what is left of each slow-down."""
+    generator = random.Random(seed)
+    run, lines = synthetic.make_run("calibrate", kinds=())
+    truth = {"cjson": 1000.0, "cjson.same": 1000.0 * equal, "cjson.copy": 1000.0}
+    truth |= {f"slow.cjson.{p}": 1000.0 * (1 + slow * p / 100) for p in PERCENTS}
+    for number in range(FAMILIES):
+        family = {
+            "id": f"codec/ack{number}/encode",
+            "kind": "codec",
+            "title": "encode",
+            "baseline": "cjson",
+            "members": list(truth),
+            "aliases": {"cjson.same": "same", "cjson.copy": "copy"},
+            "floors": {},
+            "injected": {f"slow.cjson.{p}": float(p) for p in PERCENTS},
+            "rounds": groups * plan.CALIBRATION_ROUNDS,
+            "iterations": {},
+            "load": {},
+            "note": None,
+        }
+        lines += synthetic.micro_family(
+            generator, run, family, truth, rounds=family["rounds"], count=5, noise=0.006, between=between
+        )
+    for line in lines:
+        line["round"] += 1  # as a run counts them
+        line["covariates"]["steal_percent"] = 0.0
+    return run, lines
+
+
+@pytest.fixture(scope="module")
+def sound() -> calibrate.Result:
+    return calibrate.evaluate(judge.judge(*simulated()))
+
+
+def test_a_sound_method_passes(sound: calibrate.Result) -> None:
+    assert sound.failures == []
+    assert sound.tallies[0].count == GROUPS * FAMILIES
+    assert {p: t.count for p, t in sound.tallies.items()} == dict.fromkeys((0, *PERCENTS), GROUPS * FAMILIES)
+
+
+def test_what_is_there_is_seen_and_what_is_not_is_not(sound: calibrate.Result) -> None:
+    assert sound.tallies[0].apart <= judge.binomial_bound(sound.tallies[0].count)
+    assert sound.tallies[1].slower == 0  # below the margin: no claim, though often told from none
+    assert sound.tallies[10].slower == sound.tallies[10].count
+
+
+def test_the_usual_ways_claim_more_of_equals(sound: calibrate.Result) -> None:
+    """Processes differ by more than repetitions in one of them: METHOD 1.1."""
+    noisy = calibrate.evaluate(judge.judge(*simulated(seed=2, between=0.02))).tallies[0]
+    assert noisy.u_test + noisy.means > 3 * noisy.apart
+
+
+@pytest.mark.parametrize(
+    "options,said",
+    [
+        ({"equal": 1.03}, "A/A: .* intervals exclude 1, chance allows"),
+        ({"slow": 0.5}, "slowed down by 5 %: found in"),
+        ({"slow": 0.5}, "slowed down by 10 %: .* intervals miss the truth"),
+        ({"slow": -1.0}, "slowed down by 10 %: .* verdicts are wrong"),
+        ({"groups": 2}, "34 comparisons of equals, 200 are needed"),
+    ],
+)
+def test_a_method_that_is_not_fails(options: dict[str, Any], said: str) -> None:
+    result = calibrate.evaluate(judge.judge(*simulated(**{"groups": 6, **options})))
+    assert any(re.search(said, failure) for failure in result.failures), result.failures
+
+
+def test_u_test_is_the_one_of_compare_py() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    generator = random.Random(9)
+    for size in (9, 20, 45):
+        first = [round(generator.gauss(10, 1), 1) for _ in range(size)]
+        second = [round(generator.gauss(10.4, 1), 1) for _ in range(size + 3)]
+        found = stats.mannwhitneyu(first, second, alternative="two-sided", method="asymptotic")
+        assert calibrate.u_test(first, second) == pytest.approx(float(found.pvalue))
+
+
+def test_all_equal_is_no_claim() -> None:
+    assert calibrate.u_test([1.0] * 9, [1.0] * 9) == 1.0
+
+
+def test_told_as_a_table(sound: calibrate.Result) -> None:
+    lines = calibrate.told(sound)
+    assert lines[-1] == "all bounds hold"
+    assert [line[:14].strip() for line in lines[1:-1]] == [
+        "same code", "second copy", *(f"{p} % slower" for p in PERCENTS),
+    ]  # fmt: skip
+
+
+def test_another_run_is_none(tmp_path: Path) -> None:
+    folder = synthetic.write_run(tmp_path / "run", *synthetic.make_run("quick", rounds=2, kinds=("codec",)))
+    with pytest.raises(UsageError, match="a run of the tier quick"):
+        calibrate.main(folder)
+
+
+def test_judged_from_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = synthetic.write_run(tmp_path / "run", *simulated(groups=1))
+    assert calibrate.main(folder) == 1
+    assert "17 comparisons of equals" in capsys.readouterr().out
+
+
+def test_the_real_thing_begins(assay: Assay, tmp_path: Path, build: Path) -> None:
+    """Members and slow-downs of a real run of the tier; its length is not for a test."""
+    if not (build / "bench" / "codec_bench").exists():
+        pytest.skip("codec_bench is not built")
+    done = assay("run", "--tier", "calibrate", "--dry-run", "--only", "codec/ack")
+    assert done.returncode == 0
+    assert "codec/ack/encode         240 rounds" in done.stdout
