@@ -14,6 +14,7 @@ enum {
     INJECT_EVERY = 61, /* actors run before outsiders come first for once */
     LOOK_EVERY = 16,   /* light turns between two looks at the clock; after a long one each looks */
     LOOK_NS = 4000,    /* … so that they are about so far apart */
+    OUTLIER = 16,      /* times the mean at most counts: the thread may have lost its processor */
     POLL_NS = 100000,  /* between two looks at epoll and the timers, when busy */
     EVENTS_MAX = 128,
 };
@@ -94,7 +95,8 @@ static void look(struct sched_worker *worker)
     uint64_t now = clock_now_ns(), passed = now - worker->looked_ns;
     uint32_t runs = worker->tick - worker->looked_tick;
     uint64_t run_ns = atomic_load_explicit(&worker->run_ns, memory_order_relaxed);
-    run_ns = (7 * run_ns + passed / (runs ? runs : 1)) / 8;
+    uint64_t sample = passed / (runs ? runs : 1), most = OUTLIER * (run_ns + 1);
+    run_ns = (7 * run_ns + (sample < most ? sample : most)) / 8;
     atomic_store_explicit(&worker->run_ns, run_ns < UINT32_MAX ? (uint32_t)run_ns : UINT32_MAX,
                           memory_order_relaxed);
     if (passed > 2 * LOOK_NS)
