@@ -52,6 +52,7 @@ struct gather {
     _Atomic uint32_t holders;
     size_t place; /* for the model's timer */
     void *where;
+    struct gather *next; /* for its lists */
 };
 
 struct errands_spare;

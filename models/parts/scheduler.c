@@ -26,6 +26,11 @@ struct sched_worker *sched_self(const struct scheduler *scheduler)
     return self && (!scheduler || self->scheduler == scheduler) ? self : NULL;
 }
 
+void sched_act_as(struct sched_worker *worker)
+{
+    self = worker;
+}
+
 int sched_watch(struct sched_worker *worker, int op, int fd, uint32_t events,
                 struct event_source *source)
 {
@@ -89,8 +94,7 @@ void actor_send(struct scheduler *scheduler, struct actor *actor, struct mail *m
 
 /* ---- Workers ---- */
 
-/* The clock, between two turns: how long a run takes here, and is it time to look at epoll? */
-static void look(struct sched_worker *worker)
+void sched_look(struct sched_worker *worker)
 {
     uint64_t now = clock_now_ns(), passed = now - worker->looked_ns;
     uint32_t runs = worker->tick - worker->looked_tick;
@@ -146,21 +150,21 @@ static struct runnable *take(struct sched_worker *worker)
 
 static void run(struct sched_worker *worker, struct actor *actor)
 {
-    struct mail *mail;
-    unsigned count = 0, batch = worker->scheduler->batch;
-    while (count < batch && !worker->poll_due && (mail = mailbox_pop(&actor->box))) {
-        count++;
+    struct mail *mail = NULL;
+    worker->batch_left = worker->scheduler->batch;
+    while (worker->batch_left > 0 && !worker->poll_due && (mail = mailbox_pop(&actor->box))) {
+        worker->batch_left--;
         bool alive = actor->receive(worker, actor, mail);
         if (--worker->turns_left == 0)
-            look(worker);
+            sched_look(worker);
         if (!alive)
             return;
     }
-    if (count < batch && !worker->poll_due && mailbox_rest(&actor->box))
+    if (!mail && mailbox_rest(&actor->box))
         return;
     /* A full batch, or a sender is half-way through its push: to the end of the queue. */
     enqueue(worker, &actor->runnable);
-    if (count == 0)
+    if (!mail && worker->batch_left == worker->scheduler->batch)
         sched_yield(); /* nothing but that sender may be left to wait for: let it run */
 }
 
@@ -300,6 +304,18 @@ void sched_join(struct scheduler *scheduler)
             pthread_join(scheduler->workers[i].thread, NULL);
         scheduler->workers[i].running = false;
     }
+}
+
+struct actor *sched_leftover(struct scheduler *scheduler)
+{
+    struct runnable *item = NULL;
+    for (unsigned i = 0; !item && i < scheduler->count; i++) {
+        struct sched_worker *worker = &scheduler->workers[i];
+        if (!(item = worker->next))
+            item = runq_pop(&worker->queue);
+        worker->next = NULL;
+    }
+    return (struct actor *)(item ? item : inject_pop(&scheduler->inject));
 }
 
 void sched_finish(struct scheduler *scheduler)

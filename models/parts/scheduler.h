@@ -37,6 +37,7 @@ struct sched_worker {
     struct runnable *next;
     unsigned next_runs;            /* how often in a row it came from there */
     uint32_t tick, looked_tick;    /* actors run; … when it looked at the clock last */
+    uint32_t batch_left;           /* turns, of the actor that runs */
     uint32_t turns_left, pace;     /* turns until it looks again, of how many */
     uint64_t looked_ns, polled_ns; /* when it looked at the clock last, and at epoll */
     bool poll_due;                 /* the batch ends */
@@ -91,6 +92,10 @@ int sched_start(struct scheduler *scheduler, const char *cpus);
 int sched_watch(struct sched_worker *worker, int op, int fd, uint32_t events,
                 struct event_source *source);
 void sched_join(struct scheduler *scheduler); /* ends the workers where they are; mail stays */
+/* Then, by the one thread that is left: an actor that has mail (which it empties), or NULL; and in
+ * what it sends it may pass for a worker, until NULL. */
+struct actor *sched_leftover(struct scheduler *scheduler);
+void sched_act_as(struct sched_worker *worker);
 void sched_finish(struct scheduler *scheduler);
 
 /* The worker that this thread is, NULL if none of this scheduler's (NULL: of any). */
@@ -98,6 +103,20 @@ struct sched_worker *sched_self(const struct scheduler *scheduler);
 
 void actor_init(struct actor *actor,
                 bool (*receive)(struct sched_worker *, struct actor *, struct mail *));
+/* The clock, between two turns: how long does a run take here, is it time to look at epoll, does
+ * somebody wait for too long? */
+void sched_look(struct sched_worker *worker);
+/* A turn of the actor that runs is over. May it have another at once, without a mail? */
+static inline bool sched_may_go_on(struct sched_worker *worker)
+{
+    if (--worker->turns_left == 0)
+        sched_look(worker);
+    if (worker->batch_left == 0 || worker->poll_due)
+        return false;
+    worker->batch_left--;
+    return true;
+}
+
 /* The actor has mail and nobody sees to it; by a worker, or by any other thread. */
 void sched_schedule(struct sched_worker *worker, struct runnable *item);
 void sched_schedule_outside(struct scheduler *scheduler, struct runnable *item);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* A run of the actor model: what its turns (actor_turns.c) and its doors (actor.c) share. */
+#ifndef ASSAY_ACTOR_RUN_H
+#define ASSAY_ACTOR_RUN_H
+
+#include "actor_conn.h"
+#include "cells.h"
+#include "errands.h"
+#include "offload.h"
+#include "pool.h"
+
+/* What a worker of this model has besides. */
+struct local {
+    struct pool_share *share;
+    struct request *spare; /* for connections */
+    struct actor *nobody;  /* for cells made for one message; linked by runnable.next */
+    unsigned nobody_len;
+    /* Gathers whose deadline this worker watches, and whose request went on on another one: the
+     * timer is for this worker to cancel. Pushed (release) by any, taken as a whole (acquire). */
+    _Alignas(64) _Atomic(struct gather *) settled;
+};
+
+struct model_run {
+    struct model_config config;
+    struct scheduler scheduler;
+    struct counters *counters; /* of the workers, and one for others */
+    struct door door;
+    struct actor_conns conns;
+    struct cells cells;
+    struct errands errands;
+    struct actor *actors; /* of the cells, or nameless */
+    uint32_t actors_len;
+    struct pool *downstream;
+    struct offload *offload;
+    struct local *locals;
+    /* stop() gave up and clears away: nothing new is taken. Release, and acquire. */
+    atomic_bool closed;
+};
+
+/* Whose turn is the next one of this request? */
+static inline struct actor *actor_of(struct model_run *run, struct request *request)
+{
+    if (!run->cells.state || request->errand.has_cell)
+        return request->owner;
+    uint32_t cell = request->cell;
+    return &run->actors[cell < run->actors_len ? cell : cell % run->actors_len];
+}
+
+/* One of the nameless actors, where the workload has no cells: another one each time. */
+struct actor *actor_nameless(struct model_run *run);
+
+/* What the actors of cells do with a mail, which is a request: its turn. */
+bool actor_receive(struct sched_worker *worker, struct actor *actor, struct mail *mail);
+/* A turn of a request, and its reply if that was the last. False: the actor that runs is gone. */
+bool actor_turn(struct sched_worker *worker, struct request *request);
+/* In the connection's actor: its request is done. False: the connection is gone. */
+bool actor_reply(struct sched_worker *worker, struct request *request);
+
+/* For the scheduler: a timer has run out; each look at epoll; when the next one is needed. */
+void actor_timer(struct sched_worker *worker, void *item);
+void actor_round(struct sched_worker *worker, uint64_t now_ns);
+uint64_t actor_due_ns(struct sched_worker *worker);
+
+/* For the helper threads: a request's blocking piece. */
+void actor_offloaded(void *run, struct request *request);
+
+/* The workers have ended: whatever still is somewhere is found and answered or forgotten. */
+void actor_drop_all(struct model_run *run);
+
+#endif

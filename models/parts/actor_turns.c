@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+#include "actor_run.h"
+
+#include "clock.h"
+
+#include <stdlib.h>
+
+/* What a timer's item is, by its low bits: a request that waits, a connection (actor_conn.h), or
+ * the deadline of a call. Or the item is the connections: accept again. */
+enum { OF_CONN = 1, OF_GATHER = 2 };
+#define NOBODY_MOST 256 /* actors without a cell that a worker keeps */
+
+static struct model_run *run_of(struct sched_worker *worker)
+{
+    return worker->scheduler->arg;
+}
+
+static struct local *local_of(struct sched_worker *worker)
+{
+    return &run_of(worker)->locals[worker->index];
+}
+
+/* The event is set. */
+static void deliver(struct sched_worker *worker, struct request *request)
+{
+    actor_tell(worker, actor_of(run_of(worker), request), &request->mail);
+}
+
+struct actor *actor_nameless(struct model_run *run)
+{
+    static _Thread_local uint32_t number;
+    return &run->actors[number++ % run->actors_len];
+}
+
+/* ---- Actors for cells that are made for one message ---- */
+
+static struct actor *actor_make(struct sched_worker *worker)
+{
+    struct local *local = local_of(worker);
+    struct actor *actor = local->nobody;
+    if (actor) {
+        local->nobody = (struct actor *)actor->runnable.next;
+        local->nobody_len--;
+    } else if (!(actor = aligned_alloc(_Alignof(struct actor), sizeof *actor))) {
+        abort(); /* as bytes_reserve() */
+    }
+    actor_init(actor, actor_receive);
+    return actor;
+}
+
+/* Its last mail has been taken out, and nobody knows it any more. */
+static void actor_drop(struct sched_worker *worker, struct actor *actor)
+{
+    struct local *local = local_of(worker);
+    if (local->nobody_len == NOBODY_MOST) {
+        free(actor);
+        return;
+    }
+    actor->runnable.next = (struct runnable *)local->nobody;
+    local->nobody = actor;
+    local->nobody_len++;
+}
+
+/* To its cell, or to whoever takes it where there are none. */
+static void send_errand(struct sched_worker *worker, struct request *errand)
+{
+    struct model_run *run = run_of(worker);
+    if (!run->cells.state)
+        errand->owner = actor_nameless(run);
+    else if (errand->errand.has_cell)
+        errand->owner = actor_make(worker);
+    deliver(worker, errand);
+}
+
+/* ---- Calls ---- */
+
+/* By the worker that started it, from its round or its epoll. */
+static void call_done(struct pool_call *call)
+{
+    struct sched_worker *worker = sched_self(NULL);
+    struct request *request =
+        errands_answered(&run_of(worker)->errands, worker->counters, ask_of_call(call));
+    if (request)
+        deliver(worker, request);
+}
+
+/* Everybody is sent a mail. The answers are counted where they are made; whoever brings the last
+ * one mails the asker. */
+static void call(struct sched_worker *worker, struct request *request)
+{
+    struct gather *gather = errands_call(&run_of(worker)->errands, worker->counters, request);
+    gather->where = NULL;
+    if (gather->children) {
+        gather_hold(gather);
+        gather->where = worker;
+        timers_add(&worker->timers, gather->deadline_ns, (void *)((uintptr_t)gather | OF_GATHER),
+                   &gather->place);
+    }
+    for (uint32_t i = 0; i < gather->len; i++) {
+        struct ask *ask = &gather->asks[i];
+        ask->call.done = call_done;
+        if (ask->kind == ASK_DOWNSTREAM)
+            pool_share_start(local_of(worker)->share, &ask->call);
+        else if (ask->kind == ASK_CELL)
+            send_errand(worker, ask->child);
+    }
+    if ((request = errands_started(gather)))
+        deliver(worker, request);
+}
+
+static void settle(struct sched_worker *worker, struct gather *gather)
+{
+    timers_cancel(&worker->timers, &gather->place);
+    gather_drop(gather, run_of(worker)->config.workload);
+}
+
+/* The answers are there: nobody need watch the clock for them any more. */
+static void end_call(struct sched_worker *worker, struct gather *gather)
+{
+    struct sched_worker *watcher = gather->where;
+    if (watcher == worker) {
+        settle(worker, gather);
+    } else if (watcher) {
+        struct local *local = local_of(watcher);
+        gather->next = atomic_load_explicit(&local->settled, memory_order_relaxed);
+        while (!atomic_compare_exchange_weak_explicit(&local->settled, &gather->next, gather,
+                                                      memory_order_release, memory_order_relaxed))
+            ;
+    }
+}
+
+static void settle_all(struct sched_worker *worker)
+{
+    struct local *local = local_of(worker);
+    if (!atomic_load_explicit(&local->settled, memory_order_relaxed))
+        return;
+    struct gather *gather = atomic_exchange_explicit(&local->settled, NULL, memory_order_acquire);
+    for (struct gather *next; gather; gather = next) {
+        next = gather->next;
+        settle(worker, gather);
+    }
+}
+
+/* ---- Turns ---- */
+
+bool actor_reply(struct sched_worker *worker, struct request *request)
+{
+    struct model_run *run = run_of(worker);
+    struct local *local = local_of(worker);
+    waiting_leave(&run->conns.waiting); /* before: who has seen the reply finds room */
+    bool open = actor_conn_reply(worker, request->owner, request);
+    request->next = local->spare;
+    local->spare = request;
+    return open;
+}
+
+/* Replied or rejected. False: the actor that runs is gone. */
+static bool finish(struct sched_worker *worker, struct request *request, _Atomic uint64_t *counter)
+{
+    struct model_run *run = run_of(worker);
+    if (request->errand.kind != ERRAND_NONE) {
+        struct request *asker = errands_ended(&run->errands, worker->counters, request);
+        if (asker)
+            deliver(worker, asker);
+        return true;
+    }
+    counter_add(counter, 1);
+    if (request->done) {
+        waiting_leave(&run->conns.waiting);
+        request->done(request);
+        return true;
+    }
+    if (!run->cells.state)
+        return actor_reply(worker, request);
+    actor_tell(worker, request->owner, &request->mail);
+    return true;
+}
+
+static void send_all(struct sched_worker *worker, struct request *request)
+{
+    struct request *message = errands_send(&run_of(worker)->errands, worker->counters, request);
+    for (struct request *next; message; message = next) {
+        next = message->next;
+        send_errand(worker, message);
+    }
+}
+
+static enum turn_end step(struct sched_worker *worker, struct request *request)
+{
+    struct model_run *run = run_of(worker);
+    counter_add(&worker->counters->turns, 1);
+    if (request->turn.event == TURN_ANSWER)
+        end_call(worker, request->gather);
+    return request_step(request, run->config.workload, request_cell(request, &run->cells),
+                        request->turn.event, run->config.setup);
+}
+
+bool actor_turn(struct sched_worker *worker, struct request *request)
+{
+    struct model_run *run = run_of(worker);
+    struct actor *made = request->errand.has_cell ? request->owner : NULL; /* for it alone */
+    bool here = true;
+    for (;;) {
+        switch (step(worker, request)) {
+        case TURN_FORWARD:
+            request->turn.event = TURN_REQUEST;
+            deliver(worker, request);
+            break;
+        case TURN_WAIT:
+            request->turn.event = TURN_WAKE;
+            timers_add(&worker->timers, clock_now_ns() + request->turn.wait_ns, request, NULL);
+            return true;
+        case TURN_CALL:
+            call(worker, request);
+            return true;
+        case TURN_OFFLOAD:
+            request->turn.event = TURN_DONE;
+            counter_add(&worker->counters->offloads, 1);
+            counter_add(&worker->counters->wakeups, offload_submit(run->offload, request));
+            return true;
+        case TURN_SEND:
+            send_all(worker, request);
+            if (sched_may_go_on(worker))
+                continue;
+            deliver(worker, request);
+            return true;
+        case TURN_REPLY:
+            here = finish(worker, request, &worker->counters->answered);
+            break;
+        case TURN_REJECT:
+            here = finish(worker, request, &worker->counters->rejected);
+            break;
+        }
+        if (made)
+            actor_drop(worker, made);
+        return here && !made;
+    }
+}
+
+bool actor_receive(struct sched_worker *worker, struct actor *actor, struct mail *mail)
+{
+    (void)actor; /* the request knows its cell */
+    return actor_turn(worker, request_of_mail(mail));
+}
+
+void actor_offloaded(void *arg, struct request *request)
+{
+    struct model_run *run = arg;
+    request_offload(request, run->config.setup);
+    actor_send(&run->scheduler, actor_of(run, request), &request->mail);
+}
+
+/* ---- Rounds of a worker ---- */
+
+void actor_timer(struct sched_worker *worker, void *item)
+{
+    struct model_run *run = run_of(worker);
+    uintptr_t of = (uintptr_t)item & (OF_CONN | OF_GATHER);
+    if (of == OF_CONN) {
+        actor_conn_timer(item);
+    } else if (of == OF_GATHER) {
+        struct gather *gather = (struct gather *)((uintptr_t)item - OF_GATHER);
+        struct request *request = errands_expire(&run->errands, worker->counters, gather);
+        if (request)
+            deliver(worker, request);
+    } else if (item == &run->conns) {
+        actor_conns_accept_again(worker, &run->conns);
+    } else {
+        deliver(worker, item);
+    }
+}
+
+void actor_round(struct sched_worker *worker, uint64_t now_ns)
+{
+    struct model_run *run = run_of(worker);
+    settle_all(worker);
+    if (run->downstream)
+        pool_share_run(local_of(worker)->share, now_ns);
+    if (run->config.listen)
+        actor_conns_round(&run->conns, worker->index);
+}
+
+uint64_t actor_due_ns(struct sched_worker *worker)
+{
+    return run_of(worker)->downstream ? pool_share_due_ns(local_of(worker)->share) : CLOCK_NEVER;
+}
+
+/* ---- After the end ---- */
+
+/* One that would have gone on, and whoever waits for it. */
+static void drop(struct sched_worker *worker, struct request *request)
+{
+    struct model_run *run = run_of(worker);
+    while (request && request->errand.kind != ERRAND_NONE) {
+        if (request->errand.has_cell)
+            actor_drop(worker, request->owner);
+        request_refuse(request);
+        request = errands_ended(&run->errands, worker->counters, request);
+    }
+    if (!request)
+        return;
+    door_leave(&run->door);
+    if (!request->done) {
+        request_destroy(request, run->config.workload);
+        return;
+    }
+    counter_add(&worker->counters->rejected, 1);
+    request_refuse(request);
+    request->done(request);
+}
+
+static void drop_mail(struct sched_worker *worker, struct actor *actor)
+{
+    bool of_conn = actor->receive != actor_receive;
+    struct mail *ready = of_conn ? &((struct actor_conn *)actor)->ready_mail : NULL;
+    for (struct mail *mail; (mail = mailbox_pop(&actor->box));) {
+        bool made = mail != ready && request_of_mail(mail)->errand.has_cell;
+        if (mail != ready)
+            drop(worker, request_of_mail(mail));
+        if (made)
+            return;
+    }
+    mailbox_rest(&actor->box);
+}
+
+static void drop_timers(struct sched_worker *worker)
+{
+    struct model_run *run = run_of(worker);
+    for (void *item; (item = timers_pop(&worker->timers, TIMERS_NEVER));) {
+        if ((uintptr_t)item & OF_GATHER) {
+            struct gather *gather = (struct gather *)((uintptr_t)item - OF_GATHER);
+            drop(worker, errands_expire(&run->errands, worker->counters, gather));
+            gather_drop(gather, run->config.workload);
+        } else if (!((uintptr_t)item & OF_CONN) && item != &run->conns) {
+            drop(worker, item);
+        }
+    }
+}
+
+void actor_drop_all(struct model_run *run)
+{
+    struct scheduler *scheduler = &run->scheduler;
+    struct actor *actor;
+    for (unsigned i = 0; i < scheduler->count; i++) {
+        struct sched_worker *worker = &scheduler->workers[i];
+        sched_act_as(worker);
+        settle_all(worker);
+        if (run->locals[i].share) /* every call runs out of time, and its asker gets mail */
+            pool_share_run(run->locals[i].share, CLOCK_NEVER);
+        drop_timers(worker);
+        while ((actor = sched_leftover(scheduler)))
+            drop_mail(worker, actor);
+        sched_act_as(NULL);
+    }
+    for (unsigned i = 0; i < scheduler->count; i++) {
+        struct local *local = &run->locals[i];
+        pool_share_destroy(local->share);
+        for (struct request *request; (request = local->spare);) {
+            local->spare = request->next;
+            request_destroy(request, run->config.workload);
+        }
+        while ((actor = local->nobody)) {
+            local->nobody = (struct actor *)actor->runnable.next;
+            free(actor);
+        }
+    }
+}
