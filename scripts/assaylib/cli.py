@@ -78,6 +78,21 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--dry-run", action="store_true", help="print the plan and its time")
     run.set_defaults(run=do_run)
 
+    peers = commands.add_parser(
+        "peers",
+        help="our models beside the best of each kind (needs a build with -Dpeers=enabled)",
+        description="Prints a table; the last line on stdout is the folder, which `report RUN --with` takes.",
+    )
+    peers.add_argument("--list", action="store_true", help="what is compared, what is to be reached, what is not here")
+    peers.add_argument("--only", metavar="REGEX", help="only families whose id matches")
+    peers.add_argument("--rounds", type=int, metavar="N", help="fresh processes of each (default: 10; an interval needs 6)")
+    peers.add_argument("--seed", type=int, metavar="N", help="of the order (default: drawn)")
+    peers.add_argument("--id", metavar="ID", help="name of the folder (default: time and peers)")
+    peers.add_argument("--reports", type=Path, metavar="DIR", help="where it goes (default: reports/)")
+    peers.add_argument("--force", action="store_true", help="measure anyway; recorded")
+    peers.add_argument("--resume", type=Path, metavar="DIR", help="go on with an interrupted one")
+    peers.set_defaults(run=do_peers)
+
     commands.add_parser("report", help="draw report.html and report.md of a run (default: the last)", add_help=False)
 
     env = commands.add_parser("env", help="what this machine is and what it can resolve")
@@ -161,6 +176,34 @@ def do_run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         return run.dry_run(build, request)
     return run.start(build, ROOT, request)
+
+
+def do_peers(arguments: argparse.Namespace) -> int:
+    from . import peer_run, peers
+
+    build = programs.Build.open(arguments.build)
+    names = ("list", "only", "rounds", "seed", "id", "reports", "force", "resume")
+    given = [n for n in names if getattr(arguments, n) is not None and getattr(arguments, n) is not False]
+    for alone, allowed in (("list", ("list",)), ("resume", ("resume", "force"))):
+        wrong = [n for n in given if n not in allowed]
+        if alone in given and wrong:
+            raise UsageError(f"--{wrong[0]}: has no effect with --{alone}")
+    if arguments.list:
+        return peer_run.show_list(build)
+    if arguments.resume is not None:
+        return peer_run.resume(build, arguments.resume, force=arguments.force)
+    rounds = peers.ROUNDS if arguments.rounds is None else arguments.rounds
+    if not 1 <= rounds <= peers.ROUNDS_MAX:
+        raise UsageError(f"--rounds {rounds}: must be from 1 to {peers.ROUNDS_MAX}")
+    request = peer_run.Request(
+        only=arguments.only,
+        rounds=rounds,
+        seed=arguments.seed,
+        id=arguments.id,
+        reports=arguments.reports or ROOT / "reports",
+        force=arguments.force,
+    )
+    return peer_run.main(build, ROOT, request)
 
 
 def do_env(arguments: argparse.Namespace) -> int:
@@ -255,10 +298,18 @@ def draw(command: str, argv: list[str]) -> int:
 
 def _newest(reports: Path) -> Path:
     """The run that was measured last: what `ninja report` draws."""
-    runs = [folder.parent for folder in reports.glob("*/run.json")]
+    runs = [file.parent for file in reports.glob("*/run.json") if not _of_peers(file)]
     if not runs:
         raise UsageError(f"{reports}: no run there (assay run)")
     return max(runs, key=lambda folder: (folder / "run.json").stat().st_mtime)
+
+
+def _of_peers(file: Path) -> bool:
+    """They are an appendix of others' reports. What cannot be read is for the report to say."""
+    try:
+        return bool(json.loads(file.read_bytes()).get("tier") == "peers")
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _missing() -> list[str]:

@@ -232,6 +232,8 @@ def order(families: Sequence[Family], seed: int) -> tuple[Task, ...]:
 
 def process_s(family: Family, tier: Tier) -> float:
     """Seconds that one process of a family takes, with starting and stopping it."""
+    if "process_s" in family.load:  # declared: a peer (peers.py)
+        return float(family.load["process_s"])
     if family.kind == "service":
         loads = tier.warmup_s + tier.window_s + tier.closed_s * 4 / 3 + DRAIN_S
         return SERVE_START_S + loads + CAPTURE_S

@@ -17,8 +17,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, Sequence
 
-from . import UsageError, charts, judge, members, page, pictures, sections, store, words
-from .blocks import Raw
+from . import UsageError, charts, judge, members, page, peer_table, pictures, sections, store, words
+from .blocks import Raw, Section
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -36,19 +36,39 @@ def read(folder: Path) -> tuple[judge.Judgement, list[Raw]]:
         raise ReportError(str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
         raise ReportError(f"{folder}: the raw data is not as the schema says: {error!r}") from error
+    return judged, hashes(folder)
+
+
+def hashes(folder: Path) -> list[Raw]:
     raw = []
     for name in ("run.json", "samples.jsonl"):
         data = (folder / name).read_bytes()
         raw.append(Raw(name, len(data), hashlib.sha256(data).hexdigest()))
-    return judged, raw
+    return raw
+
+
+def peers(folder: Path) -> Section | None:
+    """The appendix that a run of peers is; None if it is another run."""
+    try:
+        if not peer_table.is_peers(store.read_run(folder)):
+            return None
+        return peer_table.section(*peer_table.read(folder), hashes(folder))
+    except UsageError as error:
+        raise ReportError(str(error)) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ReportError(f"{folder}: the raw data is not as the schema says: {error!r}") from error
 
 
 def render(run_dir: Path | str, with_runs: Sequence[Path | str] = ()) -> Path:
     """Writes the report into run_dir and returns the path of report.html."""
     folder = Path(run_dir)
     judged, raw = read(folder)
-    others = []
+    others, appendices = [], []
     for path in with_runs:
+        if appendix := peers(Path(path)):
+            appendix.id += f"-{len(appendices) + 1}" if appendices else ""
+            appendices.append(appendix)
+            continue
         other, other_raw = read(Path(path))
         if Path(path).resolve() == folder.resolve() or other_raw[1].sha256 == raw[1].sha256:
             raise ReportError(f"--with {path}: the same samples as {folder}: no other session")
@@ -59,7 +79,7 @@ def render(run_dir: Path | str, with_runs: Sequence[Path | str] = ()) -> Path:
         drawn = pictures.pictures(judged)
         view = {
             "page": page.build(judged, raw, drawn),
-            "sections": sections.build(judged, raw, drawn, others),
+            "sections": sections.build(judged, raw, drawn, others, appendices),
             "palette": charts.PALETTE,
             "chart_style": charts.STYLE,
         }
@@ -127,7 +147,8 @@ def main(argv: Sequence[str]) -> int:
         action="append",
         default=[],
         metavar="RUN",
-        help="another session of the same families: verdicts it contradicts are taken back",
+        help="another session of the same families: verdicts it contradicts are taken back; or a run"
+        " of `assay peers`: its table becomes an appendix",
     )
     arguments = parser.parse_args(list(argv))
     if not arguments.run.is_dir():

@@ -72,32 +72,32 @@ def discover(build: Build, tier: plan.Tier) -> plan.Built:
 SEED_MAX = 2**63 - 1  # what the programs take
 
 
-def _check(request: Request) -> None:
+def check(seed: int | None, id: str | None, reports: Path) -> None:
     """What a run refuses whatever the machine, so that a dry run does, too. Seeds are not negative:
     the order drawn from one would be that of its positive."""
-    if request.seed is not None and not 0 <= request.seed <= SEED_MAX:
-        raise UsageError(f"--seed {request.seed}: must be from 0 to {SEED_MAX}")
-    if request.id is not None:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", request.id):
-            raise UsageError(f"--id {request.id}: letters, digits, dots, dashes and underscores only")
-        _free(request.reports / request.id)
+    if seed is not None and not 0 <= seed <= SEED_MAX:
+        raise UsageError(f"--seed {seed}: must be from 0 to {SEED_MAX}")
+    if id is not None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", id):
+            raise UsageError(f"--id {id}: letters, digits, dots, dashes and underscores only")
+        free(reports / id)
 
 
-def _now() -> str:
+def now() -> str:
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def id_now(tier: plan.Tier) -> str:
-    return f"{_now()[:16].replace(':', '')}-{tier.name}"
+    return f"{now()[:16].replace(':', '')}-{tier.name}"
 
 
-def _free(folder: Path) -> None:
+def free(folder: Path) -> None:
     if folder.exists():
         raise UsageError(f"{folder}: exists already (another --id, or --resume {folder})")
 
 
 def dry_run(build: Build, request: Request) -> int:
-    _check(request)
+    check(request.seed, request.id, request.reports)
     made = plan.make(discover(build, request.tier), request.tier, request.seed or 0, request.only)
     for family in made.families:
         tasks = [task for task in made.tasks if task.family == family.id]
@@ -115,25 +115,25 @@ def dry_run(build: Build, request: Request) -> int:
 
 
 def start(build: Build, root: Path, request: Request) -> int:
-    _check(request)
+    check(request.seed, request.id, request.reports)
     seed = request.seed if request.seed is not None else secrets.randbelow(2**31)
     made = plan.make(discover(build, request.tier), request.tier, seed, request.only)
-    created = _now()
+    created = now()
     id = request.id or id_now(request.tier)
     folder = request.reports / id
-    _free(folder)
+    free(folder)
     store.probe(request.reports)
 
     described = environment.describe_build(build)
     began = time.monotonic()  # the tier's time includes waiting for a quiet machine
-    forced, quiet = _may_measure(described, request.force)
+    forced, quiet = may_measure(described, request.force)
     with interruptible():
         facts = _facts(build, root, made, described, forced, quiet, created, id, request)
-        _say(f"{len(made.tasks)} processes, about {minutes(made.seconds)}; pilot first")
+        say(f"{len(made.tasks)} processes, about {minutes(made.seconds)}; pilot first")
         try:
             made = _pilot(build, made, facts)
         except KeyboardInterrupt:
-            _say("assay: interrupted before the first measurement; nothing was kept")
+            say("assay: interrupted before the first measurement; nothing was kept")
             return INTERRUPTED
         facts["families"] = [family.to_json() for family in made.families]
         try:
@@ -147,6 +147,8 @@ def start(build: Build, root: Path, request: Request) -> int:
 
 def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
     facts = store.read_run(folder)
+    if facts["tier"] not in plan.TIERS:
+        raise UsageError(f"{folder}: of the tier {facts['tier']}, not of this command")
     samples = store.read_samples(folder / "samples.jsonl")
     if samples.damaged:  # what was cut off at the end is measured again; this nobody could explain
         raise UsageError(f"{folder}: damaged, not to be gone on with: {'; '.join(samples.damaged[:3])}")
@@ -156,14 +158,14 @@ def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
     made = Plan(tier, facts["seed"], families, tasks, plan.total_s(families, tasks, tier))
     complete = store.complete_processes(samples, _expected(made, samples))
     for notice in samples.notices:
-        _say(f"assay: {notice}")
+        say(f"assay: {notice}")
     if samples.ends:
-        _say(f"assay: {folder}: complete, nothing to do")
+        say(f"assay: {folder}: complete, nothing to do")
         print(folder)
-        return _exit_code(samples.lines)
+        return exit_code(samples.lines)
 
     described = environment.describe_build(build)
-    forced, quiet = _may_measure(described, force)
+    forced, quiet = may_measure(described, force)
     if environment.identity(environment.fingerprint(), described) != facts["identity"]:
         changed = "the build or the machine is not the one that the run began with"
         if not force:
@@ -172,19 +174,7 @@ def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
     try:
         dropped = store.cut_tail(folder, samples, complete)
         writer = store.Writer(folder)
-        writer.append(
-            [
-                {
-                    "schema": SCHEMA,
-                    "kind": "resume",
-                    "started": _utc(),
-                    "complete": len(complete),
-                    "dropped_bytes": dropped,
-                    "forced": forced,
-                    "quiet": quiet.facts(),
-                }
-            ]
-        )
+        writer.append([resume_line(len(complete), dropped, forced, quiet)])
         writer.close()
     except OSError as error:
         raise UsageError(f"{folder}: cannot write there: {error}") from None
@@ -194,6 +184,20 @@ def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
     spent = plan.MACHINE_S + pilots + sum(each[number] for number in complete)
     with interruptible():
         return _measure(build, made, facts, folder, complete, time.monotonic() - spent)
+
+
+def resume_line(
+    complete: int, dropped: int, forced: list[str], quiet: machine.Quiet
+) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "kind": "resume",
+        "started": utc(),
+        "complete": complete,
+        "dropped_bytes": dropped,
+        "forced": forced,
+        "quiet": quiet.facts(),
+    }
 
 
 def _expected(made: Plan, samples: store.Samples) -> dict[int, int]:
@@ -221,28 +225,28 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _utc() -> str:
+def utc() -> str:
     now = datetime.datetime.now(datetime.timezone.utc)
     return now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03}Z"
 
 
-def _may_measure(described: dict[str, Any], force: bool) -> tuple[list[str], machine.Quiet]:
+def may_measure(described: dict[str, Any], force: bool) -> tuple[list[str], machine.Quiet]:
     """The reasons that --force overrode, and what the quiet check saw; without force such reasons
     end the command."""
     reasons = list(described["unfit"])
     if reasons and not force:
         raise RefusedError(f"{'; '.join(reasons)}: not fit for measuring (--force measures anyway)")
-    quiet = machine.look() if force else machine.wait_until_quiet(machine.QUIET_WAIT_S, _say)
+    quiet = machine.look() if force else machine.wait_until_quiet(machine.QUIET_WAIT_S, say)
     if quiet.why_not:
         if not force:
             raise RefusedError(f"the machine is busy: {quiet.why_not} (--force measures anyway)")
         reasons.append(f"busy at the start: {quiet.why_not}")
     for reason in reasons:
-        _say(f"assay: measuring by force: {reason}")
+        say(f"assay: measuring by force: {reason}")
     return reasons, quiet
 
 
@@ -260,7 +264,7 @@ def _facts(
     """run.json, but for what the pilot adds."""
     commit, dirty = environment.commit(root)
     fingerprint = environment.fingerprint()
-    codecs = exact.codecs(build, _say) if any(f.kind == "codec" for f in made.families) else []
+    codecs = exact.codecs(build, say) if any(f.kind == "codec" for f in made.families) else []
     command = ["scripts/assay", "run", "--tier", made.tier.name, "--seed", str(made.seed)]
     if request.only:
         command += ["--only", request.only]
@@ -281,11 +285,11 @@ def _facts(
         "build": described,
         "environment": fingerprint,
         "identity": environment.identity(fingerprint, described),
-        "machine": machine.measure(build, _say),
+        "machine": machine.measure(build, say),
         "libraries": environment.libraries(build),
         "codecs": codecs,
-        **inprocess.fidelity(build, made, _say),
-        "exact": exact.measure(build, made, codecs, _say),
+        **inprocess.fidelity(build, made, say),
+        "exact": exact.measure(build, made, codecs, say),
         "families": [],
         "stopping_rule": makeup.STOPPING_RULE,
         "discard_rule": discard.declared(),
@@ -297,9 +301,9 @@ def _pilot(build: Build, made: Plan, facts: dict[str, Any]) -> Plan:
     families = []
     for family in made.families:
         if family.kind == "service":
-            piloted, versions = service.pilot(build, family, _say)
+            piloted, versions = service.pilot(build, family, say)
         else:
-            piloted, versions = inprocess.pilot(build, family, made.tier, _say)
+            piloted, versions = inprocess.pilot(build, family, made.tier, say)
         facts["libraries"].update(versions)
         families.append(piloted)
     return replace(made, families=tuple(families))
@@ -358,7 +362,7 @@ def _measure(
             )
         makeup.measure(ledger, left_s, process)
         progress.end()
-        writer.append([makeup.end_line(ledger, _utc(), time.monotonic() - began)])
+        writer.append([makeup.end_line(ledger, utc(), time.monotonic() - began)])
     except KeyboardInterrupt:
         again = shlex.join(["scripts/assay", "run", "--resume", str(folder)])
         progress.say(f"assay: interrupted; what is measured is kept. To go on: {again}")
@@ -368,13 +372,13 @@ def _measure(
     finally:
         writer.close()
     print(folder)
-    return _exit_code(store.read_samples(folder / "samples.jsonl").lines)
+    return exit_code(store.read_samples(folder / "samples.jsonl").lines)
 
 
-def _exit_code(lines: list[dict[str, Any]]) -> int:
+def exit_code(lines: list[dict[str, Any]]) -> int:
     failed = sorted({line["case"] for line in lines if line["status"] != "ok"})
     if failed:
-        _say(f"assay: failed at least once: {' '.join(failed)}")
+        say(f"assay: failed at least once: {' '.join(failed)}")
     return 1 if failed else 0
 
 
@@ -383,7 +387,7 @@ def _process(build: Build, made: Plan, task: Task) -> list[dict[str, Any]]:
     family = made.family(task.family)
     chance = random.Random(f"{made.seed}/{task.number}")
     padding, seed = chance.randrange(PADDING_MAX), chance.randrange(2**31)
-    started = _utc()
+    started = utc()
     if family.kind == "service":
         results = service.measure(build, family, str(task.member), seed=seed, padding=padding)
     else:

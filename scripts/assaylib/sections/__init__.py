@@ -19,13 +19,18 @@ from .sessions import Others, sessions
 
 
 def build(
-    judged: Judgement, raw: Sequence[Raw], drawn: dict[str, Chart], others: Others
+    judged: Judgement,
+    raw: Sequence[Raw],
+    drawn: dict[str, Chart],
+    others: Others,
+    appendices: Sequence[Section] = (),
 ) -> list[Section]:
     return [
         *([sessions(judged, others)] if others else []),
         codecs(judged, drawn),
         models(judged, drawn),
         services(judged, drawn),
+        *appendices,
         calibration(judged, drawn),
         method(judged),
         environment(judged),

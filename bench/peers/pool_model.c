@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ours, the model: thread_pool through its in-process door. A task is a request of a workload whose
+ * only turn runs it: post(), the door, the queue, a turn, done(), and all the counting of it.
+ */
+#include "pool.h"
+
+#include "model.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+
+static const struct model *model;
+static struct model_run *run;
+
+/* A request is too large for every task to have one from the beginning: free ones are reused. */
+static struct request **requests;
+static size_t count;
+
+static enum turn_end step(void *cell, struct turn *turn, const void *setup)
+{
+    (void)cell;
+    (void)setup;
+    pool_run((struct pool_task *)(uintptr_t)turn->in);
+    return TURN_REPLY;
+}
+
+static const struct workload workload = {.name = "task", .step = step};
+
+static void done(struct request *request)
+{
+    pool_done(request->arg);
+}
+
+static int start(const struct pool_setup *setup)
+{
+    count = setup->limit;
+    requests = calloc(count, sizeof(struct request *));
+    if (!requests)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        requests[i] = request_create(&workload);
+        if (!requests[i])
+            return -ENOMEM;
+        requests[i]->done = done;
+    }
+    model = model_find("thread_pool");
+    return model->start(&(struct model_config){.workload = &workload,
+                                               .threads = setup->workers,
+#ifdef HAVE_SPIN
+                                               .spin_ns = setup->spin_ns,
+#endif
+                                               .queue_limit = (uint32_t)setup->limit,
+                                               .on_full = MODEL_WAIT,
+                                               .content_type = "text/plain",
+                                               .downstream_connections = 1,
+                                               .call_timeout_ns = UINT64_C(1000000000),
+                                               .io_timeout_ns = UINT64_C(1000000000),
+                                               .drain_ns = UINT64_C(60000000000)},
+                        &run, NULL);
+}
+
+static void submit(struct pool_task *task)
+{
+    static size_t next;
+    struct request *request = requests[next++ % count];
+    request->arg = task;
+    request->in = (const uint8_t *)task;
+    request->in_len = 1;
+    while (model->post(run, request) == -EAGAIN)
+        sched_yield();
+}
+
+static void stop(void)
+{
+    model->stop(run, NULL);
+    for (size_t i = 0; i < count; i++)
+        request_destroy(requests[i], &workload);
+    free(requests);
+}
+
+const struct peer_pool peer_pool = {
+    .name = "pool_model",
+    .version = "",
+    .work = "thread_pool's post(): door, queue, one turn, done()",
+#ifdef HAVE_SPIN
+    .spins = 1,
+#endif
+    .start = start,
+    .submit = submit,
+    .stop = stop,
+};

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: MIT
+"""Runs what peers.py declares: plan, processes in random order, rounds that make up for discarded ones,
+and the table."""
+
+from __future__ import annotations
+
+import random
+import re
+import secrets
+import shlex
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from . import SCHEMA, AssayError, RefusedError, UsageError
+from . import environment, machine, makeup, peer_programs, peer_table, plan, run, store
+from .peers import BARS, KINDS, METRICS, MORE_TIME, PACKAGES, ROUNDS, STOPPING_RULE, TIER, declared_rule
+from .plan import Family, Plan, Task
+from .programs import Build
+from .progress import Progress, minutes
+
+
+@dataclass(frozen=True)
+class Request:
+    only: str | None
+    rounds: int
+    seed: int | None
+    id: str | None
+    reports: Path
+    force: bool
+
+
+def missing(build: Build) -> dict[str, str]:
+    """Peers and tools that are not here, by what to install for them."""
+    found = {}
+    for kind in KINDS:
+        for member in kind.members.values():
+            if member.needs in PACKAGES and not peer_programs.there(build, member.argv):
+                found[member.needs] = PACKAGES[member.needs]
+    return found
+
+
+def families(build: Build, rounds: int, filled: Mapping[str, str]) -> tuple[Family, ...]:
+    """Those of which we and at least one peer are there."""
+    found = []
+    for kind in KINDS:
+        here = {m: p for m, p in kind.members.items() if peer_programs.there(build, p.argv)}
+        if next(iter(kind.members)) not in here or all(not here[m].needs for m in here):
+            continue
+        argv = {m: [part.format_map(_Later(filled)) for part in p.argv] for m, p in here.items()}
+        found.append(
+            Family(
+                id=kind.id,
+                kind="service",  # a process for each member and round
+                title=kind.title,
+                baseline=next(iter(kind.members)),
+                members=tuple(here),
+                aliases={},
+                floors={},
+                injected={},
+                rounds=kind.rounds or rounds,
+                load={
+                    **kind.load,
+                    "how": kind.how,
+                    "work": kind.work,
+                    "process_s": kind.process_s,
+                    "metrics": list(kind.metrics),
+                    "argv": argv,
+                    "about": {m: p.about for m, p in here.items()},
+                    "ours": [m for m, p in here.items() if not p.needs],
+                },
+            )
+        )
+    return tuple(found)
+
+
+class _Later(dict[str, str]):
+    """format_map() that leaves alone what is filled in later."""
+
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"
+
+
+def main(build: Build, root: Path, request: Request) -> int:
+    if not peer_programs.built(build):
+        raise UsageError(
+            f"{build.folder}: without peers (meson configure {build.folder} -Dpeers=enabled;"
+            f" ninja -C {build.folder})"
+        )
+    run.check(request.seed, request.id, request.reports)
+    seed = request.seed if request.seed is not None else secrets.randbelow(2**31)
+    _tell_missing(build)
+    work = peer_programs.rounds_of_a_microsecond(build)
+    made = make(build, request, seed, {"work": str(work)})
+    created = run.now()
+    id = request.id or run.id_now(made.tier)
+    store.probe(request.reports)
+    described = describe(build)
+    forced, quiet = run.may_measure(described, request.force)
+    with run.interruptible():
+        facts = _facts(build, root, made, described, forced, quiet, created, id, request)
+        run.say(f"{len(made.tasks)} processes, about {minutes(made.seconds)}")
+        folder = request.reports / id
+        try:
+            folder.mkdir()
+            store.write_whole(folder / "run.json", facts)
+        except OSError as error:
+            raise UsageError(f"{folder}: cannot write there: {error.strerror}") from None
+        return _measure(build, made, facts, folder, set(), 0.0)
+
+
+def make(build: Build, request: Request, seed: int, filled: Mapping[str, str]) -> Plan:
+    try:
+        wanted = re.compile(request.only or "")
+    except re.error as error:
+        raise UsageError(f"--only {request.only}: not a regular expression: {error}") from None
+    every = families(build, request.rounds, filled)
+    chosen = tuple(family for family in every if wanted.search(family.id))
+    if not chosen:
+        known = " ".join(family.id for family in every) or "none: no peer is here"
+        raise UsageError(f"--only {request.only}: matches no family (known: {known})")
+    return _plan(chosen, seed)
+
+
+def _plan(chosen: tuple[Family, ...], seed: int) -> Plan:
+    tasks = plan.order(chosen, seed)
+    made = Plan(_tier(0), seed, chosen, tasks, 0)
+    each = {family.id: plan.process_s(family, made.tier) for family in chosen}
+    seconds = sum(each[task.family] for task in tasks)
+    return replace(made, tier=_tier(seconds), seconds=seconds)
+
+
+def _tier(seconds: float) -> plan.Tier:
+    """As far as plan and makeup ask for one: the time."""
+    until_s = seconds * MORE_TIME
+    return plan.Tier(TIER, until_s, 0, 0, 0, ROUNDS, (), 0, 0, 0, until_s, "against the best of each kind")
+
+
+def describe(build: Build) -> dict[str, Any]:
+    described = environment.describe_build(build)
+    described["programs"] |= peer_programs.hashes(build)
+    return described
+
+
+def _tell_missing(build: Build) -> None:
+    absent = missing(build)
+    if absent:
+        packages = " ".join(dict.fromkeys(absent.values()))
+        run.say(
+            f"assay: not here: {', '.join(absent)} (Debian: apt-get install {packages}; then meson"
+            f" setup --reconfigure {build.folder}; ninja -C {build.folder}); going on with the others"
+        )
+
+
+def _facts(
+    build: Build,
+    root: Path,
+    made: Plan,
+    described: dict[str, Any],
+    forced: list[str],
+    quiet: machine.Quiet,
+    created: str,
+    id: str,
+    request: Request,
+) -> dict[str, Any]:
+    commit, dirty = environment.commit(root)
+    fingerprint = environment.fingerprint()
+    command = ["scripts/assay", "peers", "--rounds", str(request.rounds), "--seed", str(made.seed)]
+    if request.only:
+        command += ["--only", request.only]
+    if request.force:
+        command += ["--force"]
+    return {
+        "schema": SCHEMA,
+        "id": id,
+        "tier": TIER,
+        "command": command,
+        "seed": made.seed,
+        "commit": commit,
+        "dirty": dirty,
+        "created": created,
+        "margin_percent": run.MARGIN_PERCENT,
+        "forced": forced,
+        "quiet": quiet.facts(),
+        "build": described,
+        "environment": fingerprint,
+        "identity": environment.identity(fingerprint, described),
+        "machine": machine.measure(build, run.say),
+        "missing": missing(build),
+        "families": [family.to_json() for family in made.families],
+        "bars": [
+            {**asdict(bar), "peers": list(bar.peers)}
+            for bar in BARS
+            if any(bar.family == family.id for family in made.families)
+        ],
+        "stopping_rule": STOPPING_RULE,
+        "discard_rule": declared_rule(),
+    }
+
+
+def resume(build: Build, folder: Path, *, force: bool) -> int:
+    facts = store.read_run(folder)
+    if not peer_table.is_peers(facts):
+        raise UsageError(f"{folder}: not of peers (assay run --resume goes on with it)")
+    samples = store.read_samples(folder / "samples.jsonl")
+    if samples.damaged:
+        raise UsageError(f"{folder}: damaged, not to be gone on with: {'; '.join(samples.damaged[:3])}")
+    for notice in samples.notices:
+        run.say(f"assay: {notice}")
+    made = _plan(tuple(Family.from_json(family) for family in facts["families"]), facts["seed"])
+    complete = {line["process"] for line in samples.lines}  # a process is a line
+    if samples.ends:
+        run.say(f"assay: {folder}: complete, nothing to do")
+        return _show(folder)
+    described = describe(build)
+    forced, quiet = run.may_measure(described, force)
+    if environment.identity(environment.fingerprint(), described) != facts["identity"]:
+        changed = "the build or the machine is not the one that the run began with"
+        if not force:
+            raise RefusedError(f"{folder}: {changed} (--force goes on, and is recorded)")
+        forced.append(f"resumed although {changed}")
+    dropped = store.cut_tail(folder, samples, complete)
+    writer = store.Writer(folder)
+    writer.append([run.resume_line(len(complete), dropped, forced, quiet)])
+    writer.close()
+    spent_s = sum(float(line["seconds"]) for line in samples.lines)
+    with run.interruptible():
+        return _measure(build, made, facts, folder, complete, spent_s)
+
+
+def _measure(
+    build: Build, made: Plan, facts: dict[str, Any], folder: Path, complete: set[int], spent_s: float
+) -> int:
+    began = time.monotonic() - spent_s
+    todo = [task for task in made.tasks if task.number not in complete]
+    each = {family.id: plan.process_s(family, made.tier) for family in made.families}
+    progress = Progress(sum(each[task.family] for task in todo), len(todo))
+    lines = store.read_samples(folder / "samples.jsonl").lines
+    ledger = makeup.Ledger.of(made, facts["discard_rule"], lines)
+    writer = store.Writer(folder)
+
+    def process(task: Task) -> None:
+        line = _process(build, made, task)
+        writer.append([line])
+        ledger.add([line])
+        if line["status"] != "ok":
+            progress.say(f"assay: {line['case']}: round {task.round}: {line['reason']}")
+        progress.done(each[task.family], task.family)
+
+    def left_s() -> float:
+        return made.tier.until_s - (time.monotonic() - began)
+
+    try:
+        for task in todo:
+            process(task)
+        lacking = sum(map(ledger.lacks, made.families))
+        if lacking and left_s() > 0:
+            progress.say(
+                f"assay: {lacking} rounds do not count (steal, other programs): making up for"
+                f" {minutes(left_s())} at most"
+            )
+        makeup.measure(ledger, left_s, process)
+        progress.end()
+        writer.append([makeup.end_line(ledger, run.utc(), time.monotonic() - began)])
+    except KeyboardInterrupt:
+        again = shlex.join(["scripts/assay", "peers", "--resume", str(folder)])
+        progress.say(f"assay: interrupted; what is measured is kept. To go on: {again}")
+        return run.INTERRUPTED
+    except OSError as error:
+        raise AssayError(f"{folder}: {error}; to go on: assay peers --resume {folder}") from None
+    finally:
+        writer.close()
+    return _show(folder)
+
+
+def _process(build: Build, made: Plan, task: Task) -> dict[str, Any]:
+    family, member = made.family(task.family), str(task.member)
+    chance = random.Random(f"{made.seed}/{task.number}")
+    started = run.utc()
+    return {
+        "schema": SCHEMA,
+        "kind": family.kind,
+        "family": family.id,
+        "case": family.case(member),
+        "member": member,
+        "round": task.round,
+        "process": task.number,
+        "started": started,
+        **peer_programs.measure(build, family, member, padding=chance.randrange(run.PADDING_MAX)),
+    }
+
+
+def _show(folder: Path) -> int:
+    """The table, and the folder as the last line."""
+    facts, samples = peer_table.read(folder)
+    print(peer_table.text(facts, samples))
+    print(folder)
+    return run.exit_code(samples.lines)
+
+
+def show_list(build: Build) -> int:
+    """What would be measured, what is to be reached, and what is not here."""
+    filled = {"work": "N"}
+    here = {family.id: family for family in families(build, ROUNDS, filled)}
+    for kind in KINDS:
+        family = here.get(kind.id)
+        names = " ".join(family.members) if family else "cannot be measured: no peer is here"
+        print(f"{kind.id:20} {names}")
+        for bar in BARS:
+            if bar.family == kind.id:
+                print(f"{'':20}   {METRICS[bar.metric].name}: {bar.ours} {bar.text} × {', '.join(bar.peers)}")
+    _tell_missing(build)
+    return 0

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: MIT
+"""Judges a run of peers: the median of same-round ratios with its exact interval, held against what is
+to be reached. Printed by the command, and an appendix of a report (`report --with`)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Sequence
+
+from . import UsageError, discard, store, words
+from .blocks import Cell, Column, Items, Raw, Section, Table, Text
+from .intervals import ALPHA, median, order_interval, rounds_needed
+from .peers import METRICS, TIER
+
+MET, MISSED, OPEN, NONE = "met", "not met", "not resolved", "–"
+
+
+@dataclass(frozen=True)
+class Row:
+    """Ours against one peer in one metric; without a peer, ours against a figure."""
+
+    family: str
+    metric: str
+    ours: str
+    peer: str
+    level: float  #: median of ours, over the rounds that count
+    other: float  #: median of the peer's
+    ratio: float
+    interval: tuple[float, float] | None
+    rounds: int
+    bar: str
+    verdict: str
+    exact: bool
+
+
+def read(folder: Path) -> tuple[dict[str, Any], store.Samples]:
+    run = store.read_run(folder)
+    if not is_peers(run):
+        raise UsageError(f"{folder}: not of peers")
+    for key, kind in (("bars", list), ("discard_rule", dict), ("stopping_rule", str)):
+        if not isinstance(run.get(key), kind):
+            raise UsageError(f"{folder / 'run.json'}: lacks {key}, or it is wrong")
+    if not (folder / "samples.jsonl").exists():
+        raise UsageError(f"{folder / 'samples.jsonl'}: missing: there is nothing to judge")
+    return run, store.read_samples(folder / "samples.jsonl")
+
+
+def judged(run: dict[str, Any], samples: store.Samples) -> list[Row]:
+    rows = []
+    for family in run["families"]:
+        values = _values(run, family, samples)
+        for metric in family["load"]["metrics"]:
+            bars = [b for b in run["bars"] if (b["family"], b["metric"]) == (family["id"], metric)]
+            for ours in family["load"]["ours"]:
+                for peer in family["members"]:
+                    if peer in family["load"]["ours"]:
+                        continue
+                    bar = next((b for b in bars if b["ours"] == ours and peer in b["peers"]), None)
+                    row = _row(family, metric, ours, peer, values, bar)
+                    rows += [row] if row else []
+                bar = next((b for b in bars if b["ours"] == ours and not b["peers"]), None)
+                row = _row(family, metric, ours, "", values, bar) if bar else None
+                rows += [row] if row else []
+    return rows
+
+
+def _values(
+    run: dict[str, Any], family: dict[str, Any], samples: store.Samples
+) -> dict[tuple[str, str], dict[int, float]]:
+    """(member, metric) → round → value, of the processes that count."""
+    found: dict[tuple[str, str], dict[int, float]] = {}
+    exact = family["load"].get("exact", False)
+    for line in samples.lines:
+        if line["family"] != family["id"] or line["status"] != "ok":
+            continue
+        if not exact and discard.excuse(run["discard_rule"], family["kind"], line.get("covariates")):
+            continue
+        for name, value in line["metrics"].items():
+            if isinstance(value, (int, float)) and value > 0:
+                found.setdefault((line["member"], name), {})[line["round"]] = float(value)
+    return found
+
+
+def _row(
+    family: dict[str, Any],
+    metric: str,
+    ours: str,
+    peer: str,
+    values: dict[tuple[str, str], dict[int, float]],
+    bar: dict[str, Any] | None,
+) -> Row | None:
+    mine = values.get((ours, metric), {})
+    theirs = values.get((peer, metric), {}) if peer else dict.fromkeys(mine, 1.0)
+    common = sorted(set(mine) & set(theirs))
+    if not common:
+        return None
+    logs = [math.log(mine[round] / theirs[round]) for round in common]
+    exact = family["load"].get("exact", False)
+    bounds = (min(logs), max(logs)) if exact else order_interval(logs)
+    interval = (math.exp(bounds[0]), math.exp(bounds[1])) if bounds else None
+    return Row(
+        family["id"],
+        metric,
+        ours,
+        peer,
+        median([mine[round] for round in common]),
+        median([theirs[round] for round in common]),
+        math.exp(median(logs)),
+        interval,
+        len(common),
+        _bar_text(bar),
+        _verdict(bar, interval),
+        exact,
+    )
+
+
+def _bar_text(bar: dict[str, Any] | None) -> str:
+    if bar is None:
+        return ""
+    return f"≥ {bar['at_least']:g}" if bar["at_least"] is not None else f"≤ {bar['at_most']:g}"
+
+
+def _verdict(bar: dict[str, Any] | None, interval: tuple[float, float] | None) -> str:
+    if bar is None:
+        return NONE
+    if interval is None:
+        return OPEN
+    low, high = interval
+    if bar["at_least"] is not None:
+        return MET if low >= bar["at_least"] else MISSED if high < bar["at_least"] else OPEN
+    return MET if high <= bar["at_most"] else MISSED if low > bar["at_most"] else OPEN
+
+
+_COLUMNS = ("figure", "ours", "", "peer", "", "ratio", "interval", "rounds", "to reach", "")
+
+
+def _cells(row: Row) -> list[str]:
+    metric = METRICS[row.metric]
+
+    def figure(value: float) -> str:
+        text = f"{value / metric.divisor:,.{metric.decimals}f}"
+        return f"{text} {metric.unit}".strip()
+
+    alone = not row.peer
+    return [
+        metric.name,
+        row.ours,
+        figure(row.level),
+        row.peer,
+        "" if alone else figure(row.other),
+        "" if alone else f"{row.ratio:.2f}",
+        _interval(row, metric.divisor if alone else 1.0, metric.decimals if alone else 2),
+        str(row.rounds),
+        row.bar if not alone else f"{row.bar[:2]}{float(row.bar[2:]) / metric.divisor:g} {metric.unit}",
+        row.verdict if row.verdict != NONE else "",
+    ]
+
+
+def _interval(row: Row, divisor: float, decimals: int) -> str:
+    if row.interval is None:
+        return "–"
+    low, high = (f"{end / divisor:.{decimals}f}" for end in row.interval)
+    return f"{low} to {high}"
+
+
+def summary(rows: Sequence[Row]) -> str:
+    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in (MET, MISSED, OPEN)}
+    held = sum(counts.values())
+    return (
+        f"Of {words.counted(held, 'figure')} to be reached {counts[MET]} met, {counts[MISSED]} not met,"
+        f" {counts[OPEN]} not resolved."
+    )
+
+
+def text(run: dict[str, Any], samples: store.Samples) -> str:
+    """For a terminal."""
+    rows = judged(run, samples)
+    lines = []
+    for family in run["families"]:
+        table = [list(_COLUMNS)] + [_cells(row) for row in rows if row.family == family["id"]]
+        widths = [max(len(cells[i]) for cells in table) for i in range(len(_COLUMNS))]
+        lines += ["", f"{family['id']}: {family['title']}"]
+        for cells in table if len(table) > 1 else []:
+            padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+            lines.append("  " + "  ".join(padded).rstrip())
+        lines += [f"  {line}" for line in _failures(family, samples)]
+        if len(table) == 1:
+            lines.append("  no pair of processes that counts")
+    lines += ["", summary(rows), _absent(run)]
+    return "\n".join(lines).strip("\n")
+
+
+def _failures(family: dict[str, Any], samples: store.Samples) -> list[str]:
+    """Why a member has no number, once each."""
+    bad = {
+        line["member"]: f"{line['member']}: {line.get('reason')}"
+        for line in samples.lines
+        if line["family"] == family["id"] and line["status"] != "ok"
+    }
+    return [bad[member] for member in sorted(bad)]
+
+
+def _absent(run: dict[str, Any]) -> str:
+    absent = run.get("missing") or {}
+    return f"Not here when this was measured: {', '.join(sorted(absent))}." if absent else ""
+
+
+def _versions(run: dict[str, Any], samples: store.Samples) -> str:
+    found: dict[str, str] = {}
+    for line in samples.lines:
+        if line.get("version"):
+            found[line["member"]] = str(line["version"])
+    return words.listed(f"{member} {version}" for member, version in sorted(found.items()))
+
+
+def is_peers(run: dict[str, Any]) -> bool:
+    return run.get("tier") == TIER
+
+
+def section(run: dict[str, Any], samples: store.Samples, raw: Sequence[Raw]) -> Section:
+    """The appendix."""
+    rows = judged(run, samples)
+    section = Section("peers", "Against the best of each kind")
+    section.blocks.append(
+        Text(
+            f"Run {run['id']}, of {run['created']}: our models beside libraries and servers that others"
+            " have made, each process alone, in random order; what is done is the same and is checked."
+            f" {summary(rows)} {_absent(run)}".rstrip()
+        )
+    )
+    for family in run["families"]:
+        chosen = [row for row in rows if row.family == family["id"]]
+        if not chosen:
+            continue
+        table = Table(f"{family['title']}: {family['load']['work']}", [
+            Column(title, number) for title, number in zip(
+                ("figure", "ours", "median", "peer", "median", "ratio", "interval", "rounds", "to reach", "verdict"),
+                (False, False, True, False, True, True, True, True, False, False), strict=True)
+        ])  # fmt: skip
+        for row in chosen:
+            *cells, verdict = _cells(row)
+            kind = {MET: "better", MISSED: "worse"}.get(row.verdict, "soft")
+            table.add(*cells, Cell(verdict, kind))
+        table.notes += [
+            f"{member}: {about}"
+            for member, about in family["load"]["about"].items()
+            if about
+        ]
+        table.notes += _failures(family, samples)
+        section.blocks.append(table)
+    exact = any(row.exact for row in rows)
+    notes = [
+        "Ratio: ours divided by the peer's, the median over same-round pairs; interval: exact"
+        f" (order statistics) at {words.confidence(ALPHA)} for each row alone, from"
+        f" {rounds_needed(ALPHA)} pairs on"
+        + ("; of what hardly varies, the smallest and the largest that were seen." if exact else "."),
+        "Met: the whole interval; not met: nothing of it; else not resolved.",
+        f"What counts: {run['discard_rule']['text']}.",
+        f"Stopping rule: {run['stopping_rule']}.",
+        *([f"Versions: {_versions(run, samples)}."] if _versions(run, samples) else []),
+        *(f"{file.name} of {run['id']}: SHA-256 {file.sha256}" for file in raw),
+    ]
+    section.blocks.append(Items(notes))
+    return section

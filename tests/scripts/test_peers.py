@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: MIT
+"""Peers: what is planned, what counts, what the table says, and that a report takes it in."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from assaylib import UsageError, peer_programs, peer_run, peer_table, peers, plan, report, store
+from assaylib.programs import Build
+from conftest import ROOT, Assay
+
+SAMPLE = Path(__file__).with_name("data") / "peers"
+REQUEST = peer_run.Request(None, 10, 7, None, Path("reports"), False)
+
+
+@pytest.fixture
+def partly(tmp_path: Path) -> Build:
+    """A build whose programs are there, but for those that need libuv or TBB."""
+    folder = tmp_path / "build"
+    (folder / "meson-info").mkdir(parents=True)
+    for kind in peers.KINDS:
+        for member in kind.members.values():
+            program = member.argv[0]
+            if program.startswith("{") and member.needs not in ("libuv", "tbb"):
+                path = Path(program.format(peers=folder / "bench/peers", bench=folder / "bench"))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text("#!/bin/sh\n")
+                path.chmod(0o755)
+    return Build.open(folder)
+
+
+def run_of(members: dict[str, float], *, bar: dict[str, Any], rounds: int, **load: Any) -> Any:
+    """A run of one family whose truth is known: member → value in every round but for a little."""
+    family = plan.Family(
+        id="pool/empty", kind="service", title="t", baseline="model", members=tuple(members),
+        aliases={}, floors={}, injected={}, rounds=rounds,
+        load={"metrics": ["tasks_hz"], "ours": ["model"], "work": "w", "about": {}, **load},
+    )  # fmt: skip
+    lines = [
+        {
+            "family": family.id, "member": member, "round": number, "status": "ok", "reason": None,
+            "metrics": {"tasks_hz": value * (1 + 0.001 * number)},
+            "covariates": {"steal_percent": 0.0, "others_percent": 0.0},
+        }
+        for number in range(1, rounds + 1)
+        for member, value in members.items()
+    ]  # fmt: skip
+    whole = {"family": family.id, "metric": "tasks_hz", "ours": "model", "at_least": None, "at_most": None}
+    run = {"families": [family.to_json()], "bars": [{**whole, **bar}], "discard_rule": peers.declared_rule()}
+    return run, store.Samples(lines=lines)
+
+
+def test_bars_are_about_what_is_measured() -> None:
+    kinds = {kind.id: kind for kind in peers.KINDS}
+    assert len(kinds) == len(peers.KINDS)
+    for bar in peers.BARS:
+        kind = kinds[bar.family]
+        assert bar.metric in kind.metrics and {bar.ours, *bar.peers} <= set(kind.members)
+        assert not kind.members[bar.ours].needs and all(kind.members[peer].needs for peer in bar.peers)
+        assert (bar.at_least is None) != (bar.at_most is None)
+    assert {metric for kind in peers.KINDS for metric in kind.metrics} <= set(peers.METRICS)
+    assert all(not next(iter(kind.members.values())).needs for kind in peers.KINDS)
+
+
+def test_plan_takes_every_member_once_a_round_in_an_order_of_the_seed(partly: Build) -> None:
+    filled = {"work": "500"}
+    made = peer_run.make(partly, REQUEST, 7, filled)
+    for family in made.families:
+        for number in range(1, family.rounds + 1):
+            members = [t.member for t in made.tasks if (t.family, t.round) == (family.id, number)]
+            assert sorted(map(str, members)) == sorted(family.members)
+    assert made.tasks == peer_run.make(partly, REQUEST, 7, filled).tasks
+    assert made.tasks != peer_run.make(partly, REQUEST, 8, filled).tasks
+    worked = made.family("pool/work").load["argv"]["model"]
+    assert "500" in worked and "{json}" in worked
+    assert made.tier.until_s == pytest.approx(made.seconds * peers.MORE_TIME)
+
+
+def test_a_missing_peer_is_named_by_its_package_and_the_others_stay(
+    partly: Build, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = peer_run.make(partly, REQUEST, 7, {})
+    assert "libuv" not in made.family("pool/empty").members
+    assert "glib" in made.family("pool/empty").members
+    assert all(family.id != "pool/helped" for family in made.families)  # nobody to compare with
+    assert peer_run.missing(partly)["libuv"] == "libuv1-dev"
+    assert peer_run.show_list(partly) == 0
+    said = capsys.readouterr()
+    assert "libtbb-dev" in said.err and "libglib2.0-dev" not in said.err
+    assert "pool/helped          cannot be measured" in said.out
+    with pytest.raises(UsageError, match="matches no family"):
+        peer_run.make(partly, peer_run.Request("nothing", 10, 7, None, Path("r"), False), 7, {})
+
+
+@pytest.mark.parametrize(
+    ("peer_hz", "verdict"), [(1e6, peer_table.MET), (4e6, peer_table.MISSED)]
+)
+def test_ratio_is_the_median_of_same_round_pairs(peer_hz: float, verdict: str) -> None:
+    bar = {"peers": ["libuv"], "at_least": 1.0}
+    run, samples = run_of({"model": 2e6, "libuv": peer_hz}, bar=bar, rounds=8)
+    (row,) = peer_table.judged(run, samples)
+    assert row.ratio == pytest.approx(2e6 / peer_hz) and row.rounds == 8
+    assert row.interval is not None and row.interval[0] <= row.ratio <= row.interval[1]
+    assert (row.verdict, row.bar) == (verdict, "≥ 1")
+
+
+def test_what_the_interval_does_not_decide_is_not_resolved() -> None:
+    bar = {"peers": ["libuv"], "at_most": 1.05}
+    run, samples = run_of({"model": 2e6, "libuv": 2e6}, bar=bar, rounds=8)
+    for line in samples.lines:
+        if line["member"] == "model":
+            line["metrics"]["tasks_hz"] *= 1.2 if line["round"] % 2 else 0.9
+    assert peer_table.judged(run, samples)[0].verdict == peer_table.OPEN
+    samples.lines = [line for line in samples.lines if line["round"] <= 5]  # too few for an interval
+    row = peer_table.judged(run, samples)[0]
+    assert row.interval is None and row.verdict == peer_table.OPEN
+
+
+def test_rounds_are_discarded_by_covariates_alone_and_take_their_pair() -> None:
+    bar = {"peers": ["libuv"], "at_least": 1.0}
+    run, samples = run_of({"model": 2e6, "libuv": 1e6}, bar=bar, rounds=10)
+    for line in samples.lines:
+        if line["member"] == "libuv" and line["round"] == 1:
+            line["covariates"]["steal_percent"] = 2.1
+        if line["member"] == "model" and line["round"] == 2:
+            line["covariates"]["others_percent"] = 11.0
+        if line["round"] == 3:
+            line["covariates"]["steal_percent"] = 1.9
+        if line["member"] == "model" and line["round"] == 4:
+            line["metrics"]["tasks_hz"] = 1.0  # a time says nothing
+        if line["member"] == "model" and line["round"] == 5:
+            line["status"] = "failed"
+    assert peer_table.judged(run, samples)[0].rounds == 7
+    run["families"][0]["load"]["exact"] = True  # what hardly varies counts in any case
+    assert peer_table.judged(run, samples)[0].rounds == 9
+
+
+def test_a_report_takes_the_table_as_an_appendix(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(SAMPLE.with_name("small"), folder)
+    report.render(folder, [SAMPLE])
+    text, page = (folder / "report.md").read_text(), (folder / "report.html").read_text()
+    run, samples = peer_table.read(SAMPLE)
+    rows = peer_table.judged(run, samples)
+    assert rows and peer_table.summary(rows) in text
+    assert "## Against the best of each kind" in text and 'id="peers"' in page
+    for raw in report.hashes(SAMPLE):
+        assert f"{raw.name} of {run['id']}: SHA-256 {raw.sha256}" in text and raw.sha256 in page
+    before = page
+    report.render(folder, [SAMPLE])
+    assert (folder / "report.html").read_text() == before
+    with pytest.raises(report.ReportError, match="appendix of another run"):
+        report.render(shutil.copytree(SAMPLE, tmp_path / "peers"))
+
+
+def test_the_sample_holds_no_path_and_no_host() -> None:
+    text = (SAMPLE / "run.json").read_text() + (SAMPLE / "samples.jsonl").read_text()
+    assert str(ROOT) not in text and os.uname().nodename not in text
+
+
+def test_command(assay: Assay, build: Path, tmp_path: Path) -> None:
+    """The whole way, with what every build with peers has."""
+    if not peer_programs.built(Build.open(build)):
+        done = assay("peers")
+        assert done.returncode == 2 and "-Dpeers=enabled" in done.stderr
+        pytest.skip("a build without peers")
+    assert assay("peers", "--list", "--rounds", "3").returncode == 2
+    assert assay("peers", "--rounds", "0").returncode == 2
+    done = assay("peers", "--only", "pool/empty$", "--rounds", "1", "--force", "--seed", "3", "--reports", tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = Path(done.stdout.splitlines()[-1])
+    lines = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+    assert {line["member"] for line in lines if line["kind"] != "end"} >= {"model", "queue", "ring"}
+    assert "pool/empty: " in done.stdout
+    again = assay("peers", "--resume", folder)
+    assert again.returncode == 0 and "nothing to do" in again.stderr
+    text = (folder / "samples.jsonl").read_text().splitlines(keepends=True)
+    (folder / "samples.jsonl").write_text(text[0] + text[1][:50])  # as if it had been killed
+    again = assay("peers", "--resume", folder, "--force")
+    assert again.returncode == 0, again.stderr
+    run, samples = peer_table.read(folder)
+    first = [line["process"] for line in samples.lines][: len(run["families"][0]["members"])]
+    assert sorted(first) == list(range(len(first))) and len(samples.resumes) == 1
+    assert assay("check", folder).returncode == 2
