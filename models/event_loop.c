@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct model event_loop_model;
+
 /* Loop 0: to each loop in turn. */
 static void deal(void *arg, int fd)
 {
@@ -35,12 +37,12 @@ static void event_loop_stats(struct model_run *run, struct model_stats *stats)
 {
     counters_sum(run->counters, run->config.threads + 1, stats);
     stats->in_flight = atomic_load_explicit(&run->door.inside, memory_order_relaxed);
-    stats->threads = run->config.threads;
+    stats->threads = run->config.threads + offload_threads(run->offload);
 }
 
 static int event_loop_post(struct model_run *run, struct request *request)
 {
-    struct loop *loop = loop_here(run);
+    struct loop *loop = loop_self && loop_self->run == run ? loop_self : NULL;
     struct counters *counters = &run->counters[loop ? loop->index : run->config.threads];
     void (*add)(_Atomic uint64_t *, uint64_t) = loop ? counter_add : counter_add_shared;
     if (!door_enter(&run->door))
@@ -58,6 +60,8 @@ static int event_loop_post(struct model_run *run, struct request *request)
 static uint64_t run_free(struct model_run *run)
 {
     uint64_t lost = 0;
+    offload_destroy(run->offload);
+    loop_lose_all(run);
     for (unsigned i = 0; run->loop && i < run->config.threads; i++)
         lost += loop_close(&run->loop[i]);
     acceptor_close(&run->acceptor);
@@ -90,15 +94,22 @@ static int run_open(struct model_run *run)
     if (error)
         return error;
     run->counters = counters_create(threads + 1);
-    if (run->counters)
-        error =
-            errands_init(&run->errands, config, &run->cells, run->counters, threads, threads + 1);
-    if (error)
-        return error;
     run->loop = aligned_alloc(_Alignof(struct loop), threads * sizeof(struct loop));
+    if (run->loop)
+        memset(run->loop, 0, threads * sizeof(struct loop));
     if (!run->counters || !run->loop)
         return -ENOMEM;
-    memset(run->loop, 0, threads * sizeof(struct loop));
+    error = errands_init(&run->errands, config, &run->cells, run->counters, threads, threads + 1);
+    if (!error)
+        error = offload_create(&run->offload,
+                               &(struct offload_config){
+                                   .threads = config->offload_threads ? config->offload_threads : 1,
+                                   .cpus = config->cpus,
+                                   .run = loop_offloaded,
+                                   .arg = run,
+                                   .sleeps = &run->counters[threads].syscalls});
+    if (error)
+        return error;
     for (unsigned i = 0; i < threads && !error; i++)
         error = loop_open(run, &run->loop[i]);
     if (error || !config->listen)
@@ -118,6 +129,8 @@ static int event_loop_start(const struct model_config *config, struct model_run 
     if (!run)
         return -ENOMEM;
     run->config = *config;
+    if (run->config.batch == 0)
+        run->config.batch = event_loop_model.batch;
     run->door = (struct door){.limit = config->queue_limit, .on_full = config->on_full};
     run->acceptor.listener.fd = run->acceptor.listener.reserve = -1;
     error = run_open(run);
@@ -159,7 +172,8 @@ static uint64_t event_loop_stop(struct model_run *run, struct model_stats *final
 const struct model event_loop_model = {
     .name = "event_loop",
     .summary = "one epoll loop per thread, non-blocking, cells owned by loops",
-    .uses = MODEL_THREADS,
+    .uses = MODEL_THREADS | MODEL_OFFLOAD_THREADS | MODEL_SPIN,
+    .batch = 32, /* requests of a connection before others have a round */
     .start = event_loop_start,
     .post = event_loop_post,
     .stats = event_loop_stats,

@@ -7,6 +7,7 @@
  */
 #include "http.h"
 #include "spare.h"
+#include "syscalls.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -175,8 +176,10 @@ static int on_headers_complete(llhttp_t *parser)
      * client that waits for it in vain sends its body anyway (RFC 9110, 10.1.1). */
     bool wants_body = conn->chunked || parser->content_length > 0;
     bool has_all = conn->in.len - conn->start >= conn->body_at + parser->content_length;
-    if (expects && wants_body && (conn->chunked || !has_all) && parser->http_minor == 1)
+    if (expects && wants_body && (conn->chunked || !has_all) && parser->http_minor == 1) {
+        syscalls_count();
         (void)!send(conn->fd, "HTTP/1.1 100 Continue\r\n\r\n", 25, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
     return 0;
 }
 
@@ -225,6 +228,7 @@ void http_conn_finish(struct http_conn *conn)
         char waste[4096];
         shutdown(conn->fd, SHUT_WR);
         for (int i = 0; i < 64; i++) {
+            syscalls_count();
             if (recv(conn->fd, waste, sizeof waste, MSG_DONTWAIT) <= 0)
                 break;
         }
@@ -254,6 +258,7 @@ ssize_t http_conn_read(struct http_conn *conn, int flags)
     room = conn->in.cap - conn->in.len;
     ssize_t got;
     do {
+        syscalls_count();
         got = recv(conn->fd, conn->in.data + conn->in.len, room, flags);
     } while (got < 0 && errno == EINTR);
     conn->drained = got < (ssize_t)room;

@@ -2,6 +2,7 @@
 /* Replies of a server connection: head and body in one send, and what the socket did not take. */
 #include "http.h"
 #include "spare.h"
+#include "syscalls.h"
 
 #include <errno.h>
 #include <string.h>
@@ -134,6 +135,7 @@ static ssize_t send_both(int fd, char *head, size_t head_len, const uint8_t *bod
         memcpy(head + head_len, body, body_len);
     ssize_t sent;
     do {
+        syscalls_count();
         sent = together ? send(fd, head, head_len + body_len, flags | MSG_NOSIGNAL)
                         : sendmsg(fd, &message, flags | MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
@@ -171,6 +173,7 @@ int http_conn_flush(struct http_conn *conn, int flags)
 {
     while (conn->sent < conn->out.len) {
         size_t left = conn->out.len - conn->sent;
+        syscalls_count();
         ssize_t sent = send(conn->fd, conn->out.data + conn->sent,
                             left < SEND_MAX ? left : SEND_MAX, flags | MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)

@@ -9,6 +9,7 @@
 #define ASSAY_INBOX_H
 
 #include "../request.h"
+#include "syscalls.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -51,6 +52,7 @@ static inline bool inbox_push(struct inbox *inbox, struct request *request)
     if (head != INBOX_SLEEPS)
         return false;
     uint64_t one = 1;
+    syscalls_count();
     (void)!write(inbox->fd, &one, sizeof one); /* cannot fill up: far fewer than 2^64 wake-ups */
     return true;
 }
@@ -70,6 +72,12 @@ static inline struct request *inbox_take(struct inbox *inbox)
         newest = next;
     }
     return oldest;
+}
+
+/* The loop, while it is awake: is there nothing to take? */
+static inline bool inbox_is_empty(const struct inbox *inbox)
+{
+    return atomic_load_explicit(&inbox->head, memory_order_relaxed) == 0;
 }
 
 /* The loop, before it blocks. False: there is something to take; do not block. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "listener.h"
 
+#include "syscalls.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -94,6 +96,7 @@ void listener_close(struct listener *listener)
 int listener_accept(struct listener *listener)
 {
     for (;;) {
+        syscalls_count();
         int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0)
             return fd;

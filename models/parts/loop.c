@@ -2,6 +2,7 @@
 #include "loop.h"
 
 #include "clock.h"
+#include "syscalls.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
@@ -13,150 +14,11 @@
 #define DRAIN_TICK 10000000u /* ns between looks at whether all loops are done, at stop */
 
 extern const struct model event_loop_model;
-static _Thread_local struct loop *here; /* the loop whose thread this is */
-
-struct loop *loop_here(const struct model_run *run)
-{
-    return here && here->run == run ? here : NULL;
-}
-
-static struct counters *counters_of(struct loop *loop)
-{
-    return &loop->run->counters[loop->index];
-}
-
-static void nudge(struct loop *loop)
-{
-    if (!atomic_exchange_explicit(&loop->nudged, true, memory_order_acq_rel) &&
-        inbox_push(&loop->inbox, loop->nudge) && here)
-        counter_add(&counters_of(here)->wakeups, 1);
-}
 
 void loop_nudge_all(struct model_run *run)
 {
     for (unsigned i = 0; i < run->config.threads; i++)
-        nudge(&run->loop[i]);
-}
-
-/* Puts a request on a run list: this loop's own, or the inbox of the other one. */
-static void make_ready(struct loop *loop, struct request *request)
-{
-    if (loop == here) {
-        request->next = NULL;
-        *loop->ready.last = request;
-        loop->ready.last = &request->next;
-    } else if (here) {
-        counter_add(&counters_of(here)->messages, 1);
-        counter_add(&counters_of(here)->wakeups, inbox_push(&loop->inbox, request));
-    } else {
-        struct counters *others = &loop->run->counters[loop->run->config.threads];
-        counter_add_shared(&others->messages, 1);
-        counter_add_shared(&others->wakeups, inbox_push(&loop->inbox, request));
-    }
-}
-
-/* The loop in which the request's cell lives; without state, the one it is in. */
-static struct loop *home_of(struct model_run *run, const struct request *request,
-                            struct loop *otherwise)
-{
-    return run->cells.state ? &run->loop[request->cell % run->config.threads] : otherwise;
-}
-
-void loop_begin(struct loop *loop, struct request *request)
-{
-    request->status = 0; /* not answered */
-    request->turn.event = TURN_REQUEST;
-    make_ready(home_of(loop->run, request, loop), request);
-}
-
-static void leave(struct loop *loop)
-{
-    struct model_run *run = loop->run;
-    bool was_full = door_leave(&run->door);
-    if (run->config.on_full == MODEL_WAIT && was_full) {
-        /* Either this thread sees that somebody is held back, or that one sees the room: both
-         * first write, then read the other's word, all four sequentially consistent. */
-        for (unsigned i = 0; i < run->config.threads; i++) {
-            struct loop *other = &run->loop[i];
-            if (other != here && atomic_load(&other->conns.held_count))
-                nudge(other);
-        }
-    }
-}
-
-/* The request is answered (status, out). On the loop of its connection, or, for one that was
- * posted, on the loop of its last turn. */
-static void answer(struct loop *loop, struct request *request)
-{
-    struct loop_conn *conn = request->owner;
-    struct counters *counters = counters_of(loop);
-    if (conn && conn->conns != &loop->conns) {
-        make_ready((struct loop *)(void *)conn->conns, request);
-        return;
-    }
-    counter_add(request->link ? &counters->rejected : &counters->answered, 1);
-    leave(loop); /* first: whoever sees the reply may count on the room */
-    if (conn)
-        loop_conn_reply(conn, request);
-    else
-        request->done(request);
-}
-
-static void call_done(struct pool_call *call)
-{
-    struct request *request =
-        errands_answered(&here->run->errands, counters_of(here), ask_of_call(call));
-    if (request)
-        make_ready(here, request);
-}
-
-static void start_call(struct loop *loop, struct request *request)
-{
-    struct gather *gather = errands_call(&loop->run->errands, counters_of(loop), request);
-    for (uint32_t i = 0; i < gather->len; i++) {
-        if (gather->asks[i].kind != ASK_DOWNSTREAM)
-            continue;
-        gather->asks[i].call.done = call_done;
-        pool_share_start(loop->share, &gather->asks[i].call);
-    }
-    if (errands_started(gather))
-        make_ready(loop, request);
-}
-
-static void run_turn(struct loop *loop, struct request *request)
-{
-    struct model_run *run = loop->run;
-    if (request->status != 0) { /* answered in another loop: here is its connection */
-        answer(loop, request);
-        return;
-    }
-    enum turn_end end =
-        request_step(request, run->config.workload, cells_at(&run->cells, request->cell),
-                     request->turn.event, run->config.setup);
-    counter_add(&counters_of(loop)->turns, 1);
-    switch (end) {
-    case TURN_SEND:
-    case TURN_OFFLOAD: /* not yet */
-        request_refuse(request);
-        end = TURN_REJECT;
-        __attribute__((fallthrough));
-    case TURN_REPLY:
-    case TURN_REJECT:
-        request->link = end == TURN_REJECT ? request : NULL; /* counted where it is answered */
-        answer(loop, request);
-        break;
-    case TURN_FORWARD:
-        request->turn.event = TURN_REQUEST;
-        make_ready(home_of(run, request, loop), request);
-        break;
-    case TURN_WAIT:
-        request->turn.event = TURN_WAKE;
-        timers_add(&loop->waits, clock_now_ns() + request->turn.wait_ns, request, NULL);
-        break;
-    case TURN_CALL:
-        start_call(loop, request);
-        break;
-    }
+        loop_nudge(&run->loop[i]);
 }
 
 /* A round. */
@@ -172,6 +34,7 @@ static uint64_t due_ns(const struct loop *loop)
     if (loop->ready.first)
         return 0;
     uint64_t due = min_ns(timers_next_ns(&loop->waits), loop_conns_due_ns(&loop->conns));
+    due = min_ns(due, timers_next_ns(&loop->deadlines));
     if (loop->share)
         due = min_ns(due, pool_share_due_ns(loop->share));
     if (loop->draining)
@@ -189,9 +52,47 @@ static void take_inbox(struct loop *loop)
         if (request == loop->nudge)
             atomic_exchange_explicit(&loop->nudged, false, memory_order_acq_rel);
         else
-            make_ready(loop, request);
+            loop_ready(loop, request);
         request = next;
     }
+}
+
+static void take_due(struct loop *loop)
+{
+    struct request *request;
+    struct gather *gather;
+    while ((request = timers_pop(&loop->waits, loop->now_ns)))
+        loop_ready(loop, request);
+    while ((gather = timers_pop(&loop->deadlines, loop->now_ns))) {
+        request = errands_expire(&loop->run->errands, loop->counters, gather);
+        if (request)
+            loop_ready(loop, request);
+    }
+}
+
+/* Looks for work for as long as a loop may before it sleeps. */
+static int spin(struct loop *loop, struct epoll_event *events, uint64_t due)
+{
+    uint64_t end = min_ns(due, clock_now_ns() + loop->run->config.spin_ns);
+    int count;
+    do {
+        syscalls_count();
+        count = clock_epoll_wait(loop->epoll_fd, events, EVENTS, 0);
+    } while (count == 0 && inbox_is_empty(&loop->inbox) && clock_now_ns() < end);
+    return count;
+}
+
+/* Blocks until there are events or something else to do, or until `due`. Returns the events. */
+static int await(struct loop *loop, struct epoll_event *events, uint64_t due)
+{
+    int count = due > 0 && loop->run->config.spin_ns > 0 ? spin(loop, events, due) : 0;
+    if (count > 0)
+        return count;
+    if (due > 0 && !inbox_sleep(&loop->inbox))
+        due = 0;
+    syscalls_count();
+    syscalls_tell(&loop->counters->syscalls);
+    return clock_epoll_wait(loop->epoll_fd, events, EVENTS, due);
 }
 
 /* What stop() asked for. True: this loop is done. */
@@ -211,8 +112,8 @@ static bool wind_up(struct loop *loop)
         loop_conns_drain(&loop->conns);
         return false;
     }
-    bool empty =
-        door_inside(&run->door) == 0 && atomic_load_explicit(&run->open, memory_order_acquire) == 0;
+    bool empty = door_inside(&run->door) == 0 && errands_idle(&run->errands) &&
+                 atomic_load_explicit(&run->open, memory_order_acquire) == 0;
     if (empty)
         loop_nudge_all(run); /* they may be asleep; each sees the same */
     return empty || loop->now_ns >= run->give_up_ns;
@@ -220,14 +121,11 @@ static bool wind_up(struct loop *loop)
 
 void *loop_main(void *arg)
 {
-    struct loop *loop = here = arg;
+    struct loop *loop = loop_self = arg;
     struct model_run *run = loop->run;
     struct epoll_event events[EVENTS];
     do {
-        uint64_t due = due_ns(loop);
-        if (due > 0 && !inbox_sleep(&loop->inbox))
-            due = 0;
-        int count = clock_epoll_wait(loop->epoll_fd, events, EVENTS, due);
+        int count = await(loop, events, due_ns(loop));
         loop->now_ns = clock_now_ns();
         (void)atomic_load_explicit(&loop->conns.dealt, memory_order_acquire);
         take_inbox(loop);
@@ -235,21 +133,17 @@ void *loop_main(void *arg)
             struct event_source *source = events[i].data.ptr;
             source->ready(source, events[i].events);
         }
-        struct request *request;
-        while ((request = timers_pop(&loop->waits, loop->now_ns)))
-            make_ready(loop, request);
+        take_due(loop);
         if (loop->share)
             pool_share_run(loop->share, loop->now_ns);
         if (loop->index == 0)
             acceptor_run(&run->acceptor, loop->now_ns);
 
-        for (int i = 0; i < TURNS && (request = loop->ready.first); i++) {
-            if (!(loop->ready.first = request->next))
-                loop->ready.last = &loop->ready.first;
-            run_turn(loop, request);
-        }
+        for (int i = 0; i < TURNS && loop->ready.first; i++)
+            loop_turn(loop);
         loop_conns_run(&loop->conns, loop->now_ns);
     } while (!wind_up(loop));
+    syscalls_tell(&loop->counters->syscalls);
     return NULL;
 }
 
@@ -273,7 +167,7 @@ static void ignore(struct event_source *source, uint32_t events)
 
 static void wake(void *arg)
 {
-    nudge(arg);
+    loop_nudge(arg);
 }
 
 int loop_open(struct model_run *run, struct loop *loop)
@@ -281,6 +175,7 @@ int loop_open(struct model_run *run, struct loop *loop)
     const struct model_config *config = &run->config;
     loop->run = run;
     loop->index = (unsigned)(loop - run->loop);
+    loop->counters = &run->counters[loop->index];
     loop->ready.last = &loop->ready.first;
     loop->inbox.fd = -1;
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -296,7 +191,7 @@ int loop_open(struct model_run *run, struct loop *loop)
     loop->conns = (struct loop_conns){.reply = {.model = &event_loop_model,
                                                 .run = run,
                                                 .config = config,
-                                                .counters = counters_of(loop),
+                                                .counters = loop->counters,
                                                 .flags = MSG_DONTWAIT},
                                       .cells = &run->cells,
                                       .door = &run->door,
@@ -321,6 +216,7 @@ uint64_t loop_close(struct loop *loop)
     pool_share_destroy(loop->share);
     uint64_t lost = loop_conns_finish(&loop->conns);
     timers_finish(&loop->waits);
+    timers_finish(&loop->deadlines);
     inbox_finish(&loop->inbox);
     request_destroy(loop->nudge, loop->run->config.workload);
     if (loop->epoll_fd >= 0)

@@ -14,6 +14,7 @@
 #include "errands.h"
 #include "inbox.h"
 #include "loop_conn.h"
+#include "offload.h"
 #include "pool.h"
 #include "timers.h"
 
@@ -26,12 +27,14 @@ struct run_list { /* requests ready for a turn; turn.event says which */
 struct loop {
     struct loop_conns conns; /* first: parts/loop_conn.c knows its loop by it */
     struct model_run *run;
+    struct counters *counters; /* of this loop's thread */
     unsigned index;
     int epoll_fd;
     pthread_t thread;
     uint64_t now_ns; /* when this round began */
     struct run_list ready;
-    struct timers waits; /* of requests in a TURN_WAIT */
+    struct timers waits;     /* of requests in a TURN_WAIT */
+    struct timers deadlines; /* of gathers whose calls of cells are under way */
     struct pool_share *share;
     bool draining;
     struct inbox inbox;
@@ -48,6 +51,7 @@ struct model_run {
     struct door door;
     struct pool *pool;
     struct errands errands;
+    struct offload *offload;
     struct counters *counters; /* one per loop, the last for other threads */
     struct loop *loop;
     struct acceptor acceptor;
@@ -64,10 +68,22 @@ enum { SERVING, CLOSING, DRAINING }; /* phases: stop() was called; the backlog h
 int loop_open(struct model_run *run, struct loop *loop);
 uint64_t loop_close(struct loop *loop); /* returns how many requests its connections still had */
 void *loop_main(void *loop);            /* of its thread */
+void loop_nudge_all(struct model_run *run); /* each has a round soon. Any thread. */
 
-struct loop *loop_here(const struct model_run *run); /* the one whose thread this is, or NULL */
+/* parts/loop_turns.c: what a turn asks for, carried out. */
+
+extern _Thread_local struct loop *loop_self; /* the loop whose thread this is, or NULL */
 /* A request is inside now: its first turn will be in its cell's loop. Any thread. */
 void loop_begin(struct loop *loop, struct request *request);
-void loop_nudge_all(struct model_run *run); /* each has a round soon. Any thread. */
+/* Puts a request, or the nudge, on the list of this loop, or into the inbox of another one. */
+void loop_ready(struct loop *loop, struct request *request);
+/* Runs the first turn of the list, which is not empty. */
+void loop_turn(struct loop *loop);
+/* A helper's part of a TURN_OFFLOAD (offload_config.run). */
+void loop_offloaded(void *run, struct request *request);
+/* After the threads: ends what stop() has given up, so that nothing waits for it any more. */
+void loop_lose_all(struct model_run *run);
+/* Has a round soon. Any thread. */
+void loop_nudge(struct loop *loop);
 
 #endif

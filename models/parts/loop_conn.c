@@ -2,6 +2,7 @@
 #include "loop_conn.h"
 
 #include "clock.h"
+#include "syscalls.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define STEPS 32 /* reads and requests answered at once, per connection and round */
+#define READS 32 /* of a connection in a row */
 
 static void advance(struct loop_conn *conn);
 
@@ -150,26 +151,42 @@ static bool read_on(struct loop_conn *conn)
     return false;
 }
 
+/* Its share of this round: so many requests, if there are more at all. */
+static bool may_go_on(struct loop_conn *conn)
+{
+    if (conn->round != conn->conns->round) {
+        conn->round = conn->conns->round;
+        conn->taken = 0;
+    }
+    return conn->taken < conn->conns->reply.config->batch ||
+           (!conn->readable && conn->http.in.len == 0);
+}
+
 /* Takes the connection as far as it can go now. It may be gone afterwards. */
 static void advance(struct loop_conn *conn)
 {
     struct loop_conns *conns = conn->conns;
     if (conn->busy || conn->held || conn->writing)
         return;
-    for (int i = 0; i < STEPS; i++) {
+    for (int reads = 0; reads < READS && may_go_on(conn);) {
         enum http_step step = http_conn_parse(&conn->http);
         if (step == HTTP_MORE) {
             if (!read_on(conn))
                 return;
-        } else if (step == HTTP_WORK && !conns->held_first && door_enter(conns->door)) {
+            reads++;
+            continue;
+        }
+        conn->taken++;
+        if (step == HTTP_WORK && !conns->held_first && door_enter(conns->door)) {
             hand_over(conn);
             return;
-        } else if (step == HTTP_WORK && conns->reply.config->on_full == MODEL_WAIT) {
+        }
+        if (step == HTTP_WORK && conns->reply.config->on_full == MODEL_WAIT) {
             hold(conn);
             return;
-        } else if (!respond(conn, step, NULL)) { /* not for the workload, or the door is full */
-            return;
         }
+        if (!respond(conn, step, NULL)) /* not for the workload, or the door is full */
+            return;
     }
     if (!conn->in_again) {
         conn->in_again = true;
@@ -228,6 +245,7 @@ int loop_conn_create(struct loop_conns *conns, int fd, uint64_t serial)
     atomic_fetch_add_explicit(&conns->dealt, 1, memory_order_release);
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                 .data.ptr = &conn->source};
+    syscalls_count();
     if (epoll_ctl(conns->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
         int error = -errno;
         http_conn_finish(&conn->http);
@@ -251,6 +269,7 @@ void loop_conn_reply(struct loop_conn *conn, struct request *request)
 void loop_conns_run(struct loop_conns *conns, uint64_t now)
 {
     struct loop_conn *conn;
+    conns->round++;
     while ((conn = timers_pop(&conns->slow, now)))
         conn_close(conn);
     conn = conns->again;

@@ -26,6 +26,7 @@ struct loop_conns {
     void (*closed)(struct loop_conns *conns);                         /* a connection is gone */
 
     /* Its own. */
+    uint32_t round;         /* counts the loop's rounds */
     struct loop_conn *open; /* doubly linked */
     struct loop_conn *held_first, **held_last;
     struct loop_conn *again; /* had their share of a round and could go on */
@@ -47,6 +48,7 @@ struct loop_conn {
     struct loop_conn *prev, *next; /* of conns->open */
     struct loop_conn *next_held, *next_again;
     size_t slow_place;
+    uint32_t round, taken; /* requests, in the round that it was last served in */
     bool linked, readable, hung_up, busy, held, writing, in_again;
 };
 

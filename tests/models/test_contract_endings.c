@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Models that carry out these endings. To go when all do. */
-static const char *const able[] = {"actor", "inline"};
+static const char *const able[] = {"actor", "event_loop", "inline"};
 
 static bool is_able(const struct model *model)
 {
