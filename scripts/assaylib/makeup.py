@@ -1,26 +1,46 @@
 # SPDX-License-Identifier: MIT
-"""Rounds beyond the planned ones, for families of which the discard rule leaves fewer than planned.
+"""Rounds beyond the planned ones, in two stages.
 
-Only covariates decide who gets one, the time budget when it ends; values never do. Every attempt
-stays in samples.jsonl. When it is over one line there says per family why it stopped.
+First for families of which the discard rule leaves fewer than planned: only covariates decide who
+gets one. Then, in tiers with a half_width, for families whose intervals are wider than that: how many
+rounds each takes follows once from the width that the first stage has left, and nobody looks again
+before they are all measured. (Looking after each round and stopping when the interval happens to be
+narrow would let it miss more often than it says: Stein's two stages do not.) What a difference is,
+or if it is significant, is never asked. Every attempt stays in samples.jsonl. When it is over one
+line there says per family why it stopped.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import SCHEMA, discard, plan
-from .plan import Family, Plan, Task
+from .families import Judgement
+from .plan import Family, Plan, Task, Tier
 
 ALL_COUNTED, TIME_BUDGET = "all counted", "time budget"
-STOPPING_RULE = (
-    "all planned rounds; then, while the tier's time lasts, one more round at a time for the family"
-    " that lacks most, until as many count as were planned. The discard rule alone says what"
-    " counts; nobody looks at results in between"
-)
+NARROW, WIDENED = "narrow enough", "as many as its width took"
+AIM_MAX = 4  # times the planned rounds; beyond, a family would need another machine
+
+
+def stopping_rule(tier: Tier) -> str:
+    """For run.json."""
+    rule = (
+        "all planned rounds; then, while the tier's time lasts, one more round at a time for the family"
+        " that lacks most, until as many count as were planned. The discard rule alone says what"
+        " counts; nobody looks at results in between"
+    )
+    if tier.half_width is None:
+        return rule
+    return (
+        f"{rule}. Then once: a codec or model family whose widest interval has an arm of more than"
+        f" {100 * tier.half_width:g} % gets as many rounds in all as that width takes, rounds × (arm ÷"
+        f" {100 * tier.half_width:g} %)², at most {AIM_MAX} × the planned, as far as the time lasts"
+    )
 
 
 @dataclass
@@ -30,6 +50,7 @@ class Ledger:
     made: Plan
     rule: dict[str, Any]
     lines: dict[str, list[dict[str, Any]]]  # family → its lines, with nothing but covariates needed
+    aim: dict[str, int] = field(default_factory=dict)  # second stage: family → rounds that shall count
 
     @staticmethod
     def of(made: Plan, rule: dict[str, Any], lines: Sequence[dict[str, Any]]) -> Ledger:
@@ -47,7 +68,10 @@ class Ledger:
         return discard.pairs(family.to_json(), self.rule, self.lines[family.id])
 
     def lacks(self, family: Family) -> int:
-        return max(0, family.rounds - self.counted(family))
+        return max(0, self.wanted(family) - self.counted(family))
+
+    def wanted(self, family: Family) -> int:
+        return max(family.rounds, self.aim.get(family.id, 0))
 
     def run(self, family: Family) -> int:
         """Rounds begun."""
@@ -82,11 +106,16 @@ def begun(ledger: Ledger) -> list[Task]:
 
 
 def next_round(ledger: Ledger, left_s: float) -> list[Task]:
-    """A round of the family that lacks most and still fits into the time; nothing when done."""
+    """A round of the family that is furthest from what it wants and still fits into the time; nothing
+    when done."""
     order = {family.id: place for place, family in enumerate(ledger.made.families)}
     needy = sorted(
         (family for family in ledger.made.families if ledger.lacks(family)),
-        key=lambda family: (-ledger.lacks(family), ledger.run(family), order[family.id]),
+        key=lambda family: (
+            ledger.counted(family) / ledger.wanted(family),
+            ledger.run(family),
+            order[family.id],
+        ),
     )
     for family in needy:
         if plan.round_s(family, ledger.made.tier) <= left_s:
@@ -103,6 +132,39 @@ def measure(ledger: Ledger, left_s: Callable[[], float], process: Callable[[Task
         todo = next_round(ledger, left_s())
 
 
+def aims(made: Plan, judged: Judgement) -> dict[str, int]:
+    """Family → how many rounds its widest interval takes to be as narrow as the tier wants it; those
+    that are narrow already are not in it."""
+    found = {}
+    for family in judged.families:
+        arms = [
+            (c.estimate.half_width, len(c.estimate.values))
+            for c in family.comparisons
+            if c.estimate and c.estimate.half_width is not None
+        ]
+        if made.tier.half_width is None or family.kind == "service" or not arms:
+            continue
+        arm, rounds = max(arms)
+        if arm is not None and arm > made.tier.half_width:
+            planned = made.family(family.id).rounds
+            wanted = math.ceil(rounds * (arm / made.tier.half_width) ** 2)
+            found[family.id] = min(wanted, AIM_MAX * planned)
+    return found
+
+
+def aim_line(aim: dict[str, int], started: str) -> dict[str, Any]:
+    """The decision, as a resumed run finds it again."""
+    return {"schema": SCHEMA, "kind": "aim", "started": started, "families": aim}
+
+
+def _stopped(ledger: Ledger, family: Family) -> str:
+    if ledger.lacks(family):
+        return TIME_BUDGET
+    if ledger.made.tier.half_width is None or family.kind == "service":
+        return ALL_COUNTED
+    return WIDENED if ledger.wanted(family) > family.rounds else NARROW
+
+
 def end_line(ledger: Ledger, started: str, seconds: float) -> dict[str, Any]:
     """The last line of a finished run: what was run, what counts, and why it stopped."""
     return {
@@ -115,7 +177,8 @@ def end_line(ledger: Ledger, started: str, seconds: float) -> dict[str, Any]:
                 "planned": family.rounds,
                 "run": ledger.run(family),
                 "counted": ledger.counted(family),
-                "stopped": TIME_BUDGET if ledger.lacks(family) else ALL_COUNTED,
+                "wanted": ledger.wanted(family),
+                "stopped": _stopped(ledger, family),
             }
             for family in ledger.made.families
         },

@@ -47,6 +47,7 @@ class Tier:
     until_s: float  # make-up rounds may last until then, the report's time included; 0: none
     summary: str
     inject: tuple[int, ...] = (5,)  # percents by which baselines are slowed down (METHOD 1.11)
+    half_width: float | None = None  # of in-process intervals; wider ones get more rounds (makeup.py)
     rivals: bool = True  # False: nothing is compared but baselines with themselves
 
 
@@ -58,9 +59,9 @@ TIERS = {
         Tier("quick", 300, 9, 0.6, 8, 8, ("rpc", "call"), 0.15, 0.45, 0.25, 285,
              "ratios of codecs and models; services without tails"),
         Tier("standard", 1200, 15, 1.0, 30, 12, ("rpc", "cpu", "call"), 0.4, 2.0, 0.8, 1160,
-             "everything, services with p50 and p99"),
+             "everything, services with p50 and p99", half_width=0.01),
         Tier("publish", 7200, 30, 1.5, 60, 15, ("rpc", "cpu", "call"), 2.0, 20.0, 6.0, 7100,
-             "everything, for publication"),
+             "everything, for publication", half_width=0.01),
         Tier("calibrate", 2400, 240, 0.3, 0, 0, (), 0, 0, 0, 0,
              "baselines against themselves, equal and slowed down: for assay calibrate",
              inject=(1, 2, 3, 5, 10), rivals=False),

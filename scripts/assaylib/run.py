@@ -30,6 +30,7 @@ from . import (
     environment,
     exact,
     inprocess,
+    judge,
     machine,
     makeup,
     plan,
@@ -291,7 +292,7 @@ def _facts(
         **inprocess.fidelity(build, made, say),
         "exact": exact.measure(build, made, codecs, say),
         "families": [],
-        "stopping_rule": makeup.STOPPING_RULE,
+        "stopping_rule": makeup.stopping_rule(made.tier),
         "discard_rule": discard.declared(),
     }
 
@@ -330,12 +331,10 @@ def _measure(
     missing = [task for task in made.tasks if task.number not in complete]
     each = {family.id: plan.process_s(family, made.tier) for family in made.families}
     progress = Progress(sum(each[task.family] for task in missing), len(missing))
-    have = [
-        line
-        for line in store.read_samples(folder / "samples.jsonl").lines
-        if line["process"] in complete
-    ]
+    before = store.read_samples(folder / "samples.jsonl")
+    have = [line for line in before.lines if line["process"] in complete]
     ledger = makeup.Ledger.of(made, facts["discard_rule"], have)
+    ledger.aim = before.aims[-1]["families"] if before.aims else {}
     writer = store.Writer(folder)
 
     def process(task: Task) -> None:
@@ -361,6 +360,16 @@ def _measure(
                 f" {minutes(left_s())} at most"
             )
         makeup.measure(ledger, left_s, process)
+        if made.tier.half_width is not None and not before.aims and left_s() > 0:
+            judged = judge.judge(facts, store.read_samples(folder / "samples.jsonl").every)
+            ledger.aim = makeup.aims(made, judged)
+            writer.append([makeup.aim_line(ledger.aim, _utc())])
+            if ledger.aim:
+                progress.say(
+                    f"assay: {len(ledger.aim)} families with intervals wider than"
+                    f" ±{100 * made.tier.half_width:g} %: more rounds for {minutes(left_s())} at most"
+                )
+            makeup.measure(ledger, left_s, process)
         progress.end()
         writer.append([makeup.end_line(ledger, utc(), time.monotonic() - began)])
     except KeyboardInterrupt:

@@ -49,6 +49,7 @@ class Samples:
     lines: list[Line] = field(default_factory=list)
     resumes: list[Line] = field(default_factory=list)
     ends: list[Line] = field(default_factory=list)
+    aims: list[Line] = field(default_factory=list)  # how many rounds a run decided to make
     notices: list[str] = field(default_factory=list)  # what was left out, by file and line
     damaged: list[str] = field(default_factory=list)  # of these, what no interrupted run leaves behind
     end: int = 0  # byte offset behind the last complete line
@@ -101,6 +102,8 @@ def read_samples(path: Path) -> Samples:
             samples.resumes.append(line)
         elif line["kind"] == "end":
             samples.ends.append(line)
+        elif line["kind"] == "aim":
+            samples.aims.append(line)
         else:
             samples.lines.append(line)
             samples.starts.setdefault(line["process"], start)
@@ -123,6 +126,10 @@ def _line(raw: bytes) -> tuple[Line | None, str]:
     if kind == "end":
         told = line.get("families", {})
         sound = isinstance(told, dict) and all(isinstance(each, dict) for each in told.values())
+        return (line, "") if sound else (None, "wrong: families")
+    if kind == "aim":
+        told = line.get("families")
+        sound = isinstance(told, dict) and all(isinstance(rounds, int) for rounds in told.values())
         return (line, "") if sound else (None, "wrong: families")
     if kind not in RESULTS:
         return None, f"kind {kind!r} is not known"

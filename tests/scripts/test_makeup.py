@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import math
+import random
 import time
 from collections import Counter
 from dataclasses import replace
@@ -11,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assaylib import UsageError, discard, makeup, plan, run, store
+from assaylib import UsageError, discard, families, judge, makeup, plan, run, store, verdicts
 from assaylib.plan import Task
 
 CODEC = ("cjson", "msgpack_c", "cjson.same")
@@ -119,7 +121,7 @@ def test_until_all_count() -> None:
     done = measured(ledger, lambda task: 30.0 if task.round == 4 and task.member == "actor" else 0.0)
     assert {task.round for task in done} == {4, 5, 6} and len(done) == 9
     end = makeup.end_line(ledger, "now", 12.34)["families"]["service/rpc"]
-    assert end == {"planned": 3, "run": 6, "counted": 3, "stopped": "all counted"}
+    assert end == {"planned": 3, "run": 6, "counted": 3, "wanted": 3, "stopped": "all counted"}
 
 
 def test_until_the_time_is_up() -> None:
@@ -127,7 +129,7 @@ def test_until_the_time_is_up() -> None:
     one = plan.round_s(FAMILIES[0], TIER)
     assert len(measured(ledger, lambda task: 50.0, budget_s=4.5 * one)) == 4
     end = makeup.end_line(ledger, "now", 1.0)["families"]
-    assert end["codec/ack/encode"] == {"planned": 3, "run": 7, "counted": 2, "stopped": "time budget"}
+    assert end["codec/ack/encode"] == {"planned": 3, "run": 7, "counted": 2, "wanted": 3, "stopped": "time budget"}
     assert end["service/rpc"]["stopped"] == "all counted"
 
 
@@ -177,7 +179,7 @@ def test_a_run_makes_up_and_says_why_it_stopped(tmp_path: Path, stolen: Stolen) 
     assert rounds == {f.id: {1, 2, 3, 4, 5} for f in FAMILIES}
     (end,) = samples.ends
     for told in end["families"].values():
-        assert told == {"planned": 3, "run": 5, "counted": 3, "stopped": "all counted"}
+        assert told == {"planned": 3, "run": 5, "counted": 3, "wanted": 3, "stopped": "all counted"}
 
 
 def test_a_run_without_time_left_says_so(tmp_path: Path, stolen: Stolen) -> None:
@@ -185,7 +187,7 @@ def test_a_run_without_time_left_says_so(tmp_path: Path, stolen: Stolen) -> None
     assert run._measure(None, made(), facts(), tmp_path, set(), late) == 0  # type: ignore[arg-type]
     (end,) = store.read_samples(tmp_path / "samples.jsonl").ends
     for told in end["families"].values():
-        assert told == {"planned": 3, "run": 3, "counted": 1, "stopped": "time budget"}
+        assert told == {"planned": 3, "run": 3, "counted": 1, "wanted": 3, "stopped": "time budget"}
 
 
 @pytest.mark.parametrize("after", [4, 12, 13, 14, 15, 16, 18])
@@ -210,6 +212,98 @@ def test_resume_goes_on_within_a_make_up_round(
     size = (tmp_path / "samples.jsonl").stat().st_size
     assert run.resume(None, tmp_path, tmp_path, force=True) == 0  # type: ignore[arg-type]
     assert (tmp_path / "samples.jsonl").stat().st_size == size
+
+
+NARROWING = replace(TIER, half_width=0.01)
+
+
+def judged(arm: float) -> Any:
+    """Of the codec family: the widest of its intervals has this arm, after three rounds."""
+    estimates = [
+        verdicts.Estimate([0.0] * 3, 0.05, 0.0, (-each, each / 2), 3) for each in (arm / 4, arm)
+    ]
+    comparisons = [
+        verdicts.Comparison("codec/ack/encode", f"rival{i}", "time_ns", "cjson", estimate=estimate)
+        for i, estimate in enumerate(estimates)
+    ]
+    codec, service = (
+        families.Family(f.id, f.kind, f.to_json(), f.baseline, comparisons=list(comparisons))
+        for f in FAMILIES
+    )
+    return families.Judgement({}, [codec, service], [])
+
+
+def test_rounds_follow_from_the_width_once() -> None:
+    narrowing = replace(made(), tier=NARROWING)
+    assert makeup.aims(narrowing, judged(0.009)) == {}
+    assert makeup.aims(narrowing, judged(0.015)) == {"codec/ack/encode": 7}  # 3 × 1.5²
+    assert makeup.aims(narrowing, judged(0.5)) == {"codec/ack/encode": 12}  # no further than 4 ×
+    assert makeup.aims(made(), judged(0.5)) == {}  # a tier that does not ask
+
+
+def test_a_wide_family_gets_its_rounds_and_resume_keeps_to_them(
+    tmp_path: Path, stolen: Stolen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+
+    def look(facts: Any, lines: Any) -> Any:
+        looked.append(len(lines))
+        return judged(0.015)
+
+    monkeypatch.setattr(run.judge, "judge", look)
+    monkeypatch.setattr(run.plan, "TIERS", {"quick": NARROWING})
+    monkeypatch.setattr(run.environment, "describe_build", lambda build: {"unfit": []})
+    monkeypatch.setattr(run.environment, "fingerprint", dict)
+    monkeypatch.setattr(run.environment, "identity", lambda *_: "this")
+    store.write_whole(tmp_path / "run.json", facts())
+    # Five rounds of each until three count, then four more of the codec family: broken off in them.
+    stolen.interrupt_after = 5 + 15 + 2
+    plan_ = replace(made(), tier=NARROWING)
+    assert run._measure(None, plan_, facts(), tmp_path, set(), time.monotonic()) == run.INTERRUPTED  # type: ignore
+    assert run.resume(None, tmp_path, tmp_path, force=True) == 0  # type: ignore[arg-type]
+    assert len(looked) == 1
+    samples = store.read_samples(tmp_path / "samples.jsonl")
+    assert [line["families"] for line in samples.aims] == [{"codec/ack/encode": 7}]
+    (end,) = samples.ends
+    told = end["families"]
+    assert told["codec/ack/encode"] == {
+        "planned": 3, "run": 9, "counted": 7, "wanted": 7, "stopped": "as many as its width took",
+    }  # fmt: skip
+    assert told["service/rpc"]["run"] == 5 and told["service/rpc"]["stopped"] == "all counted"
+
+
+def test_a_family_that_is_narrow_says_so(
+    tmp_path: Path, stolen: Stolen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run.judge, "judge", lambda facts, lines: judged(0.005))
+    plan_ = replace(made(), tier=NARROWING)
+    assert run._measure(None, plan_, facts(), tmp_path, set(), time.monotonic()) == 0  # type: ignore
+    (end,) = store.read_samples(tmp_path / "samples.jsonl").ends
+    assert end["families"]["codec/ack/encode"]["stopped"] == "narrow enough"
+    assert end["families"]["service/rpc"]["stopped"] == "all counted"
+
+
+@pytest.mark.parametrize("sigma", [0.006, 0.012, 0.02])
+def test_two_stages_keep_what_an_interval_promises(sigma: float) -> None:
+    """Simulated processes of a skewed distribution; the truth is 0."""
+    generator = random.Random(int(1e4 * sigma))
+    trials, missed = 1200, 0
+    family = FAMILIES[0]
+    for _ in range(trials):
+        values = [(generator.expovariate(1) - math.log(2)) * sigma for _ in range(12)]
+        first = families.Family(family.id, "codec", {}, "cjson")
+        first.comparisons = [
+            verdicts.Comparison(
+                family.id, "rival", "time_ns", "cjson", verdicts.Estimate.of(values, 0.05)
+            )
+        ]
+        planned = replace(made(), tier=NARROWING, families=(replace(family, rounds=12),))
+        wanted = makeup.aims(planned, families.Judgement({}, [first], [])).get(family.id, 12)
+        values += [(generator.expovariate(1) - math.log(2)) * sigma for _ in range(wanted - 12)]
+        interval = verdicts.Estimate.of(values, 0.05).interval
+        assert interval is not None
+        missed += not interval[0] <= 0 <= interval[1]
+    assert missed <= judge.binomial_bound(trials, confidence=0.999)
 
 
 def test_a_smoke_run_makes_nothing_up() -> None:

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Sequence
 
 from .. import about, words
 from ..blocks import Cell, Column, Items, Raw, Section, Table, Text
-from ..judge import Judgement
+from ..judge import Family, Judgement
 
 
 def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
@@ -59,6 +60,13 @@ def environment(judged: Judgement) -> Section:
     return section
 
 
+def _widest_arm(family: Family) -> str:
+    """Of its simultaneous intervals: how far from the estimate the truth may lie."""
+    arms = [c.estimate.half_width for c in family.comparisons if c.estimate]
+    known = [arm for arm in arms if arm is not None]
+    return words.margin(math.expm1(max(known))) if known else "–"
+
+
 def data(judged: Judgement, raw: Sequence[Raw]) -> Section:
     section = Section("data", "Raw data")
     table = Table("Files", [Column("file"), Column("bytes", True), Column("SHA-256")])
@@ -75,6 +83,7 @@ def data(judged: Judgement, raw: Sequence[Raw]) -> Section:
             Column("count", True),
             Column("processes discarded", True),
             Column("stopped"),
+            Column("widest arm", True),
             Column("δ", True),
         ],
     )
@@ -88,6 +97,7 @@ def data(judged: Judgement, raw: Sequence[Raw]) -> Section:
             str(f.counted),
             str(about.discarded(f)),
             f.stopped or "–",
+            _widest_arm(f),
             words.listed(words.margin(d) for d in sorted(set(f.deltas.values()))),
         )
     section.blocks += [
