@@ -22,19 +22,33 @@ static bool number(const char *text, double max, char end, double *value, const 
 
 int delay_parse(struct delay_plan *plan, const char *text)
 {
-    static const char *const names[] = {"fixed:", "exp:", "lognormal:"};
+    static const char *const names[] = {"fixed:", "exp:", "lognormal:", "bimodal:"};
+    if (strlen(text) >= sizeof plan->text)
+        return -EINVAL;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t len = strlen(names[i]);
         if (strncmp(text, names[i], len) != 0)
             continue;
+        strcpy(plan->text, text);
         plan->kind = (enum delay_kind)i;
-        const char *rest;
-        if (plan->kind != DELAY_LOGNORMAL)
-            return number(text + len, DELAY_MAX_US, '\0', &plan->us, &rest) ? 0 : -EINVAL;
-        return number(text + len, DELAY_MAX_US, ',', &plan->us, &rest) &&
-                       number(rest, 10, '\0', &plan->sigma, &rest)
-                   ? 0
-                   : -EINVAL;
+        const char *rest = text + len;
+        bool good = false;
+        switch (plan->kind) {
+        case DELAY_FIXED:
+        case DELAY_EXPONENTIAL:
+            good = number(rest, DELAY_MAX_US, '\0', &plan->us, &rest);
+            break;
+        case DELAY_LOGNORMAL:
+            good = number(rest, DELAY_MAX_US, ',', &plan->us, &rest) &&
+                   number(rest, 10, '\0', &plan->sigma, &rest);
+            break;
+        case DELAY_BIMODAL:
+            good = number(rest, DELAY_MAX_US, ',', &plan->us, &rest) &&
+                   number(rest, DELAY_MAX_US, ',', &plan->slow_us, &rest) &&
+                   number(rest, 1, '\0', &plan->slow_share, &rest);
+            break;
+        }
+        return good ? 0 : -EINVAL;
     }
     return -EINVAL;
 }
@@ -46,6 +60,8 @@ uint64_t delay_ns(const struct delay_plan *plan, uint64_t serial)
         us *= draw_exponential(plan->seed, serial);
     else if (plan->kind == DELAY_LOGNORMAL)
         us *= exp(plan->sigma * draw_normal(plan->seed, serial));
+    else if (plan->kind == DELAY_BIMODAL && draw_uniform(plan->seed, serial) <= plan->slow_share)
+        us = plan->slow_us;
     return (uint64_t)(fmin(us, DELAY_MAX_US) * 1e3);
 }
 
@@ -76,13 +92,33 @@ static uint64_t since_first(struct delay_plan *plan)
     return now_ns > began_ns ? now_ns - began_ns : 0;
 }
 
+int delay_change(struct delay_book *book, const struct delay_plan *settings)
+{
+    uint32_t next = atomic_load_explicit(&book->current, memory_order_relaxed) + 1;
+    if (next == DELAY_PLANS_MAX)
+        return -ENOSPC;
+    struct delay_plan *plan = &book->plans[next];
+    *plan = *settings;
+    plan->requests = plan->began_ns = 0;
+    atomic_store_explicit(&book->current, next, memory_order_release);
+    return 0;
+}
+
+static void count(_Atomic uint64_t *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
 static enum turn_end delay_step(void *cell, struct turn *turn, const void *setup)
 {
     (void)cell;
-    /* The counters are its only members that change. */
-    struct delay_plan *plan = (struct delay_plan *)(uintptr_t)setup;
+    /* The counters are its only members that change here. */
+    struct delay_book *book = (struct delay_book *)(uintptr_t)setup;
     struct delay_frame *frame = turn->frame;
     if (turn->event == TURN_REQUEST) {
+        struct delay_plan *plan =
+            &book->plans[atomic_load_explicit(&book->current, memory_order_acquire)];
+        count(&book->requests);
         uint64_t serial = atomic_fetch_add_explicit(&plan->requests, 1, memory_order_relaxed);
         frame->error = delay_is_error(plan, serial);
         turn->wait_ns = delay_past_stall(plan, since_first(plan), delay_ns(plan, serial));
@@ -91,10 +127,11 @@ static enum turn_end delay_step(void *cell, struct turn *turn, const void *setup
     }
     if (frame->error) {
         turn->status = 500;
-        atomic_fetch_add_explicit(&plan->errors, 1, memory_order_relaxed);
+        count(&book->errors);
     } else {
         bytes_append(turn->out, turn->in, turn->in_len);
     }
+    count(&book->answered);
     return TURN_REPLY;
 }
 

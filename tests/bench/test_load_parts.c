@@ -198,8 +198,9 @@ static void delay_specifications(void **state)
     assert_int_equal(p.kind, DELAY_LOGNORMAL);
     assert_float_equal(p.sigma, 0.5, 0);
     static const char *const bad[] = {
-        "",        "fixed",    "fixed:",      "fixed:x",      "fixed:-1", "fixed:1,2",
-        "exp:nan", "exp:1e99", "lognormal:1", "lognormal:1,", "gamma:10", "fixed:10 "};
+        "",          "fixed",     "fixed:",      "fixed:x",      "fixed:-1",
+        "fixed:1,2", "exp:nan",   "exp:1e99",    "lognormal:1",  "lognormal:1,",
+        "gamma:10",  "fixed:10 ", "bimodal:1,2", "bimodal:1,2,", "bimodal:1,2,1.1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(delay_parse(&p, bad[i]), -EINVAL);
 }
@@ -228,6 +229,15 @@ static void delays_follow_their_distribution(void **state)
     assert_true(fabs(log((double)draws[(size_t)(n * 0.841345)] / 1e6) - 0.5) < 0.03);
     assert_true(fabs(log((double)draws[(size_t)(n * 0.158655)] / 1e6) + 0.5) < 0.03);
     free(draws);
+
+    size_t slow = 0;
+    assert_int_equal(delay_parse(&p, "bimodal:1000,50000,0.2"), 0);
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t ns = delay_ns(&p, i);
+        assert_true(ns == 1000000 || ns == 50000000);
+        slow += ns == 50000000;
+    }
+    assert_true(fabs((double)slow / n - 0.2) < 5 * sqrt(0.16 / n));
 
     size_t errors = 0;
     p.error_rate = 0.1;

@@ -114,6 +114,8 @@ BAD: list[tuple[str, list[str], str]] = [
     ("downstream", ["--stall-for", "1"], "--stall-for: has no effect without --stall-every"),
     ("downstream", ["--stall-every", "1", "--stall-for", "1"], "--stall-for: must be less than"),
     ("downstream", ["--seed", "1"], "--seed: has no effect with a fixed --delay and no --error-rate"),
+    ("downstream", ["--delay", "bimodal:1,2"], '--delay: "bimodal:1,2" is not of the form fixed:US'),
+    ("downstream", ["--control", "x"], "--control: x: not of the form HOST:PORT"),
     ("downstream", ["--listen", "x"], "--listen: x: not of the form HOST:PORT"),
     ("downstream", ["--cpus", "none"], '--cpus: "none" is not a list of CPUs'),
     ("downstream", ["--model", "actor"], "--model: no such option"),
