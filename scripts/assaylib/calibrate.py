@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from . import UsageError, judge, plan, store
+from .blocks import Column, Items, Raw, Section, Table, Text
 from .families import Family, role
 from .intervals import ALPHA, binomial_bound
 from .verdicts import BETTER, WORSE, Estimate, verdict
 
+TIER = "calibrate"
 COMPARISONS_MIN = 200  # of equals
 DETECTED_MIN = 0.90  # of the slow-downs by DETECTED_PERCENT
 DETECTED_PERCENT = 5
@@ -53,12 +55,17 @@ class Result:
 
 
 def main(folder: Path) -> int:
-    run, samples = store.load(folder)
-    if run["tier"] != "calibrate":
-        raise UsageError(f"{folder}: a run of the tier {run['tier']}; assay calibrate makes one of its own")
+    run, samples = read(folder)
     result = evaluate(judge.judge(run, samples.every))
     print("\n".join(told(result)))
     return int(bool(result.failures))
+
+
+def read(folder: Path) -> tuple[dict[str, Any], store.Samples]:
+    run, samples = store.read(folder)
+    if run["tier"] != TIER:
+        raise UsageError(f"{folder}: a run of the tier {run['tier']}; assay calibrate makes one of its own")
+    return run, samples
 
 
 def evaluate(judged: judge.Judgement) -> Result:
@@ -153,8 +160,8 @@ def _failures(result: Result) -> Iterator[str]:
         )
 
 
-def told(result: Result) -> list[str]:
-    columns: list[tuple[str, Callable[[Tally], Any]]] = [
+def _columns(result: Result) -> list[tuple[str, Callable[[Tally], Any]]]:
+    return [
         ("comparisons", lambda t: t.count),
         ("interval excludes 1", lambda t: t.share(t.apart)),
         (f"slower by over {100 * result.margin:g} %", lambda t: t.share(t.slower)),
@@ -162,11 +169,54 @@ def told(result: Result) -> list[str]:
         ("compare.py claims", lambda t: t.share(t.u_test)),
         (f"means over {MEANS_PERCENT:g} % apart", lambda t: t.share(t.means)),
     ]
-    rows = [("same code", result.tallies[0])] if 0 in result.tallies else []
-    rows.append(("second copy", result.copies))
-    rows += [(f"{p} % slower", t) for p, t in sorted(result.tallies.items()) if p]
+
+
+def _rows(result: Result) -> list[tuple[str, Tally]]:
+    slowed = [(f"{p} % slower", tally) for p, tally in sorted(result.tallies.items()) if p]
+    return [("same code", result.tallies.get(0, Tally(0))), ("second copy", result.copies), *slowed]
+
+
+def told(result: Result) -> list[str]:
+    """For a terminal."""
+    columns = _columns(result)
     lines = ["".join([f"{'':14}", *(f"{title:>22}" for title, _ in columns)])]
-    for name, tally in rows:
+    for name, tally in _rows(result):
         lines.append("".join([f"{name:14}", *(f"{value(tally)!s:>22}" for _, value in columns)]))
     lines += [f"DOES NOT HOLD  {failure}" for failure in result.failures]
     return [*lines, *([] if result.failures else ["all bounds hold"])]
+
+
+def section(run: dict[str, Any], samples: store.Samples, raw: Sequence[Raw]) -> Section:
+    """An appendix of a report."""
+    result = evaluate(judge.judge(run, samples.every))
+    columns = _columns(result)
+    table = Table(
+        "What was said of baselines against themselves",
+        [Column("in truth"), *(Column(title, True) for title, _ in columns)],
+    )
+    for name, tally in _rows(result):
+        table.add(name, *(str(value(tally)) for _, value in columns))
+    verdict = (
+        f"**Not all bounds hold**: {'; '.join(result.failures)}." if result.failures else "All bounds hold."
+    )
+    return Section(
+        "calibrated",
+        "Does the method cry wolf, and does it see what is there?",
+        [
+            Text(
+                f"Run {run['id']}, of {run['created']}: baselines only, judged in independent groups of"
+                f" {plan.CALIBRATION_ROUNDS} processes. {verdict}"
+            ),
+            table,
+            Items(
+                [
+                    "compare.py: Google Benchmark's tool, a U test over the repetitions of one process of"
+                    " each at 5 %. The means: of the same repetitions. Of equal code every claim is wrong.",
+                    f"Bounds: intervals of equals that exclude 1, and those that miss a known truth, no"
+                    f" more than Binomial(n, 5 %) allows at 95 %; {100 * DETECTED_MIN:.0f} % of the slow-downs"
+                    f" by {DETECTED_PERCENT} % claimed; no verdict reversed; {COMPARISONS_MIN} comparisons.",
+                    *(f"{file.name} of {run['id']}: SHA-256 {file.sha256}" for file in raw),
+                ]
+            ),
+        ],
+    )

@@ -17,7 +17,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Sequence
 
-from . import UsageError, charts, judge, members, page, peer_table, pictures, sections, store, words
+from . import UsageError, calibrate, charts, judge, members, page, peer_table, pictures, sections, store, words
 from .blocks import Raw, Section
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -47,12 +47,14 @@ def hashes(folder: Path) -> list[Raw]:
     return raw
 
 
-def peers(folder: Path) -> Section | None:
-    """The appendix that a run of peers is; None if it is another run."""
+def appendix(folder: Path) -> Section | None:
+    """What a run of peers or of calibration adds to a report; None if it is another session."""
     try:
-        if not peer_table.is_peers(store.read_run(folder)):
-            return None
-        return peer_table.section(*peer_table.read(folder), hashes(folder))
+        run = store.read_run(folder)
+        for kind in (peer_table, calibrate):
+            if run["tier"] == kind.TIER:
+                return kind.section(*kind.read(folder), hashes(folder))
+        return None
     except UsageError as error:
         raise ReportError(str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
@@ -65,9 +67,9 @@ def render(run_dir: Path | str, with_runs: Sequence[Path | str] = ()) -> Path:
     judged, raw = read(folder)
     others, appendices = [], []
     for path in with_runs:
-        if appendix := peers(Path(path)):
-            appendix.id += f"-{len(appendices) + 1}" if appendices else ""
-            appendices.append(appendix)
+        if added := appendix(Path(path)):
+            added.id += f"-{len(appendices) + 1}" if appendices else ""
+            appendices.append(added)
             continue
         other, other_raw = read(Path(path))
         if Path(path).resolve() == folder.resolve() or other_raw[1].sha256 == raw[1].sha256:
@@ -148,7 +150,7 @@ def main(argv: Sequence[str]) -> int:
         default=[],
         metavar="RUN",
         help="another session of the same families: verdicts it contradicts are taken back; or a run"
-        " of `assay peers`: its table becomes an appendix",
+        " of `assay peers` or `assay calibrate`: its table becomes an appendix",
     )
     arguments = parser.parse_args(list(argv))
     if not arguments.run.is_dir():

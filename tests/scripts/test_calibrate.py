@@ -121,6 +121,17 @@ def test_judged_from_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "17 comparisons of equals" in capsys.readouterr().out
 
 
+def test_an_appendix_of_a_report(tmp_path: Path) -> None:
+    report = pytest.importorskip("assaylib.report")
+    pytest.importorskip("jinja2")
+    main = synthetic.write_run(tmp_path / "main", *synthetic.make_run("quick", rounds=6, kinds=("codec",)))
+    folder = synthetic.write_run(tmp_path / "calibration", *simulated(groups=1))
+    page = report.render(main, [folder]).with_name("report.md").read_text("utf-8")
+    assert "Does the method cry wolf" in page
+    assert "17 comparisons of equals, 200 are needed" in page
+    assert report.hashes(folder)[1].sha256 in page
+
+
 def test_the_real_thing_begins(assay: Assay, tmp_path: Path, build: Path) -> None:
     """Members and slow-downs of a real run of the tier; its length is not for a test."""
     if not (build / "bench" / "codec_bench").exists():
