@@ -24,6 +24,8 @@ static void start(struct bed *bed)
     if (!is_able(bed->model))
         skip();
     bed->config.offload_threads = 2;
+    if (bed->arg)
+        bed->config.spin_ns = *(const uint64_t *)bed->arg;
     bed_start_with_service(bed);
 }
 
@@ -405,6 +407,7 @@ static void chaos(struct bed *bed)
 
 int main(int argc, char **argv)
 {
+    static const uint64_t spin_ns = 300000;
     static const struct bed_property properties[] = {
         {"calls of several targets are gathered", gathers, NULL},
         {"calls of cells that call cells", nested, NULL},
@@ -424,6 +427,7 @@ int main(int argc, char **argv)
         {"offloaded pieces are drained at stop", offloads_are_drained, NULL},
         {"stop gives up on all of it", gives_up, NULL},
         {"all of it at once", chaos, NULL},
+        {"all of it at once, spinning", chaos, &spin_ns},
     };
     return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
 }

@@ -8,6 +8,24 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* Settings that change how a model goes about it, and nothing else. */
+struct settings {
+    unsigned batch;
+    uint64_t spin_ns;
+};
+static const struct settings one_at_a_time = {.batch = 1};
+static const struct settings spinning = {.batch = 3, .spin_ns = 300000};
+
+static void start(struct bed *bed)
+{
+    const struct settings *settings = bed->arg;
+    if (settings) {
+        bed->config.batch = settings->batch;
+        bed->config.spin_ns = settings->spin_ns;
+    }
+    bed_start(bed);
+}
+
 /* Requests whose later ones are ready before the earlier ones. */
 static void numbered(char *body, size_t cap, int connection, int i)
 {
@@ -39,7 +57,7 @@ static void expect_burst(struct client *client, int connection, int requests)
 static void pipelined_burst(struct bed *bed)
 {
     enum { REQUESTS = 60 };
-    bed_start(bed);
+    start(bed);
     bed_open(bed, 0);
     size_t len;
     char *text = burst(0, REQUESTS, &len);
@@ -74,7 +92,7 @@ static void split_at_odd_bytes(struct bed *bed)
 static void several_connections(struct bed *bed)
 {
     enum { CONNECTIONS = 8, ROUNDS = 3, REQUESTS = 12 };
-    bed_start(bed);
+    start(bed);
     for (int c = 0; c < CONNECTIONS; c++)
         bed_open(bed, c);
     for (int round = 0; round < ROUNDS; round++) {
@@ -419,8 +437,12 @@ int main(int argc, char **argv)
 {
     static const struct bed_property properties[] = {
         {"a pipelined burst is answered in order", pipelined_burst, NULL},
+        {"a pipelined burst, in batches of one", pipelined_burst, &one_at_a_time},
+        {"a pipelined burst, spinning", pipelined_burst, &spinning},
         {"requests split at odd bytes", split_at_odd_bytes, NULL},
         {"several connections, each in its order", several_connections, NULL},
+        {"several connections, in batches of one", several_connections, &one_at_a_time},
+        {"several connections, spinning", several_connections, &spinning},
         {"health and metrics keep their place", own_pages_keep_their_place, NULL},
         {"statuses and refusals", statuses_and_refusals, NULL},
         {"HEAD and 100-continue", head_and_continue, NULL},
