@@ -62,6 +62,12 @@ void http_conn_finish(struct http_conn *conn); /* closes fd, frees the buffers *
  * dead. */
 ssize_t http_conn_read(struct http_conn *conn, int flags);
 
+/* Nothing was read that is not answered: there is nothing to parse. */
+static inline bool http_conn_is_empty(const struct http_conn *conn)
+{
+    return conn->in.len == 0;
+}
+
 /* Parses what was read, up to one request; answers Expect: 100-continue by itself. */
 enum http_step http_conn_parse(struct http_conn *conn);
 

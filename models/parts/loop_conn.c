@@ -159,7 +159,7 @@ static bool may_go_on(struct loop_conn *conn)
         conn->taken = 0;
     }
     return conn->taken < conn->conns->reply.config->batch ||
-           (!conn->readable && conn->http.in.len == 0);
+           (!conn->readable && http_conn_is_empty(&conn->http));
 }
 
 /* Takes the connection as far as it can go now. It may be gone afterwards. */
@@ -169,7 +169,8 @@ static void advance(struct loop_conn *conn)
     if (conn->busy || conn->held || conn->writing)
         return;
     for (int reads = 0; reads < READS && may_go_on(conn);) {
-        enum http_step step = http_conn_parse(&conn->http);
+        enum http_step step =
+            http_conn_is_empty(&conn->http) ? HTTP_MORE : http_conn_parse(&conn->http);
         if (step == HTTP_MORE) {
             if (!read_on(conn))
                 return;

@@ -3,37 +3,39 @@
 
 #include "door.h"
 
-int reply_send(const struct reply *reply, struct http_conn *conn, enum http_step step,
-               const struct request *request)
+/* A page of the server's own, made for this one reply. */
+static int send_page(const struct reply *reply, struct http_conn *conn, enum http_step step)
 {
     struct bytes text = {0};
-    const struct bytes *body = request ? &request->out : &text;
-    const char *type = NULL;
-    int status = 200;
-    switch (step) {
-    case HTTP_HEALTH:
+    if (step == HTTP_HEALTH) {
         door_write_health(&text);
-        type = DOOR_HEALTH_TYPE;
-        break;
-    case HTTP_METRICS: {
+    } else {
         struct model_stats stats;
         reply->model->stats(reply->run, &stats);
         door_write_metrics(&text, reply->model->name, reply->config->workload->name, &stats);
-        type = DOOR_METRICS_TYPE;
-        break;
-    }
-    case HTTP_WORK:
-        status = request ? request->status : 503;
-        type = body->len ? reply->config->content_type : NULL;
-        if (!request)
-            counter_add(&reply->counters->rejected, 1);
-        break;
-    default:
-        status = conn->status;
-        counter_add(&reply->counters->bad_requests, 1);
     }
     int error =
-        http_conn_reply(conn, status, type, body->data, body->len, reply->stopping, reply->flags);
+        http_conn_reply(conn, 200, step == HTTP_HEALTH ? DOOR_HEALTH_TYPE : DOOR_METRICS_TYPE,
+                        text.data, text.len, reply->stopping, reply->flags);
     bytes_finish(&text);
     return error;
+}
+
+int reply_send(const struct reply *reply, struct http_conn *conn, enum http_step step,
+               const struct request *request)
+{
+    if (step == HTTP_WORK && request) {
+        const struct bytes *body = &request->out;
+        return http_conn_reply(conn, request->status,
+                               body->len ? reply->config->content_type : NULL, body->data,
+                               body->len, reply->stopping, reply->flags);
+    }
+    if (step == HTTP_HEALTH || step == HTTP_METRICS)
+        return send_page(reply, conn, step);
+    if (step == HTTP_WORK)
+        counter_add(&reply->counters->rejected, 1);
+    else
+        counter_add(&reply->counters->bad_requests, 1);
+    return http_conn_reply(conn, step == HTTP_WORK ? 503 : conn->status, NULL, NULL, 0,
+                           reply->stopping, reply->flags);
 }
