@@ -350,12 +350,13 @@ static bool all_out(struct model_run *run)
 static uint64_t inline_stop(struct model_run *run, struct model_stats *final)
 {
     uint64_t give_up_ns = clock_now_ns() + run->config.drain_ns;
-    pool_give_up_at(run->pool, give_up_ns);
     if (run->config.listen)
         eventfd_write(run->wake_fd, 1);
     while (!all_out(run)) {
-        if (clock_now_ns() >= give_up_ns)
+        if (clock_now_ns() >= give_up_ns) { /* in this order: no call fails of it and is answered */
             atomic_store_explicit(&run->abandoned, true, memory_order_release);
+            pool_give_up_at(run->pool, 0);
+        }
         clock_sleep_ns(100000);
     }
     if (run->config.listen)

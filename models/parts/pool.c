@@ -59,14 +59,14 @@ void pool_destroy(struct pool *pool)
 void pool_give_up_at(struct pool *pool, uint64_t give_up_ns)
 {
     if (pool)
-        atomic_store_explicit(&pool->give_up_ns, give_up_ns, memory_order_relaxed);
+        atomic_store_explicit(&pool->give_up_ns, give_up_ns, memory_order_release);
 }
 
 /* How long to block now, a slice at most; 0: no longer. */
 static uint64_t patience_ns(struct pool *pool, uint64_t deadline_ns)
 {
     uint64_t now = clock_now_ns();
-    uint64_t end = atomic_load_explicit(&pool->give_up_ns, memory_order_relaxed);
+    uint64_t end = atomic_load_explicit(&pool->give_up_ns, memory_order_acquire);
     if (end > deadline_ns)
         end = deadline_ns;
     if (now >= end)

@@ -47,7 +47,7 @@ struct pool {
     pthread_cond_t freed;      /* CLOCK_MONOTONIC, as the deadlines */
     struct slot *idle;         /* last used first: its connection is the least likely to be stale */
     struct pool_share *shares; /* all; complete before the first call */
-    /* See pool_give_up_at(). Relaxed: who blocks looks again soon, and nothing hangs on it. */
+    /* See pool_give_up_at(). Release, and acquire: whose call ends by it sees why. */
     _Atomic uint64_t give_up_ns;
     struct pool_share *waiting; /* shares that want a slot, the first to be served first */
     /* How many wait. Read without the lock; see spare_count in share.c for its order. */
