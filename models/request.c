@@ -59,17 +59,16 @@ enum turn_end request_step(struct request *request, const struct workload *workl
 {
     struct turn *turn = &request->turn;
     turn->event = event;
-    turn->answers_len = 0;
-    if (event == TURN_ANSWER || event == TURN_SENT)
-        gather_answers(request->gather, turn);
     turn->in = request->in;
     turn->in_len = request->in_len;
+    turn->answers_len = 0;
+    turn->targets_len = 0;
     turn->status = 200;
-    turn->wait_ns = 0;
     turn->deadline_ns = 0;
     turn->next_cell = request->cell;
-    turn->targets_len = 0;
     request->out.len = 0;
+    if (event >= TURN_ANSWER) /* or SENT */
+        gather_answers(request->gather, turn);
 
     enum turn_end end = workload->step(cell, turn, setup);
     if (end == TURN_REPLY) {

@@ -22,9 +22,9 @@
 enum turn_event {
     TURN_REQUEST, /* the first turn of a request, or the first in the cell it was forwarded to */
     TURN_WAKE,    /* the wait is over */
+    TURN_DONE,    /* the offloaded piece has ended: offload_status */
     TURN_ANSWER,  /* every target of the call has answered, has failed or is too late: answers[] */
     TURN_SENT,    /* the one-way messages are on their way, or were refused: answers[].status */
-    TURN_DONE,    /* the offloaded piece has ended: offload_status */
 };
 
 enum turn_end {
@@ -63,25 +63,25 @@ struct turn_answer {
  */
 struct turn {
     enum turn_event event;
-    uint32_t answers_len; /* TURN_ANSWER, TURN_SENT; else 0 */
-    const struct turn_answer *answers;
-    const uint8_t *in; /* the request's body: the same bytes in every turn of a request */
-    size_t in_len;
-    void *frame;        /* workload->frame_size bytes: what lives across turns, see there */
     int offload_status; /* TURN_DONE: what offload() returned */
+    const uint8_t *in;  /* the request's body: the same bytes in every turn of a request */
+    size_t in_len;
+    void *frame; /* workload->frame_size bytes: what lives across turns, see there */
+    const struct turn_answer *answers;
+    uint32_t answers_len; /* TURN_ANSWER, TURN_SENT; else 0 */
+
+    uint32_t targets_len, targets_cap; /* turn_target()'s; none when a turn begins */
+    struct turn_target *targets;
 
     int status;        /* TURN_REPLY: 200 unless step() sets another */
     struct bytes *out; /* empty when a turn begins */
-    uint64_t wait_ns;
+    uint64_t wait_ns;  /* TURN_WAIT */
     uint64_t
         deadline_ns; /* TURN_CALL: from now; 0: the model's own (model_config.call_timeout_ns) */
     uint32_t next_cell;
     /* TURN_OFFLOAD: blocks or computes for long, on any thread, without the cell, whose other turns
      * go on meanwhile. Nothing else touches the frame until it returns. */
     int (*offload)(void *frame, const void *setup);
-
-    struct turn_target *targets; /* turn_target()'s; none when a turn begins */
-    uint32_t targets_len, targets_cap;
 };
 
 /*

@@ -207,9 +207,10 @@ static struct request *shift(struct in_place_list *list)
     return request;
 }
 
-void in_place_run_list(struct in_place *in_place, struct counters *mine, struct in_place_list *list)
+void in_place_run_whole_list(struct in_place *in_place, struct counters *mine,
+                             struct in_place_list *list)
 {
     struct request *request;
-    while (atomic_load_explicit(&list->len, memory_order_relaxed) > 0 && (request = shift(list)))
+    while ((request = shift(list)))
         in_place_go_on(in_place, mine, request);
 }

@@ -42,8 +42,14 @@ struct in_place_list {
 void in_place_list_init(struct in_place_list *list);
 void in_place_list_finish(struct in_place_list *list);
 bool in_place_list_add(void *list, struct request *request);
-void in_place_run_list(struct in_place *in_place, struct counters *mine,
-                       struct in_place_list *list);
+void in_place_run_whole_list(struct in_place *in_place, struct counters *mine,
+                             struct in_place_list *list);
+static inline void in_place_run_list(struct in_place *in_place, struct counters *mine,
+                                     struct in_place_list *list)
+{
+    if (atomic_load_explicit(&list->len, memory_order_relaxed) > 0)
+        in_place_run_whole_list(in_place, mine, list);
+}
 
 /* Sleeps, and looks up now and then: false if stop() gave up meanwhile. */
 bool in_place_sleep(const struct in_place *in_place, uint64_t due_ns);
