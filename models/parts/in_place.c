@@ -13,8 +13,8 @@
  * any more. */
 enum ran { REPLIED, REJECTED, ABANDONED, LATER };
 
-static enum ran run(struct in_place *in_place, struct counters *mine, struct request *request,
-                    uint64_t until_ns);
+static enum ran run_on(struct in_place *in_place, struct counters *mine, struct request *request,
+                       uint64_t until_ns, enum turn_end end);
 
 static bool abandoned(const struct in_place *in_place)
 {
@@ -39,9 +39,13 @@ static enum turn_end take_turns(struct in_place *in_place, struct counters *mine
 {
     const struct errands *errands = in_place->errands;
     const struct model_config *config = errands->config;
+    enum turn_event event = request->turn.event;
+    if (!errands->cells->state) {
+        counter_add_mine(mine, &mine->turns, 1);
+        return request_step(request, config->workload, NULL, event, config->setup);
+    }
     pthread_mutex_t *lock =
         request->errand.has_cell ? NULL : cell_locks_at(&in_place->locks, request->cell);
-    enum turn_event event = request->turn.event;
     enum turn_end end;
     uint64_t turns = 0;
     if (lock)
@@ -56,6 +60,16 @@ static enum turn_end take_turns(struct in_place *in_place, struct counters *mine
         pthread_mutex_unlock(lock);
     counter_add_mine(mine, &mine->turns, turns);
     return end;
+}
+
+static enum ran run(struct in_place *in_place, struct counters *mine, struct request *request,
+                    uint64_t until_ns)
+{
+    if (abandoned(in_place))
+        return ABANDONED;
+    enum turn_end end = take_turns(in_place, mine, request);
+    /* Most are done here, without what the others need. */
+    return end == TURN_REPLY ? REPLIED : run_on(in_place, mine, request, until_ns, end);
 }
 
 /* Children, one after the other. True: one of them goes on elsewhere, and cannot be there before
@@ -112,13 +126,11 @@ static void send_all(struct in_place *in_place, struct counters *mine, struct re
 }
 
 /* until_ns: the deadline of those who wait for it, further up on this thread's stack. */
-static enum ran run(struct in_place *in_place, struct counters *mine, struct request *request,
-                    uint64_t until_ns)
+static enum ran run_on(struct in_place *in_place, struct counters *mine, struct request *request,
+                       uint64_t until_ns, enum turn_end end)
 {
-    for (;;) {
-        if (abandoned(in_place))
-            return ABANDONED;
-        switch (take_turns(in_place, mine, request)) {
+    for (;; end = take_turns(in_place, mine, request)) {
+        switch (end) {
         case TURN_REPLY:
             return REPLIED;
         case TURN_REJECT:
@@ -147,6 +159,8 @@ static enum ran run(struct in_place *in_place, struct counters *mine, struct req
             counter_add_mine(mine, &mine->offloads, 1);
             break;
         }
+        if (abandoned(in_place))
+            return ABANDONED;
     }
 }
 
