@@ -39,6 +39,27 @@ static int check_needs(const struct options *options, const struct workload *wor
     return names_refuse_unneeded(options, workload);
 }
 
+/* What the model does nothing with. */
+static int check_uses(const struct options *options, const struct serve_options *serve)
+{
+    const struct {
+        bool used;
+        const char *option;
+    } table[] = {
+        {serve->model->uses & MODEL_THREADS, "--threads"},
+        {serve->model->uses & MODEL_OFFLOAD_THREADS, "--offload-threads"},
+        {serve->model->uses & MODEL_SPIN, "--spin-us"},
+        {serve->model->batch > 0, "--batch"},
+    };
+    char when[64];
+    snprintf(when, sizeof when, "with --model %s", serve->model->name);
+    int code = OPTIONS_GO_ON;
+    for (size_t i = 0; i < sizeof table / sizeof *table && code == OPTIONS_GO_ON; i++)
+        if (!table[i].used)
+            code = options_refuse(options, table[i].option, when);
+    return code;
+}
+
 static int check_places(const struct options *options, const struct serve_options *serve)
 {
     struct sockaddr_storage address;
@@ -97,9 +118,10 @@ static int resolve(const struct options *options, struct serve_options *serve)
         return options_error(options, "--on-full", "\"%s\" is neither reject nor wait",
                              serve->on_full);
     int code = check_needs(options, workload);
-    /* Its one thread is what makes it the floor. */
-    if (code == OPTIONS_GO_ON && strcmp(serve->model_name, "inline") == 0)
-        code = options_refuse(options, "--threads", "with --model inline");
+    if (code == OPTIONS_GO_ON)
+        code = check_uses(options, serve);
+    if (serve->batch == 0)
+        serve->batch = serve->model->batch;
     if (code == OPTIONS_GO_ON)
         code = check_places(options, serve);
     if (code == OPTIONS_GO_ON)
@@ -121,6 +143,9 @@ static int resolve(const struct options *options, struct serve_options *serve)
         .downstream = serve->downstream,
         .downstream_connections = (unsigned)serve->downstream_connections,
         .call_timeout_ns = serve->call_timeout_ms * 1000000,
+        .offload_threads = (unsigned)serve->offload_threads,
+        .spin_ns = serve->spin_us * 1000,
+        .batch = (unsigned)serve->batch,
     };
     return code;
 }
@@ -131,6 +156,7 @@ int serve_options_read(struct serve_options *serve, int argc, char **argv)
         .listen = "127.0.0.1:8080",
         .on_full = "reject",
         .threads = 1,
+        .offload_threads = 4,
         .queue_limit = 1024,
         .downstream_connections = 64,
         .cpu_iterations = WORKLOAD_CPU_ITERATIONS,
@@ -148,6 +174,12 @@ int serve_options_read(struct serve_options *serve, int argc, char **argv)
         OPTIONS_TEXT("--codec", "NAME", &serve->codec_name, "rpc, call: their encoding"),
         OPTIONS_TEXT("--listen", "HOST:PORT", &serve->listen, "port 0: any that is free"),
         OPTIONS_COUNT("--threads", "N", &serve->threads, 1, 1024, "workers or loops"),
+        OPTIONS_COUNT("--offload-threads", "N", &serve->offload_threads, 1, 1024,
+                      "helpers for what blocks, where turns may not"),
+        OPTIONS_COUNT("--spin-us", "US", &serve->spin_us, 0, 1e6,
+                      "how long an idle thread looks for work before it sleeps"),
+        OPTIONS_COUNT("--batch", "N", &serve->batch, 1, 1e6,
+                      "done for one connection or cell in a row; default: the model's"),
         OPTIONS_TEXT("--cpus", "LIST", &serve->cpus, "where they run, e.g. 0 or 0,2-3"),
         OPTIONS_COUNT("--queue-limit", "N", &serve->queue_limit, 1, 1e6,
                       "requests inside: accepted and not yet answered"),
@@ -186,6 +218,7 @@ void serve_options_finish(struct serve_options *serve)
 void serve_options_write(struct output *output, const struct serve_options *serve)
 {
     unsigned needs = workload_needs(serve->config.workload);
+    const struct model *model = serve->model;
     const struct {
         unsigned need;
         const char *key;
@@ -216,6 +249,21 @@ void serve_options_write(struct output *output, const struct serve_options *serv
             output_count(output, counts[i].key, counts[i].value);
         else
             output_number(output, counts[i].key, NAN);
+    }
+    const struct {
+        bool used;
+        const char *key;
+        uint64_t value;
+    } of_model[] = {
+        {model->uses & MODEL_OFFLOAD_THREADS, "offload_threads", serve->offload_threads},
+        {model->uses & MODEL_SPIN, "spin_us", serve->spin_us},
+        {model->batch > 0, "batch", serve->batch},
+    };
+    for (size_t i = 0; i < sizeof of_model / sizeof *of_model; i++) {
+        if (of_model[i].used)
+            output_count(output, of_model[i].key, of_model[i].value);
+        else
+            output_number(output, of_model[i].key, NAN);
     }
     output_end(output);
 }

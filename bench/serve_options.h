@@ -13,6 +13,7 @@ struct serve_options {
     const char *model_name, *workload_name, *payload_name, *codec_name;
     const char *listen, *cpus, *on_full, *downstream, *json;
     uint64_t threads, queue_limit, downstream_connections, cpu_iterations, hops, cells;
+    uint64_t offload_threads, spin_us, batch; /* batch: 0 until the model's default is known */
     uint64_t max_body_bytes, call_timeout_ms, io_timeout_ms, drain_ms;
     bool list;
 

@@ -37,6 +37,13 @@ BAD: list[tuple[str, list[str], str]] = [
     ("serve", [*RPC, "--payload", "ack", "--codec", "cjson", "--downstream", "127.0.0.1:1"],
      "--downstream: has no effect with --workload rpc"),
     ("serve", [*SERVE, "--threads", "2"], "--threads: has no effect with --model inline"),
+    ("serve", [*SERVE, "--batch", "2"], "--batch: has no effect with --model inline"),
+    ("serve", [*SERVE, "--spin-us", "2"], "--spin-us: has no effect with --model inline"),
+    (
+        "serve",
+        [*SERVE, "--offload-threads", "2"],
+        "--offload-threads: has no effect with --model inline",
+    ),
     ("serve", [*SERVE, "--threads", "0"], '--threads: "0" is not a whole number from 1 to 1024'),
     ("serve", [*SERVE, "--queue-limit", "many"], '--queue-limit: "many" is not a whole number'),
     ("serve", [*SERVE, "--queue-limit", "1e3"], '--queue-limit: "1e3" is not a whole number'),
