@@ -29,6 +29,10 @@ struct counters {
      * errands_idle(). */
     _Alignas(128) _Atomic uint64_t begun;
     _Atomic uint64_t ended;
+    /* One-way messages that this thread has ended; and, under the lock of errands, how many of them
+     * others may have sent again since. */
+    _Atomic uint64_t returned;
+    uint64_t collected;
     /* How many one-way messages this thread may send. Read-modify-write only, relaxed: a number
      * that wanders between threads and must not be lost on the way. */
     _Atomic int64_t credit;

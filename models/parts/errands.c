@@ -323,7 +323,7 @@ struct request *errands_ended(struct errands *errands, struct counters *mine,
                                                     memory_order_acq_rel, memory_order_acquire))
             return take_off(gather, 1);
     } else {
-        atomic_fetch_add_explicit(&mine->credit, 1, memory_order_relaxed);
+        counter_add_mine(mine, &mine->returned, 1);
     }
     give_spare(errands, mine, request);
     count_end(mine);
@@ -377,27 +377,31 @@ void gather_answers(struct gather *gather, struct turn *turn)
 
 /* ---- One-way messages ---- */
 
-/* Every thread has a part of the limit, which wanders with the messages. Whoever has none left
- * takes what all others have at the moment: the limit holds to the unit, and mostly nobody touches
- * another thread's cache lines. */
-static bool take_credit(struct errands *errands, struct counters *mine)
+/* Every thread has a part of the limit, which wanders with the messages: whoever ends them says so
+ * in a counter of its own, and whoever has none left takes what all others have ended and have not
+ * used. So the limit holds to the unit, and mostly nobody touches another thread's cache lines.
+ * Returns how many of those wanted may be sent. */
+static uint32_t take_credit(struct errands *errands, struct counters *mine, uint32_t wanted)
 {
     int64_t found = 0;
-    if (atomic_load_explicit(&mine->credit, memory_order_relaxed) > 0) {
-        if (atomic_fetch_sub_explicit(&mine->credit, 1, memory_order_relaxed) > 0)
-            return true;
-        found = 1; /* somebody else came in between: what we took was not there */
+    if (atomic_load_explicit(&mine->credit, memory_order_relaxed) >= wanted) {
+        if (atomic_fetch_sub_explicit(&mine->credit, wanted, memory_order_relaxed) >= wanted)
+            return wanted;
+        found = wanted; /* somebody else came in between: what we took was not there */
     }
     pthread_mutex_lock(&errands->lock);
-    for (unsigned i = 0; i < errands->count; i++)
-        if (atomic_load_explicit(&errands->counters[i].credit, memory_order_relaxed) != 0)
-            found +=
-                atomic_exchange_explicit(&errands->counters[i].credit, 0, memory_order_relaxed);
-    if (found != 0)
-        atomic_fetch_add_explicit(&mine->credit, found > 0 ? found - 1 : found,
-                                  memory_order_relaxed);
+    for (struct counters *c = errands->counters; c < errands->counters + errands->count; c++) {
+        if (atomic_load_explicit(&c->credit, memory_order_relaxed) != 0)
+            found += atomic_exchange_explicit(&c->credit, 0, memory_order_relaxed);
+        uint64_t returned = atomic_load_explicit(&c->returned, memory_order_relaxed);
+        found += (int64_t)(returned - c->collected);
+        c->collected = returned;
+    }
+    uint32_t granted = found >= wanted ? wanted : found > 0 ? (uint32_t)found : 0;
+    if (found != granted)
+        atomic_fetch_add_explicit(&mine->credit, found - granted, memory_order_relaxed);
     pthread_mutex_unlock(&errands->lock);
-    return found > 0;
+    return granted;
 }
 
 struct request *errands_send(struct errands *errands, struct counters *mine,
@@ -405,11 +409,11 @@ struct request *errands_send(struct errands *errands, struct counters *mine,
 {
     struct gather *gather = gather_for(request, errands->config->workload);
     struct request *first = NULL, **last = &first;
-    uint32_t sent = 0;
+    uint32_t sent = 0, credit = take_credit(errands, mine, gather->len);
     for (uint32_t i = 0; i < gather->len; i++) {
         const struct turn_target *target = &request->turn.targets[i];
         int status = target->cell == TURN_DOWNSTREAM ? -EINVAL : -EAGAIN;
-        if (status == -EAGAIN && take_credit(errands, mine)) {
+        if (status == -EAGAIN && sent < credit) {
             struct request *message = take_spare(errands, mine);
             status = begin(errands, message, ERRAND_MESSAGE, request, target);
             if (status == 0) {
@@ -418,12 +422,13 @@ struct request *errands_send(struct errands *errands, struct counters *mine,
                 sent++;
             } else {
                 give_spare(errands, mine, message);
-                atomic_fetch_add_explicit(&mine->credit, 1, memory_order_relaxed);
             }
         }
         gather->answers[i] = (struct turn_answer){.status = status};
     }
     *last = NULL;
+    if (sent < credit) /* some were not for a cell, or there was no memory for it */
+        atomic_fetch_add_explicit(&mine->credit, credit - sent, memory_order_relaxed);
     counter_add_mine(mine, &mine->sends, sent);
     counter_add_mine(mine, &mine->begun, sent);
     request->turn.event = TURN_SENT;
