@@ -5,7 +5,10 @@
  * A round of a loop: take events (reading and parsing all that can be read), take the inbox, take
  * what is due; then run turns; then admit what was held back. A connection stays with the loop it
  * was dealt to, a cell with loop `cell % loops`, so neither needs a lock; a request goes from loop
- * to loop through their inboxes. Loop 0 also accepts, and deals the connections out in turn.
+ * to loop through their inboxes, and so do calls of cells and one-way messages; answers are
+ * gathered in the loop that asked. What would block goes to helper threads (parts/offload.h), which
+ * put it into the inbox when it is done. Loop 0 also accepts, and deals the connections out in
+ * turn.
  */
 #include "model.h"
 

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "listener.h"
 #include "slot.h"
+#include "syscalls.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -104,6 +105,7 @@ static uint32_t await(const struct slot *slot, uint64_t ns)
 {
     struct pollfd wait = {.fd = slot->fd, .events = slot_wants(slot)};
     struct timespec timeout = clock_timespec(ns);
+    syscalls_count();
     int count = ppoll(&wait, 1, &timeout, NULL);
     return count > 0 ? (uint32_t)wait.revents : 0; /* POLLIN and its like equal EPOLLIN … */
 }

@@ -2,6 +2,7 @@
 #include "slot.h"
 
 #include "clock.h"
+#include "syscalls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -86,6 +87,7 @@ static int send_rest(struct slot *slot)
             parts[count++] =
                 (struct iovec){(void *)(uintptr_t)(call->body + in_body), call->body_len - in_body};
         struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
+        syscalls_count();
         ssize_t sent = sendmsg(slot->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0 && errno == EINTR)
             continue;
@@ -113,6 +115,7 @@ static int receive(struct slot *slot, int flags)
 {
     uint8_t buffer[16384];
     for (;;) {
+        syscalls_count();
         ssize_t got = recv(slot->fd, buffer, sizeof buffer, flags);
         if (got < 0 && errno == EINTR)
             continue;
