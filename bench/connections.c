@@ -223,9 +223,15 @@ enum connection_outcome connections_send(struct connections *connections,
 }
 
 /* Bytes for the answer that is awaited. */
-static enum connection_outcome feed(struct connection *c, const uint8_t *data, size_t len)
+static enum connection_outcome feed(struct connections *connections, struct connection *c,
+                                    const uint8_t *data, size_t len)
 {
     struct http_response *response = &c->response;
+    const uint8_t *const all = data;
+    const size_t all_len = len;
+    const bool whole = !response->begun;
+    if (whole && heads_answer(&connections->heads, response, data, len))
+        len = 0;
     while (len > 0 && !response->complete) {
         size_t used;
         if (http_response_feed(response, data, len, &used) != 0)
@@ -235,6 +241,8 @@ static enum connection_outcome feed(struct connection *c, const uint8_t *data, s
         /* 100 Continue and its like announce the answer; they are not it. */
         if (response->complete && response->status >= 100 && response->status < 200)
             http_response_reset(response);
+        else if (response->complete && len == 0 && whole)
+            heads_learn(&connections->heads, response, all, all_len);
     }
     if (!response->complete)
         return CONNECTION_WAITING;
@@ -259,7 +267,7 @@ static enum connection_outcome pull(struct connections *connections, struct conn
             c->response.keep_alive = false;
             return whole ? CONNECTION_ANSWERED : CONNECTION_BROKEN;
         }
-        enum connection_outcome outcome = feed(c, connections->buffer, (size_t)n);
+        enum connection_outcome outcome = feed(connections, c, connections->buffer, (size_t)n);
         if (outcome != CONNECTION_WAITING || (size_t)n < BUFFER_BYTES)
             return outcome;
     }

@@ -7,7 +7,7 @@
 #ifndef ASSAY_CONNECTIONS_H
 #define ASSAY_CONNECTIONS_H
 
-#include "parts/http.h"
+#include "heads.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,6 +51,7 @@ struct connections {
     uint64_t closes;     /* of these: the peer said so (Connection: close), or closed while free */
     int last_error;      /* why a connection could not be opened, or 0 */
     uint8_t *buffer;
+    struct heads heads;
 };
 
 enum connection_outcome {

@@ -100,6 +100,7 @@ struct http_response {
     struct bytes body; /* collected if collect is set */
     bool collect;
     uint64_t body_bytes; /* counted in any case */
+    bool sized;          /* Content-Length alone says where it ends */
 };
 
 void http_response_init(struct http_response *response, bool collect);

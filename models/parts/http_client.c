@@ -48,6 +48,10 @@ static int on_response_headers(llhttp_t *parser)
 {
     struct http_response *response = parser->data;
     response->status = parser->status_code;
+    bool bodiless = response->head || response->status < 200 || response->status == 204 ||
+                    response->status == 304;
+    response->sized = (parser->flags & F_CONTENT_LENGTH) && !parser->upgrade && !bodiless &&
+                      !(parser->flags & (F_CHUNKED | F_TRANSFER_ENCODING));
     if (response->collect && (parser->flags & F_CONTENT_LENGTH) && !response->head) {
         if (parser->content_length > RESPONSE_MAX)
             return -1;
@@ -93,6 +97,7 @@ void http_response_reset(struct http_response *response)
     llhttp_reset(&response->parser);
     response->status = 0;
     response->complete = response->begun = response->keep_alive = false;
+    response->sized = false;
     response->body.len = 0;
     response->body_bytes = 0;
 }

@@ -3,6 +3,7 @@
 #include "arrivals.h"
 #include "delay.h"
 #include "draw.h"
+#include "heads.h"
 #include "statistics.h"
 
 #include <errno.h>
@@ -184,6 +185,78 @@ static void arrivals_come_from_the_seed(void **state)
     assert_int_equal(a.count, 0);
 }
 
+/* Parsed, or known: what is made of these bytes; learnt from afterwards. False: not whole. */
+static bool answer(struct heads *heads, const char *text, bool head, bool *known,
+                   struct http_response *response)
+{
+    const uint8_t *data = (const uint8_t *)text;
+    size_t len = strlen(text), used = 0;
+    http_response_reset(response);
+    response->head = head;
+    *known = heads_answer(heads, response, data, len);
+    if (*known)
+        return true;
+    assert_int_equal(http_response_feed(response, data, len, &used), 0);
+    if (response->complete && used == len)
+        heads_learn(heads, response, data, len);
+    return response->complete && used == len;
+}
+
+#define OK "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+
+static void known_heads_say_what_the_parser_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool head, whole, known; /* known when it comes again, before and after all others */
+    } table[] = {
+        {OK "hello", false, true, true},
+        {OK "world", false, true, true},
+        {OK "wor", false, false, false},
+        {OK "worlds", false, false, false},
+        {OK, true, true, false}, /* to a HEAD */
+        {"HTTP/1.1 500 No\r\nContent-Length: 5\r\n\r\nhello", false, true, true},
+        {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", false, true, true},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", false,
+         true, false},
+        {"HTTP/1.1 204 No Content\r\nX: 1\r\n\r\n", false, true, false},
+        {"HTTP/1.1 200 OK\r\n\r\nuntil the end", false, false, false},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false, true, true},
+        {"HTTP/1.1 100 Continue\r\n\r\n" OK "hello", false, true, true},
+    };
+    enum { count = sizeof table / sizeof *table };
+    struct heads *heads = calloc(1, sizeof *heads);
+    struct http_response parsed, again;
+    http_response_init(&parsed, true);
+    http_response_init(&again, true);
+    assert_non_null(heads);
+    for (size_t i = 0; i < count; i++) {
+        bool known;
+        struct heads fresh = {0};
+        assert_int_equal(answer(&fresh, table[i].text, table[i].head, &known, &parsed),
+                         table[i].whole);
+        assert_false(known);
+        answer(heads, table[i].text, table[i].head, &known, &again);
+        /* Another answer of that length may have taken its place: but never its meaning. */
+        assert_int_equal(answer(heads, table[i].text, table[i].head, &known, &again),
+                         table[i].whole);
+        assert_int_equal(known, table[i].known);
+        if (!table[i].whole)
+            continue;
+        assert_int_equal(again.status, parsed.status);
+        assert_int_equal(again.keep_alive, parsed.keep_alive);
+        assert_int_equal(again.complete, parsed.complete);
+        assert_int_equal(again.body_bytes, parsed.body_bytes);
+        assert_int_equal(again.body.len, parsed.body.len);
+        if (parsed.body.len)
+            assert_memory_equal(again.body.data, parsed.body.data, parsed.body.len);
+    }
+    http_response_finish(&parsed);
+    http_response_finish(&again);
+    free(heads);
+}
+
 static void delay_specifications(void **state)
 {
     (void)state;
@@ -273,6 +346,7 @@ int main(void)
         cmocka_unit_test(poisson_arrivals_have_exponential_gaps),
         cmocka_unit_test(bursts_are_together_and_their_instants_poisson),
         cmocka_unit_test(arrivals_come_from_the_seed),
+        cmocka_unit_test(known_heads_say_what_the_parser_says),
         cmocka_unit_test(delay_specifications),
         cmocka_unit_test(delays_follow_their_distribution),
         cmocka_unit_test(no_delay_ends_within_a_stall),
