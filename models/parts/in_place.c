@@ -92,19 +92,29 @@ static bool run_children(struct in_place *in_place, struct counters *mine, struc
     return later;
 }
 
+static void call_downstream(struct in_place *in_place, struct counters *mine,
+                            struct pool_call *calls)
+{
+    pool_call_all(in_place->pool, calls);
+    for (; calls; calls = calls->next)
+        errands_answered(in_place->errands, mine, ask_of_call(calls));
+}
+
 /* False: the request goes on elsewhere, when its children are there. */
 static bool call(struct in_place *in_place, struct counters *mine, struct request *request,
                  uint64_t until_ns)
 {
     struct errands *errands = in_place->errands;
     struct gather *gather = errands_call(errands, mine, request);
-    for (uint32_t i = 0; i < gather->len; i++) {
-        struct ask *ask = &gather->asks[i];
-        if (ask->kind != ASK_DOWNSTREAM)
+    struct pool_call *calls = NULL;
+    for (uint32_t i = gather->len; i-- > 0;) {
+        if (gather->asks[i].kind != ASK_DOWNSTREAM)
             continue;
-        pool_call(in_place->pool, &ask->call);
-        errands_answered(errands, mine, ask);
+        gather->asks[i].call.next = calls;
+        calls = &gather->asks[i].call;
     }
+    if (calls)
+        call_downstream(in_place, mine, calls);
     if (gather->children) {
         bool ours = gather->deadline_ns <= until_ns;
         if (run_children(in_place, mine, gather, ours ? gather->deadline_ns : until_ns) && ours) {

@@ -75,7 +75,7 @@ static uint64_t patience_ns(struct pool *pool, uint64_t deadline_ns)
     return end - now < SLOT_SLICE_NS ? end - now : SLOT_SLICE_NS;
 }
 
-/* NULL when the deadline passed before a connection was free. */
+/* NULL when the deadline (0: now) passed before a connection was free. */
 static struct slot *take(struct pool *pool, uint64_t deadline_ns)
 {
     uint64_t patience;
@@ -129,4 +129,104 @@ int pool_call(struct pool *pool, struct pool_call *call)
     slot_end(slot, result);
     give_back(pool, slot);
     return call->status;
+}
+
+/* Those that one caller has under way. More would not fit on its stack. */
+#define AT_ONCE 64
+struct several {
+    struct pool *pool;
+    struct pool_call *waiting; /* not yet sent */
+    struct slot *slots[AT_ONCE];
+    unsigned count;
+};
+
+static void fail(struct pool_call *call)
+{
+    call->status = -ETIMEDOUT;
+    call->answer.len = 0;
+}
+
+/* Sends the next call that waits, and the one after it if that fails at once. Without any left the
+ * slot goes back. */
+static bool send_next(struct several *several, struct slot *slot)
+{
+    struct pool_call *call;
+    while ((call = several->waiting)) {
+        several->waiting = call->next;
+        if (patience_ns(several->pool, call->deadline_ns) == 0) {
+            fail(call);
+            continue;
+        }
+        int result = slot_begin(slot, call);
+        if (result == 0 && (result = slot_progress(slot, 0)) == -EAGAIN)
+            return true;
+        slot_end(slot, result);
+    }
+    give_back(several->pool, slot);
+    return false;
+}
+
+/* As many as there are connections for. One of them is worth waiting for; then the call has failed
+ * if there was none in its time. */
+static void send_more(struct several *several)
+{
+    while (several->waiting && several->count < AT_ONCE) {
+        uint64_t deadline_ns = several->count > 0 ? 0 : several->waiting->deadline_ns;
+        struct slot *slot = take(several->pool, deadline_ns);
+        if (slot && send_next(several, slot)) {
+            several->slots[several->count++] = slot;
+        } else if (!slot && several->count > 0) {
+            return;
+        } else if (!slot) {
+            fail(several->waiting);
+            several->waiting = several->waiting->next;
+        }
+    }
+}
+
+/* Until something happens: each slot does what it can, and takes the next call when it has ended.
+ */
+static void progress(struct several *several)
+{
+    struct pollfd polls[AT_ONCE];
+    uint64_t deadline_ns = UINT64_MAX;
+    for (unsigned i = 0; i < several->count; i++) {
+        const struct slot *slot = several->slots[i];
+        polls[i] = (struct pollfd){.fd = slot->fd, .events = slot_wants(slot)};
+        if (slot->call->deadline_ns < deadline_ns)
+            deadline_ns = slot->call->deadline_ns;
+    }
+    uint64_t left = patience_ns(several->pool, deadline_ns);
+    struct timespec timeout = clock_timespec(left);
+    syscalls_count();
+    int happened = ppoll(polls, several->count, &timeout, NULL);
+    for (unsigned i = several->count; i-- > 0;) {
+        struct slot *slot = several->slots[i];
+        int result = -EAGAIN;
+        if (happened > 0 && polls[i].revents)
+            result = slot_progress(slot, (uint32_t)polls[i].revents); /* POLLIN equals EPOLLIN … */
+        if (result == -EAGAIN && given_up &&
+            patience_ns(several->pool, slot->call->deadline_ns) == 0)
+            result = -ETIMEDOUT;
+        if (result == -EAGAIN)
+            continue;
+        slot_end(slot, result);
+        if (!send_next(several, slot))
+            several->slots[i] = several->slots[--several->count];
+    }
+}
+
+void pool_call_all(struct pool *pool, struct pool_call *first)
+{
+    if (first && !first->next) {
+        pool_call(pool, first);
+        return;
+    }
+    struct several several = {.pool = pool, .waiting = first};
+    for (;;) {
+        send_more(&several);
+        if (several.count == 0)
+            return;
+        progress(&several);
+    }
 }

@@ -5,7 +5,7 @@
  * runs meanwhile. A connection is kept alive between calls; one that turns out to be closed before
  * a byte of the response came is replaced once. Two faces, used by different models:
  *
- *   pool_call           blocks its thread: thread pool, inline
+ *   pool_call[_all]     blocks its thread: thread pool, inline
  *   pool_share_*        never blocks: one share per epoll loop, used by that loop's thread only
  */
 #ifndef ASSAY_POOL_H
@@ -43,6 +43,12 @@ void pool_destroy(struct pool *pool); /* after its shares; NULL is fine */
 /* Blocking: sets call->status and answer; returns the status. Any thread. Do not mix with shares of
  * the same pool. */
 int pool_call(struct pool *pool, struct pool_call *call);
+/*
+ * Several at once, linked by next, NULL at the end: writes all, then polls all. Done when all are.
+ * A caller waits for a connection only while it has none, or two of them could wait for each other;
+ * calls that find none free go out when one of its own has ended.
+ */
+void pool_call_all(struct pool *pool, struct pool_call *first);
 /* Whatever their deadlines: calls that block end then, also those that do already (-ETIMEDOUT). For
  * stop(), whose patience may be shorter than a call's. Any thread; NULL is fine. */
 void pool_give_up_at(struct pool *pool, uint64_t give_up_ns);

@@ -43,6 +43,7 @@ static int slot_connect(struct slot *slot)
         return -errno;
     int on = 1;
     setsockopt(slot->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    syscalls_count();
     if (connect(slot->fd, (const struct sockaddr *)&target->address, target->address_len) < 0 &&
         errno != EINPROGRESS)
         return -errno;

@@ -159,6 +159,132 @@ static void blocking_threads(void **state)
     pool_destroy(pool);
 }
 
+/* What is asked for, and what has to come, at once. */
+static void expect_all(struct pool *pool, const char *const kinds[][2], size_t count)
+{
+    struct pool_call calls[70] = {0};
+    assert_in_range(count, 1, 70);
+    for (size_t i = 0; i < count; i++) {
+        bool late = strcmp(kinds[i][1], "late") == 0;
+        prepare(&calls[i], kinds[i][0], late ? 30 : PATIENCE_MS);
+        calls[i].next = i + 1 < count ? &calls[i + 1] : NULL;
+    }
+    pool_call_all(pool, calls);
+    for (size_t i = 0; i < count; i++) {
+        bool good = strcmp(kinds[i][1], "late") == 0   ? calls[i].status == -ETIMEDOUT
+                    : strcmp(kinds[i][1], "fail") == 0 ? calls[i].status < 0
+                                                       : answered(&calls[i], 200, kinds[i][1]);
+        if (!good)
+            fail_msg("%zu: %s: status %d, %zu bytes", i, kinds[i][0], calls[i].status,
+                     calls[i].answer.len);
+        bytes_finish(&calls[i].answer);
+    }
+}
+
+static void several(void **state)
+{
+    (void)state;
+    static const char *const good[][2] = {{"a", "a"}, {"bye", "bye"},       {"c", "c"},
+                                          {"", ""},   {"chunks", "chunks"}, {"f", "f"}};
+    static const char *const bad[][2] = {{"die", "fail"},   {"a", "a"},        {"noise", "fail"},
+                                         {"b", "b"},        {"drop", "fail"},  {"bye", "bye"},
+                                         {"stall", "late"}, {"stall", "late"}, {"drop", "fail"}};
+    pool_call_all(NULL, NULL); /* nothing to do */
+    for (unsigned connections = 1; connections <= 7; connections += 3) {
+        struct pool *pool = open_pool(connections);
+        for (int round = 0; round < 5; round++) {
+            expect_all(pool, good, 6);
+            expect_all(pool, bad, 9);
+            expect_all(pool, good, 1);
+        }
+        assert_true(atomic_load(&service.open_max) <= (int)connections);
+        pool_destroy(pool);
+        service_stop(&service); /* and with it what it counted */
+        assert_int_equal(service_start(&service), 0);
+    }
+}
+
+static void *release_when_all_are_held(void *arg)
+{
+    for (int ms = 0; ms < PATIENCE_MS && atomic_load(&service.held) < *(int *)arg; ms++)
+        clock_sleep_ns(MS);
+    service_release(&service);
+    return NULL;
+}
+
+/* All are written before any is waited for; what has no connection goes out on the first free. */
+static void several_are_under_way_at_once(void **state)
+{
+    (void)state;
+    static const char *kinds[70][2];
+    int connections = 4;
+    for (size_t i = 0; i < 70; i++)
+        kinds[i][0] = kinds[i][1] = i % 3 ? "hold" : "hold it";
+    struct pool *pool = open_pool((unsigned)connections);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, release_when_all_are_held, &connections), 0);
+    expect_all(pool, kinds, 70);
+    pthread_join(thread, NULL);
+    assert_int_equal(atomic_load(&service.held_max), connections);
+    assert_int_equal(atomic_load(&service.open_max), connections);
+    pool_destroy(pool);
+}
+
+/* Beside those that never come, out of time before there is a connection: those are not sent. */
+static void several_run_out_of_time(void **state)
+{
+    (void)state;
+    static const char *kinds[70][2];
+    for (size_t i = 0; i < 70; i++)
+        kinds[i][0] = "stall", kinds[i][1] = "late";
+    struct pool *pool = open_pool(3);
+    expect_all(pool, kinds, 70);
+    assert_int_equal(atomic_load(&service.requests), 3);
+    pool_give_up_at(pool, 0);
+    expect_all(pool, kinds, 70);
+    assert_int_equal(atomic_load(&service.requests), 3);
+    pool_destroy(pool);
+}
+
+static void *call_several(void *arg)
+{
+    struct caller *caller = arg;
+    enum { SEVERAL = 5 };
+    struct pool_call calls[SEVERAL] = {0};
+    char bodies[SEVERAL][40];
+    for (int i = 0; i < 30; i++) {
+        for (int n = 0; n < SEVERAL; n++) {
+            snprintf(bodies[n], sizeof bodies[n], "%p %d %d", arg, i, n);
+            prepare(&calls[n], bodies[n], PATIENCE_MS);
+            calls[n].next = n + 1 < SEVERAL ? &calls[n + 1] : NULL;
+        }
+        pool_call_all(caller->pool, calls);
+        for (int n = 0; n < SEVERAL; n++)
+            caller->good += answered(&calls[n], 200, bodies[n]);
+    }
+    for (int n = 0; n < SEVERAL; n++)
+        bytes_finish(&calls[n].answer);
+    return NULL;
+}
+
+/* Nobody waits for a connection while it keeps others from theirs. */
+static void several_in_threads(void **state)
+{
+    (void)state;
+    struct caller callers[6];
+    struct pool *pool = open_pool(4);
+    for (int i = 0; i < 6; i++) {
+        callers[i] = (struct caller){.pool = pool};
+        pthread_create(&callers[i].thread, NULL, call_several, &callers[i]);
+    }
+    for (int i = 0; i < 6; i++) {
+        pthread_join(callers[i].thread, NULL);
+        assert_int_equal(callers[i].good, 150);
+    }
+    assert_true(atomic_load(&service.open_max) <= 4);
+    pool_destroy(pool);
+}
+
 /* A loop with a share, as small as it can be. */
 enum { CALLS = 16 };
 struct loop {
@@ -379,9 +505,20 @@ int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, start, stop)
     const struct CMUnitTest tests[] = {
-        TEST(configs),  TEST(blocking),         TEST(refused),     TEST(blocking_threads),
-        TEST(one_loop), TEST(loop_refused),     TEST(all_for_one), TEST(enough_for_all),
-        TEST(one_over), TEST(fewer_than_loops),
+        TEST(configs),
+        TEST(blocking),
+        TEST(refused),
+        TEST(blocking_threads),
+        TEST(one_loop),
+        TEST(loop_refused),
+        TEST(all_for_one),
+        TEST(enough_for_all),
+        TEST(one_over),
+        TEST(fewer_than_loops),
+        TEST(several),
+        TEST(several_are_under_way_at_once),
+        TEST(several_run_out_of_time),
+        TEST(several_in_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
