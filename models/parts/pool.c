@@ -205,7 +205,7 @@ static void progress(struct several *several)
         int result = -EAGAIN;
         if (happened > 0 && polls[i].revents)
             result = slot_progress(slot, (uint32_t)polls[i].revents); /* POLLIN equals EPOLLIN … */
-        if (result == -EAGAIN && given_up &&
+        if (result == -EAGAIN && left == 0 &&
             patience_ns(several->pool, slot->call->deadline_ns) == 0)
             result = -ETIMEDOUT;
         if (result == -EAGAIN)

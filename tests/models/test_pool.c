@@ -159,23 +159,28 @@ static void blocking_threads(void **state)
     pool_destroy(pool);
 }
 
-/* What is asked for, and what has to come, at once. */
-static void expect_all(struct pool *pool, const char *const kinds[][2], size_t count)
+/* What is asked for, and what has to come. */
+struct kind {
+    const char *body, *answer;
+};
+
+static void expect_all(struct pool *pool, const struct kind *kinds, size_t count)
 {
     struct pool_call calls[70] = {0};
     assert_in_range(count, 1, 70);
     for (size_t i = 0; i < count; i++) {
-        bool late = strcmp(kinds[i][1], "late") == 0;
-        prepare(&calls[i], kinds[i][0], late ? 30 : PATIENCE_MS);
+        bool late = strcmp(kinds[i].answer, "late") == 0;
+        prepare(&calls[i], kinds[i].body, late ? 30 : PATIENCE_MS);
         calls[i].next = i + 1 < count ? &calls[i + 1] : NULL;
     }
     pool_call_all(pool, calls);
     for (size_t i = 0; i < count; i++) {
-        bool good = strcmp(kinds[i][1], "late") == 0   ? calls[i].status == -ETIMEDOUT
-                    : strcmp(kinds[i][1], "fail") == 0 ? calls[i].status < 0
-                                                       : answered(&calls[i], 200, kinds[i][1]);
+        bool good = strcmp(kinds[i].answer, "late") == 0 ? calls[i].status == -ETIMEDOUT
+                    : strcmp(kinds[i].answer, "fail") == 0
+                        ? calls[i].status < 0
+                        : answered(&calls[i], 200, kinds[i].answer);
         if (!good)
-            fail_msg("%zu: %s: status %d, %zu bytes", i, kinds[i][0], calls[i].status,
+            fail_msg("%zu: %s: status %d, %zu bytes", i, kinds[i].body, calls[i].status,
                      calls[i].answer.len);
         bytes_finish(&calls[i].answer);
     }
@@ -184,11 +189,11 @@ static void expect_all(struct pool *pool, const char *const kinds[][2], size_t c
 static void several(void **state)
 {
     (void)state;
-    static const char *const good[][2] = {{"a", "a"}, {"bye", "bye"},       {"c", "c"},
-                                          {"", ""},   {"chunks", "chunks"}, {"f", "f"}};
-    static const char *const bad[][2] = {{"die", "fail"},   {"a", "a"},        {"noise", "fail"},
-                                         {"b", "b"},        {"drop", "fail"},  {"bye", "bye"},
-                                         {"stall", "late"}, {"stall", "late"}, {"drop", "fail"}};
+    static const struct kind good[] = {{"a", "a"}, {"bye", "bye"},       {"c", "c"},
+                                       {"", ""},   {"chunks", "chunks"}, {"f", "f"}};
+    static const struct kind bad[] = {{"die", "fail"},   {"a", "a"},        {"noise", "fail"},
+                                      {"b", "b"},        {"drop", "fail"},  {"bye", "bye"},
+                                      {"stall", "late"}, {"stall", "late"}, {"drop", "fail"}};
     pool_call_all(NULL, NULL); /* nothing to do */
     for (unsigned connections = 1; connections <= 7; connections += 3) {
         struct pool *pool = open_pool(connections);
@@ -216,10 +221,10 @@ static void *release_when_all_are_held(void *arg)
 static void several_are_under_way_at_once(void **state)
 {
     (void)state;
-    static const char *kinds[70][2];
+    struct kind kinds[70];
     int connections = 4;
     for (size_t i = 0; i < 70; i++)
-        kinds[i][0] = kinds[i][1] = i % 3 ? "hold" : "hold it";
+        kinds[i].body = kinds[i].answer = i % 3 ? "hold" : "hold it";
     struct pool *pool = open_pool((unsigned)connections);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, release_when_all_are_held, &connections), 0);
@@ -234,15 +239,16 @@ static void several_are_under_way_at_once(void **state)
 static void several_run_out_of_time(void **state)
 {
     (void)state;
-    static const char *kinds[70][2];
+    struct kind kinds[70];
     for (size_t i = 0; i < 70; i++)
-        kinds[i][0] = "stall", kinds[i][1] = "late";
+        kinds[i] = (struct kind){"stall", "late"};
     struct pool *pool = open_pool(3);
     expect_all(pool, kinds, 70);
-    assert_int_equal(atomic_load(&service.requests), 3);
+    int requests = atomic_load(&service.requests);
+    assert_in_range(requests, 0, 3);
     pool_give_up_at(pool, 0);
     expect_all(pool, kinds, 70);
-    assert_int_equal(atomic_load(&service.requests), 3);
+    assert_int_equal(atomic_load(&service.requests), requests);
     pool_destroy(pool);
 }
 
