@@ -1,138 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Thread pool. A poller waits for all idle connections and hands those that are readable to workers
- * through one bounded queue (parts/poller.h, parts/queue.h); a worker reads, runs all turns of the
- * request and writes, blocking, with time-outs. So an idle connection occupies nobody, and k slow
- * peers occupy at most k workers. post() puts its request into the same queue.
+ * through one bounded queue (parts/poller.h, parts/workers.h); a worker reads, runs all turns of
+ * the request in place (parts/in_place.h) and writes, blocking, with time-outs. So an idle
+ * connection occupies nobody, and k slow peers occupy at most k workers. post() puts its request
+ * into the same queue, and so do one-way messages.
  *
- * Whatever stands in the queue has a place in the door, so the queue, as large as the door, is
- * never full.
+ * Whatever stands in the queue has a place in the door, or among the messages under way; with room
+ * for both, it is never full for them.
  */
-#include "parts/cell_locks.h"
 #include "parts/clock.h"
-#include "parts/cpus.h"
-#include "parts/errands.h"
+#include "parts/in_place.h"
 #include "parts/poller.h"
-#include "parts/queue.h"
+#include "parts/pool.h"
 #include "parts/reply.h"
+#include "parts/workers.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
-/* Requests of one connection in a row, before others in the queue have a turn. */
-#define SERVE_MAX 32
-/* A worker that sleeps for long looks up this often to see if stop() gave up. */
-#define SLEEP_SLICE_NS UINT64_C(50000000)
-
-struct worker {
-    struct model_run *run;
-    struct counters *counters;
-    struct queue_worker queue;
-    struct request *request; /* for connections: a worker has one at a time */
-    pthread_t thread;
-    bool running;
-};
-
 struct model_run {
     struct model_config config;
     struct door door;
-    struct queue queue;
-    struct poller poller;
-    struct pool *downstream;
     struct cells cells;
-    struct cell_locks locks;
     struct errands errands;
-    struct worker *workers;
+    struct in_place in_place;
+    struct pool *downstream;
+    struct workers workers;
+    struct poller poller;
     struct counters *counters; /* one per worker, the poller's, and that of all other threads */
 };
 
 /* A task of the queue is a request or, with the low bit set, a connection. */
 #define CONN_TASK ((uintptr_t)1)
 
-/* The worker that this thread is, if any: post() from within done() counts there. */
-static _Thread_local struct worker *self;
-
 const struct model thread_pool_model;
-
-/* ---- Turns ---- */
-
-/* False: stop() gave up meanwhile. */
-static bool sleep_until(struct model_run *run, uint64_t due_ns)
-{
-    for (uint64_t now = clock_now_ns(); now < due_ns; now = clock_now_ns()) {
-        if (poller_flag(&run->poller.abandoned))
-            return false;
-        uint64_t until = due_ns - now > SLEEP_SLICE_NS ? now + SLEEP_SLICE_NS : due_ns;
-        struct timespec at = clock_timespec(until);
-        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
-    }
-    return true;
-}
-
-static void call(struct worker *worker, struct request *request)
-{
-    struct model_run *run = worker->run;
-    struct gather *gather = errands_call(&run->errands, worker->counters, request);
-    for (uint32_t i = 0; i < gather->len; i++) {
-        if (gather->asks[i].kind != ASK_DOWNSTREAM)
-            continue;
-        pool_call(run->downstream, &gather->asks[i].call);
-        errands_answered(&run->errands, worker->counters, &gather->asks[i]);
-    }
-    errands_started(gather);
-}
-
-static void reject(struct worker *worker, struct request *request)
-{
-    request_refuse(request);
-    counter_add(&worker->counters->rejected, 1);
-}
-
-/* All turns of a request, from the first to its reply: status and out are set. */
-static void run_turns(struct worker *worker, struct request *request)
-{
-    struct model_run *run = worker->run;
-    enum turn_event event = TURN_REQUEST;
-    for (;;) {
-        if (poller_flag(&run->poller.abandoned)) {
-            reject(worker, request);
-            return;
-        }
-        void *cell = cells_at(&run->cells, request->cell);
-        pthread_mutex_t *turn = cell_locks_at(&run->locks, request->cell);
-        if (turn)
-            pthread_mutex_lock(turn);
-        enum turn_end end =
-            request_step(request, run->config.workload, cell, event, run->config.setup);
-        if (turn)
-            pthread_mutex_unlock(turn);
-        counter_add(&worker->counters->turns, 1);
-        switch (end) {
-        case TURN_REPLY:
-            counter_add(&worker->counters->answered, 1);
-            return;
-        case TURN_REJECT:
-            counter_add(&worker->counters->rejected, 1);
-            return;
-        case TURN_FORWARD:
-            event = TURN_REQUEST;
-            break;
-        case TURN_WAIT:
-            sleep_until(run, clock_now_ns() + request->turn.wait_ns);
-            event = TURN_WAKE;
-            break;
-        case TURN_CALL:
-            call(worker, request);
-            event = TURN_ANSWER;
-            break;
-        case TURN_SEND:
-        case TURN_OFFLOAD: /* not yet */
-            reject(worker, request);
-            return;
-        }
-    }
-}
 
 /* ---- Connections ---- */
 
@@ -150,23 +53,10 @@ static int turn_away(void *arg, struct poller_conn *conn, enum http_step step)
     return answer(run, run->poller.config.counters, conn, step, NULL, MSG_DONTWAIT);
 }
 
-/* Any thread. 0 or -ESHUTDOWN. */
-static int push(struct model_run *run, uintptr_t task)
-{
-    int woken = queue_push(&run->queue, (void *)task);
-    if (woken < 0)
-        return woken;
-    bool ours = self && self->run == run;
-    struct counters *counters = ours ? self->counters : &run->counters[run->config.threads + 1];
-    void (*add)(_Atomic uint64_t *, uint64_t) = ours ? counter_add : counter_add_shared;
-    add(&counters->messages, 1);
-    add(&counters->wakeups, (uint64_t)woken);
-    return 0;
-}
-
 static void submit(void *arg, struct poller_conn *conn)
 {
-    push(arg, (uintptr_t)conn | CONN_TASK);
+    struct model_run *run = arg;
+    workers_push(&run->workers, (void *)((uintptr_t)conn | CONN_TASK));
 }
 
 /* Reads on, blocking. A peer that drips has io_timeout_ns for the whole request. */
@@ -189,7 +79,7 @@ enum served { OPEN, HELD, OVER };
  * before the reply, unless more requests are already here: who has seen the reply finds room. */
 static enum served serve_one(struct worker *worker, struct poller_conn *conn, bool *inside)
 {
-    struct model_run *run = worker->run;
+    struct model_run *run = worker->workers->config.arg;
     struct request *request = worker->request;
     struct http_conn *http = &conn->http;
     uint64_t until_ns = 0;
@@ -213,7 +103,7 @@ static enum served serve_one(struct worker *worker, struct poller_conn *conn, bo
         request->in = http->body;
         request->in_len = http->body_len;
         request->cell = cells_route(&run->cells, http->body, http->body_len, http->serial);
-        run_turns(worker, request);
+        in_place_run(&run->in_place, worker->counters, request);
     }
     if (*inside && http->in.len <= http->parsed_to) {
         waiting_leave(&run->poller.waiting);
@@ -227,9 +117,9 @@ static enum served serve_one(struct worker *worker, struct poller_conn *conn, bo
 /* The connection came with a place in the door: serves what is there, then gives the connection
  * back to the poller. Reading once more before that would be in vain whenever the client waits for
  * its reply: a system call and a buffer per request. While draining it is the last chance. */
-static void serve(struct worker *worker, struct poller_conn *conn)
+static void serve_conn(struct worker *worker, struct poller_conn *conn)
 {
-    struct model_run *run = worker->run;
+    struct model_run *run = worker->workers->config.arg;
     bool inside = true;
     if (conn->http.out.len && http_conn_flush(&conn->http, 0) != 0)
         goto close;
@@ -247,7 +137,7 @@ static void serve(struct worker *worker, struct poller_conn *conn)
                 return;
             }
         }
-        if (served >= SERVE_MAX) {
+        if (served >= run->config.batch) {
             submit(run, conn);
             return;
         }
@@ -260,35 +150,39 @@ close:
     poller_close(&run->poller, conn, worker->counters);
 }
 
-static void *worker_main(void *arg)
+/* For a worker: a connection, a request that was posted, or what in_place had done later. */
+static void serve(struct worker *worker, void *task)
 {
-    struct worker *worker = self = arg;
-    struct model_run *run = worker->run;
-    uintptr_t task;
-    while ((task = (uintptr_t)queue_pop(&run->queue, &worker->queue))) {
-        if (task & CONN_TASK) {
-            serve(worker, (struct poller_conn *)(task & ~CONN_TASK));
-        } else {
-            struct request *request = (struct request *)task;
-            run_turns(worker, request);
-            waiting_leave(&run->poller.waiting);
-            request->done(request);
-        }
+    struct model_run *run = worker->workers->config.arg;
+    if ((uintptr_t)task & CONN_TASK) {
+        serve_conn(worker, (struct poller_conn *)((uintptr_t)task & ~CONN_TASK));
+        return;
     }
-    return NULL;
+    struct request *request = task;
+    if (request->errand.kind != ERRAND_NONE) {
+        in_place_go_on(&run->in_place, worker->counters, request);
+        return;
+    }
+    in_place_run(&run->in_place, worker->counters, request);
+    waiting_leave(&run->poller.waiting);
+    request->done(request);
+}
+
+static bool later(void *arg, struct request *request)
+{
+    struct model_run *run = arg;
+    return workers_push(&run->workers, request) == 0;
 }
 
 /* ---- The model ---- */
 
 static int thread_pool_post(struct model_run *run, struct request *request)
 {
-    bool ours = self && self->run == run;
-    struct counters *counters = ours ? self->counters : &run->counters[run->config.threads + 1];
-    void (*add)(_Atomic uint64_t *, uint64_t) = ours ? counter_add : counter_add_shared;
+    struct counters *mine = workers_mine(&run->workers);
     if (!door_enter(&run->door))
-        return door_turn_away(&run->door, request, &counters->rejected);
-    add(&counters->requests, 1);
-    int error = push(run, (uintptr_t)request);
+        return door_turn_away(&run->door, request, &mine->rejected);
+    counter_add_mine(mine, &mine->requests, 1);
+    int error = workers_push(&run->workers, request);
     if (error) /* after stop() */
         waiting_leave(&run->poller.waiting);
     return error;
@@ -305,47 +199,43 @@ static uint64_t thread_pool_stop(struct model_run *run, struct model_stats *fina
 {
     uint64_t lost = poller_stop(&run->poller);
     pool_give_up_at(run->downstream, 0); /* nobody waits for these calls any more */
-    queue_close(&run->queue);
-    for (unsigned i = 0; i < run->config.threads; i++) {
-        struct worker *worker = &run->workers[i];
-        if (worker->running)
-            pthread_join(worker->thread, NULL);
-        if (worker->run)
-            queue_worker_finish(&worker->queue);
-        request_destroy(worker->request, run->config.workload);
-    }
+    workers_stop(&run->workers);
     poller_finish(&run->poller);
     if (final)
         thread_pool_stats(run, final);
     pool_destroy(run->downstream);
     errands_finish(&run->errands);
-    cell_locks_finish(&run->locks);
+    cell_locks_finish(&run->in_place.locks);
     cells_close(&run->cells);
-    queue_finish(&run->queue);
-    free(run->workers);
     free(run->counters);
     free(run);
     return lost;
 }
 
-static int start_workers(struct model_run *run)
+/* Everything but the socket door. */
+static int open_all(struct model_run *run)
 {
-    for (unsigned i = 0; i < run->config.threads; i++) {
-        struct worker *worker = &run->workers[i];
-        worker->run = run;
-        worker->counters = &run->counters[i];
-        int error = queue_worker_init(&worker->queue);
-        if (error)
-            return error;
-        worker->request = request_create(run->config.workload);
-        if (!worker->request)
-            return -ENOMEM;
-        error = cpus_thread_create(&worker->thread, run->config.cpus, "pool", worker_main, worker);
-        if (error)
-            return error;
-        worker->running = true;
-    }
-    return 0;
+    const struct model_config *config = &run->config;
+    unsigned own = config->threads + 1;
+    run->in_place = (struct in_place){
+        .errands = &run->errands, .abandoned = &run->poller.abandoned, .later = later, .arg = run};
+    int error = cells_open(&run->cells, config->workload, config->cells, config->setup);
+    if (!error)
+        error = cell_locks_init(&run->in_place.locks, &run->cells, run->cells.count);
+    if (!error)
+        error = errands_init(&run->errands, config, &run->cells, run->counters, own, own + 1);
+    if (!error && config->downstream)
+        error = pool_create(&run->downstream, &(struct pool_config){config->downstream,
+                                                                    config->downstream_connections,
+                                                                    config->content_type});
+    run->in_place.pool = run->downstream;
+    if (!error)
+        error = workers_start(&run->workers, &(struct workers_config){.model = config,
+                                                                      .counters = run->counters,
+                                                                      .others = &run->counters[own],
+                                                                      .serve = serve,
+                                                                      .arg = run});
+    return error;
 }
 
 static int thread_pool_start(const struct model_config *config, struct model_run **out,
@@ -356,33 +246,24 @@ static int thread_pool_start(const struct model_config *config, struct model_run
         return error;
     struct model_run *run = calloc(1, sizeof *run);
     struct counters *counters = counters_create(config->threads + 2);
-    struct worker *workers = calloc(config->threads, sizeof *workers);
-    error = run && counters && workers ? queue_init(&run->queue, config->queue_limit) : -ENOMEM;
-    if (error) {
+    if (!run || !counters) {
         free(run);
         free(counters);
-        free(workers);
-        return error;
+        return -ENOMEM;
     }
     run->config = *config;
+    if (run->config.batch == 0)
+        run->config.batch = thread_pool_model.batch;
     run->counters = counters;
-    run->workers = workers;
     run->door = (struct door){.limit = config->queue_limit, .on_full = config->on_full};
-    poller_init(&run->poller,
-                &(struct poller_config){&run->config, &run->door, &counters[config->threads],
-                                        submit, turn_away, run});
-    error = cells_open(&run->cells, config->workload, config->cells, config->setup);
-    if (!error)
-        error = cell_locks_init(&run->locks, &run->cells, run->cells.count);
-    if (!error)
-        error = errands_init(&run->errands, config, &run->cells, counters, config->threads + 1,
-                             config->threads + 2);
-    if (!error && config->downstream)
-        error = pool_create(&run->downstream, &(struct pool_config){config->downstream,
-                                                                    config->downstream_connections,
-                                                                    config->content_type});
-    if (!error)
-        error = start_workers(run);
+    poller_init(&run->poller, &(struct poller_config){.model = &run->config,
+                                                      .door = &run->door,
+                                                      .errands = &run->errands,
+                                                      .counters = &counters[config->threads],
+                                                      .submit = submit,
+                                                      .turn_away = turn_away,
+                                                      .arg = run});
+    error = open_all(run);
     if (!error && config->listen)
         error = poller_start(&run->poller);
     if (error) {
@@ -398,7 +279,8 @@ static int thread_pool_start(const struct model_config *config, struct model_run
 const struct model thread_pool_model = {
     .name = "thread_pool",
     .summary = "a poller hands ready connections to blocking worker threads",
-    .uses = MODEL_THREADS,
+    .uses = MODEL_THREADS | MODEL_SPIN,
+    .batch = 32, /* requests of one connection in a row, before others in the queue have a turn */
     .start = thread_pool_start,
     .post = thread_pool_post,
     .stats = thread_pool_stats,

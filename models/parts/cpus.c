@@ -45,21 +45,29 @@ int cpus_parse(const char *list, cpu_set_t *set)
     }
 }
 
-int cpus_thread_create(pthread_t *thread, const char *list, const char *name, void *(*run)(void *),
-                       void *arg)
+int cpus_attr_init(pthread_attr_t *attr, const char *list)
 {
     cpu_set_t set;
     int error = list ? cpus_parse(list, &set) : 0;
     if (error)
         return error;
-    pthread_attr_t attr;
-    error = pthread_attr_init(&attr);
-    if (error)
+    error = pthread_attr_init(attr);
+    if (error || !list)
         return -error;
-    if (list)
-        error = pthread_attr_setaffinity_np(&attr, sizeof set, &set);
-    if (!error)
-        error = pthread_create(thread, &attr, run, arg);
+    error = pthread_attr_setaffinity_np(attr, sizeof set, &set);
+    if (error)
+        pthread_attr_destroy(attr);
+    return -error;
+}
+
+int cpus_thread_create(pthread_t *thread, const char *list, const char *name, void *(*run)(void *),
+                       void *arg)
+{
+    pthread_attr_t attr;
+    int error = cpus_attr_init(&attr, list);
+    if (error)
+        return error;
+    error = pthread_create(thread, &attr, run, arg);
     pthread_attr_destroy(&attr);
     if (!error)
         pthread_setname_np(*thread, name);

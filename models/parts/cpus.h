@@ -12,6 +12,10 @@
  */
 int cpus_parse(const char *list, cpu_set_t *set);
 
+/* Attributes of threads that are bound to the list from their first instruction. 0 or a negative
+ * errno, as cpus_parse(); pthread_attr_destroy() them. */
+int cpus_attr_init(pthread_attr_t *attr, const char *list);
+
 /* pthread_create with the thread bound to the list (NULL: wherever) from its first instruction.
  * 0, -EINVAL, -EAGAIN … name is what ps and top show, at most 15 characters. */
 int cpus_thread_create(pthread_t *thread, const char *list, const char *name, void *(*run)(void *),

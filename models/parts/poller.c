@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "cpus.h"
+#include "syscalls.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@ bool poller_arm(struct poller *poller, struct poller_conn *conn, uint32_t events
     bool arm = !poller->draining || events & EPOLLOUT || conn->http.begun;
     if (arm) {
         atomic_store_explicit(&conn->armed, true, memory_order_release);
+        syscalls_count();
         if (epoll_ctl(poller->epoll, EPOLL_CTL_MOD, conn->http.fd, &event) < 0 && errno == ENOENT)
             epoll_ctl(poller->epoll, EPOLL_CTL_ADD, conn->http.fd, &event); /* begin_draining */
     }
@@ -137,6 +139,7 @@ static void open_conn(struct poller *poller, int fd)
         conn->next->prev = conn;
     poller->conns = conn;
     pthread_mutex_unlock(&poller->lock);
+    syscalls_count();
     if (epoll_ctl(poller->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
         poller_close(poller, conn, poller->config.counters);
 }
@@ -216,13 +219,19 @@ static void abandon(struct poller *poller)
     pthread_mutex_unlock(&poller->lock);
 }
 
+/* Nobody is inside, nor is anything under way that somebody inside began. */
+static bool is_out(const struct poller *poller)
+{
+    /* Acquire: pairs with door_leave, so that whoever stops sees what the requests did. */
+    return door_inside(poller->config.door) == 0 && errands_idle(poller->config.errands);
+}
+
 static bool drained(struct poller *poller)
 {
     pthread_mutex_lock(&poller->lock);
     bool none = !poller->conns;
     pthread_mutex_unlock(&poller->lock);
-    /* Acquire: pairs with door_leave, so that whoever stops sees what the requests did. */
-    return none && door_inside(poller->config.door) == 0;
+    return none && is_out(poller);
 }
 
 static void *poller_main(void *arg)
@@ -237,6 +246,8 @@ static void *poller_main(void *arg)
         }
         if (poller->draining)
             due = now + MS; /* how often to see whether all is answered */
+        syscalls_count();
+        syscalls_tell(&poller->config.counters->syscalls);
         int count = clock_epoll_wait(poller->epoll, events, EVENTS_MAX, due);
         bool wake = false;
         for (int i = 0; i < count; i++) {
@@ -296,7 +307,7 @@ uint64_t poller_stop(struct poller *poller)
         pthread_join(poller->thread, NULL);
         return poller->lost;
     }
-    while (door_inside(door)) {
+    while (!is_out(poller)) {
         if (clock_now_ns() >= poller->give_up_ns) {
             atomic_store_explicit(&poller->abandoned, true, memory_order_release);
             return door_inside(door);

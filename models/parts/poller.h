@@ -12,6 +12,7 @@
 
 #include "counters.h"
 #include "door.h"
+#include "errands.h"
 #include "http.h"
 #include "listener.h"
 #include "timers.h"
@@ -35,7 +36,8 @@ struct poller_conn {
 struct poller_config {
     const struct model_config *model;
     struct door *door;
-    struct counters *counters; /* of the poller's thread */
+    const struct errands *errands; /* under way where nobody waits for them: stop does */
+    struct counters *counters;     /* of the poller's thread */
     /* The connection has a place in the door: it goes to a worker. Any thread; may hold a lock. */
     void (*submit)(void *arg, struct poller_conn *conn);
     /* Answers what was just parsed, HTTP_WORK with 503, and never blocks: http_conn_reply(). */

@@ -2,6 +2,7 @@
 #include "queue.h"
 
 #include "clock.h"
+#include "syscalls.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -85,6 +86,7 @@ int queue_push(struct queue *queue, void *task)
     if (!sleeper)
         return 0;
     /* After the unlock, or the woken thread would run into the lock at once. */
+    syscalls_count();
     sem_post(&sleeper->wake);
     return 1;
 }
@@ -106,6 +108,7 @@ static void look_out(const struct queue *queue)
     while (!length(queue) && !closed(queue) && clock_now_ns() < until) {
         for (int i = 0; i < LOOK_EVERY && !length(queue); i++)
             relax();
+        syscalls_count();
         sched_yield(); /* to whoever would submit, where there are fewer CPUs than threads */
     }
 }
@@ -117,6 +120,7 @@ static void rest(struct queue *queue, struct queue_worker *worker)
     queue->idle = worker;
     queue->idle_count++;
     pthread_mutex_unlock(&queue->lock);
+    syscalls_count();
     while (sem_wait(&worker->wake) && errno == EINTR)
         ;
     pthread_mutex_lock(&queue->lock);

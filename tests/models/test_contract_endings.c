@@ -8,21 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Models that carry out these endings. To go when all do. */
-static const char *const able[] = {"actor", "event_loop", "inline"};
-
-static bool is_able(const struct model *model)
-{
-    for (size_t i = 0; i < sizeof able / sizeof able[0]; i++)
-        if (!strcmp(able[i], model->name))
-            return true;
-    return false;
-}
-
 static void start(struct bed *bed)
 {
-    if (!is_able(bed->model))
-        skip();
     bed->config.offload_threads = 2;
     if (bed->arg)
         bed->config.spin_ns = *(const uint64_t *)bed->arg;
@@ -98,8 +85,6 @@ static void without_state(struct bed *bed)
 
 static void no_downstream(struct bed *bed)
 {
-    if (!is_able(bed->model))
-        skip();
     char reply[32];
     snprintf(reply, sizeof reply, "%d:,200:a", -ECONNREFUSED);
     bed_start(bed);
@@ -353,8 +338,6 @@ static void offloads_are_drained(struct bed *bed)
 static void gives_up(struct bed *bed)
 {
     static const char *const programs[] = {"@0c1{g}c2{c3{g}q0}q0a", "@1c2{g}!g", "@2c3{g}q20g"};
-    if (!is_able(bed->model))
-        skip();
     bed->config.drain_ns = 100000000;
     bed_start(bed);
     unsigned inside = bed_expected_overlap(bed, 3);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads that take tasks from one bounded queue (queue.h) and may block in them. */
+#ifndef ASSAY_WORKERS_H
+#define ASSAY_WORKERS_H
+
+#include "counters.h"
+#include "queue.h"
+
+#include <pthread.h>
+
+struct worker {
+    struct workers *workers;
+    struct counters *counters; /* its own */
+    struct request *request;   /* for work that comes without one: a worker does one at a time */
+    struct queue_worker queue;
+    pthread_t thread;
+    bool running;
+};
+
+struct workers_config {
+    /* threads, cpus, spin_ns, workload; and queue_limit: the queue has room for so many requests
+     * from outside, so many one-way messages and so many children that came too late. Outlives the
+     * workers. */
+    const struct model_config *model;
+    struct counters *counters; /* one for each worker */
+    struct counters *others;   /* of all threads that are none */
+    void (*serve)(struct worker *worker, void *task);
+    void *arg;
+};
+
+struct workers {
+    struct workers_config config;
+    struct queue queue;
+    struct worker *list; /* NULL: not started */
+};
+
+/* 0 or a negative errno; workers_stop() in either case. */
+int workers_start(struct workers *workers, const struct workers_config *config);
+
+/* What is in the queue is still served; then they end. Takes a zeroed one, too. */
+void workers_stop(struct workers *workers);
+
+/* Any thread. 0, -EAGAIN: full, or -ESHUTDOWN. Counts the message, and the wake-up if there was
+ * one. */
+int workers_push(struct workers *workers, void *task);
+
+/* The counters of this thread: its own if it is one of these workers, else `others`. */
+struct counters *workers_mine(const struct workers *workers);
+
+#endif
