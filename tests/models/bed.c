@@ -15,6 +15,7 @@
 static const struct bed_traits traits[] = {
     {"inline", BED_ONE_AT_A_TIME},
     {"thread_pool", BED_PER_THREAD},
+    {"thread_per_connection", BED_PER_CONNECTION},
     {"event_loop", BED_UNLIMITED},
     {"actor", BED_UNLIMITED},
 };
@@ -229,15 +230,19 @@ void bed_open_gate(struct bed *bed)
 
 unsigned bed_expected_overlap(const struct bed *bed, unsigned requests)
 {
-    unsigned most = bed->overlap == BED_UNLIMITED    ? requests
-                    : bed->overlap == BED_PER_THREAD ? bed->threads
-                                                     : 1;
+    if (bed->overlap == BED_UNLIMITED || bed->overlap == BED_PER_CONNECTION)
+        return requests;
+    unsigned most = bed->overlap == BED_PER_THREAD ? bed->threads : 1;
     return requests < most ? requests : most;
 }
 
 unsigned bed_expected_posted_overlap(const struct bed *bed, unsigned requests)
 {
-    return bed->overlap == BED_ONE_AT_A_TIME ? requests : bed_expected_overlap(bed, requests);
+    if (bed->overlap == BED_ONE_AT_A_TIME)
+        return requests;
+    if (bed->overlap == BED_PER_CONNECTION)
+        return requests < bed->threads ? requests : bed->threads;
+    return bed_expected_overlap(bed, requests);
 }
 
 bool bed_is_overlap(const struct bed *bed, int value, int expected)
@@ -292,7 +297,7 @@ void posted_join(struct posted *posted)
 
 int posted_post(struct posted *posted, struct bed *bed)
 {
-    if (bed->overlap == BED_PER_THREAD || bed->overlap == BED_UNLIMITED)
+    if (bed->overlap != BED_ONE_AT_A_TIME && bed->overlap != BED_UNKNOWN)
         return bed->model->post(bed->run, posted->request);
     posted_join(posted);
     posted->bed = bed;

@@ -23,8 +23,9 @@
 
 /* How many waits (or calls) of a model can be in progress at once. */
 enum bed_overlap {
-    BED_ONE_AT_A_TIME, /* inline: each request to its end; post() blocks, on its caller's thread */
-    BED_PER_THREAD,    /* a waiting request keeps its thread */
+    BED_ONE_AT_A_TIME,  /* inline: each request to its end; post() blocks, on its caller's thread */
+    BED_PER_THREAD,     /* a waiting request keeps its thread */
+    BED_PER_CONNECTION, /* so it does; every connection has one, posts share `threads` */
     BED_UNLIMITED,
     BED_UNKNOWN, /* a model not in the table: at least one at a time; post() may block */
 };
