@@ -96,7 +96,7 @@ void names_print_models(void)
 {
     puts("models");
     for (size_t i = 0; models[i]; i++)
-        printf("  %-16s%s\n", models[i]->name, models[i]->summary);
+        printf("  %-22s%s\n", models[i]->name, models[i]->summary);
 }
 
 void names_print_workloads(void)

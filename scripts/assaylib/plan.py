@@ -54,7 +54,7 @@ class Tier:
 TIERS = {
     tier.name: tier
     for tier in (
-        Tier("smoke", 120, 2, 0.1, 5, 2, ("rpc", "cpu", "call"), 0.1, 0.25, 0.2, 0,
+        Tier("smoke", 120, 2, 0.1, 5, 2, ("rpc", "cpu", "call"), 0.1, 0.25, 0.5, 0,
              "does the chain work? 2 rounds, too few for any interval"),
         Tier("quick", 300, 9, 0.6, 8, 8, ("rpc", "call"), 0.15, 0.45, 0.25, 285,
              "ratios of codecs and models; services without tails"),
