@@ -69,7 +69,10 @@ static void send_errand(struct sched_worker *worker, struct request *errand)
         errand->owner = actor_nameless(run);
     else if (errand->errand.has_cell)
         errand->owner = actor_make(worker);
-    deliver(worker, errand);
+    struct actor *actor = actor_of(run, errand);
+    if (errand->errand.kind == ERRAND_MESSAGE)
+        sched_pay(worker, actor); /* before: it may be gone after */
+    actor_tell(worker, actor, &errand->mail);
 }
 
 /* ---- Calls ---- */

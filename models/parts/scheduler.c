@@ -16,6 +16,7 @@ enum {
     LOOK_NS = 4000,    /* … so that they are about so far apart */
     OUTLIER = 16,      /* times the mean at most counts: the thread may have lost its processor */
     POLL_NS = 100000,  /* between two looks at epoll and the timers, when busy */
+    BEHIND_MOST = 100, /* full batches of a receiver that its senders pay for */
     EVENTS_MAX = 128,
 };
 
@@ -78,6 +79,8 @@ void actor_init(struct actor *actor,
 {
     mailbox_init(&actor->box);
     actor->receive = receive;
+    atomic_init(&actor->behind, 0);
+    actor->debt = 0;
 }
 
 void actor_send(struct scheduler *scheduler, struct actor *actor, struct mail *mail)
@@ -148,11 +151,29 @@ static struct runnable *take(struct sched_worker *worker)
     return other;
 }
 
+/* Whether it owes more than this batch. */
+static bool pays(struct sched_worker *worker, struct actor *actor)
+{
+    uint32_t batch = worker->scheduler->batch;
+    if (!worker->next && runq_len(&worker->queue) == 0)
+        actor->debt = 0; /* nobody here to give way to */
+    bool all = actor->debt >= batch;
+    worker->batch_left = batch - (all ? 0 : actor->debt);
+    actor->debt = all ? actor->debt - batch : 0;
+    return all;
+}
+
 static void run(struct sched_worker *worker, struct actor *actor)
 {
     struct mail *mail = NULL;
     worker->batch_left = worker->scheduler->batch;
-    while (worker->batch_left > 0 && !worker->poll_due && (mail = mailbox_pop(&actor->box))) {
+    if (actor->debt && pays(worker, actor)) {
+        enqueue(worker, &actor->runnable);
+        return;
+    }
+    worker->owes = 0;
+    while (worker->batch_left > worker->owes && !worker->poll_due &&
+           (mail = mailbox_pop(&actor->box))) {
         worker->batch_left--;
         bool alive = actor->receive(worker, actor, mail);
         if (--worker->turns_left == 0)
@@ -160,8 +181,16 @@ static void run(struct sched_worker *worker, struct actor *actor)
         if (!alive)
             return;
     }
-    if (!mail && mailbox_rest(&actor->box))
-        return;
+    actor->debt = worker->owes > worker->batch_left ? worker->owes - worker->batch_left : 0;
+    uint32_t behind = atomic_load_explicit(&actor->behind, memory_order_relaxed);
+    if (!mail) {
+        if (behind)
+            atomic_store_explicit(&actor->behind, 0, memory_order_relaxed);
+        if (mailbox_rest(&actor->box))
+            return;
+    } else if (worker->batch_left == 0 && behind < BEHIND_MOST) {
+        atomic_store_explicit(&actor->behind, behind + 1, memory_order_relaxed);
+    }
     /* A full batch, or a sender is half-way through its push: to the end of the queue. */
     enqueue(worker, &actor->runnable);
     if (!mail && worker->batch_left == worker->scheduler->batch)

@@ -24,6 +24,10 @@ struct actor {
     struct mailbox box;
     /* One mail, which is the receiver's now. False: the actor is gone, do not touch it. */
     bool (*receive)(struct sched_worker *worker, struct actor *actor, struct mail *mail);
+    /* Full batches in a row without coming to the end of its mail. Relaxed: senders only judge by
+     * it (sched_pay). */
+    _Atomic uint32_t behind;
+    uint32_t debt; /* turns that it has had already, by what it made others do */
 };
 
 struct scheduler;
@@ -38,6 +42,7 @@ struct sched_worker {
     unsigned next_runs;            /* how often in a row it came from there */
     uint32_t tick, looked_tick;    /* actors run; … when it looked at the clock last */
     uint32_t batch_left;           /* turns, of the actor that runs */
+    uint32_t owes;                 /* … which pays so many of them, now or later */
     uint32_t turns_left, pace;     /* turns until it looks again, of how many */
     uint64_t looked_ns, polled_ns; /* when it looked at the clock last, and at epoll */
     bool poll_due;                 /* the batch ends */
@@ -111,10 +116,18 @@ static inline bool sched_may_go_on(struct sched_worker *worker)
 {
     if (--worker->turns_left == 0)
         sched_look(worker);
-    if (worker->batch_left == 0 || worker->poll_due)
+    if (worker->batch_left <= worker->owes || worker->poll_due)
         return false;
     worker->batch_left--;
     return true;
+}
+
+/* The actor that runs sends a one-way message, and so makes work for another: it pays for that with
+ * turns, the more the longer its receiver has not come to the end of its mail. So senders that
+ * outrun a receiver give way to it, while what they sent is still in the cache. */
+static inline void sched_pay(struct sched_worker *worker, const struct actor *receiver)
+{
+    worker->owes += 1 + atomic_load_explicit(&receiver->behind, memory_order_relaxed);
 }
 
 /* The actor has mail and nobody sees to it; by a worker, or by any other thread. */
