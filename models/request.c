@@ -38,20 +38,12 @@ void request_refuse(struct request *request)
     request->out.len = 0;
 }
 
-void turn_target(struct turn *turn, uint32_t cell)
+void turn_more_targets(struct turn *turn)
 {
-    size_t from = 0;
-    if (turn->targets_len > 0) {
-        const struct turn_target *last = &turn->targets[turn->targets_len - 1];
-        from = last->from + last->len;
-    }
-    if (turn->targets_len == turn->targets_cap) {
-        turn->targets_cap = turn->targets_cap ? turn->targets_cap * 2 : 1;
-        turn->targets = realloc(turn->targets, turn->targets_cap * sizeof *turn->targets);
-        if (!turn->targets)
-            abort(); /* as bytes_reserve() */
-    }
-    turn->targets[turn->targets_len++] = (struct turn_target){cell, from, turn->out->len - from};
+    turn->targets_cap = turn->targets_cap ? turn->targets_cap * 2 : 1;
+    turn->targets = realloc(turn->targets, turn->targets_cap * sizeof *turn->targets);
+    if (!turn->targets)
+        abort(); /* as bytes_reserve() */
 }
 
 enum turn_end request_step(struct request *request, const struct workload *workload, void *cell,

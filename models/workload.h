@@ -84,13 +84,22 @@ struct turn {
     int (*offload)(void *frame, const void *setup);
 };
 
+void turn_more_targets(struct turn *turn); /* for turn_target(): makes room */
+
 /*
  * One more target of a TURN_CALL or TURN_SEND: what was written to out since the last one is its
  * message. A call of a cell is a request of its own, with a frame of its own, whose reply is the
  * answer; it may itself wait, call, forward, send. It does not count at the door, and goes on to
  * its end even if it comes too late for whoever asked.
  */
-void turn_target(struct turn *turn, uint32_t cell);
+static inline void turn_target(struct turn *turn, uint32_t cell)
+{
+    if (turn->targets_len == turn->targets_cap)
+        turn_more_targets(turn);
+    struct turn_target *target = &turn->targets[turn->targets_len];
+    size_t from = turn->targets_len++ > 0 ? target[-1].from + target[-1].len : 0;
+    *target = (struct turn_target){cell, from, turn->out->len - from};
+}
 
 struct workload {
     const char *name;

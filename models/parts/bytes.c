@@ -22,14 +22,6 @@ uint8_t *bytes_reserve(struct bytes *bytes, size_t more)
     return bytes->data + bytes->len;
 }
 
-void bytes_append(struct bytes *bytes, const void *data, size_t len)
-{
-    if (len == 0)
-        return;
-    memcpy(bytes_reserve(bytes, len), data, len);
-    bytes->len += len;
-}
-
 void bytes_finish(struct bytes *bytes)
 {
     free(bytes->data);

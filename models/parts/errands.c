@@ -16,7 +16,8 @@ enum { WANTED, ENDED, LATE };
 #define LOT 64
 struct errands_spare {
     _Alignas(128) struct request *first;
-    unsigned len;
+    unsigned len;         /* of them, a LOT at most */
+    struct request *full; /* a whole lot besides, or NULL */
 };
 
 int errands_init(struct errands *errands, const struct model_config *config, struct cells *cells,
@@ -48,8 +49,10 @@ void errands_finish(struct errands *errands)
 {
     if (!errands->spare)
         return;
-    for (unsigned i = 0; i < errands->count; i++)
+    for (unsigned i = 0; i < errands->count; i++) {
         destroy_all(errands->spare[i].first, errands->config->workload);
+        destroy_all(errands->spare[i].full, errands->config->workload);
+    }
     for (struct request *lot; (lot = errands->depot);) {
         errands->depot = lot->link;
         destroy_all(lot, errands->config->workload);
@@ -84,8 +87,10 @@ static struct request *take_spare(struct errands *errands, const struct counters
     struct errands_spare *spare = &errands->spare[mine - errands->counters];
     struct request *request = NULL;
     if (!mine->shared) {
-        if (!spare->first && (spare->first = take_lot(errands)))
+        if (!spare->first && (spare->first = spare->full ? spare->full : take_lot(errands))) {
+            spare->full = NULL;
             spare->len = LOT;
+        }
         request = spare->first;
         if (request) {
             spare->first = request->next;
@@ -105,17 +110,16 @@ static void give_spare(struct errands *errands, const struct counters *mine,
         request_destroy(request, errands->config->workload);
         return;
     }
+    if (spare->len == LOT) {
+        if (spare->full)
+            give_lot(errands, spare->full);
+        spare->full = spare->first;
+        spare->first = NULL;
+        spare->len = 0;
+    }
     request->next = spare->first;
     spare->first = request;
-    if (++spare->len < 2 * LOT)
-        return;
-    struct request *last = request;
-    for (unsigned i = 1; i < LOT; i++)
-        last = last->next;
-    spare->first = last->next;
-    spare->len -= LOT;
-    last->next = NULL;
-    give_lot(errands, request);
+    spare->len++;
 }
 
 /* ---- Cells made for one message ---- */
