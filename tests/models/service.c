@@ -168,7 +168,9 @@ static void *service_main(void *arg)
     while (!atomic_load(&service->stop)) {
         for (int i = 0; i < SERVICE_CONNECTIONS; i++)
             polled[i] = (struct pollfd){.fd = service->connections[i].fd, .events = POLLIN};
-        polled[SERVICE_CONNECTIONS] = (struct pollfd){.fd = service->listener, .events = POLLIN};
+        bool away = atomic_load(&service->away);
+        polled[SERVICE_CONNECTIONS] =
+            (struct pollfd){.fd = away ? -1 : service->listener, .events = POLLIN};
         polled[SERVICE_CONNECTIONS + 1] = (struct pollfd){.fd = service->wake[0], .events = POLLIN};
         if (poll(polled, SERVICE_CONNECTIONS + 2, -1) < 0 && errno != EINTR)
             break;
@@ -179,6 +181,9 @@ static void *service_main(void *arg)
         if (polled[SERVICE_CONNECTIONS].revents)
             welcome(service);
         char byte;
+        for (int i = 0; i < SERVICE_CONNECTIONS && atomic_load(&service->away); i++)
+            if (service->connections[i].fd >= 0)
+                hang_up(service, &service->connections[i]);
         if (polled[SERVICE_CONNECTIONS + 1].revents && read(service->wake[0], &byte, 1) == 1 &&
             atomic_load(&service->released))
             answer_held(service);
@@ -186,18 +191,31 @@ static void *service_main(void *arg)
     return NULL;
 }
 
+/* Port 0 becomes one that was free. One that was asked for by its number stays this socket's even
+ * when it is shut down (service_leave), so the second of two sockets listens. */
+static int bound(struct sockaddr_in *at)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t len = sizeof *at;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    if (bind(fd, (struct sockaddr *)at, len) == 0 &&
+        getsockname(fd, (struct sockaddr *)at, &len) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
 int service_start(struct service *service)
 {
     memset(service, 0, sizeof *service);
     for (int i = 0; i < SERVICE_CONNECTIONS; i++)
         service->connections[i].fd = -1;
-    service->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t at_len = sizeof at;
-    if (service->listener < 0 || bind(service->listener, (struct sockaddr *)&at, at_len) < 0 ||
-        listen(service->listener, 128) < 0 ||
-        getsockname(service->listener, (struct sockaddr *)&at, &at_len) < 0 ||
-        pipe(service->wake) < 0)
+    int any = bound(&at);
+    service->listener = any < 0 ? -1 : bound(&at);
+    if (any >= 0)
+        close(any);
+    if (service->listener < 0 || listen(service->listener, 128) < 0 || pipe(service->wake) < 0)
         return -errno;
     service->port = ntohs(at.sin_port);
     snprintf(service->address, sizeof service->address, "127.0.0.1:%u", service->port);
@@ -213,6 +231,21 @@ static void wake(struct service *service)
 void service_release(struct service *service)
 {
     atomic_store(&service->released, true);
+    wake(service);
+}
+
+/* Shut down, a listening socket keeps its port and refuses. */
+void service_leave(struct service *service)
+{
+    atomic_store(&service->away, true);
+    shutdown(service->listener, SHUT_RDWR);
+    wake(service);
+}
+
+void service_return(struct service *service)
+{
+    listen(service->listener, 128);
+    atomic_store(&service->away, false);
     wake(service);
 }
 

@@ -39,7 +39,7 @@ struct service {
     pthread_t thread;
     struct service_connection connections[SERVICE_CONNECTIONS];
     /* Written by one side, polled by the other; sequentially consistent, nothing is timed here. */
-    _Atomic bool stop, released;
+    _Atomic bool stop, released, away;
     _Atomic int open, open_max;     /* connections at once */
     _Atomic int held, held_max;     /* requests held at once */
     _Atomic int accepted, requests; /* since start */
@@ -47,6 +47,8 @@ struct service {
 
 int service_start(struct service *service);    /* 0 or a negative errno */
 void service_release(struct service *service); /* answers all that is held, now and from now on */
+void service_leave(struct service *service);   /* refuses, and ends every connection */
+void service_return(struct service *service);  /* on the same port */
 void service_stop(struct service *service);
 
 #endif

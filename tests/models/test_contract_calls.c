@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -159,6 +160,60 @@ static void leaves(struct bed *bed)
     bed_stop(bed);
 }
 
+/* The whole service goes away, with calls under way, and comes back. */
+static void comes_back(struct bed *bed)
+{
+    bed_start_with_service(bed);
+    bed_open(bed, 0);
+    for (int round = 0; round < 3; round++) {
+        assert_true(client_post(&bed->clients[0], "k0a#hold"));
+        assert_true(bed_wait_int(&bed->service.held, 1));
+        service_leave(&bed->service);
+        struct client_reply reply;
+        assert_int_equal(client_reply(&bed->clients[0], &reply), 1);
+        assert_true(reply.body[0] == '-');
+        assert_true(bed_wait_int(&bed->service.open, 0));
+        for (int i = 0; i < 6; i++)
+            assert_int_equal(told_status(bed, 0, "k0a#anybody?"), -ECONNREFUSED);
+        service_return(&bed->service);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(told_status(bed, 0, "k0a#you again"), 200);
+    }
+    bed_stop(bed);
+}
+
+/* No descriptor for a new connection: the call says so, and nothing else suffers. */
+static void out_of_descriptors(struct bed *bed)
+{
+    struct rlimit before;
+    getrlimit(RLIMIT_NOFILE, &before);
+    bed_start_with_service(bed);
+    bed_open(bed, 0);
+    assert_true(client_post(&bed->clients[0], "#hello")); /* accepted, and all that comes with it */
+    assert_true(client_expect(&bed->clients[0], 200, "#hello"));
+    for (int round = 0; round < 3; round++) {
+        int next = dup(0);
+        close(next);
+        struct rlimit none = {.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        bool told = client_post(&bed->clients[0], "k0a#no descriptor");
+        struct client_reply reply = {0};
+        int got = client_reply(&bed->clients[0], &reply);
+        int status = got == 1 ? (int)strtol(reply.body, NULL, 10) : 0;
+        bool others = client_post(&bed->clients[0], "w1#fine") &&
+                      client_expect(&bed->clients[0], 200, "w1#fine");
+        setrlimit(RLIMIT_NOFILE, &before);
+        assert_true(told && others);
+        assert_int_equal(got, 1);
+        assert_int_equal(status, -EMFILE);
+        assert_int_equal(told_status(bed, 0, "k0a#bye"), 200); /* and the connection goes again */
+        assert_true(bed_wait_int(&bed->service.open, 0));
+        assert_int_equal(told_status(bed, 0, "k0a#bye"), 200);
+        assert_true(bed_wait_int(&bed->service.open, 0));
+    }
+    bed_stop(bed);
+}
+
 /* More calls than connections: the bound holds over all threads, and all are answered. */
 static void bound_holds(struct bed *bed)
 {
@@ -274,6 +329,8 @@ int main(int argc, char **argv)
         {"a late answer is nobody's", late_answers_are_nobodys, NULL},
         {"a downstream that dies", dies, NULL},
         {"a downstream that leaves", leaves, NULL},
+        {"a downstream that comes back", comes_back, NULL},
+        {"no descriptors for calls: -EMFILE, and recovered", out_of_descriptors, NULL},
         {"the bound on connections holds", bound_holds, NULL},
         {"calls overlap", calls_overlap, NULL},
         {"a deadline includes queueing", queueing_counts, NULL},

@@ -321,6 +321,39 @@ static void half_closed_is_answered(struct bed *bed)
     bed_stop(bed);
 }
 
+/* Closed on one side while its request waits, calls, or is large; or before it is whole. */
+static void half_closed_meanwhile(struct bed *bed)
+{
+    static const char *const programs[] = {"w20#late", "f1w5f2w5#moved", "b3000000", "#"};
+    static const char *const halves[] = {
+        "P", "POST / HTTP/1.1\r\nHost: t\r\nContent-Len",
+        "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\n#"};
+    bed_start(bed);
+    for (int c = 0; c < 4; c++) {
+        bed_open(bed, c);
+        assert_true(client_post(&bed->clients[c], programs[c]));
+        shutdown(bed->clients[c].fd, SHUT_WR);
+    }
+    for (int c = 4; c < 7; c++) {
+        bed_open(bed, c);
+        assert_true(client_post(&bed->clients[c], "#whole"));
+        assert_true(client_say(&bed->clients[c], halves[c - 4]));
+        shutdown(bed->clients[c].fd, SHUT_WR);
+    }
+    for (int c = 0; c < 7; c++) {
+        struct client_reply reply;
+        assert_int_equal(client_reply(&bed->clients[c], &reply), 1);
+        assert_int_equal(reply.status, 200);
+        if (c == 2)
+            assert_int_equal(reply.body_len, 3000000);
+        int got = client_reply(&bed->clients[c], &reply); /* 400, or just the end */
+        assert_true(got == 0 || (c >= 4 && got == 1 && reply.status == 400));
+    }
+    assert_true(bed_wait_no_connections(bed));
+    bed_stop(bed);
+    assert_int_equal(bed->final.answered, 7);
+}
+
 /* Both doors at once, four threads posting, N in are N out. */
 struct poster {
     struct bed *bed;
@@ -451,6 +484,7 @@ int main(int argc, char **argv)
         {"thousands in a pipeline", thousands_in_a_pipeline, NULL},
         {"shared, routed and no cells", every_kind_of_cell, NULL},
         {"half-closed connections are answered", half_closed_is_answered, NULL},
+        {"half-closed while it waits, or too early", half_closed_meanwhile, NULL},
         {"both doors, four posting threads", both_doors, NULL},
         {"post again from done()", post_from_done, NULL},
     };

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Contract: equal work. The same requests in the same order make every model do what the floor
+ * does: as many turns, calls, messages and pieces, the same bytes in every reply.
+ */
+#include "bed.h"
+#include "workloads.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REQUESTS = 60, AT_ONCE = 40 };
+
+struct work {
+    uint64_t requests, answered, rejected, turns, calls, call_errors, sends, offloads;
+    uint64_t bytes_out, checksum; /* of those that were made one after the other */
+};
+
+static struct workload_setup setup;
+
+static void take_note(struct work *work, int status, const uint8_t *reply, size_t len)
+{
+    work->bytes_out += len;
+    work->checksum = (work->checksum ^ (uint64_t)status) * 1099511628211u; /* FNV-1a */
+    for (size_t i = 0; i < len; i++)
+        work->checksum = (work->checksum ^ reply[i]) * 1099511628211u;
+}
+
+static size_t document_of(int request)
+{
+    return (size_t)request * 7 % setup.corpus.count;
+}
+
+static void prepare(struct posted *posted, const struct bed *bed, int i)
+{
+    const struct workload *workload = bed->config.workload;
+    size_t document = document_of(i);
+    posted_init(posted, bed, (uint32_t)i % setup.cells, "");
+    posted->request->in = setup.bodies[document];
+    posted->request->in_len = setup.body_lens[document];
+    if (workload->route)
+        posted->request->cell =
+            workload->route(setup.bodies[document], setup.body_lens[document], 0, setup.cells);
+}
+
+static void by_post(struct bed *bed, struct work *work)
+{
+    static struct posted posts[AT_ONCE];
+    for (int i = 0; i < REQUESTS; i++) {
+        prepare(&posts[0], bed, i);
+        assert_int_equal(posted_post(&posts[0], bed), 0);
+        assert_true(bed_wait_int(&posts[0].dones, 1));
+        take_note(work, posts[0].status, posts[0].request->out.data, posts[0].request->out.len);
+        posted_finish(&posts[0], bed);
+    }
+    for (int i = 0; i < AT_ONCE; i++)
+        prepare(&posts[i], bed, i);
+    for (int i = 0; i < AT_ONCE; i++)
+        assert_int_equal(posted_post(&posts[i], bed), 0);
+    for (int i = 0; i < AT_ONCE; i++)
+        assert_true(bed_wait_int(&posts[i].dones, 1));
+    for (int i = 0; i < AT_ONCE; i++)
+        posted_finish(&posts[i], bed);
+}
+
+static void by_socket(struct bed *bed, struct work *work)
+{
+    struct client *client = &bed->clients[0];
+    bed_open(bed, 0);
+    for (int i = 0; i < REQUESTS; i++) {
+        struct client_reply reply;
+        char head[128];
+        size_t document = document_of(i);
+        int n =
+            snprintf(head, sizeof head, "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: %zu\r\n\r\n",
+                     setup.body_lens[document]);
+        assert_true(client_send(client, head, (size_t)n));
+        assert_true(client_send(client, setup.bodies[document], setup.body_lens[document]));
+        assert_int_equal(client_reply(client, &reply), 1);
+        take_note(work, reply.status, (const uint8_t *)reply.body, reply.body_len);
+    }
+    client_close(client);
+}
+
+static struct work measure(struct bed *bed)
+{
+    struct work work = {0};
+    bed_start(bed);
+    by_post(bed, &work);
+    by_socket(bed, &work);
+    struct model_run *run = bed->run;
+    bed->run = NULL; /* not bed_stop(): that asks the probe, which does not run here */
+    assert_int_equal(bed->model->stop(run, &bed->final), 0);
+    const struct model_stats *final = &bed->final;
+    work.requests = final->requests;
+    work.answered = final->answered;
+    work.rejected = final->rejected;
+    work.turns = final->turns;
+    work.calls = final->calls;
+    work.call_errors = final->call_errors;
+    work.sends = final->sends;
+    work.offloads = final->offloads;
+    return work;
+}
+
+static void same_work(struct bed *bed)
+{
+    static struct bed floor;
+    bed->config.workload = bed->arg;
+    bed->config.setup = &setup;
+    bed->config.cells = setup.cells;
+    bed->config.queue_limit = 100000;
+    if (workload_needs(bed->arg) & WORKLOAD_NEEDS_DOWNSTREAM) {
+        assert_int_equal(service_start(&bed->service), 0);
+        bed->service_runs = true;
+        bed->config.downstream = bed->service.address;
+    }
+    floor = *bed;
+    floor.model = model_find("inline");
+    floor.overlap = BED_ONE_AT_A_TIME;
+    struct work right = measure(&floor), done = measure(bed);
+    assert_int_equal(done.requests, 2 * REQUESTS + AT_ONCE);
+    assert_int_equal(done.requests, right.requests);
+    assert_int_equal(done.answered, right.answered);
+    assert_int_equal(done.rejected, right.rejected);
+    assert_int_equal(done.turns, right.turns);
+    assert_int_equal(done.calls, right.calls);
+    assert_int_equal(done.call_errors, right.call_errors);
+    assert_int_equal(done.sends, right.sends);
+    assert_int_equal(done.offloads, right.offloads);
+    assert_int_equal(done.bytes_out, right.bytes_out);
+    assert_int_equal(done.checksum, right.checksum);
+}
+
+int main(int argc, char **argv)
+{
+    char why[256];
+    if (workload_setup_init(&setup, payload_find("order"), codecs[0], why, sizeof why) < 0) {
+        fprintf(stderr, "%s\n", why);
+        return 3;
+    }
+    setup.cpu_iterations = 2000;
+    setup.cells = 8;
+
+    size_t count = 0;
+    while (workloads[count])
+        count++;
+    struct bed_property *properties = calloc(count, sizeof *properties);
+    if (!properties)
+        return 3;
+    for (size_t i = 0; i < count; i++)
+        properties[i] = (struct bed_property){workloads[i]->name, same_work, workloads[i]};
+    int exit_code = bed_main(argc, argv, properties, count);
+    free(properties);
+    workload_setup_finish(&setup);
+    return exit_code;
+}
