@@ -3,7 +3,9 @@
 #include "json_floor.h"
 
 #include "json_get.h"
+#include "json_key.h"
 #include "json_scalar.h"
+#include "json_text_inline.h"
 
 /* All of these begin at the first character of a value and return where it ends, or NULL. */
 static const char *read_message(struct json_source *source, const struct plan_message *type,
@@ -47,10 +49,14 @@ static inline __attribute__((always_inline)) const char *read_value(struct json_
                                                                     void *slot, const char *at,
                                                                     unsigned depth)
 {
+    struct json_text text;
     size_t len;
     switch (field->kind) {
     case PLAN_STRING:
-        return json_get_copy(source, at, slot, &len);
+        if (at == source->end || *at != '"')
+            return NULL;
+        at = json_get_text_inline(at + 1, source->end, &text);
+        return at ? json_copy_text(source, at, &text, slot, &len) : NULL;
     case PLAN_BYTES:
         return read_bytes(source, at, slot);
     case PLAN_MESSAGE: {
@@ -180,48 +186,13 @@ static __attribute__((noinline)) const char *read_map(struct json_source *source
     return at;
 }
 
-/* The key at a quote, up to its value: *field is NULL if the type has none of that name. */
-static const char *read_other_key(struct json_source *source, const struct plan_message *type,
-                                  const struct plan_field *expected, const char *at,
-                                  const struct plan_field **field)
+/* Behind a value: where the next key begins; *closed if there is none and the text goes on there.
+ */
+static inline const char *read_comma(struct json_source *source, const char *at, bool *closed)
 {
-    struct json_text text;
-    at = json_get_key(at, source->end, &text);
-    if (at == NULL)
-        return NULL;
-    if (!text.escaped) {
-        *field = field_named(type, expected, text.start, text.len);
-        return at;
-    }
-    char *name = field_alloc(source->allocator, text.len + 1);
-    if (name == NULL)
-        return json_refuse(source, -ENOMEM);
-    *field = field_named(type, expected, name, json_unescape(&text, name));
-    field_free(source->allocator, name);
-    return at;
-}
-
-/* Mostly it is the expected one, or one soon behind it, written without a space: the first bytes
- * tell. */
-static inline const char *read_key(struct json_source *source, const struct plan_message *type,
-                                   const struct plan_field *expected, const char *at,
-                                   const struct plan_field **field)
-{
-    const struct plan_field *next = expected;
-    uint64_t head;
-    if (source->end - at < (ptrdiff_t)sizeof(head))
-        return read_other_key(source, type, expected, at, field);
-    memcpy(&head, at, sizeof(head));
-    while (((head ^ next->json_head) & next->json_mask) != 0)
-        next++;
-    size_t len = next->json_key_len - 1;
-    if (next->json_mask == 0 || (size_t)(source->end - at) <= len ||
-        (len > sizeof(head) &&
-         !field_same_text(at + sizeof(head), next->json_key + 1 + sizeof(head),
-                          len - sizeof(head))))
-        return read_other_key(source, type, expected, at, field);
-    *field = next;
-    return at + len;
+    if (source->end - at > 1 && at[0] == ',' && at[1] == '"')
+        return at + 1;
+    return read_separator(source, at, '}', closed);
 }
 
 /* Where a singular field's value goes. A first value (of no oneof) finds the field as the message's
@@ -236,26 +207,38 @@ static inline void *open_slot(struct json_source *source, const struct plan_fiel
     return field_at(message, field->offset);
 }
 
-static const char *read_message(struct json_source *source, const struct plan_message *type,
-                                ProtobufCMessage *message, const char *at, unsigned depth)
+/* In line here is what a table can afford to have in line, as it has one place for each kind. */
+static __attribute__((flatten)) const char *read_message(struct json_source *source,
+                                                         const struct plan_message *type,
+                                                         ProtobufCMessage *message, const char *at,
+                                                         unsigned depth)
 {
     const struct plan_field *expected = type->fields, *field;
-    const char *end = source->end;
+    const char *const end = source->end;
     uint64_t seen = 0;
     bool ascending = true; /* so far: then no key can have come before */
+    bool closed;
     if (depth > PLAN_MAX_DEPTH || at == end || *at != '{')
         return NULL;
     at = json_skip_space(at + 1, end);
-    if (at < end && *at == '}')
-        return seen == type->required ? at + 1 : NULL;
-    for (;;) {
-        at = read_key(source, type, expected, at, &field);
-        if (at == NULL || (at = json_skip_space(at, end)) == end)
+    closed = at < end && *at == '}';
+    at += closed;
+    while (!closed) {
+        field = json_key_plain(expected, at, end);
+        if (__builtin_expect(field != NULL, 1)) {
+            at += field->json_key_len - 1;
+        } else {
+            at = json_key_other(source, type, expected, at, &field);
+            if (at == NULL)
+                return NULL;
+            ascending &= field >= expected;
+        }
+        at = json_skip_space(at, end);
+        if (at == end)
             return NULL;
         if (field == NULL || *at == 'n') { /* null: the field is absent, says the mapping */
             at = json_skip_value(at, end, depth);
         } else {
-            ascending &= field >= expected;
             expected = field + 1;
             seen |= field->required_bit;
             if (field->step == PLAN_ARRAY)
@@ -266,14 +249,10 @@ static const char *read_message(struct json_source *source, const struct plan_me
                 at = read_value(source, field, open_slot(source, field, ascending, message), at,
                                 depth);
         }
-        if (at == NULL || (at = json_skip_space(at, end)) == end)
+        if (at == NULL || (at = read_comma(source, at, &closed)) == NULL)
             return NULL;
-        if (*at == '}')
-            return seen == type->required ? at + 1 : NULL;
-        if (*at != ',')
-            return NULL;
-        at = json_skip_space(at + 1, end);
     }
+    return seen == type->required ? at : NULL;
 }
 
 int json_floor_decode(const struct plan *plan, const uint8_t *src, size_t len,

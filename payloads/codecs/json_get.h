@@ -39,25 +39,32 @@ static inline const char *json_refuse(struct json_source *source, int error)
     return NULL;
 }
 
-/* A string into memory of its own, at *copy: what it means, with a NUL behind it. */
+/* What a string means into memory of its own, at *copy, with a NUL behind it; at is what follows.
+ */
+static inline const char *json_copy_text(struct json_source *source, const char *at,
+                                         const struct json_text *text, char **copy, size_t *len)
+{
+    if (text->has_nul) /* a C string cannot hold it */
+        return NULL;
+    *len = text->len;
+    if (!text->escaped)
+        return field_put_string(copy, text->start, text->len, source->allocator) == 0
+                   ? at
+                   : json_refuse(source, -ENOMEM);
+    *copy = (char *)field_alloc(source->allocator, text->len + 1);
+    if (*copy == NULL)
+        return json_refuse(source, -ENOMEM);
+    *len = json_unescape(text, *copy);
+    (*copy)[*len] = '\0';
+    return at;
+}
+
 static inline const char *json_get_copy(struct json_source *source, const char *at, char **copy,
                                         size_t *len)
 {
     struct json_text text;
     at = json_get_string(at, source->end, &text);
-    if (at == NULL || text.has_nul) /* a C string cannot hold it */
-        return NULL;
-    *len = text.len;
-    if (!text.escaped)
-        return field_put_string(copy, text.start, text.len, source->allocator) == 0
-                   ? at
-                   : json_refuse(source, -ENOMEM);
-    *copy = (char *)field_alloc(source->allocator, text.len + 1);
-    if (*copy == NULL)
-        return json_refuse(source, -ENOMEM);
-    *len = json_unescape(&text, *copy);
-    (*copy)[*len] = '\0';
-    return at;
+    return at ? json_copy_text(source, at, &text, copy, len) : NULL;
 }
 
 /* A string and the colon behind it. */

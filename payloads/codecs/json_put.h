@@ -12,7 +12,8 @@
 
 struct json_writer {
     char *end;
-    int error; /* why NULL was returned */
+    int error;       /* why NULL was returned */
+    uintptr_t roomy; /* the last address with room for any key and number; 0 if there is none */
 };
 
 static inline size_t json_room(const struct json_writer *writer, const char *at)

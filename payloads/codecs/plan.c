@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "plan.h"
 
+#include "plan_keys.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -98,59 +100,6 @@ struct plan_test plan_test_of(const ProtobufCFieldDescriptor *field)
     return test;
 }
 
-/* MessagePack's header of a string of len bytes; returns its length. */
-static size_t string_header(uint8_t header[3], size_t len)
-{
-    if (len < 32) {
-        header[0] = (uint8_t)(0xa0 | len);
-        return 1;
-    }
-    if (len < 256) {
-        header[0] = 0xd9;
-        header[1] = (uint8_t)len;
-        return 2;
-    }
-    header[0] = 0xda;
-    header[1] = (uint8_t)(len >> 8);
-    header[2] = (uint8_t)len;
-    return 3;
-}
-
-static int compile_keys(struct plan_message *message)
-{
-    size_t room = PLAN_KEY_COPY;
-    for (uint32_t i = 0; i < message->count; i++)
-        room += message->fields[i].name_len + 3 + message->fields[i].name_len + 4;
-    message->keys = calloc(1, room);
-    if (message->keys == NULL)
-        return -ENOMEM;
-    uint8_t *at = message->keys;
-    for (uint32_t i = 0; i < message->count; i++) {
-        struct plan_field *field = &message->fields[i];
-        size_t header = string_header(at, field->name_len);
-        memcpy(at + header, field->name, field->name_len);
-        field->key = at;
-        field->key_len = (uint32_t)(header + field->name_len);
-        at += field->key_len;
-    }
-    for (uint32_t i = 0; i < message->count; i++) {
-        struct plan_field *field = &message->fields[i];
-        field->json_key = (const char *)at;
-        field->json_key_len = field->name_len + 4;
-        field->json_room =
-            field->json_key_len <= PLAN_KEY_COPY ? PLAN_KEY_COPY + PLAN_JSON_NUMBER : UINT32_MAX;
-        memcpy(at, ",\"", 2);
-        memcpy(at + 2, field->name, field->name_len);
-        memcpy(at + 2 + field->name_len, "\":", 2);
-        size_t head = field->json_key_len - 1 < sizeof(field->json_head) ? field->json_key_len - 1
-                                                                         : sizeof(field->json_head);
-        memcpy(&field->json_head, at + 1, head);
-        memset(&field->json_mask, 0xff, head);
-        at += field->json_key_len;
-    }
-    return 0;
-}
-
 static int compile_message(struct plan_message *message, char *why, size_t why_cap)
 {
     const ProtobufCMessageDescriptor *type = message->type;
@@ -192,7 +141,7 @@ static int compile_message(struct plan_message *message, char *why, size_t why_c
         field->required_bit = message->required + 1; /* the next bit: those below are all taken */
         message->required |= field->required_bit;
     }
-    return compile_keys(message);
+    return plan_keys_compile(message);
 }
 
 /* The number of message types reachable from type, itself included; they go to seen in that order.
@@ -301,13 +250,16 @@ int plan_create(struct plan **created, const struct payload *payload, char *why,
         error = compile_message(&plan->messages[i], why, why_cap);
     }
     free(types);
+    if (error == 0)
+        join_types(plan, payload);
+    for (ssize_t i = 0; error == 0 && i < count; i++)
+        error = plan_keys_compile_json(&plan->messages[i]);
     if (error != 0) {
         if (error == -ENOMEM)
             snprintf(why, why_cap, "%s: out of memory", type->name ? type->name : "message");
         plan_destroy(plan);
         return error;
     }
-    join_types(plan, payload);
     plan->root = &plan->messages[0];
     plan->bounded = settle_depths(plan) && plan->root->depth <= PLAN_MAX_DEPTH;
     *created = plan;
@@ -321,6 +273,7 @@ void plan_destroy(struct plan *plan)
     for (size_t i = 0; i < plan->count; i++) {
         free(plan->messages[i].fields);
         free(plan->messages[i].keys);
+        free(plan->messages[i].json);
     }
     free(plan->messages);
     free(plan);

@@ -60,6 +60,8 @@ struct plan_test {
 enum plan_step {
     PLAN_ARRAY = PLAN_MESSAGE + 1,
     PLAN_MAP,
+    PLAN_FAR, /* plan_json: the key is longer than PLAN_KEY_COPY, see field->step */
+    PLAN_END, /* plan_json: there are no more fields */
 };
 
 struct plan_field {
@@ -80,7 +82,6 @@ struct plan_field {
     const uint8_t *key; /* the name as a MessagePack string; PLAN_KEY_COPY bytes are readable */
     uint32_t key_len;
     uint32_t json_key_len;
-    uint32_t json_room;   /* with that much, key and number may be written without a look */
     const char *json_key; /* ,"name": in front of a JSON value; as readable as key */
     uint64_t json_head;   /* the first eight bytes of json_key behind its comma, where */
     uint64_t json_mask;   /* this has ones; the field behind the last one has none, and fits any */
@@ -88,9 +89,24 @@ struct plan_field {
     const ProtobufCFieldDescriptor *descriptor;
 };
 
+/* The same as the JSON floor writes it, where a walk that does nothing else is felt: all of a field
+ * in one cache line, and behind the last one an end that is always there, whose key is the brace.
+ */
+struct plan_json {
+    uint64_t mask; /* of plan_test, and so on */
+    uint32_t test_offset;
+    uint32_t offset; /* of the value */
+    const struct plan_field *field;
+    uint8_t refine;
+    uint8_t step;            /* enum plan_kind or plan_step */
+    uint8_t key_len;         /* of a PLAN_FAR: see field */
+    char key[PLAN_KEY_COPY]; /* ,"name": */
+};
+
 struct plan_message {
     const ProtobufCMessageDescriptor *type;
     uint32_t count;
+    struct plan_json *json;
     struct plan_field *fields; /* ascending ids; behind them one that no name is equal to */
     uint8_t *keys;             /* all of them, of both kinds */
     unsigned depth;            /* of the deepest nesting from here on, if the plan is bounded */

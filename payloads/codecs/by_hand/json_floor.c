@@ -225,7 +225,7 @@ static const char *version(void)
     static int encode_##T(const struct plan *plan, const ProtobufCMessage *message, uint8_t *dst,  \
                           size_t cap, size_t *len)                                                 \
     {                                                                                              \
-        struct json_writer writer = {(char *)dst + cap, 0};                                        \
+        struct json_writer writer = {.end = (char *)dst + cap};                                    \
         (void)plan;                                                                                \
         char *end = put_##T(&writer, (const STRUCT_##T *)message, (char *)dst, 1);                 \
         if (end == NULL)                                                                           \
