@@ -13,6 +13,7 @@ KINDS = {
     "service": "Concurrency, over sockets",
 }
 QUICK = ("quick", "smoke")
+MESSAGING = ("count", "pingpong", "spawn")  # workloads whose requests are so many messages
 
 
 def subject(family: Family) -> str:

@@ -110,6 +110,12 @@ CODEC_ROWS = {
 }
 # Small documents: only in blocks of hundreds of iterations there is such a thing as 1 % more.
 CODEC_ROWS["calibrate"] = (Rows(("ack", "order_64", "order_256"), WHOLE, 240, 0.3),)
+# Which workloads are measured in process in which tier; your own are in every one.
+MODEL_ROWS = {"quick": ("echo", "rpc", "cpu", "ring")}
+MODEL_ROWS["smoke"] = (*MODEL_ROWS["quick"], "count", "mixed")
+MODEL_ROWS["calibrate"] = MODEL_ROWS["quick"]
+MODEL_ROWS["standard"] = (*MODEL_ROWS["quick"], "store", "count", "pingpong", "spawn", "mixed")
+MODEL_ROWS["publish"] = (*MODEL_ROWS["standard"], "mixed_offloaded")
 # Seconds of blocks that a process needs where documents are large: each block holds all of them.
 SLOW_S = {"telemetry": 1.2, "feed": 1.2, "order_64k": 0.6, "order_256k": 1.0, "order_1m": 1.0}
 
@@ -306,6 +312,8 @@ def _models(built: Built, tier: Tier) -> list[Family]:
             tier.blocks_s,
         )
         for id, members in _grouped(built.model_cases).items()
+        if id.split("/")[1] in MODEL_ROWS[tier.name] or id.split("/")[1] not in MODEL_ROWS["publish"]
+        if "thread_pool" in members
     ]  # fmt: skip
 
 

@@ -307,6 +307,7 @@ def _metrics(
         "turns_per_request": final["turns"] / served,
         "messages_per_request": final["messages"] / served,
         "wakeups_per_request": final["wakeups"] / served,
+        "syscalls_per_request": final["syscalls"] / served,
     }
 
 

@@ -9,7 +9,7 @@ from typing import Sequence
 from .. import about, words
 from ..blocks import Cell, Column, Section, Table, Text
 from ..charts import Chart
-from ..figures import p_value, slid, slide_notes, spread
+from ..figures import middle, p_value, slid, slide_notes, spread
 from ..judge import Family, Judgement
 
 
@@ -27,6 +27,8 @@ def _in_process(families: Sequence[Family]) -> str:
         said.append(f"`cpu` of {words.fixed(load['cpu_iterations'], 0)} iterations")
     if load.get("hops"):
         said.append(f"`ring` of {load['hops']} hops")
+    if load.get("messages"):
+        said.append(f"{load['messages']} messages a request of `count`, `pingpong` and `spawn`")
     return ", ".join(said) or "under conditions that were not recorded"
 
 
@@ -88,5 +90,52 @@ def models(judged: Judgement, drawn: dict[str, Chart]) -> Section:
                 )
     table.notes.append(about.medians("model"))
     table.notes += slide_notes(families, "time_ns")
-    section.blocks.append(table)
+    section.blocks += [table, _asked(families)]
     return section
+
+
+#: Metrics per request, as the programs count them, and what they are called.
+ASKED = {
+    "turns_per_request": "turns",
+    "messages_per_request": "messages",
+    "wakeups_per_request": "wake-ups",
+    "context_switches_per_request": "context switches",
+    "syscalls_per_request": "system calls",
+}
+
+
+def _asked(families: Sequence[Family]) -> Table:
+    """What does not vary as times do: why one is slower than the other."""
+    table = Table(
+        "What a request took besides time: median of processes",
+        [
+            Column("workload"),
+            Column("model"),
+            *(Column(name, True) for name in ASKED.values()),
+            Column("CPU, ns", True),
+            Column("ns per message", True),
+        ],
+    )
+    for family in families:
+        load = family.plan.get("load") or {}
+        messages = load.get("messages") if about.subject(family) in about.MESSAGING else None
+        shown = [*family.candidates, *(m for m in family.plan["members"] if m == "inline")]
+        for i, member in enumerate(shown):
+            table.add(
+                Cell(about.subject(family) if i == 0 else "", "head"),
+                words.label(member) + (" (floor)" if member == "inline" else ""),
+                *(middle(family, member, metric, 1, 2) for metric in ASKED),
+                middle(family, member, "cpu_ns_per_request"),
+                middle(family, member, "time_ns", float(messages), 1) if messages else "",
+            )
+    table.notes.append(
+        "Messages: from one place of execution to another, as the model counts them (a plain call is"
+        " none). Wake-ups: signals to a sleeping thread. Context switches and CPU: of the whole process,"
+        " the client included. System calls: by the model's own threads."
+    )
+    if any(about.subject(family) in about.MESSAGING for family in families):
+        table.notes.append(
+            "ns per message: the time of a request by the messages, questions or new cells that it"
+            " asks for, whatever the model makes of them."
+        )
+    return table

@@ -128,6 +128,7 @@ def _workload(judged: Judgement, family: Family) -> Section:
             Column("turns", True),
             Column("messages", True),
             Column("wake-ups", True),
+            Column("system calls", True),
         ],
     )
     for m in members:
@@ -142,8 +143,12 @@ def _workload(judged: Judgement, family: Family) -> Section:
             middle(family, m, "turns_per_request", 1, 2),
             middle(family, m, "messages_per_request", 1, 2),
             middle(family, m, "wakeups_per_request", 1, 2),
+            middle(family, m, "syscalls_per_request", 1, 2),
         )
-    fixed.notes.append("Context switches, turns, messages and wake-ups are per request.")
+    fixed.notes.append(
+        "Context switches (of the window), turns, messages, wake-ups and system calls (of the server's"
+        " whole life, by the model's own threads) are per request."
+    )
     fixed.notes.append(about.medians("service"))
     section.blocks.append(fixed)
 
