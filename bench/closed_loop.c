@@ -5,29 +5,64 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define STUCK_AFTER_S 120
 
-bool closed_loop_world_ready(struct closed_loop_world *world)
+/* The options of the program, in a setup with documents. */
+static int load(struct closed_loop_world *world, struct closed_loop_setup *documents,
+                const struct workload *workload)
 {
-    if (world->tried)
-        return !*world->why;
-    world->tried = true;
-    const int err = workload_setup_init(&world->setup, world->payload, world->codec, world->why,
-                                        sizeof world->why);
-    if (err != 0 && !*world->why)
-        snprintf(world->why, sizeof world->why, "%s: %s", world->payload->name, strerror(-err));
+    struct workload_setup *setup = &documents->setup;
+    const struct workload_setup *options = &world->options;
+    int err = workload_setup_init(setup, world->payload, world->codec, documents->why,
+                                  sizeof documents->why);
     if (err != 0)
-        return false;
-    world->setup.cpu_iterations = world->cpu_iterations;
-    world->setup.hops = world->hops;
-    return true;
+        return err;
+    setup->cpu_iterations = options->cpu_iterations;
+    setup->hops = options->hops;
+    setup->messages = options->messages;
+    setup->hot_percent = options->hot_percent;
+    setup->put_percent = options->put_percent;
+    setup->heavy_percent = options->heavy_percent;
+    setup->offload = documents->offload;
+    if (world->journal && (workload_needs(workload) & WORKLOAD_NEEDS_JOURNAL))
+        err = workload_setup_journal(setup, world->journal);
+    return err == 0 && documents->own ? workload_setup_mark(setup, workload) : err;
+}
+
+struct closed_loop_setup *closed_loop_documents(struct closed_loop_world *world,
+                                                const struct workload *workload, bool offload)
+{
+    enum { OWN = WORKLOAD_NEEDS_STORE_MIX | WORKLOAD_NEEDS_HEAVY | WORKLOAD_NEEDS_JOURNAL };
+    const struct workload *own = workload_needs(workload) & OWN ? workload : NULL;
+    struct closed_loop_setup *documents = world->setups;
+    while (documents->tried && (documents->own != own || documents->offload != offload))
+        if (++documents == world->setups + sizeof world->setups / sizeof *world->setups)
+            return NULL;
+    if (documents->tried)
+        return documents;
+    documents->tried = true;
+    documents->own = own;
+    documents->offload = offload;
+    const int err = load(world, documents, workload);
+    if (err != 0 && !*documents->why)
+        snprintf(documents->why, sizeof documents->why, "%s: %s",
+                 world->journal ? world->journal : world->payload->name, strerror(-err));
+    return documents;
 }
 
 void closed_loop_world_finish(struct closed_loop_world *world)
 {
-    workload_setup_finish(&world->setup);
+    for (size_t i = 0; i < sizeof world->setups / sizeof *world->setups; i++)
+        if (world->setups[i].tried)
+            workload_setup_finish(&world->setups[i].setup);
+}
+
+static const struct workload_setup *setup_of(const struct closed_loop *loop)
+{
+    return &loop->documents->setup;
 }
 
 static void count_end(struct closed_loop *loop)
@@ -48,9 +83,9 @@ static void begin_next(struct closed_loop_flight *flight)
     const int64_t number = atomic_fetch_add_explicit(&loop->begun, 1, memory_order_relaxed);
     if (number >= loop->n)
         return;
-    const struct workload_setup *setup = &loop->world->setup;
+    const struct workload_setup *setup = setup_of(loop);
     flight->used = true;
-    flight->document = (loop->document + (uint64_t)number) % setup->corpus.count;
+    flight->document = (loop->document + (uint64_t)number) % setup->documents;
     struct request *request = flight->request;
     request->in = setup->bodies[flight->document];
     request->in_len = setup->body_lens[flight->document];
@@ -86,8 +121,15 @@ static void wait_finished(struct closed_loop *loop)
     loop->stuck = err != 0;
 }
 
+static bool sends(const struct closed_loop *loop)
+{
+    return workload_needs(loop->workload) & WORKLOAD_SENDS;
+}
+
 static void begin_block(struct closed_loop *loop, int64_t n)
 {
+    if (sends(loop))
+        workload_sent_expect(setup_of(loop), (uint64_t)n * setup_of(loop)->messages);
     loop->n = n;
     atomic_store_explicit(&loop->begun, 0, memory_order_relaxed);
     atomic_store_explicit(&loop->ended, 0, memory_order_relaxed);
@@ -102,14 +144,17 @@ void closed_loop_run(struct closed_loop *loop, int64_t n)
     for (int64_t i = 0; i < CLOSED_LOOP_REQUESTS && i < n; i++)
         begin_next(&loop->flights[i]);
     wait_finished(loop);
-    loop->document = (loop->document + (uint64_t)n) % loop->world->setup.corpus.count;
+    if (sends(loop) && !loop->stuck &&
+        atomic_load_explicit(&loop->wrong, memory_order_relaxed) == 0)
+        loop->stuck = workload_sent_await(setup_of(loop), STUCK_AFTER_S) != 0;
+    loop->document = (loop->document + (uint64_t)n) % setup_of(loop)->documents;
 }
 
 static bool reply_ok(const struct closed_loop_flight *flight)
 {
     const struct closed_loop *loop = flight->loop;
     const struct request *request = flight->request;
-    return workload_reply_ok(loop->workload, &loop->world->setup, flight->document, request->status,
+    return workload_reply_ok(loop->workload, setup_of(loop), flight->document, request->status,
                              request->out.data, request->out.len);
 }
 
@@ -132,7 +177,7 @@ bool closed_loop_good(struct closed_loop *loop)
 static void check_documents(struct closed_loop *loop)
 {
     struct closed_loop_flight *flight = &loop->flights[0];
-    for (size_t i = 0; i < loop->world->setup.corpus.count && !*loop->why; i++) {
+    for (size_t i = 0; i < setup_of(loop)->documents && !*loop->why; i++) {
         closed_loop_run(loop, 1);
         if (loop->stuck || flight->document != i || !reply_ok(flight))
             snprintf(loop->why, sizeof loop->why, "document %zu: %s (status %d)", i,
@@ -144,20 +189,24 @@ static void check_documents(struct closed_loop *loop)
 static int start(struct closed_loop *loop)
 {
     const struct closed_loop_world *world = loop->world;
-    const size_t count = world->setup.corpus.count;
+    const struct workload_setup *setup = setup_of(loop);
+    const size_t count = setup->documents;
+    const uint32_t under_way = sends(loop) ? setup->messages : 1;
     const struct model_config config = {
         .workload = loop->workload,
-        .setup = &world->setup,
-        .cells = world->setup.cells,
+        .setup = setup,
+        .cells = setup->cells,
         .threads = world->threads,
         .cpus = *world->cpus ? world->cpus : NULL,
-        .queue_limit = 4 * CLOSED_LOOP_REQUESTS,
+        /* Messages of a request may be under way when the one after its next sends its own. */
+        .queue_limit = 4 * CLOSED_LOOP_REQUESTS * under_way,
         .on_full = MODEL_REJECT,
         .content_type = world->codec->content_type,
         .max_body_bytes = (size_t)64 << 20,
         .io_timeout_ns = UINT64_C(10000000000),
         .drain_ns = UINT64_C(10000000000),
         .downstream_connections = 1,
+        .offload_threads = 1,
         .call_timeout_ns = UINT64_C(10000000000),
     };
     loop->reply_lens = calloc(count, sizeof *loop->reply_lens);
@@ -165,10 +214,10 @@ static int start(struct closed_loop *loop)
     if (!loop->reply_lens || !loop->cells || sem_init(&loop->finished, 0, 0) != 0)
         return -ENOMEM;
     for (size_t i = 0; loop->workload->cell_size && i < count; i++)
-        loop->cells[i] = loop->workload->route
-                             ? loop->workload->route(world->setup.bodies[i],
-                                                     world->setup.body_lens[i], i, config.cells)
-                             : (uint32_t)(i % config.cells);
+        loop->cells[i] =
+            loop->workload->route
+                ? loop->workload->route(setup->bodies[i], setup->body_lens[i], i, config.cells)
+                : (uint32_t)(i % config.cells);
     for (int i = 0; i < CLOSED_LOOP_REQUESTS; i++) {
         struct request *request = request_create(loop->workload);
         if (!request)
@@ -185,8 +234,10 @@ bool closed_loop_ready(struct closed_loop *loop)
     if (loop->tried)
         return !*loop->why;
     loop->tried = true;
-    if (!closed_loop_world_ready(loop->world)) {
-        memcpy(loop->why, loop->world->why, sizeof loop->why);
+    loop->documents = closed_loop_documents(loop->world, loop->workload, loop->offload);
+    if (!loop->documents || *loop->documents->why) {
+        snprintf(loop->why, sizeof loop->why, "%s",
+                 loop->documents ? loop->documents->why : "too many workloads of their own");
         return false;
     }
     const int err = start(loop);
@@ -206,25 +257,41 @@ static double process_cpu_ns(void)
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-void closed_loop_cost_begin(struct closed_loop *loop, struct closed_loop_cost *cost)
+static double process_switches(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_nvcsw + (double)usage.ru_nivcsw;
+}
+
+static struct closed_loop_cost cost_now(struct closed_loop *loop)
 {
     struct model_stats stats = {0};
     loop->model->stats(loop->run, &stats);
-    cost->turns = (double)stats.turns;
-    cost->messages = (double)stats.messages;
-    cost->wakeups = (double)stats.wakeups;
-    cost->cpu_ns = process_cpu_ns();
+    return (struct closed_loop_cost){
+        .turns = (double)stats.turns,
+        .messages = (double)stats.messages,
+        .wakeups = (double)stats.wakeups,
+        .syscalls = (double)stats.syscalls,
+        .cpu_ns = process_cpu_ns(),
+        .switches = process_switches(),
+    };
+}
+
+void closed_loop_cost_begin(struct closed_loop *loop, struct closed_loop_cost *cost)
+{
+    *cost = cost_now(loop);
 }
 
 void closed_loop_cost_end(struct closed_loop *loop, struct closed_loop_cost *cost)
 {
-    const double cpu_ns = process_cpu_ns();
-    struct model_stats stats = {0};
-    loop->model->stats(loop->run, &stats);
-    cost->turns = (double)stats.turns - cost->turns;
-    cost->messages = (double)stats.messages - cost->messages;
-    cost->wakeups = (double)stats.wakeups - cost->wakeups;
-    cost->cpu_ns = cpu_ns - cost->cpu_ns;
+    const struct closed_loop_cost now = cost_now(loop);
+    cost->turns = now.turns - cost->turns;
+    cost->messages = now.messages - cost->messages;
+    cost->wakeups = now.wakeups - cost->wakeups;
+    cost->syscalls = now.syscalls - cost->syscalls;
+    cost->cpu_ns = now.cpu_ns - cost->cpu_ns;
+    cost->switches = now.switches - cost->switches;
 }
 
 uint64_t closed_loop_stop(struct closed_loop *loop)

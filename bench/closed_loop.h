@@ -14,18 +14,26 @@
 
 #define CLOSED_LOOP_REQUESTS 16
 
+/* The documents that requests carry; workloads whose requests are of several kinds have their own.
+ */
+struct closed_loop_setup {
+    const struct workload *own; /* NULL: any other workload's */
+    bool offload;
+    struct workload_setup setup;
+    bool tried;
+    char why[512]; /* empty: setup is ready */
+};
+
 /* What all loops of a process share. The first half is the program's to set. */
 struct closed_loop_world {
     const struct payload *payload;
     const struct codec *codec;
     unsigned threads;
-    char cpus[24]; /* of the models' threads; empty: wherever */
-    uint64_t cpu_iterations;
-    uint32_t hops;
+    char cpus[24];                 /* of the models' threads; empty: wherever */
+    struct workload_setup options; /* what the program set of the workloads' options */
+    const char *journal;           /* folder, or NULL */
 
-    struct workload_setup setup;
-    bool tried;
-    char why[512]; /* empty: setup is ready */
+    struct closed_loop_setup setups[8];
 };
 
 struct closed_loop;
@@ -42,7 +50,9 @@ struct closed_loop {
     struct closed_loop_world *world;
     const struct model *model;
     const struct workload *workload;
+    bool offload; /* its heavy requests, if it has any */
 
+    struct closed_loop_setup *documents;
     struct model_run *run;
     bool tried, stuck;
     char why[512]; /* empty: good */
@@ -64,12 +74,13 @@ struct closed_loop {
 
 /* What a block took besides time. */
 struct closed_loop_cost {
-    double turns, messages, wakeups;
-    double cpu_ns; /* of the whole process: models that are not used sleep */
+    double turns, messages, wakeups, syscalls;
+    double cpu_ns, switches; /* of the whole process: models that are not used sleep */
 };
 
-/* Loads the documents, once. True if world->why is empty. */
-bool closed_loop_world_ready(struct closed_loop_world *world);
+/* The documents of a workload, loaded once; NULL or why says that they could not be. */
+struct closed_loop_setup *closed_loop_documents(struct closed_loop_world *world,
+                                                const struct workload *workload, bool offload);
 void closed_loop_world_finish(struct closed_loop_world *world);
 
 /* Starts the model and checks its reply to every document, once. True if loop->why is empty. */

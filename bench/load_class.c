@@ -21,6 +21,10 @@ const struct load_class_options load_class_defaults = {
     .cpu_iterations = WORKLOAD_CPU_ITERATIONS,
     .hops = WORKLOAD_HOPS,
     .cells = WORKLOAD_CELLS,
+    .messages = WORKLOAD_MESSAGES,
+    .hot_percent = WORKLOAD_HOT_PERCENT,
+    .put_percent = WORKLOAD_PUT_PERCENT,
+    .heavy_percent = WORKLOAD_HEAVY_PERCENT,
 };
 
 static int read_body(const struct options *options, struct load_class_options *class, size_t *len)
@@ -123,6 +127,12 @@ static int read_payload(const struct options *options, struct load_class_options
     class->setup.cpu_iterations = class->cpu_iterations;
     class->setup.hops = (uint32_t) class->hops;
     class->setup.cells = (uint32_t) class->cells;
+    class->setup.messages = (uint32_t) class->messages;
+    class->setup.hot_percent = (uint32_t) class->hot_percent;
+    class->setup.put_percent = (uint32_t) class->put_percent;
+    class->setup.heavy_percent = (uint32_t) class->heavy_percent;
+    if (class->known_workload && workload_setup_mark(&class->setup, class->known_workload) != 0)
+        return options_error(options, "--workload", "out of memory");
     return OPTIONS_GO_ON;
 }
 
@@ -130,13 +140,22 @@ static int read_payload(const struct options *options, struct load_class_options
 static int read_check(const struct options *options, struct load_class_options *class)
 {
     static const char *const others[] = {"--method", "--expect-status", NULL};
-    static const char *const workloads_own[] = {"--cpu-iterations", "--hops", "--cells", NULL};
+    static const char *const workloads_own[] = {
+        "--cpu-iterations", "--hops",        "--cells",         "--messages",
+        "--hot-percent",    "--put-percent", "--heavy-percent", NULL};
     if (!class->workload) {
         int code = refuse_all(options, workloads_own, "without --workload");
         return code == OPTIONS_GO_ON ? read_status(options, class) : code;
     }
     class->known_workload = names_workload(options, class->workload);
     if (!class->known_workload || refuse_all(options, others, "with --workload") != OPTIONS_GO_ON)
+        return EXIT_USAGE;
+    if (workload_needs(class->known_workload) & WORKLOAD_IN_PROCESS_ONLY)
+        return options_error(options, "--workload", "%s has no server (model_bench runs it)",
+                             class->workload);
+    /* Others have cells, too, but their replies do not depend on them. */
+    if (!(workload_needs(class->known_workload) & WORKLOAD_NEEDS_RING) &&
+        options_refuse(options, "--cells", "but with --workload ring") != OPTIONS_GO_ON)
         return EXIT_USAGE;
     return names_refuse_unneeded(options, class->known_workload);
 }
@@ -174,7 +193,7 @@ static int make_requests(const struct options *options, struct load_class_option
             return code;
         request.body = class->body ? class->body : (const uint8_t *)"";
     }
-    class->documents = class->setup.codec ? class->setup.corpus.count : 1;
+    class->documents = class->setup.codec ? class->setup.documents : 1;
     class->bytes = calloc(class->documents, sizeof *class->bytes);
     class->requests = calloc(class->documents, sizeof *class->requests);
     if (!class->bytes || !class->requests)

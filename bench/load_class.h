@@ -20,7 +20,7 @@ struct load_class_options {
     const char *path, *payload, *codec, *workload, *body_path, *content_type, *method;
     const char *expect_status;
     double share;
-    uint64_t cpu_iterations, hops, cells;
+    uint64_t cpu_iterations, hops, cells, messages, hot_percent, put_percent, heavy_percent;
     struct options_texts headers;
 
     /* What was made of it. */
@@ -45,11 +45,19 @@ extern const struct load_class_options load_class_defaults;
                      "serve needs it, else the first by default"),                                 \
         OPTIONS_TEXT("--codec", "NAME", &(class)->codec, "encoded by this codec"),                 \
         OPTIONS_COUNT("--cpu-iterations", "N", &(class)->cpu_iterations, 1, 1e15,                  \
-                      "what the server of `cpu` was given"),                                       \
+                      "what the server of `cpu` or `mixed` was given"),                            \
         OPTIONS_COUNT("--hops", "N", &(class)->hops, 1, 1e6,                                       \
                       "what the server of `ring` was given"),                                      \
         OPTIONS_COUNT("--cells", "N", &(class)->cells, 1, 1e6,                                     \
                       "what the server of `ring` was given"),                                      \
+        OPTIONS_COUNT("--messages", "N", &(class)->messages, 1, 1e6,                               \
+                      "what the server of `count` or `pingpong` was given"),                       \
+        OPTIONS_COUNT("--hot-percent", "N", &(class)->hot_percent, 0, 100,                         \
+                      "store: requests that ask for one key"),                                     \
+        OPTIONS_COUNT("--put-percent", "N", &(class)->put_percent, 0, 100,                         \
+                      "store: requests that store a value"),                                       \
+        OPTIONS_COUNT("--heavy-percent", "N", &(class)->heavy_percent, 0, 100,                     \
+                      "mixed: requests that take CPU time"),                                       \
         OPTIONS_TEXT("--body", "FILE", &(class)->body_path, "send this, to any server"),           \
         OPTIONS_TEXT("--content-type", "TYPE", &(class)->content_type, "of --body"),               \
         OPTIONS_TEXT("--method", "METHOD", &(class)->method, "POST with a body, else GET"),        \

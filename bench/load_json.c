@@ -51,6 +51,14 @@ static void write_class_config(struct output *output, const struct load_class_op
         output_count(output, "hops", class->hops);
         output_count(output, "cells", class->cells);
     }
+    if (needs & WORKLOAD_NEEDS_MESSAGES)
+        output_count(output, "messages", class->messages);
+    if (needs & WORKLOAD_NEEDS_STORE_MIX) {
+        output_count(output, "hot_percent", class->hot_percent);
+        output_count(output, "put_percent", class->put_percent);
+    }
+    if (needs & WORKLOAD_NEEDS_HEAVY)
+        output_count(output, "heavy_percent", class->heavy_percent);
 }
 
 static void write_config(struct output *output, const struct load_options *load)

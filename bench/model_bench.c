@@ -16,6 +16,7 @@ extern const struct model thread_pool_copy_model; /* its source, compiled a seco
 /* The options, as typed; NULL: not given. */
 static struct {
     const char *payload, *codec, *threads, *cpu, *cpu_iterations, *hops, *inject;
+    const char *messages, *hot, *put, *heavy, *journal;
 } text;
 
 static struct closed_loop_world world;
@@ -46,24 +47,38 @@ static void block(struct gbench_state *state, void *arg)
     gbench_counter(state, "turns_per_request", cost.turns, GBENCH_PER_ITERATION);
     gbench_counter(state, "messages_per_request", cost.messages, GBENCH_PER_ITERATION);
     gbench_counter(state, "wakeups_per_request", cost.wakeups, GBENCH_PER_ITERATION);
+    gbench_counter(state, "syscalls_per_request", cost.syscalls, GBENCH_PER_ITERATION);
+    gbench_counter(state, "context_switches_per_request", cost.switches, GBENCH_PER_ITERATION);
     gbench_counter(state, "cpu_ns_per_request", cost.cpu_ns, GBENCH_PER_ITERATION);
-    gbench_counter(state, "documents", (double)world.setup.corpus.count, GBENCH_TOTAL);
+    gbench_counter(state, "documents", (double)loop->documents->setup.documents, GBENCH_TOTAL);
 }
 
 /* Every block takes whole rounds over the corpus: documents differ in what they ask for. */
 static int64_t documents_of(void *arg)
 {
     struct closed_loop *loop = arg;
-    return closed_loop_world_ready(loop->world) ? (int64_t)loop->world->setup.corpus.count : 1;
+    const struct closed_loop_setup *documents =
+        closed_loop_documents(loop->world, loop->workload, loop->offload);
+    return documents && !*documents->why ? (int64_t)documents->setup.documents : 1;
 }
 
-static void add(const struct workload *workload, const char *member, const struct model *model,
+/* A family: a workload, and whether its heavy requests are offloaded. */
+struct family {
+    const struct workload *workload;
+    bool offload;
+};
+
+static void add(const struct family *family, const char *member, const struct model *model,
                 int slow_percent)
 {
+    if (!workload_runs_under(family->workload, model->name))
+        return;
     struct closed_loop *loop = &cases[cases_len++];
-    *loop = (struct closed_loop){.world = &world, .model = model, .workload = workload};
+    *loop = (struct closed_loop){
+        .world = &world, .model = model, .workload = family->workload, .offload = family->offload};
     char name[256];
-    snprintf(name, sizeof name, "model/%s/%s", workload->name, member);
+    snprintf(name, sizeof name, "model/%s%s/%s", family->workload->name,
+             family->offload ? "_offloaded" : "", member);
     const struct gbench_options options = {
         .multiple_of = documents_of,
         .slow_percent = slow_percent,
@@ -71,20 +86,32 @@ static void add(const struct workload *workload, const char *member, const struc
     gbench_register(name, block, loop, &options);
 }
 
-static void add_family(const struct workload *workload, const struct inject *inject)
+static void add_family(const struct family *family, const struct inject *inject)
 {
     for (size_t i = 0; models[i]; i++) {
-        add(workload, models[i]->name, models[i], 0);
+        add(family, models[i]->name, models[i], 0);
         if (strcmp(models[i]->name, BASELINE) != 0)
             continue;
-        add(workload, BASELINE ".same", models[i], 0);
-        add(workload, BASELINE ".copy", &thread_pool_copy_model, 0);
+        add(family, BASELINE ".same", models[i], 0);
+        add(family, BASELINE ".copy", &thread_pool_copy_model, 0);
         for (size_t s = 0; s < inject->count; s++) {
             char member[64];
             snprintf(member, sizeof member, "slow." BASELINE ".%d", inject->percents[s]);
-            add(workload, member, models[i], inject->percents[s]);
+            add(family, member, models[i], inject->percents[s]);
         }
     }
+}
+
+static void add_families(const struct workload *workload, const struct inject *inject)
+{
+    const unsigned needs = workload_needs(workload);
+    if (needs & WORKLOAD_NEEDS_DOWNSTREAM) /* that takes a socket */
+        return;
+    if (needs & WORKLOAD_NEEDS_JOURNAL && !text.journal)
+        return;
+    add_family(&(struct family){workload, false}, inject);
+    if (needs & WORKLOAD_NEEDS_HEAVY)
+        add_family(&(struct family){workload, true}, inject);
 }
 
 /* A whole number in [low, high], or fallback if the option was not given; -1, having said why. */
@@ -158,6 +185,45 @@ static int find_payload_and_codec(void)
     return world.payload && whole ? 0 : 2;
 }
 
+/* Options of workloads, and the part of a case's id that says it cares. */
+static struct {
+    const char *option, *context;
+    const char **given;
+    long low, high, value; /* value: the default, then the one in effect */
+    const char *part, *other_part;
+} counts[] = {
+    {"--cpu-iterations", "cpu_iterations", &text.cpu_iterations, 1, 1000000000,
+     WORKLOAD_CPU_ITERATIONS, "/cpu/", "/mixed"},
+    {"--hops", "hops", &text.hops, 1, 1000000, 100, "/ring/", NULL},
+    {"--messages", "messages", &text.messages, 1, 1000000, WORKLOAD_MESSAGES, "/count/",
+     "/pingpong/"}, /* and spawn: see cares() */
+    {"--hot-percent", "hot_percent", &text.hot, 0, 100, WORKLOAD_HOT_PERCENT, "/store/", NULL},
+    {"--put-percent", "put_percent", &text.put, 0, 100, WORKLOAD_PUT_PERCENT, "/store/", NULL},
+    {"--heavy-percent", "heavy_percent", &text.heavy, 0, 100, WORKLOAD_HEAVY_PERCENT, "/mixed",
+     NULL},
+};
+enum { CPU_ITERATIONS, HOPS, MESSAGES, HOT, PUT, HEAVY };
+
+static bool read_counts(void)
+{
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        counts[i].value = number(counts[i].option, *counts[i].given, counts[i].low, counts[i].high,
+                                 counts[i].value);
+        if (counts[i].value < 0)
+            return false;
+    }
+    world.options = (struct workload_setup){
+        .cpu_iterations = (uint64_t)counts[CPU_ITERATIONS].value,
+        .hops = (uint32_t)counts[HOPS].value,
+        .messages = (uint32_t)counts[MESSAGES].value,
+        .hot_percent = (uint32_t)counts[HOT].value,
+        .put_percent = (uint32_t)counts[PUT].value,
+        .heavy_percent = (uint32_t)counts[HEAVY].value,
+    };
+    world.journal = text.journal;
+    return true;
+}
+
 static void tell_context(void)
 {
     char value[32];
@@ -166,10 +232,10 @@ static void tell_context(void)
     gbench_context("cpus", *world.cpus ? world.cpus : "any");
     snprintf(value, sizeof value, "%u", world.threads);
     gbench_context("threads_of_a_model", value);
-    snprintf(value, sizeof value, "%llu", (unsigned long long)world.cpu_iterations);
-    gbench_context("cpu_iterations", value);
-    snprintf(value, sizeof value, "%u", world.hops);
-    gbench_context("hops", value);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        snprintf(value, sizeof value, "%ld", counts[i].value);
+        gbench_context(counts[i].context, value);
+    }
     snprintf(value, sizeof value, "%d", CLOSED_LOOP_REQUESTS);
     gbench_context("requests_in_flight", value);
 }
@@ -178,10 +244,7 @@ static int prepare(void)
 {
     const long threads = number("--threads", text.threads, 1, 1024, 1);
     const long cpu = number("--cpu", text.cpu, 0, CPU_SETSIZE - 1, -2);
-    const long iterations =
-        number("--cpu-iterations", text.cpu_iterations, 1, 1000000000, WORKLOAD_CPU_ITERATIONS);
-    const long hops = number("--hops", text.hops, 1, 1000000, 100);
-    if (threads < 0 || cpu == -1 || iterations < 0 || hops < 0)
+    if (threads < 0 || cpu == -1 || !read_counts())
         return 2;
     struct inject inject;
     if (inject_parse(text.inject, &inject) != 0) {
@@ -189,8 +252,6 @@ static int prepare(void)
         return 2;
     }
     world.threads = (unsigned)threads;
-    world.cpu_iterations = (uint64_t)iterations;
-    world.hops = (uint32_t)hops;
     int code = find_payload_and_codec();
     if (code == 0)
         code = pin(threads, cpu);
@@ -204,14 +265,13 @@ static int prepare(void)
     while (workloads[workload_count])
         workload_count++;
     /* … and the baseline's same, copy and slow ones. */
-    cases = calloc(workload_count * (model_count + 2 + inject.count), sizeof *cases);
+    cases = calloc((workload_count + 1) * (model_count + 2 + inject.count), sizeof *cases);
     if (!cases) {
         fprintf(stderr, "model_bench: out of memory\n");
         return 1;
     }
     for (size_t i = 0; i < workload_count; i++)
-        if (!(workload_needs(workloads[i]) & WORKLOAD_NEEDS_DOWNSTREAM)) /* that takes a socket */
-            add_family(workloads[i], &inject);
+        add_families(workloads[i], &inject);
     return 0;
 }
 
@@ -219,6 +279,14 @@ static int refuse(const char *option, const char *when)
 {
     fprintf(stderr, "model_bench: %s: has no effect %s\n", option, when);
     return 2;
+}
+
+/* Is a case chosen that the option has an effect on? */
+static bool cares(size_t count)
+{
+    return gbench_chosen(counts[count].part) ||
+           (counts[count].other_part && gbench_chosen(counts[count].other_part)) ||
+           (count == MESSAGES && gbench_chosen("/spawn/"));
 }
 
 static bool chosen_with_workers(void)
@@ -235,21 +303,23 @@ static int check(bool list)
     const struct {
         const char *option, *given, *part;
     } table[] = {
-        {"--payload", text.payload, "/"},
-        {"--codec", text.codec, "/"},
-        {"--threads", text.threads, "/"},
-        {"--cpu", text.cpu, "/"},
-        {"--cpu-iterations", text.cpu_iterations, "/cpu/"},
-        {"--hops", text.hops, "/ring/"},
-        {"--inject", text.inject, "/slow."},
+        {"--payload", text.payload, "/"},         {"--codec", text.codec, "/"},
+        {"--threads", text.threads, "/"},         {"--cpu", text.cpu, "/"},
+        {"--journal", text.journal, "/journal/"}, {"--inject", text.inject, "/slow."},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (!table[i].given)
             continue;
-        if (list && table[i].given != text.inject)
+        if (list && table[i].given != text.inject && table[i].given != text.journal)
             return refuse(table[i].option, "with --list");
         if (!gbench_chosen(table[i].part))
             return refuse(table[i].option, "on the cases that the filter lets run");
+    }
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        if (*counts[i].given && list)
+            return refuse(counts[i].option, "with --list");
+        if (*counts[i].given && !cares(i))
+            return refuse(counts[i].option, "on the cases that the filter lets run");
     }
     return text.threads && !chosen_with_workers() ? refuse("--threads", "on inline alone") : 0;
 }
@@ -280,8 +350,19 @@ int main(int argc, char **argv)
         {"--cpu", "N",
          "CPU of everything (default: the last allowed; with several workers: no pinning)",
          &text.cpu},
-        {"--cpu-iterations", "N", "work of a request of `cpu`, in rounds", &text.cpu_iterations},
+        {"--cpu-iterations", "N", "work of a (heavy) request of `cpu` and `mixed`, in rounds",
+         &text.cpu_iterations},
         {"--hops", "N", "cells that a request of `ring` passes (default: 100)", &text.hops},
+        {"--messages", "N",
+         "messages of a request of `count`, questions of `pingpong`, new cells of `spawn` "
+         "(default: 100)",
+         &text.messages},
+        {"--hot-percent", "N", "requests of `store` for one key (default: 20)", &text.hot},
+        {"--put-percent", "N", "requests of `store` that store (default: 10)", &text.put},
+        {"--heavy-percent", "N", "requests of `mixed` that take CPU time (default: 10)",
+         &text.heavy},
+        {"--journal", "DIR", "add `journal`: its file in that folder, removed at the end",
+         &text.journal},
         {"--inject", "PERCENT[,...]",
          "add slow." BASELINE ".PERCENT: a slow-down of known size, to see whether it is found",
          &text.inject},

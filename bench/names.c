@@ -80,7 +80,14 @@ int names_refuse_unneeded(const struct options *options, const struct workload *
     } table[] = {
         {WORKLOAD_NEEDS_CPU_ITERATIONS, "--cpu-iterations"},
         {WORKLOAD_NEEDS_RING, "--hops"},
-        {WORKLOAD_NEEDS_RING, "--cells"},
+        {WORKLOAD_NEEDS_RING | WORKLOAD_NEEDS_CELLS, "--cells"},
+        {WORKLOAD_NEEDS_FAN, "--fan"},
+        {WORKLOAD_NEEDS_MESSAGES, "--messages"},
+        {WORKLOAD_NEEDS_STORE_MIX, "--hot-percent"},
+        {WORKLOAD_NEEDS_STORE_MIX, "--put-percent"},
+        {WORKLOAD_NEEDS_HEAVY, "--heavy-percent"},
+        {WORKLOAD_NEEDS_HEAVY, "--offload"},
+        {WORKLOAD_NEEDS_JOURNAL, "--journal"},
     };
     char when[64];
     snprintf(when, sizeof when, "with --workload %s", workload->name);

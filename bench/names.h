@@ -13,8 +13,8 @@ const struct workload *names_workload(const struct options *options, const char 
 const struct payload *names_payload(const struct options *options, const char *name);
 const struct codec *names_codec(const struct options *options, const char *name);
 
-/* EXIT_USAGE if an option was given that this workload does nothing with, of those that every
- * program has: --cpu-iterations, --hops, --cells. */
+/* EXIT_USAGE if an option was given that this workload does nothing with, of those that belong to
+ * one workload or a few; a program need not have all of them. */
 int names_refuse_unneeded(const struct options *options, const struct workload *workload);
 
 void names_print_models(void);    /* for --list */

@@ -23,8 +23,12 @@ static int check_needs(const struct options *options, const struct workload *wor
         {WORKLOAD_NEEDS_DOWNSTREAM, "--downstream", true},
         {WORKLOAD_NEEDS_DOWNSTREAM, "--downstream-connections", false},
         {WORKLOAD_NEEDS_DOWNSTREAM, "--call-timeout-ms", false},
+        {WORKLOAD_NEEDS_JOURNAL, "--journal", true},
     };
     char when[64];
+    if (workload_needs(workload) & WORKLOAD_IN_PROCESS_ONLY)
+        return options_error(options, "--workload", "%s runs in process only (model_bench)",
+                             workload->name);
     snprintf(when, sizeof when, "with --workload %s", workload->name);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         bool needed = workload_needs(workload) & table[i].need;
@@ -95,6 +99,14 @@ static int find_setup(const struct options *options, struct serve_options *serve
     serve->setup.cpu_iterations = serve->cpu_iterations;
     serve->setup.hops = (uint32_t)serve->hops;
     serve->setup.cells = (uint32_t)serve->cells;
+    serve->setup.fan = (uint32_t)serve->fan;
+    serve->setup.messages = (uint32_t)serve->messages;
+    serve->setup.offload = serve->offload;
+    if (serve->cells < 2 && workload_needs(workload) & WORKLOAD_NEEDS_MESSAGES)
+        return options_error(options, "--cells", "%s takes two at least", workload->name);
+    const int err = serve->journal ? workload_setup_journal(&serve->setup, serve->journal) : 0;
+    if (err != 0)
+        return options_error(options, "--journal", "%s: %s", serve->journal, strerror(-err));
     return OPTIONS_GO_ON;
 }
 
@@ -162,6 +174,8 @@ int serve_options_read(struct serve_options *serve, int argc, char **argv)
         .cpu_iterations = WORKLOAD_CPU_ITERATIONS,
         .hops = WORKLOAD_HOPS,
         .cells = WORKLOAD_CELLS,
+        .fan = WORKLOAD_FAN,
+        .messages = WORKLOAD_MESSAGES,
         .max_body_bytes = 8 << 20,
         .call_timeout_ms = 1000,
         .io_timeout_ms = 10000,
@@ -185,15 +199,23 @@ int serve_options_read(struct serve_options *serve, int argc, char **argv)
                       "requests inside: accepted and not yet answered"),
         OPTIONS_TEXT("--on-full", "ACTION", &serve->on_full,
                      "reject: 503 at once; wait: stop reading"),
-        OPTIONS_TEXT("--downstream", "HOST:PORT", &serve->downstream, "call: the service asked"),
+        OPTIONS_TEXT("--downstream", "HOST:PORT", &serve->downstream,
+                     "call, fanout: the service asked"),
         OPTIONS_COUNT("--downstream-connections", "N", &serve->downstream_connections, 1, 65536,
-                      "call: bound over all threads"),
+                      "call, fanout: bound over all threads"),
         OPTIONS_COUNT("--call-timeout-ms", "MS", &serve->call_timeout_ms, 1, 3.6e6,
-                      "call: deadline of an answer, queueing included"),
+                      "call, fanout: deadline of an answer, queueing included"),
         OPTIONS_COUNT("--cpu-iterations", "N", &serve->cpu_iterations, 1, 1e15,
-                      "cpu: rounds of work per request"),
+                      "cpu, mixed: rounds of work per (heavy) request"),
         OPTIONS_COUNT("--hops", "N", &serve->hops, 1, 1e6, "ring: cells that a request passes"),
-        OPTIONS_COUNT("--cells", "N", &serve->cells, 1, 1e6, "ring: cells in the ring"),
+        OPTIONS_COUNT("--cells", "N", &serve->cells, 1, 1e6,
+                      "ring, store, count, pingpong: cells that hold their state"),
+        OPTIONS_COUNT("--fan", "N", &serve->fan, 1, 1e3, "fanout: calls in parallel per request"),
+        OPTIONS_COUNT("--messages", "N", &serve->messages, 1, 1e6,
+                      "count, pingpong: messages, or questions, per request"),
+        OPTIONS_FLAG("--offload", &serve->offload, "mixed: offload the heavy requests"),
+        OPTIONS_TEXT("--journal", "DIR", &serve->journal,
+                     "journal: the folder for its file, removed at the end"),
         OPTIONS_COUNT("--max-body-bytes", "N", &serve->max_body_bytes, 1, 0x1p30,
                       "a larger request body: 413"),
         OPTIONS_COUNT("--io-timeout-ms", "MS", &serve->io_timeout_ms, 1, 3.6e6,
@@ -217,6 +239,7 @@ void serve_options_finish(struct serve_options *serve)
 
 void serve_options_write(struct output *output, const struct serve_options *serve)
 {
+    enum { CELLS = WORKLOAD_NEEDS_RING | WORKLOAD_NEEDS_CELLS };
     unsigned needs = workload_needs(serve->config.workload);
     const struct model *model = serve->model;
     const struct {
@@ -233,7 +256,10 @@ void serve_options_write(struct output *output, const struct serve_options *serv
         {WORKLOAD_NEEDS_DOWNSTREAM, "call_timeout_ms", serve->call_timeout_ms},
         {WORKLOAD_NEEDS_CPU_ITERATIONS, "cpu_iterations", serve->cpu_iterations},
         {WORKLOAD_NEEDS_RING, "hops", serve->hops},
-        {WORKLOAD_NEEDS_RING, "cells", serve->cells},
+        {CELLS, "cells", serve->cells},
+        {WORKLOAD_NEEDS_FAN, "fan", serve->fan},
+        {WORKLOAD_NEEDS_MESSAGES, "messages", serve->messages},
+        {WORKLOAD_NEEDS_HEAVY, "offload", serve->offload},
     };
     output_begin(output, "options");
     output_text(output, "model", serve->model_name);
@@ -244,8 +270,9 @@ void serve_options_write(struct output *output, const struct serve_options *serv
     output_text(output, "cpus", serve->cpus);
     output_text(output, "on_full", serve->on_full);
     output_text(output, "downstream", serve->downstream);
+    output_text(output, "journal", serve->journal);
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-        if ((needs & counts[i].need) == counts[i].need)
+        if (!counts[i].need || needs & counts[i].need)
             output_count(output, counts[i].key, counts[i].value);
         else
             output_number(output, counts[i].key, NAN);

@@ -14,8 +14,10 @@ struct serve_options {
     const char *listen, *cpus, *on_full, *downstream, *json;
     uint64_t threads, queue_limit, downstream_connections, cpu_iterations, hops, cells;
     uint64_t offload_threads, spin_us, batch; /* batch: 0 until the model's default is known */
+    uint64_t fan, messages;
     uint64_t max_body_bytes, call_timeout_ms, io_timeout_ms, drain_ms;
-    bool list;
+    const char *journal;
+    bool list, offload;
 
     /* What was made of it. */
     const struct model *model;

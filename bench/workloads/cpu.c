@@ -10,35 +10,33 @@
 #include <string.h>
 #include <time.h>
 
-static uint64_t cpu_work(uint64_t x, uint64_t iterations)
-{
-    for (uint64_t i = 0; i < iterations; i++)
-        x = hash_round(x, i);
-    return x;
-}
-
 static enum turn_end cpu_step(void *cell, struct turn *turn, const void *setup)
 {
     (void)cell;
     const struct workload_setup *s = setup;
     char hex[HASH_HEX];
-    hash_hex(cpu_work(hash_seed(turn->in, turn->in_len), s->cpu_iterations), hex);
+    hash_hex(hash_work(hash_seed(turn->in, turn->in_len), s->cpu_iterations), hex);
     bytes_append(turn->out, hex, sizeof hex);
     return TURN_REPLY;
+}
+
+uint64_t service_cpu_sum(const struct workload_setup *setup, size_t document)
+{
+    _Atomic uint64_t *known = &setup->cpu_sums[document];
+    uint64_t sum = atomic_load_explicit(known, memory_order_relaxed);
+    if (sum == 0) {
+        sum = hash_work(hash_seed(setup->bodies[document], setup->body_lens[document]),
+                        setup->cpu_iterations);
+        atomic_store_explicit(known, sum, memory_order_relaxed);
+    }
+    return sum;
 }
 
 static bool cpu_reply_ok(const struct workload_setup *setup, size_t document, const uint8_t *reply,
                          size_t reply_len)
 {
-    _Atomic uint64_t *known = &setup->cpu_sums[document];
-    uint64_t sum = atomic_load_explicit(known, memory_order_relaxed);
-    if (sum == 0) {
-        sum = cpu_work(hash_seed(setup->bodies[document], setup->body_lens[document]),
-                       setup->cpu_iterations);
-        atomic_store_explicit(known, sum, memory_order_relaxed);
-    }
     char hex[HASH_HEX];
-    hash_hex(sum, hex);
+    hash_hex(service_cpu_sum(setup, document), hex);
     return reply_len == sizeof hex && memcmp(reply, hex, sizeof hex) == 0;
 }
 
@@ -57,7 +55,7 @@ uint64_t workload_calibrate_cpu(double us)
     static volatile uint64_t sink;
     for (int i = 0; i < blocks; i++) {
         double before = now_ns();
-        sink = cpu_work(sink, rounds);
+        sink = hash_work(sink, rounds);
         double ns = now_ns() - before;
         if (ns < best_ns)
             best_ns = ns;

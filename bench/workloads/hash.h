@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The arithmetic of `cpu` and `ring`, and how their replies carry it: 16 hex digits. */
+/* The arithmetic of workloads whose replies are sums, and how they carry them: 16 hex digits. */
 #ifndef ASSAY_HASH_H
 #define ASSAY_HASH_H
 
+#include "parts/bytes.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +31,42 @@ static inline void hash_hex(uint64_t x, char hex[HASH_HEX])
 {
     for (int i = HASH_HEX - 1; i >= 0; i--, x >>= 4)
         hex[i] = "0123456789abcdef"[x & 15];
+}
+
+static inline bool hash_unhex(const uint8_t hex[HASH_HEX], uint64_t *x)
+{
+    *x = 0;
+    for (int i = 0; i < HASH_HEX; i++) {
+        const bool digit = hex[i] >= '0' && hex[i] <= '9';
+        if (!digit && (hex[i] < 'a' || hex[i] > 'f'))
+            return false;
+        *x = *x << 4 | (uint64_t)(hex[i] - (digit ? '0' : 'a' - 10));
+    }
+    return true;
+}
+
+/* So many rounds that each take as long as the one before. */
+static inline uint64_t hash_work(uint64_t x, uint64_t rounds)
+{
+    for (uint64_t i = 0; i < rounds; i++)
+        x = hash_round(x, i);
+    return x;
+}
+
+/* The reply of several workloads: how much was done, and what came of it. */
+static inline void hash_reply(struct bytes *out, uint64_t count, uint64_t sum)
+{
+    char reply[2 * HASH_HEX];
+    hash_hex(count, reply);
+    hash_hex(sum, reply + HASH_HEX);
+    bytes_append(out, reply, sizeof reply);
+}
+
+static inline bool hash_reply_is(const uint8_t *reply, size_t len, uint64_t count, uint64_t sum)
+{
+    uint64_t counted, summed;
+    return len == 2 * HASH_HEX && hash_unhex(reply, &counted) && counted == count &&
+           hash_unhex(reply + HASH_HEX, &summed) && summed == sum;
 }
 
 #endif

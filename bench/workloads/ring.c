@@ -54,10 +54,7 @@ static enum turn_end ring_step(void *cell, struct turn *turn, const void *setup)
         turn->next_cell = c->id + 1 == s->cells ? 0 : c->id + 1;
         return TURN_FORWARD;
     }
-    char reply[2 * HASH_HEX];
-    hash_hex(frame->passed, reply);
-    hash_hex(frame->sum, reply + HASH_HEX);
-    bytes_append(turn->out, reply, sizeof reply);
+    hash_reply(turn->out, frame->passed, frame->sum);
     frame->passed = 0;
     return TURN_REPLY;
 }
@@ -73,10 +70,7 @@ static bool ring_reply_ok(const struct workload_setup *setup, size_t document, c
         sum = hash_round(sum, id);
         id = id + 1 == setup->cells ? 0 : id + 1;
     }
-    char right[2 * HASH_HEX];
-    hash_hex(setup->hops, right);
-    hash_hex(sum, right + HASH_HEX);
-    return reply_len == sizeof right && memcmp(reply, right, sizeof right) == 0;
+    return hash_reply_is(reply, reply_len, setup->hops, sum);
 }
 
 const struct service ring_workload = {

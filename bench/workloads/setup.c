@@ -1,13 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* What a program prepares for a workload: the documents of a payload, encoded. */
-#include "workloads.h"
+#include "service.h"
 
 #include "arena.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct workload_tally {
+    /* Relaxed: one cell adds, in its turns; nothing else hangs on it. */
+    _Atomic uint64_t carried_out;
+    /* Relaxed: set before the requests are handed over that will reach it. */
+    _Atomic uint64_t goal;
+    sem_t reached; /* posted once for every goal */
+};
 
 static int encode(const struct workload_setup *setup, const ProtobufCMessage *message,
                   uint8_t **body, size_t *len)
@@ -47,6 +59,24 @@ static int settle(struct workload_setup *setup, size_t document, struct arena *a
     return err != 0 ? err : -EILSEQ;
 }
 
+static int allocate_bodies(struct workload_setup *setup, size_t count)
+{
+    setup->documents = count;
+    setup->bodies = calloc(count, sizeof *setup->bodies);
+    setup->body_lens = calloc(count, sizeof *setup->body_lens);
+    setup->cpu_sums = calloc(count, sizeof *setup->cpu_sums);
+    return setup->bodies && setup->body_lens && setup->cpu_sums ? 0 : -ENOMEM;
+}
+
+static void free_bodies(struct workload_setup *setup)
+{
+    for (size_t i = 0; setup->bodies && i < setup->documents; i++)
+        free(setup->bodies[i]);
+    free(setup->bodies);
+    free(setup->body_lens);
+    free(setup->cpu_sums);
+}
+
 static int make_bodies(struct workload_setup *setup, char *why, size_t why_cap)
 {
     size_t count = setup->corpus.count;
@@ -54,10 +84,7 @@ static int make_bodies(struct workload_setup *setup, char *why, size_t why_cap)
         snprintf(why, why_cap, "payload %s: the corpus is empty", setup->payload->name);
         return -EINVAL;
     }
-    setup->bodies = calloc(count, sizeof *setup->bodies);
-    setup->body_lens = calloc(count, sizeof *setup->body_lens);
-    setup->cpu_sums = calloc(count, sizeof *setup->cpu_sums);
-    if (!setup->bodies || !setup->body_lens || !setup->cpu_sums) {
+    if (allocate_bodies(setup, count) != 0) {
         snprintf(why, why_cap, "out of memory");
         return -ENOMEM;
     }
@@ -84,12 +111,24 @@ int workload_setup_init(struct workload_setup *setup, const struct payload *payl
         .cpu_iterations = WORKLOAD_CPU_ITERATIONS,
         .hops = WORKLOAD_HOPS,
         .cells = WORKLOAD_CELLS,
+        .fan = WORKLOAD_FAN,
+        .messages = WORKLOAD_MESSAGES,
+        .hot_percent = WORKLOAD_HOT_PERCENT,
+        .put_percent = WORKLOAD_PUT_PERCENT,
+        .heavy_percent = WORKLOAD_HEAVY_PERCENT,
+        .journal_fd = -1,
+        .tally = calloc(1, sizeof(struct workload_tally)),
     };
+    if (!setup->tally || sem_init(&setup->tally->reached, 0, 0) != 0) {
+        snprintf(why, why_cap, "out of memory");
+        return -ENOMEM;
+    }
     if (!payload)
         return 0;
     if (!codec_is_whole(codec)) {
         snprintf(why, why_cap, "codec %s: cannot %s messages", codec->name,
                  codec->encode ? "decode" : "encode");
+        workload_setup_finish(setup);
         return -ENOTSUP;
     }
     int err = plan_create(&setup->plan, payload, why, why_cap);
@@ -104,12 +143,86 @@ int workload_setup_init(struct workload_setup *setup, const struct payload *payl
 
 void workload_setup_finish(struct workload_setup *setup)
 {
-    for (size_t i = 0; setup->bodies && i < setup->corpus.count; i++)
-        free(setup->bodies[i]);
-    free(setup->bodies);
-    free(setup->body_lens);
-    free(setup->cpu_sums);
+    free_bodies(setup);
     corpus_finish(&setup->corpus);
     plan_destroy(setup->plan);
-    *setup = (struct workload_setup){0};
+    if (setup->journal_path) {
+        close(setup->journal_fd);
+        unlink(setup->journal_path);
+        free(setup->journal_path);
+    }
+    if (setup->tally)
+        sem_destroy(&setup->tally->reached);
+    free(setup->tally);
+    *setup = (struct workload_setup){.journal_fd = -1};
+}
+
+int workload_setup_mark(struct workload_setup *setup, const struct workload *workload)
+{
+    const struct service *service = service_of(workload);
+    struct workload_setup plain = *setup;
+    if (!service->mark)
+        return 0;
+    int err = allocate_bodies(setup, WORKLOAD_DOCUMENTS);
+    for (size_t i = 0; err == 0 && i < setup->documents; i++) {
+        const size_t from = i % plain.documents;
+        char mark[SERVICE_MARK_MAX];
+        const size_t mark_len = service->mark(setup, i, mark);
+        setup->body_lens[i] = mark_len + plain.body_lens[from];
+        setup->bodies[i] = malloc(setup->body_lens[i] + 1);
+        if (setup->bodies[i]) {
+            memcpy(setup->bodies[i], mark, mark_len);
+            memcpy(setup->bodies[i] + mark_len, plain.bodies[from], plain.body_lens[from]);
+        } else {
+            err = -ENOMEM;
+        }
+    }
+    free_bodies(&plain);
+    return err;
+}
+
+int workload_setup_journal(struct workload_setup *setup, const char *folder)
+{
+    const size_t cap = strlen(folder) + 64;
+    char *path = malloc(cap);
+    if (!path)
+        return -ENOMEM;
+    snprintf(path, cap, "%s/assay-journal.XXXXXX", folder);
+    const int fd = mkostemp(path, O_APPEND | O_CLOEXEC);
+    if (fd < 0) {
+        const int err = -errno;
+        free(path);
+        return err;
+    }
+    setup->journal_fd = fd;
+    setup->journal_path = path;
+    return 0;
+}
+
+void service_carried_out(const struct workload_setup *setup)
+{
+    struct workload_tally *tally = setup->tally;
+    const uint64_t now = atomic_load_explicit(&tally->carried_out, memory_order_relaxed) + 1;
+    atomic_store_explicit(&tally->carried_out, now, memory_order_relaxed);
+    if (now == atomic_load_explicit(&tally->goal, memory_order_relaxed))
+        sem_post(&tally->reached);
+}
+
+void workload_sent_expect(const struct workload_setup *setup, uint64_t messages)
+{
+    struct workload_tally *tally = setup->tally;
+    const uint64_t before = atomic_load_explicit(&tally->carried_out, memory_order_relaxed);
+    atomic_store_explicit(&tally->goal, before + messages, memory_order_relaxed);
+}
+
+int workload_sent_await(const struct workload_setup *setup, unsigned seconds)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += seconds;
+    int err;
+    do
+        err = sem_timedwait(&setup->tally->reached, &until) == 0 ? 0 : -errno;
+    while (err == -EINTR);
+    return err;
 }

@@ -205,24 +205,39 @@ def test_codec_google_json(codec_bench: Bench) -> None:
 
 def test_model_cases(model_bench: Bench) -> None:
     listed = model_bench.run("--list").stdout.splitlines()
-    for workload in ("echo", "rpc", "cpu", "ring"):
+    for workload in ("echo", "rpc", "cpu", "ring", "store"):
         for member in ("inline", "thread_pool", "thread_pool.same", "thread_pool.copy"):
             assert f"model/{workload}/{member}" in listed
-    assert not any(case.startswith("model/call/") for case in listed), "that takes a socket"
+    for workload in ("count", "pingpong", "spawn", "mixed", "mixed_offloaded"):
+        assert f"model/{workload}/inline" in listed
+    assert not any(case.startswith(("model/call/", "model/fanout/")) for case in listed), "that takes a socket"
+    assert not any("journal" in case for case in listed), "that takes a folder"
+    journal = model_bench.run("--list", "--journal=/tmp").stdout.splitlines()
+    assert "model/journal/inline" in journal and len(journal) > len(listed)
 
 
-def test_every_model_case_runs(model_bench: Bench) -> None:
-    args = ["--hops=7", "--cpu-iterations=50", "--inject=50", "--benchmark_repetitions=3", FAST]
+# Turns of a request with 7 hops, 5 messages; a heavy share of 10 % that is offloaded.
+TURNS = {"ring": 7, "count": 4 + 5, "pingpong": 1 + 2 * 5, "spawn": 2 + 5, "journal": 2, "mixed_offloaded": 1.1}
+
+
+def test_every_model_case_runs(model_bench: Bench, tmp_path: Path) -> None:
+    args = ["--hops=7", "--messages=5", "--cpu-iterations=50", "--inject=50", f"--journal={tmp_path}"]
+    args += ["--benchmark_repetitions=3", FAST]
     interleaved = "--benchmark_enable_random_interleaving=true"
     found = model_bench.results(*args, interleaved)
     assert found["context"]["hops"] == "7" and found["context"]["cpu_iterations"] == "50"
     for entry in found["benchmarks"]:
         assert entry["error"] is None, entry["case"]
         assert len(entry["blocks"]) == 3
-        turns = entry["counters"]["turns_per_request"]
+        counters, workload = entry["counters"], entry["case"].split("/")[1]
         if "/slow." not in entry["case"]:
-            assert turns == (7 if entry["case"].startswith("model/ring/") else 1)
-        assert entry["counters"]["cpu_ns_per_request"] > 0
+            assert counters["turns_per_request"] == pytest.approx(TURNS.get(workload, 1), rel=0.2), entry["case"]
+        assert counters["cpu_ns_per_request"] > 0
+        for counted in ("messages", "wakeups", "syscalls", "context_switches"):
+            assert counters[f"{counted}_per_request"] >= 0
+        if entry["case"] in ("model/echo/thread_pool", "model/echo/actor", "model/echo/event_loop"):
+            assert counters["messages_per_request"] > 0, "it was handed to another thread"
+    assert list(tmp_path.glob("assay-journal*")) == [], "removed at the end"
 
 
 @pytest.mark.parametrize("threads", ["1", "2"])
@@ -250,6 +265,11 @@ def test_model_with_other_payload(model_bench: Bench, codec: str, threads: str) 
         (["--inject=5", "--benchmark_filter=inline$"], "--inject: has no effect on the cases that"),
         (["--threads=2", "--benchmark_filter=/inline"], "--threads: has no effect on inline alone"),
         (["--list", "--hops=5"], "--hops: has no effect with --list"),
+        (["--messages=5", "--benchmark_filter=/(ring|store)/"], "--messages: has no effect on the cases that"),
+        (["--hot-percent=5", "--benchmark_filter=/mixed/"], "--hot-percent: has no effect on the cases that"),
+        (["--put-percent=101"], "--put-percent: 101: expected a whole number from 0 to 100"),
+        (["--heavy-percent=5", "--benchmark_filter=/store/"], "--heavy-percent: has no effect on the cases"),
+        (["--journal=/tmp", "--benchmark_filter=/store/"], "--journal: has no effect on the cases that"),
         (["--list", "--payload=ack"], "--payload: has no effect with --list"),
         (["--list", "--inject=5", "--benchmark_filter=inline$"], "--inject: has no effect on the"),
         (["--list", FAST], "--benchmark_min_time: has no effect with --list"),
@@ -262,11 +282,20 @@ def test_model_usage_errors(model_bench: Bench, args: list[str], message: str) -
     assert done.stdout == ""
 
 
+def test_no_journal_without_its_folder(model_bench: Bench) -> None:
+    done = model_bench.run("--journal=/nowhere", "--benchmark_filter=/journal/inline$", FAST)
+    assert done.returncode == 1
+    assert "/nowhere: No such file or directory" in done.stderr
+
+
 def test_model_options_that_have_an_effect(model_bench: Bench) -> None:
     """The counterpart of the refusals: the same options where one case cares."""
     for args in (
         ["--hops=2", "--benchmark_filter=/(rpc|ring)/inline$", FAST],
         ["--cpu-iterations=2", "--benchmark_filter=/cpu/inline$", FAST],
+        ["--cpu-iterations=2", "--heavy-percent=0", "--benchmark_filter=/mixed/inline$", FAST],
+        ["--messages=2", "--benchmark_filter=/spawn/inline$", FAST],
+        ["--hot-percent=90", "--put-percent=0", "--benchmark_filter=/store/inline$", FAST],
         ["--threads=2", "--benchmark_filter=/echo/(inline|actor)$", FAST],
         ["--inject=5", "--benchmark_filter=/slow.", "--list"],
     ):

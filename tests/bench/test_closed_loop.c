@@ -50,8 +50,8 @@ static void begin(struct closed_loop *loop, const struct model *model)
     world.payload = payload_find("ack");
     world.codec = codec_find("protobuf_c");
     world.threads = 1;
-    world.cpu_iterations = 10;
-    world.hops = 3;
+    world.options.cpu_iterations = 10;
+    world.options.hops = 3;
     *loop = (struct closed_loop){.world = &world, .model = model, .workload = &service.turns};
     atomic_store(&turns, 0);
     from = INT64_MAX;
@@ -71,7 +71,7 @@ static void test_runs_exactly_n(void **unused)
         struct closed_loop loop;
         begin(&loop, models[i]);
         assert_true(closed_loop_ready(&loop));
-        const int64_t documents = (int64_t)world.setup.corpus.count;
+        const int64_t documents = (int64_t)loop.documents->setup.documents;
         assert_int_equal(atomic_load(&turns), documents); /* each was checked once */
         int64_t sum = documents;
         static const int64_t sizes[] = {1, 5, 15, 16, 17, 1000, 1};

@@ -282,6 +282,44 @@ def test_calls_and_their_failures(tmp_path: Path, model: str) -> None:
             assert out["status_counts"] == {"504": out["sent"]}
 
 
+# Workload: options of the server, of load, and what the server then tells of its requests: the
+# count, and how many of it a request takes.
+KINDS: dict[str, tuple[list[object], list[object], str, float]] = {
+    "fanout": (["--fan", 3], [], "calls", 3),
+    "store": (["--cells", 5], ["--hot-percent", 50, "--put-percent", 50], "turns", 1),
+    "count": (["--messages", 7, "--cells", 3], ["--messages", 7], "sends", 7),
+    "pingpong": (["--messages", 7], ["--messages", 7], "turns", 15),
+    "journal": ([], [], "offloads", 1),
+    "mixed": (["--cpu-iterations", 50, "--offload"], ["--cpu-iterations", 50, "--heavy-percent", 100], "offloads", 1),
+}
+
+
+@pytest.mark.parametrize("workload", KINDS)
+@pytest.mark.parametrize("model", models())
+def test_workloads_over_sockets(tmp_path: Path, model: str, workload: str) -> None:
+    """Every reply is checked by load, and what the server did is counted."""
+    of_server, of_load, counted, each = KINDS[workload]
+    if model == "thread_pool" and workload in ("count", "pingpong", "journal", "mixed"):
+        pytest.skip("not yet")
+    pace = ["--arrival", "closed", "--duration", 0.1, "--connections", 4]
+    told = tmp_path / "serve.json"
+    with contextlib.ExitStack() as stack:
+        if workload == "fanout":
+            downstream = stack.enter_context(serving("downstream", "--delay", "fixed:100"))
+            of_server = [*of_server, "--downstream", downstream.address]
+        if workload == "journal":
+            of_server = [*of_server, "--journal", tmp_path]
+        server = stack.enter_context(
+            serving("serve", "--model", model, "--workload", workload, "--json", told, *of_server)
+        )
+        out = load(tmp_path, server.address, "--workload", workload, *pace, *of_load)
+        assert out["answered"] > 0 and out["wrong"] == out["failed"] == 0
+    final = json.loads(told.read_text())
+    assert final["lost"] == 0 and final["rejected"] == 0
+    assert final[counted] == final["answered"] * each
+    assert not list(tmp_path.glob("assay-journal*"))
+
+
 @pytest.mark.parametrize("model", models())
 def test_bad_body_is_400(model: str) -> None:
     with serving(

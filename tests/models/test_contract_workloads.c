@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { CONNECTIONS = 4, REQUESTS = 40, POSTS = 60 };
 
@@ -14,7 +15,10 @@ static struct workload_setup setup;
 
 static void start(struct bed *bed)
 {
+    if (!workload_runs_under(bed->arg, bed->model->name))
+        skip();
     bed->config.workload = bed->arg;
+    bed->config.offload_threads = 2;
     bed->config.setup = &setup;
     bed->config.cells = setup.cells;
     if (workload_needs(bed->arg) & WORKLOAD_NEEDS_DOWNSTREAM)
@@ -34,18 +38,28 @@ static void stop(struct bed *bed, uint64_t answered)
     assert_int_equal(bed->final.in_flight, 0);
     assert_true(bed->final.turns >= answered);
     if (workload_needs(bed->arg) & WORKLOAD_NEEDS_DOWNSTREAM)
-        assert_int_equal(bed->final.calls, answered);
+        assert_int_equal(bed->final.calls,
+                         answered *
+                             (workload_needs(bed->arg) & WORKLOAD_NEEDS_FAN ? setup.fan : 1));
     if (workload_needs(bed->arg) & WORKLOAD_NEEDS_RING)
         assert_int_equal(bed->final.turns, answered * setup.hops);
+    if (workload_needs(bed->arg) & WORKLOAD_SENDS) {
+        assert_int_equal(bed->final.sends, answered * setup.messages);
+        assert_int_equal(bed->final.turns, answered * (4 + setup.messages)); /* all carried out */
+    }
+    if (workload_needs(bed->arg) & WORKLOAD_NEEDS_JOURNAL)
+        assert_int_equal(bed->final.offloads, answered);
 }
 
 static size_t document_of(int connection, int request)
 {
-    return (size_t)(connection * 7 + request) % setup.corpus.count;
+    return (size_t)(connection * 7 + request) % setup.documents;
 }
 
 static void over_sockets(struct bed *bed)
 {
+    if (workload_needs(bed->arg) & WORKLOAD_IN_PROCESS_ONLY)
+        skip();
     start(bed);
     for (int c = 0; c < CONNECTIONS; c++) {
         bed_open(bed, c);
@@ -104,7 +118,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", why);
         return 3;
     }
+    if (workload_setup_journal(&setup, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp") < 0)
+        return 3;
     setup.cpu_iterations = 2000;
+    setup.messages = 5;
     setup.cells = 8; /* fewer than hops: the ring closes */
 
     size_t count = 0;
