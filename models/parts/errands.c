@@ -74,6 +74,22 @@ static struct request *take_lot(struct errands *errands)
     return lot;
 }
 
+/* The spare ones of threads that share counters, which nobody gives back there: see give_spare().
+ * Under the lock. */
+static struct request *take_shared(struct errands *errands, struct errands_spare *spare)
+{
+    pthread_mutex_lock(&errands->lock);
+    if (!spare->first && errands->depot) {
+        spare->first = errands->depot;
+        errands->depot = errands->depot->link;
+    }
+    struct request *request = spare->first;
+    if (request)
+        spare->first = request->next;
+    pthread_mutex_unlock(&errands->lock);
+    return request;
+}
+
 static void give_lot(struct errands *errands, struct request *lot)
 {
     pthread_mutex_lock(&errands->lock);
@@ -85,8 +101,10 @@ static void give_lot(struct errands *errands, struct request *lot)
 static struct request *take_spare(struct errands *errands, const struct counters *mine)
 {
     struct errands_spare *spare = &errands->spare[mine - errands->counters];
-    struct request *request = NULL;
-    if (!mine->shared) {
+    struct request *request;
+    if (mine->shared) {
+        request = take_shared(errands, spare);
+    } else {
         if (!spare->first && (spare->first = spare->full ? spare->full : take_lot(errands))) {
             spare->full = NULL;
             spare->len = LOT;

@@ -273,6 +273,24 @@ static void sends_are_bounded(struct bed *bed)
     assert_int_equal(bed->final.sends, sent);
 }
 
+/* Whoever sends for ever does not need ever more memory. */
+static void spent_messages_are_used_again(struct bed *bed)
+{
+    enum { UNDER_WAY = 50, KEPT = 200 }; /* by each thread, at most */
+    struct client_reply reply;
+    bed->config.queue_limit = UNDER_WAY;
+    start(bed);
+    bed_open(bed, 0);
+    for (unsigned i = bed_scale(3000); i > 0; i--) {
+        assert_true(client_post(&bed->clients[0], "@0c1{+}!a"));
+        assert_int_equal(client_reply(&bed->clients[0], &reply), 1);
+    }
+    bed_stop(bed);
+    assert_true(bed->final.sends > 0);
+    assert_true(atomic_load(&bed->probe.frames_used) <=
+                (int)(UNDER_WAY + KEPT * (bed->threads + 1)));
+}
+
 /* As many cells closed as opened: bed_stop() sees to it. */
 static void new_cells(struct bed *bed)
 {
@@ -537,6 +555,7 @@ int main(int argc, char **argv)
         {"one-way messages", sends, NULL},
         {"one-way messages are drained at stop", sends_are_drained, NULL},
         {"one-way messages are bounded to the unit", sends_are_bounded, NULL},
+        {"spent messages are used again", spent_messages_are_used_again, NULL},
         {"cells made for a message, and closed", new_cells, NULL},
         {"offloaded pieces occupy nobody else", offloads, NULL},
         {"offloaded pieces in children and messages", offloads_everywhere, NULL},

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* What a thread per connection promises besides the contract. Compiled with a bound of
+ * CONN_THREADS_MAX connections that a test can reach. */
+#include "bed.h"
+
+#include "parts/conn_threads.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MORE = 3 };
+
+static void fill(struct bed *bed)
+{
+    bed_start(bed);
+    for (int c = 0; c < CONN_THREADS_MAX; c++) {
+        bed_open(bed, c);
+        assert_true(client_post(&bed->clients[c], "#inside"));
+        assert_true(client_expect(&bed->clients[c], 200, "#inside"));
+    }
+    for (int c = CONN_THREADS_MAX; c < CONN_THREADS_MAX + MORE; c++) {
+        bed_open(bed, c); /* the kernel says so, from the backlog */
+        assert_true(client_post(&bed->clients[c], "#patient"));
+    }
+    for (int c = CONN_THREADS_MAX; c < CONN_THREADS_MAX + MORE; c++)
+        assert_true(client_silent(&bed->clients[c], 10));
+    assert_int_equal(bed_stats(bed).connections_open, CONN_THREADS_MAX);
+    assert_int_equal(bed_stats(bed).threads, bed->threads + 1 + CONN_THREADS_MAX);
+}
+
+static void bounded(struct bed *bed)
+{
+    fill(bed);
+    for (int c = 0; c < MORE; c++) { /* one leaves, one comes */
+        client_close(&bed->clients[c]);
+        assert_true(client_expect(&bed->clients[CONN_THREADS_MAX + c], 200, "#patient"));
+        assert_true(bed_stats(bed).connections_open <= CONN_THREADS_MAX);
+    }
+    bed_stop(bed);
+    assert_int_equal(bed->final.connections, CONN_THREADS_MAX + MORE);
+}
+
+/* Those in the backlog are served even if all the room is taken by idle ones. */
+static void stops_when_full(struct bed *bed)
+{
+    fill(bed);
+    bed_begin_stop(bed);
+    for (int c = CONN_THREADS_MAX; c < CONN_THREADS_MAX + MORE; c++) {
+        assert_true(client_expect(&bed->clients[c], 200, "#patient"));
+        assert_true(client_expect_end(&bed->clients[c], false));
+    }
+    bed_end_stop(bed);
+}
+
+static void gives_up_when_full(struct bed *bed)
+{
+    bed->config.drain_ns = 100000000;
+    bed_start(bed);
+    for (int c = 0; c < CONN_THREADS_MAX + MORE; c++) {
+        bed_open(bed, c);
+        assert_true(client_post(&bed->clients[c], "g#never"));
+    }
+    assert_true(bed_wait_int(&bed->probe.gated, CONN_THREADS_MAX));
+    struct model_run *run = bed->run;
+    bed->run = NULL;
+    assert_int_equal(bed->model->stop(run, &bed->final), CONN_THREADS_MAX);
+    assert_true(bed_wait_tasks(bed->tasks));
+}
+
+/* A read and a write: nothing is handed over, nobody is woken. */
+static void two_system_calls(struct bed *bed)
+{
+    enum { REQUESTS = 50 };
+    bed_start(bed);
+    bed_open(bed, 0);
+    for (int i = 0; i <= REQUESTS; i++) {
+        assert_true(client_post(&bed->clients[0], "#again"));
+        assert_true(client_expect(&bed->clients[0], 200, "#again"));
+    }
+    client_close(&bed->clients[0]);
+    assert_true(bed_wait_no_connections(bed));
+    bed_stop(bed);
+    assert_int_equal(bed->final.messages, 0);
+    assert_int_equal(bed->final.wakeups, 0);
+    assert_true(bed->final.syscalls >= 2 * REQUESTS);
+    assert_true(bed->final.syscalls < 3 * REQUESTS);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct bed_property properties[] = {
+        {"further connections wait in the backlog", bounded, NULL},
+        {"stop serves them when it is full", stops_when_full, NULL},
+        {"stop gives up when it is full", gives_up_when_full, NULL},
+        {"two system calls a request", two_system_calls, NULL},
+    };
+    return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
+}
