@@ -11,7 +11,6 @@
  */
 #include "model.h"
 
-#include "parts/cells.h"
 #include "parts/clock.h"
 #include "parts/counters.h"
 #include "parts/cpus.h"
@@ -19,7 +18,6 @@
 #include "parts/in_place.h"
 #include "parts/listener.h"
 #include "parts/polled.h"
-#include "parts/pool.h"
 #include "parts/reply.h"
 #include "parts/syscalls.h"
 
@@ -43,12 +41,9 @@ enum { MINE, OTHERS, COUNTERS }; /* counters: of the door's thread, of threads t
 
 struct model_run {
     struct model_config config;
-    struct cells cells;
     struct door door;
-    struct pool *pool;
     struct counters *counters;
     struct in_place in_place; /* its one lock protects every cell, during turns */
-    struct errands errands;
     struct in_place_list later;
     /* Threads in post(). Release when they are out, acquire by stop(): it may free then. */
     atomic_uint posters;
@@ -175,7 +170,8 @@ static void conn_serve(struct model_run *run, struct conn *conn, bool readable, 
             counter_add_shared(&counters->requests, 1);
             request->in = http->body;
             request->in_len = http->body_len;
-            request->cell = cells_route(&run->cells, http->body, http->body_len, http->serial);
+            request->cell =
+                cells_route(&run->in_place.cells, http->body, http->body_len, http->serial);
             conn->dead = !run_request(run, request, counters);
             if (conn->dead)
                 return;
@@ -267,10 +263,7 @@ static void run_free(struct model_run *run)
         close(run->wake_fd);
     polled_finish(&run->polled);
     request_destroy(run->request, run->config.workload);
-    pool_destroy(run->pool);
-    errands_finish(&run->errands);
-    cell_locks_finish(&run->in_place.locks);
-    cells_close(&run->cells);
+    in_place_close(&run->in_place);
     in_place_list_finish(&run->later);
     free(run->counters);
     free(run);
@@ -280,25 +273,18 @@ static void run_free(struct model_run *run)
 static int open_all(struct model_run *run)
 {
     const struct model_config *config = &run->config;
-    int error = cells_open(&run->cells, config->workload, config->cells, config->setup);
-    if (!error)
-        error = cell_locks_init(&run->in_place.locks, &run->cells, 1);
-    if (!error && config->downstream)
-        error = pool_create(&run->pool, &(struct pool_config){config->downstream,
-                                                              config->downstream_connections,
-                                                              config->content_type});
     run->counters = counters_create(COUNTERS);
     run->request = request_create(config->workload);
-    if (!error && (!run->counters || !run->request || !polled_init(&run->polled)))
-        error = -ENOMEM;
-    if (!error)
-        error = errands_init(&run->errands, config, &run->cells, run->counters, OTHERS, COUNTERS);
-    run->in_place.errands = &run->errands;
-    run->in_place.pool = run->pool;
-    run->in_place.abandoned = &run->abandoned;
-    run->in_place.later = in_place_list_add;
-    run->in_place.arg = &run->later;
-    return error;
+    if (!run->counters || !run->request || !polled_init(&run->polled))
+        return -ENOMEM;
+    return in_place_open(&run->in_place, &(struct in_place_config){.model = config,
+                                                                   .locks = 1,
+                                                                   .counters = run->counters,
+                                                                   .own = OTHERS,
+                                                                   .count = COUNTERS,
+                                                                   .abandoned = &run->abandoned,
+                                                                   .later = in_place_list_add,
+                                                                   .arg = &run->later});
 }
 
 static int inline_start(const struct model_config *config, struct model_run **out, uint16_t *port)
@@ -355,7 +341,7 @@ static uint64_t inline_stop(struct model_run *run, struct model_stats *final)
     while (!all_out(run)) {
         if (clock_now_ns() >= give_up_ns) { /* in this order: no call fails of it and is answered */
             atomic_store_explicit(&run->abandoned, true, memory_order_release);
-            pool_give_up_at(run->pool, 0);
+            pool_give_up_at(run->in_place.pool, 0);
         }
         clock_sleep_ns(100000);
     }

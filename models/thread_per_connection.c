@@ -10,7 +10,6 @@
 #include "parts/clock.h"
 #include "parts/conn_threads.h"
 #include "parts/in_place.h"
-#include "parts/pool.h"
 #include "parts/reply.h"
 #include "parts/workers.h"
 
@@ -23,10 +22,7 @@ enum { STRIPES = 16 };
 struct model_run {
     struct model_config config;
     struct door door;
-    struct cells cells;
-    struct errands errands;
     struct in_place in_place;
-    struct pool *pool;
     struct workers workers;
     struct conn_threads threads;
     struct counters *counters; /* the workers', the acceptor's, the stripes, all others' */
@@ -47,7 +43,7 @@ static bool answer(void *arg, struct conn_thread *conn, enum http_step step, boo
         counter_add_shared(&conn->counters->requests, 1);
         request->in = http->body;
         request->in_len = http->body_len;
-        request->cell = cells_route(&run->cells, http->body, http->body_len, http->serial);
+        request->cell = cells_route(&run->in_place.cells, http->body, http->body_len, http->serial);
         in_place_run(&run->in_place, conn->counters, request);
         waiting_leave(&run->threads.waiting); /* first: who has seen the reply finds room */
     }
@@ -105,7 +101,7 @@ static bool wait_until_out(struct model_run *run, uint64_t until_ns)
 {
     if (!conn_threads_wait(&run->threads, until_ns))
         return false;
-    while (door_inside(&run->door) > 0 || !errands_idle(&run->errands)) {
+    while (door_inside(&run->door) > 0 || !errands_idle(&run->in_place.errands)) {
         if (clock_now_ns() >= until_ns)
             return false;
         clock_sleep_ns(100000);
@@ -116,7 +112,7 @@ static bool wait_until_out(struct model_run *run, uint64_t until_ns)
 static uint64_t thread_per_connection_stop(struct model_run *run, struct model_stats *final)
 {
     uint64_t lost = 0, give_up_ns = clock_now_ns() + run->config.drain_ns;
-    pool_give_up_at(run->pool, give_up_ns);
+    pool_give_up_at(run->in_place.pool, give_up_ns);
     conn_threads_stop(&run->threads);
     if (!wait_until_out(run, give_up_ns)) {
         lost = door_inside(&run->door);
@@ -126,10 +122,7 @@ static uint64_t thread_per_connection_stop(struct model_run *run, struct model_s
     if (final)
         thread_per_connection_stats(run, final);
     conn_threads_finish(&run->threads);
-    pool_destroy(run->pool);
-    errands_finish(&run->errands);
-    cell_locks_finish(&run->in_place.locks);
-    cells_close(&run->cells);
+    in_place_close(&run->in_place);
     free(run->counters);
     free(run);
     return lost;
@@ -138,29 +131,23 @@ static uint64_t thread_per_connection_stop(struct model_run *run, struct model_s
 /* Everything but the socket door. */
 static int open_all(struct model_run *run)
 {
-    const struct model_config *config = &run->config;
-    unsigned own = config->threads + 1;
-    run->in_place = (struct in_place){
-        .errands = &run->errands, .abandoned = &run->threads.abandoned, .later = later, .arg = run};
-    int error = cells_open(&run->cells, config->workload, config->cells, config->setup);
-    if (!error)
-        error = cell_locks_init(&run->in_place.locks, &run->cells, run->cells.count);
-    if (!error)
-        error = errands_init(&run->errands, config, &run->cells, run->counters, own,
-                             run->counters_count);
-    if (!error && config->downstream)
-        error = pool_create(&run->pool, &(struct pool_config){config->downstream,
-                                                              config->downstream_connections,
-                                                              config->content_type});
-    run->in_place.pool = run->pool;
-    if (!error)
-        error = workers_start(&run->workers,
-                              &(struct workers_config){.model = config,
-                                                       .counters = run->counters,
-                                                       .others = &run->counters[own + STRIPES],
-                                                       .serve = serve,
-                                                       .arg = run});
-    return error;
+    unsigned own = run->config.threads + 1;
+    int error = in_place_open(&run->in_place,
+                              &(struct in_place_config){.model = &run->config,
+                                                        .counters = run->counters,
+                                                        .own = own,
+                                                        .count = run->counters_count,
+                                                        .abandoned = &run->threads.abandoned,
+                                                        .later = later,
+                                                        .arg = run});
+    if (error)
+        return error;
+    return workers_start(&run->workers,
+                         &(struct workers_config){.model = &run->config,
+                                                  .counters = run->counters,
+                                                  .others = &run->counters[own + STRIPES],
+                                                  .serve = serve,
+                                                  .arg = run});
 }
 
 static int thread_per_connection_start(const struct model_config *config, struct model_run **out,

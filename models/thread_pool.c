@@ -12,7 +12,6 @@
 #include "parts/clock.h"
 #include "parts/in_place.h"
 #include "parts/poller.h"
-#include "parts/pool.h"
 #include "parts/reply.h"
 #include "parts/workers.h"
 
@@ -23,10 +22,7 @@
 struct model_run {
     struct model_config config;
     struct door door;
-    struct cells cells;
-    struct errands errands;
     struct in_place in_place;
-    struct pool *downstream;
     struct workers workers;
     struct poller poller;
     struct counters *counters; /* one per worker, the poller's, and that of all other threads */
@@ -102,7 +98,7 @@ static enum served serve_one(struct worker *worker, struct poller_conn *conn, bo
         counter_add(&worker->counters->requests, 1);
         request->in = http->body;
         request->in_len = http->body_len;
-        request->cell = cells_route(&run->cells, http->body, http->body_len, http->serial);
+        request->cell = cells_route(&run->in_place.cells, http->body, http->body_len, http->serial);
         in_place_run(&run->in_place, worker->counters, request);
     }
     if (*inside && http->in.len <= http->parsed_to) {
@@ -198,15 +194,12 @@ static void thread_pool_stats(struct model_run *run, struct model_stats *stats)
 static uint64_t thread_pool_stop(struct model_run *run, struct model_stats *final)
 {
     uint64_t lost = poller_stop(&run->poller);
-    pool_give_up_at(run->downstream, 0); /* nobody waits for these calls any more */
+    pool_give_up_at(run->in_place.pool, 0); /* nobody waits for these calls any more */
     workers_stop(&run->workers);
     poller_finish(&run->poller);
     if (final)
         thread_pool_stats(run, final);
-    pool_destroy(run->downstream);
-    errands_finish(&run->errands);
-    cell_locks_finish(&run->in_place.locks);
-    cells_close(&run->cells);
+    in_place_close(&run->in_place);
     free(run->counters);
     free(run);
     return lost;
@@ -215,27 +208,22 @@ static uint64_t thread_pool_stop(struct model_run *run, struct model_stats *fina
 /* Everything but the socket door. */
 static int open_all(struct model_run *run)
 {
-    const struct model_config *config = &run->config;
-    unsigned own = config->threads + 1;
-    run->in_place = (struct in_place){
-        .errands = &run->errands, .abandoned = &run->poller.abandoned, .later = later, .arg = run};
-    int error = cells_open(&run->cells, config->workload, config->cells, config->setup);
-    if (!error)
-        error = cell_locks_init(&run->in_place.locks, &run->cells, run->cells.count);
-    if (!error)
-        error = errands_init(&run->errands, config, &run->cells, run->counters, own, own + 1);
-    if (!error && config->downstream)
-        error = pool_create(&run->downstream, &(struct pool_config){config->downstream,
-                                                                    config->downstream_connections,
-                                                                    config->content_type});
-    run->in_place.pool = run->downstream;
-    if (!error)
-        error = workers_start(&run->workers, &(struct workers_config){.model = config,
-                                                                      .counters = run->counters,
-                                                                      .others = &run->counters[own],
-                                                                      .serve = serve,
-                                                                      .arg = run});
-    return error;
+    unsigned own = run->config.threads + 1;
+    int error =
+        in_place_open(&run->in_place, &(struct in_place_config){.model = &run->config,
+                                                                .counters = run->counters,
+                                                                .own = own,
+                                                                .count = own + 1,
+                                                                .abandoned = &run->poller.abandoned,
+                                                                .later = later,
+                                                                .arg = run});
+    if (error)
+        return error;
+    return workers_start(&run->workers, &(struct workers_config){.model = &run->config,
+                                                                 .counters = run->counters,
+                                                                 .others = &run->counters[own],
+                                                                 .serve = serve,
+                                                                 .arg = run});
 }
 
 static int thread_pool_start(const struct model_config *config, struct model_run **out,
@@ -258,7 +246,7 @@ static int thread_pool_start(const struct model_config *config, struct model_run
     run->door = (struct door){.limit = config->queue_limit, .on_full = config->on_full};
     poller_init(&run->poller, &(struct poller_config){.model = &run->config,
                                                       .door = &run->door,
-                                                      .errands = &run->errands,
+                                                      .errands = &run->in_place.errands,
                                                       .counters = &counters[config->threads],
                                                       .submit = submit,
                                                       .turn_away = turn_away,

@@ -18,7 +18,7 @@ static enum ran run_on(struct in_place *in_place, struct counters *mine, struct 
 
 static bool abandoned(const struct in_place *in_place)
 {
-    return atomic_load_explicit(in_place->abandoned, memory_order_acquire);
+    return atomic_load_explicit(in_place->config.abandoned, memory_order_acquire);
 }
 
 bool in_place_sleep(const struct in_place *in_place, uint64_t due_ns)
@@ -37,7 +37,7 @@ bool in_place_sleep(const struct in_place *in_place, uint64_t due_ns)
 static enum turn_end take_turns(struct in_place *in_place, struct counters *mine,
                                 struct request *request)
 {
-    const struct errands *errands = in_place->errands;
+    const struct errands *errands = &in_place->errands;
     const struct model_config *config = errands->config;
     enum turn_event event = request->turn.event;
     if (!errands->cells->state) {
@@ -87,7 +87,7 @@ static bool run_children(struct in_place *in_place, struct counters *mine, struc
         if (how == ABANDONED)
             request_refuse(ask->child);
         if (how != LATER)
-            errands_ended(in_place->errands, mine, ask->child);
+            errands_ended(&in_place->errands, mine, ask->child);
     }
     return later;
 }
@@ -97,14 +97,14 @@ static void call_downstream(struct in_place *in_place, struct counters *mine,
 {
     pool_call_all(in_place->pool, calls);
     for (; calls; calls = calls->next)
-        errands_answered(in_place->errands, mine, ask_of_call(calls));
+        errands_answered(&in_place->errands, mine, ask_of_call(calls));
 }
 
 /* False: the request goes on elsewhere, when its children are there. */
 static bool call(struct in_place *in_place, struct counters *mine, struct request *request,
                  uint64_t until_ns)
 {
-    struct errands *errands = in_place->errands;
+    struct errands *errands = &in_place->errands;
     struct gather *gather = errands_call(errands, mine, request);
     struct pool_call *calls = NULL;
     for (uint32_t i = gather->len; i-- > 0;) {
@@ -127,10 +127,10 @@ static bool call(struct in_place *in_place, struct counters *mine, struct reques
 
 static void send_all(struct in_place *in_place, struct counters *mine, struct request *request)
 {
-    struct request *message = errands_send(in_place->errands, mine, request);
+    struct request *message = errands_send(&in_place->errands, mine, request);
     for (struct request *next; message; message = next) {
         next = message->next;
-        if (!in_place->later(in_place->arg, message))
+        if (!in_place->config.later(in_place->config.arg, message))
             in_place_go_on(in_place, mine, message);
     }
 }
@@ -151,7 +151,7 @@ static enum ran run_on(struct in_place *in_place, struct counters *mine, struct 
         case TURN_WAIT:
             request->turn.event = TURN_WAKE;
             request->due_ns = clock_now_ns() + request->turn.wait_ns;
-            if (request->due_ns > until_ns && in_place->later(in_place->arg, request))
+            if (request->due_ns > until_ns && in_place->config.later(in_place->config.arg, request))
                 return LATER;
             if (!in_place_sleep(in_place, request->due_ns))
                 return ABANDONED;
@@ -164,7 +164,7 @@ static enum ran run_on(struct in_place *in_place, struct counters *mine, struct 
             send_all(in_place, mine, request);
             break;
         case TURN_OFFLOAD:
-            request_offload(request, in_place->errands->config->setup);
+            request_offload(request, in_place->config.model->setup);
             request->turn.event = TURN_DONE;
             counter_add_mine(mine, &mine->offloads, 1);
             break;
@@ -190,7 +190,7 @@ void in_place_go_on(struct in_place *in_place, struct counters *mine, struct req
         bool woken = request->turn.event != TURN_WAKE || in_place_sleep(in_place, request->due_ns);
         if (!woken || run(in_place, mine, request, CLOCK_NEVER) == ABANDONED)
             request_refuse(request);
-        request = errands_ended(in_place->errands, mine, request);
+        request = errands_ended(&in_place->errands, mine, request);
     }
 }
 
@@ -237,4 +237,31 @@ void in_place_run_whole_list(struct in_place *in_place, struct counters *mine,
     struct request *request;
     while ((request = shift(list)))
         in_place_go_on(in_place, mine, request);
+}
+
+int in_place_open(struct in_place *in_place, const struct in_place_config *config)
+{
+    const struct model_config *model = config->model;
+    *in_place = (struct in_place){.config = *config};
+    struct cells *cells = &in_place->cells;
+    int error = cells_open(cells, model->workload, model->cells, model->setup);
+    if (!error)
+        error =
+            cell_locks_init(&in_place->locks, cells, config->locks ? config->locks : cells->count);
+    if (!error)
+        error = errands_init(&in_place->errands, model, cells, config->counters, config->own,
+                             config->count);
+    if (!error && model->downstream)
+        error = pool_create(&in_place->pool,
+                            &(struct pool_config){model->downstream, model->downstream_connections,
+                                                  model->content_type});
+    return error;
+}
+
+void in_place_close(struct in_place *in_place)
+{
+    pool_destroy(in_place->pool);
+    errands_finish(&in_place->errands);
+    cell_locks_finish(&in_place->locks);
+    cells_close(&in_place->cells);
 }

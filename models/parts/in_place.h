@@ -13,10 +13,11 @@
 #include "cell_locks.h"
 #include "errands.h"
 
-struct in_place {
-    struct errands *errands;
-    struct cell_locks locks;
-    struct pool *pool; /* NULL: no downstream */
+struct in_place_config {
+    const struct model_config *model;
+    uint32_t locks;            /* dealt out to the cells; 0: one for each */
+    struct counters *counters; /* as errands_init() */
+    unsigned own, count;
     /* stop() gave up: nothing may take long any more. Acquire, and release by whoever sets it. */
     const atomic_bool *abandoned;
     /* Has in_place_go_on() called for this request, on any thread, soon. False: there is no room,
@@ -24,6 +25,19 @@ struct in_place {
     bool (*later)(void *arg, struct request *request);
     void *arg;
 };
+
+/* With all that a turn may need: the cells, those who were asked, the downstream service. */
+struct in_place {
+    struct in_place_config config;
+    struct cells cells;
+    struct cell_locks locks;
+    struct errands errands;
+    struct pool *pool; /* NULL: no downstream */
+};
+
+/* 0 or a negative errno; in_place_close() in either case. That takes a zeroed one, too. */
+int in_place_open(struct in_place *in_place, const struct in_place_config *config);
+void in_place_close(struct in_place *in_place);
 
 /* From its first turn to its reply, which is counted: status and out are set. False: stop() gave
  * up, the request has been refused. mine: the counters of this thread. */
