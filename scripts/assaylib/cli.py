@@ -93,6 +93,14 @@ def parser() -> argparse.ArgumentParser:
     peers.add_argument("--resume", type=Path, metavar="DIR", help="go on with an interrupted one")
     peers.set_defaults(run=do_peers)
 
+    accuracy = commands.add_parser(
+        "load-accuracy", help="load against delays and a stall that are known; exit 1 if it reports what cannot be"
+    )
+    accuracy.add_argument("--duration", type=float, default=6.0, metavar="S", help="of each run (default: 6)")
+    accuracy.add_argument("--rounds", type=int, default=3, metavar="N", help="runs of each case (default: 3)")
+    accuracy.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    accuracy.set_defaults(run=do_load_accuracy)
+
     commands.add_parser("report", help="draw report.html and report.md of a run (default: the last)", add_help=False)
 
     env = commands.add_parser("env", help="what this machine is and what it can resolve")
@@ -204,6 +212,15 @@ def do_peers(arguments: argparse.Namespace) -> int:
         force=arguments.force,
     )
     return peer_run.main(build, ROOT, request)
+
+
+def do_load_accuracy(arguments: argparse.Namespace) -> int:
+    from . import load_accuracy
+
+    build = programs.Build.open(arguments.build)
+    return load_accuracy.main(
+        build, duration_s=arguments.duration, rounds=arguments.rounds, as_json=arguments.json
+    )
 
 
 def do_env(arguments: argparse.Namespace) -> int:
