@@ -71,8 +71,6 @@ struct family {
 static void add(const struct family *family, const char *member, const struct model *model,
                 int slow_percent)
 {
-    if (!workload_runs_under(family->workload, model->name))
-        return;
     struct closed_loop *loop = &cases[cases_len++];
     *loop = (struct closed_loop){
         .world = &world, .model = model, .workload = family->workload, .offload = family->offload};

@@ -28,16 +28,6 @@ unsigned workload_needs(const struct workload *workload)
     return service_of(workload)->needs;
 }
 
-bool workload_runs_under(const struct workload *workload, const char *model)
-{
-    enum { NEW = WORKLOAD_NEEDS_MESSAGES | WORKLOAD_OFFLOADS };
-    static const char *const able[] = {"inline", "event_loop", "actor"};
-    for (size_t i = 0; i < sizeof able / sizeof *able; i++)
-        if (strcmp(able[i], model) == 0)
-            return true;
-    return !(workload_needs(workload) & NEW);
-}
-
 bool workload_reply_ok(const struct workload *workload, const struct workload_setup *setup,
                        size_t document, int status, const uint8_t *reply, size_t reply_len)
 {

@@ -107,7 +107,4 @@ enum workload_need {
 };
 unsigned workload_needs(const struct workload *workload);
 
-/* To go when every model carries out every ending. */
-bool workload_runs_under(const struct workload *workload, const char *model);
-
 #endif

@@ -20,6 +20,8 @@ from . import UsageError
 SPIN_US = 300  # load polls before a request is due: timers of virtual machines come 0.1 ms late
 SERVICE_BASELINE = "thread_pool"
 CPU_ITERATIONS = 10000  # of `cpu`: some tens of microseconds, the same number everywhere
+FAN = 4  # calls of a `fanout`
+OFFLOAD_THREADS = 4  # helpers of `journal`: it waits for the disk
 MACHINE_S = 10.0  # what this machine can resolve, fingerprint, fidelity, waiting for quiet
 DRAIN_S = 0.2  # the closed loop in whose middle a server is told to stop
 REPORT_S = 8.0
@@ -48,6 +50,7 @@ class Tier:
     summary: str
     inject: tuple[int, ...] = (5,)  # percents by which baselines are slowed down (METHOD 1.11)
     half_width: float | None = None  # of in-process intervals; wider ones get more rounds (makeup.py)
+    short_services: tuple[str, ...] = ()  # as `services`, in SHORT rounds and windows
     rivals: bool = True  # False: nothing is compared but baselines with themselves
 
 
@@ -58,10 +61,11 @@ TIERS = {
              "does the chain work? 2 rounds, too few for any interval"),
         Tier("quick", 300, 9, 0.6, 8, 8, ("rpc", "call"), 0.15, 0.45, 0.25, 285,
              "ratios of codecs and models; services without tails"),
-        Tier("standard", 1200, 15, 1.0, 30, 12, ("rpc", "cpu", "call"), 0.4, 2.0, 0.8, 1160,
+        Tier("standard", 1200, 15, 1.0, 30, 10, ("rpc", "cpu", "call"), 0.4, 2.0, 0.8, 1160,
              "everything, services with p50 and p99", half_width=0.01),
-        Tier("publish", 7200, 30, 1.5, 60, 15, ("rpc", "cpu", "call"), 2.0, 20.0, 6.0, 7100,
-             "everything, for publication", half_width=0.01),
+        Tier("publish", 7200, 30, 1.5, 60, 15, ("rpc", "cpu", "call"), 2.0, 12.0, 4.0, 7100,
+             "everything, for publication", half_width=0.01,
+             short_services=("store", "fanout", "mixed", "mixed_offloaded", "journal")),
         Tier("calibrate", 2400, 240, 0.3, 0, 0, (), 0, 0, 0, 0,
              "baselines against themselves, equal and slowed down: for assay calibrate",
              inject=(1, 2, 3, 5, 10), rivals=False),
@@ -116,6 +120,9 @@ MODEL_ROWS["smoke"] = (*MODEL_ROWS["quick"], "count", "mixed")
 MODEL_ROWS["calibrate"] = MODEL_ROWS["quick"]
 MODEL_ROWS["standard"] = (*MODEL_ROWS["quick"], "store", "count", "pingpong", "spawn", "mixed")
 MODEL_ROWS["publish"] = (*MODEL_ROWS["standard"], "mixed_offloaded")
+TITLES = {"mixed_offloaded": "mixed, offloaded"}
+MORE_MODEL_ROUNDS, MORE_MODEL_BLOCKS_S = 10, 0.5  # of those that `quick` does not have
+SHORT_ROUNDS, SHORT_WARMUP_S, SHORT_WINDOW_S, SHORT_CLOSED_S = 8, 0.4, 2.0, 0.8
 # Seconds of blocks that a process needs where documents are large: each block holds all of them.
 SLOW_S = {"telemetry": 1.2, "feed": 1.2, "order_64k": 0.6, "order_256k": 1.0, "order_1m": 1.0}
 
@@ -242,7 +249,8 @@ def process_s(family: Family, tier: Tier) -> float:
     if "process_s" in family.load:  # declared: a peer (peers.py)
         return float(family.load["process_s"])
     if family.kind == "service":
-        loads = tier.warmup_s + tier.window_s + tier.closed_s * 4 / 3 + DRAIN_S
+        load = family.load
+        loads = load["warmup_s"] + load["duration_s"] + load["closed_duration_s"] * 4 / 3 + DRAIN_S
         return SERVE_START_S + loads + CAPTURE_S
     return START_S + blocks_s(family, tier) + CAPTURE_S
 
@@ -260,7 +268,7 @@ def round_s(family: Family, tier: Tier) -> float:
 
 def pilot_s(family: Family, tier: Tier) -> float:
     if family.kind == "service":
-        return len(family.members) * (SERVE_START_S + tier.closed_s * 4 / 3)
+        return len(family.members) * (SERVE_START_S + family.load["closed_duration_s"] * 4 / 3)
     if family.kind == "codec":
         return START_S + PILOT_MEMBER_S * len(family.members)
     return PILOT_S
@@ -306,15 +314,19 @@ def _codecs(built: Built, tier: Tier) -> list[Family]:
 
 
 def _models(built: Built, tier: Tier) -> list[Family]:
-    return [
-        _in_process(
-            id, "model", f"{id.split('/')[1]}, in process", "thread_pool", members, tier.rounds,
-            tier.blocks_s,
-        )
-        for id, members in _grouped(built.model_cases).items()
-        if id.split("/")[1] in MODEL_ROWS[tier.name] or id.split("/")[1] not in MODEL_ROWS["publish"]
-        if "thread_pool" in members
-    ]  # fmt: skip
+    """In every tier those that nobody here knows: workloads of your own."""
+    families = []
+    for id, members in _grouped(built.model_cases).items():
+        workload = id.split("/")[1]
+        more = workload in MODEL_ROWS["publish"] and workload not in MODEL_ROWS["quick"]
+        if more and workload not in MODEL_ROWS[tier.name]:
+            continue
+        rounds, seconds = tier.rounds, tier.blocks_s
+        if more and tier.name != "smoke":
+            rounds, seconds = MORE_MODEL_ROUNDS, MORE_MODEL_BLOCKS_S
+        title = f"{TITLES.get(workload, workload)}, in process"
+        families.append(_in_process(id, "model", title, "thread_pool", members, rounds, seconds))
+    return families
 
 
 def _in_process(
@@ -392,16 +404,16 @@ def _services(built: Built, tier: Tier) -> list[Family]:
         Family(
             id=f"service/{workload}",
             kind="service",
-            title=f"{workload}, over sockets",
+            title=f"{TITLES.get(workload, workload)}, over sockets",
             baseline=SERVICE_BASELINE,
             members=members,
             aliases={same: "same"},
             floors={},
             injected={},
-            rounds=tier.service_rounds,
+            rounds=SHORT_ROUNDS if workload in tier.short_services else tier.service_rounds,
             load=service_load(workload, members, tier, built.cpus),
         )
-        for workload in tier.services
+        for workload in (*tier.services, *tier.short_services)
         if workload in built.services
     ]
 
@@ -411,9 +423,11 @@ def service_load(
 ) -> dict[str, Any]:
     """The stated conditions of a service family; the rate is added by the pilot.
 
-    `call` waits for a downstream service: there the thread pool gets as many threads as it takes to
-    wait in parallel, and the ceiling that follows from threads ÷ delay is stated.
+    `call` and `fanout` wait for a downstream service: there the thread pool gets as many threads as
+    it takes to wait in parallel, and the ceiling that follows from threads ÷ delay is stated. Where
+    work is offloaded it gets as many threads more as others have helpers.
     """
+    short = workload in tier.short_services
     server, client = cpus[0], cpus[-1]
     same = f"{SERVICE_BASELINE}.same"
     load: dict[str, Any] = {
@@ -422,10 +436,11 @@ def service_load(
         "arrival": "poisson",
         "connections": 32,
         "spin_us": SPIN_US,
-        "warmup_s": tier.warmup_s,
-        "duration_s": tier.window_s,
-        "closed_warmup_s": round(tier.closed_s / 3, 3),
-        "closed_duration_s": tier.closed_s,
+        "workload": workload.partition("_")[0],
+        "warmup_s": SHORT_WARMUP_S if short else tier.warmup_s,
+        "duration_s": SHORT_WINDOW_S if short else tier.window_s,
+        "closed_warmup_s": round((SHORT_CLOSED_S if short else tier.closed_s) / 3, 3),
+        "closed_duration_s": SHORT_CLOSED_S if short else tier.closed_s,
         "threads": dict.fromkeys(members, 1),
         "queue_limit": 1024,
         "on_full": "reject",
@@ -434,9 +449,13 @@ def service_load(
         "rate_hz": None,
         "ceiling_hz": None,
     }
-    if workload == "cpu":
+    if workload in ("cpu", "mixed", "mixed_offloaded"):
         load["cpu_iterations"] = CPU_ITERATIONS
-    if workload == "call":
+    if workload in ("mixed_offloaded", "journal"):
+        helpers = 1 if workload == "mixed_offloaded" else OFFLOAD_THREADS
+        pool = {SERVICE_BASELINE: 1 + helpers, same: 1 + helpers}
+        load.update(offload=True, offload_threads=helpers, threads={**load["threads"], **pool})
+    if workload in ("call", "fanout"):
         threads, delay_us, connections = 64, 5000, 128
         load.update(
             connections=connections,
@@ -449,5 +468,13 @@ def service_load(
             ceiling_connections_hz=connections * 1e6 / delay_us,
             ceiling_hz=threads * 1e6 / delay_us,
             rate_hz=2000.0,
+        )
+    if workload == "fanout":
+        load.update(
+            fan=FAN,
+            ceiling=f"{connections} connections / {FAN} calls / {delay_us / 1000:g} ms",
+            ceiling_hz=connections / FAN * 1e6 / delay_us,
+            ceiling_connections_hz=connections / FAN * 1e6 / delay_us,
+            rate_hz=1000.0,
         )
     return load

@@ -24,13 +24,14 @@ from . import machine
 from .plan import DRAIN_S, Family
 from .programs import Build, Child, Finished, read_json
 
-WORKLOADS = ("rpc", "cpu", "call")
+WORKLOADS = ("rpc", "cpu", "call", "store", "fanout", "mixed", "mixed_offloaded", "journal")
 PROGRAMS = ("serve", "load", "downstream")
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 20.0
 LOAD_SLACK_S = 20.0  # load waits for late answers before it gives up
 RATE_SHARE = 0.4  # of the slowest member's closed-loop throughput in the pilot
 STOP_LOAD_S = DRAIN_S  # of closed loop, in whose middle SIGTERM comes
+OFFLOADING = ("event_loop", "actor")  # models with helper threads; others may block where they are
 PILOT_S = (0.1, 0.3)  # warm-up and window
 
 # METHOD section 4.
@@ -122,7 +123,7 @@ def measure(
 def _rig(build: Build, family: Family, member: str, *, padding: int) -> Iterator[Server]:
     """Server and downstream, which are gone afterwards, however this ends."""
     load = family.load
-    workload = family.id.partition("/")[2]
+    workload = _workload(family)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-")))
         argv = [
@@ -140,7 +141,15 @@ def _rig(build: Build, family: Family, member: str, *, padding: int) -> Iterator
             argv += ["--payload", load["payload"], "--codec", load["codec"]]
         if load.get("cpu_iterations"):
             argv += ["--cpu-iterations", str(load["cpu_iterations"])]
-        if workload == "call":
+        if load.get("offload") and member.partition(".")[0] in OFFLOADING:
+            argv += ["--offload-threads", str(load["offload_threads"])]
+        if workload == "mixed" and load.get("offload"):
+            argv += ["--offload"]
+        if workload == "journal":
+            argv += ["--journal", str(folder)]
+        if load.get("fan"):
+            argv += ["--fan", str(load["fan"])]
+        if load.get("downstream_delay_us"):
             downstream = [
                 str(build.program("downstream")),
                 *("--listen", "127.0.0.1:0"),
@@ -160,6 +169,11 @@ def _rig(build: Build, family: Family, member: str, *, padding: int) -> Iterator
         _first_answer(child, address)
         startup_ns = time.monotonic_ns() - began
         yield Server(child, f"http://{address}/", startup_ns, folder / "serve.json")
+
+
+def _workload(family: Family) -> str:
+    """What serve and load call it; runs of earlier versions name it in the family's id alone."""
+    return str(family.load.get("workload") or family.id.partition("/")[2])
 
 
 def _listening(child: Child) -> str:
@@ -247,7 +261,7 @@ def _load_argv(
         *("--connections", str(load["connections"])),
         *("--warmup", f"{warmup_s:g}"),
         *("--duration", f"{duration_s:g}"),
-        *("--workload", family.id.partition("/")[2]),
+        *("--workload", _workload(family)),
         *("--payload", load["payload"]),
         *("--codec", load["codec"]),
         *("--watch-pid", str(server.child.pid)),
@@ -357,7 +371,7 @@ def _ceiling_hz(family: Family, member: str) -> float | None:
     load = family.load
     if "downstream_delay_us" not in load:
         return None
-    places = min(load["connections"], load["downstream_connections"])
+    places = min(load["connections"], load["downstream_connections"] / load.get("fan", 1))
     if member.partition(".")[0] == family.baseline:
         places = min(places, load["threads"][member])
     return float(places * 1e6 / load["downstream_delay_us"])

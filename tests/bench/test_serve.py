@@ -299,8 +299,6 @@ KINDS: dict[str, tuple[list[object], list[object], str, float]] = {
 def test_workloads_over_sockets(tmp_path: Path, model: str, workload: str) -> None:
     """Every reply is checked by load, and what the server did is counted."""
     of_server, of_load, counted, each = KINDS[workload]
-    if model == "thread_pool" and workload in ("count", "pingpong", "journal", "mixed"):
-        pytest.skip("not yet")
     pace = ["--arrival", "closed", "--duration", 0.1, "--connections", 4]
     told = tmp_path / "serve.json"
     with contextlib.ExitStack() as stack:

@@ -15,8 +15,6 @@ static struct workload_setup setup;
 
 static void start(struct bed *bed)
 {
-    if (!workload_runs_under(bed->arg, bed->model->name))
-        skip();
     bed->config.workload = bed->arg;
     bed->config.offload_threads = 2;
     bed->config.setup = &setup;

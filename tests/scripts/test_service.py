@@ -44,6 +44,10 @@ def test_what_a_line_says(workload: str, lines: list[store.Line]) -> None:
         assert metrics["turns_per_request"] == (2 if workload == "call" else 1)
         for key in ("cpu_ns_per_request", "closed_hz", "startup_ns", "drain_ns", "rss_bytes"):
             assert metrics[key] > 0, key
+        # What makes one model cheaper than another stands beside its times.
+        for key in ("messages_per_request", "wakeups_per_request", "context_switches_per_request"):
+            assert metrics[key] >= 0, key
+        assert metrics["syscalls_per_request"] >= 2, "a read and a write at least"
         assert metrics["lost"] == 0
         for gate in ("replies_wrong", "closed_replies_wrong", "connections_held", "lost"):
             assert line["gates"][gate]["ok"], gate
@@ -60,7 +64,7 @@ def test_call_waits_for_its_downstream_and_stays_below_the_ceiling(
             assert line["gates"]["below_ceiling"]["limit"] == 12800 or "pool" not in line["case"]
 
 
-def family(workload: str, **load: Any) -> plan.Family:
+def family(workload: str, /, **load: Any) -> plan.Family:
     tier = plan.TIERS["smoke"]
     members = ("thread_pool", "thread_pool.same")
     stated = plan.service_load(workload, members, tier, machine.cpus())
@@ -94,6 +98,29 @@ def test_a_rate_that_cannot_be_served_fails_its_gate(build: Path) -> None:
         "scope": "closed",
         "ok": line["metrics"]["closed_hz"] <= 200.0,
     }
+
+
+@pytest.mark.parametrize(
+    ("workload", "member", "turns"),
+    [
+        ("store", "thread_pool", 1.0),
+        ("fanout", "thread_pool", 2.0),
+        ("mixed", "event_loop", 1.0),
+        ("mixed_offloaded", "event_loop", 1.1),
+        ("journal", "event_loop", 2.0),
+        ("journal", "thread_pool", 2.0),
+    ],
+)
+def test_other_workloads(workload: str, member: str, turns: float, build: Path) -> None:
+    """Those of `publish` alone: they start as planned, and load finds every reply right."""
+    tier = plan.TIERS["publish"]
+    stated = plan.service_load(workload, ("event_loop", "thread_pool", "thread_pool.same"), tier, machine.cpus())
+    short = dict.fromkeys(("warmup_s", "duration_s", "closed_warmup_s", "closed_duration_s"), 0.1)
+    line = measured(build, family(workload, **{**stated, **short, "rate_hz": 100.0}), member)
+    assert line["status"] == "ok", line["reason"]
+    assert line["metrics"]["turns_per_request"] == pytest.approx(turns, rel=0.05)
+    for gate in ("replies_wrong", "closed_replies_wrong", "lost"):
+        assert line["gates"][gate]["ok"], gate
 
 
 @pytest.mark.parametrize(
