@@ -18,9 +18,11 @@
 #include <math.h>
 #include <stdlib.h>
 /* What clang's sanitizer minds in 1.1.0, and what does no harm: its stacks add to a null pointer
- * before they have memory, and 0e-310 makes it count the leading zeros of 0, to shift that 0. */
+ * before they have memory, and 0e-310 makes it count the leading zeros of 0, to shift that 0 and
+ * subtract the count from an exponent. */
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((no_sanitize("pointer-overflow", "builtin", "shift"))), \
+#pragma clang attribute push(__attribute__((no_sanitize("pointer-overflow", "builtin", "shift",    \
+                                                        "signed-integer-overflow"))),              \
                              apply_to = function)
 #endif
 #include <rapidjson/document.h>
