@@ -188,7 +188,7 @@ static void run(struct sched_worker *worker, struct actor *actor)
             atomic_store_explicit(&actor->behind, 0, memory_order_relaxed);
         if (mailbox_rest(&actor->box))
             return;
-    } else if (worker->batch_left == 0 && behind < BEHIND_MOST) {
+    } else if ((worker->batch_left == 0 || worker->poll_due) && behind < BEHIND_MOST) {
         atomic_store_explicit(&actor->behind, behind + 1, memory_order_relaxed);
     }
     /* A full batch, or a sender is half-way through its push: to the end of the queue. */
