@@ -94,6 +94,7 @@ static uint64_t run_free(struct model_run *run, struct model_stats *final)
     sched_finish(&run->scheduler);
     pool_destroy(run->downstream);
     errands_finish(&run->errands);
+    notes_finish(&run->notes);
     cells_close(&run->cells);
     free(run->actors);
     free(run->locals);
@@ -171,6 +172,8 @@ static int open_all(struct model_run *run)
     if (!error)
         error = errands_init(&run->errands, config, &run->cells, run->counters, config->threads,
                              config->threads + 1);
+    if (!error)
+        error = notes_init(&run->notes, config->threads);
     if (!error)
         error = make_actors(run);
     if (!error)

@@ -6,14 +6,16 @@
 #include "actor_conn.h"
 #include "cells.h"
 #include "errands.h"
+#include "notes.h"
 #include "offload.h"
 #include "pool.h"
 
 /* What a worker of this model has besides. */
 struct local {
     struct pool_share *share;
-    struct request *spare; /* for connections */
-    struct actor *nobody;  /* for cells made for one message; linked by runnable.next */
+    struct request *spare;  /* for connections */
+    struct request *reader; /* that a note becomes when its turn comes; NULL: none yet */
+    struct actor *nobody;   /* for cells made for one message; linked by runnable.next */
     unsigned nobody_len;
     /* Gathers whose deadline this worker watches, and whose request went on on another one: the
      * timer is for this worker to cancel. Pushed (release) by any, taken as a whole (acquire). */
@@ -28,6 +30,7 @@ struct model_run {
     struct actor_conns conns;
     struct cells cells;
     struct errands errands;
+    struct notes notes;
     struct actor *actors; /* of the cells, or nameless */
     uint32_t actors_len;
     struct pool *downstream;
@@ -37,13 +40,26 @@ struct model_run {
     atomic_bool closed;
 };
 
+static inline struct model_run *actor_run_of(struct sched_worker *worker)
+{
+    return worker->scheduler->arg;
+}
+
+/* What a timer's item is, by its low bits: a request that waits (none), a connection
+ * (actor_conn.h), or the deadline of a call. Or the item is the connections: accept again. */
+enum { ACTOR_TIMER_CONN = 1, ACTOR_TIMER_GATHER = 2 };
+
+static inline struct actor *actor_at(struct model_run *run, uint32_t cell)
+{
+    return &run->actors[cell < run->actors_len ? cell : cell % run->actors_len];
+}
+
 /* Whose turn is the next one of this request? */
 static inline struct actor *actor_of(struct model_run *run, struct request *request)
 {
     if (!run->cells.state || request->errand.has_cell)
         return request->owner;
-    uint32_t cell = request->cell;
-    return &run->actors[cell < run->actors_len ? cell : cell % run->actors_len];
+    return actor_at(run, request->cell);
 }
 
 /* One of the nameless actors, where the workload has no cells: another one each time. */
@@ -55,6 +71,9 @@ bool actor_receive(struct sched_worker *worker, struct actor *actor, struct mail
 bool actor_turn(struct sched_worker *worker, struct request *request);
 /* In the connection's actor: its request is done. False: the connection is gone. */
 bool actor_reply(struct sched_worker *worker, struct request *request);
+
+/* Cancels the deadlines that this worker need not watch any more. */
+void actor_settle(struct sched_worker *worker);
 
 /* For the scheduler: a timer has run out; each look at epoll; when the next one is needed. */
 void actor_timer(struct sched_worker *worker, void *item);

@@ -4,26 +4,19 @@
 #include "clock.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-/* What a timer's item is, by its low bits: a request that waits, a connection (actor_conn.h), or
- * the deadline of a call. Or the item is the connections: accept again. */
-enum { OF_CONN = 1, OF_GATHER = 2 };
 #define NOBODY_MOST 256 /* actors without a cell that a worker keeps */
-
-static struct model_run *run_of(struct sched_worker *worker)
-{
-    return worker->scheduler->arg;
-}
 
 static struct local *local_of(struct sched_worker *worker)
 {
-    return &run_of(worker)->locals[worker->index];
+    return &actor_run_of(worker)->locals[worker->index];
 }
 
 /* The event is set. */
 static void deliver(struct sched_worker *worker, struct request *request)
 {
-    actor_tell(worker, actor_of(run_of(worker), request), &request->mail);
+    actor_tell(worker, actor_of(actor_run_of(worker), request), &request->mail);
 }
 
 struct actor *actor_nameless(struct model_run *run)
@@ -64,7 +57,7 @@ static void actor_drop(struct sched_worker *worker, struct actor *actor)
 /* To its cell, or to whoever takes it where there are none. */
 static void send_errand(struct sched_worker *worker, struct request *errand)
 {
-    struct model_run *run = run_of(worker);
+    struct model_run *run = actor_run_of(worker);
     if (!run->cells.state)
         errand->owner = actor_nameless(run);
     else if (errand->errand.has_cell)
@@ -82,7 +75,7 @@ static void call_done(struct pool_call *call)
 {
     struct sched_worker *worker = sched_self(NULL);
     struct request *request =
-        errands_answered(&run_of(worker)->errands, worker->counters, ask_of_call(call));
+        errands_answered(&actor_run_of(worker)->errands, worker->counters, ask_of_call(call));
     if (request)
         deliver(worker, request);
 }
@@ -91,13 +84,13 @@ static void call_done(struct pool_call *call)
  * one mails the asker. */
 static void call(struct sched_worker *worker, struct request *request)
 {
-    struct gather *gather = errands_call(&run_of(worker)->errands, worker->counters, request);
+    struct gather *gather = errands_call(&actor_run_of(worker)->errands, worker->counters, request);
     gather->where = NULL;
     if (gather->children) {
         gather_hold(gather);
         gather->where = worker;
-        timers_add(&worker->timers, gather->deadline_ns, (void *)((uintptr_t)gather | OF_GATHER),
-                   &gather->place);
+        timers_add(&worker->timers, gather->deadline_ns,
+                   (void *)((uintptr_t)gather | ACTOR_TIMER_GATHER), &gather->place);
     }
     for (uint32_t i = 0; i < gather->len; i++) {
         struct ask *ask = &gather->asks[i];
@@ -114,7 +107,7 @@ static void call(struct sched_worker *worker, struct request *request)
 static void settle(struct sched_worker *worker, struct gather *gather)
 {
     timers_cancel(&worker->timers, &gather->place);
-    gather_drop(gather, run_of(worker)->config.workload);
+    gather_drop(gather, actor_run_of(worker)->config.workload);
 }
 
 /* The answers are there: nobody need watch the clock for them any more. */
@@ -132,7 +125,7 @@ static void end_call(struct sched_worker *worker, struct gather *gather)
     }
 }
 
-static void settle_all(struct sched_worker *worker)
+void actor_settle(struct sched_worker *worker)
 {
     struct local *local = local_of(worker);
     if (!atomic_load_explicit(&local->settled, memory_order_relaxed))
@@ -148,7 +141,7 @@ static void settle_all(struct sched_worker *worker)
 
 bool actor_reply(struct sched_worker *worker, struct request *request)
 {
-    struct model_run *run = run_of(worker);
+    struct model_run *run = actor_run_of(worker);
     struct local *local = local_of(worker);
     waiting_leave(&run->conns.waiting); /* before: who has seen the reply finds room */
     bool open = actor_conn_reply(worker, request->owner, request);
@@ -160,7 +153,7 @@ bool actor_reply(struct sched_worker *worker, struct request *request)
 /* Replied or rejected. False: the actor that runs is gone. */
 static bool finish(struct sched_worker *worker, struct request *request, _Atomic uint64_t *counter)
 {
-    struct model_run *run = run_of(worker);
+    struct model_run *run = actor_run_of(worker);
     if (request->errand.kind != ERRAND_NONE) {
         struct request *asker = errands_ended(&run->errands, worker->counters, request);
         if (asker)
@@ -179,18 +172,39 @@ static bool finish(struct sched_worker *worker, struct request *request, _Atomic
     return true;
 }
 
+static void send_message(void *arg, struct request *message)
+{
+    send_errand(arg, message);
+}
+
+static bool send_note(void *arg, uint32_t cell, const uint8_t *body, size_t len)
+{
+    struct sched_worker *worker = arg;
+    struct model_run *run = actor_run_of(worker);
+    if (len > NOTE_BODY || !run->cells.state)
+        return false;
+    struct note *note = notes_take(&run->notes, worker->index);
+    note->cell = cell;
+    note->len = (uint32_t)len;
+    if (len == 8) /* the common case, without a call */
+        memcpy(note->body, body, 8);
+    else
+        memcpy(note->body, body, len);
+    struct actor *actor = actor_at(run, cell);
+    sched_pay(worker, actor);
+    actor_tell(worker, actor, &note->mail);
+    return true;
+}
+
 static void send_all(struct sched_worker *worker, struct request *request)
 {
-    struct request *message = errands_send(&run_of(worker)->errands, worker->counters, request);
-    for (struct request *next; message; message = next) {
-        next = message->next;
-        send_errand(worker, message);
-    }
+    const struct errands_carrier carrier = {send_note, send_message, worker};
+    errands_send_by(&actor_run_of(worker)->errands, worker->counters, request, &carrier);
 }
 
 static enum turn_end step(struct sched_worker *worker, struct request *request)
 {
-    struct model_run *run = run_of(worker);
+    struct model_run *run = actor_run_of(worker);
     counter_add(&worker->counters->turns, 1);
     if (request->turn.event == TURN_ANSWER)
         end_call(worker, request->gather);
@@ -198,51 +212,94 @@ static enum turn_end step(struct sched_worker *worker, struct request *request)
                         request->turn.event, run->config.setup);
 }
 
+/* One-way messages of turns that end so; then the next turn at once. False: it comes by mail. */
+static bool send_on(struct sched_worker *worker, struct request *request, enum turn_end *end)
+{
+    while (*end == TURN_SEND) {
+        send_all(worker, request);
+        if (!sched_may_go_on(worker)) {
+            deliver(worker, request);
+            return false;
+        }
+        *end = step(worker, request);
+    }
+    return true;
+}
+
+/* What a turn asked for. made: the actor, if it was made for this request alone. False: the actor
+ * that runs is gone. */
+static bool carry_out(struct sched_worker *worker, struct request *request, struct actor *made,
+                      enum turn_end end)
+{
+    bool here = true;
+    if (!send_on(worker, request, &end))
+        return true;
+    switch (end) {
+    case TURN_FORWARD:
+        request->turn.event = TURN_REQUEST;
+        deliver(worker, request);
+        break;
+    case TURN_WAIT:
+        request->turn.event = TURN_WAKE;
+        timers_add(&worker->timers, clock_now_ns() + request->turn.wait_ns, request, NULL);
+        return true;
+    case TURN_OFFLOAD:
+        request->turn.event = TURN_DONE;
+        counter_add(&worker->counters->offloads, 1);
+        counter_add(&worker->counters->wakeups,
+                    offload_submit(actor_run_of(worker)->offload, request));
+        return true;
+    case TURN_REPLY:
+        here = finish(worker, request, &worker->counters->answered);
+        break;
+    case TURN_REJECT:
+        here = finish(worker, request, &worker->counters->rejected);
+        break;
+    default:
+        call(worker, request);
+        return true;
+    }
+    if (made)
+        actor_drop(worker, made);
+    return here && !made;
+}
+
 bool actor_turn(struct sched_worker *worker, struct request *request)
 {
-    struct model_run *run = run_of(worker);
-    struct actor *made = request->errand.has_cell ? request->owner : NULL; /* for it alone */
-    bool here = true;
-    for (;;) {
-        switch (step(worker, request)) {
-        case TURN_FORWARD:
-            request->turn.event = TURN_REQUEST;
-            deliver(worker, request);
-            break;
-        case TURN_WAIT:
-            request->turn.event = TURN_WAKE;
-            timers_add(&worker->timers, clock_now_ns() + request->turn.wait_ns, request, NULL);
-            return true;
-        case TURN_CALL:
-            call(worker, request);
-            return true;
-        case TURN_OFFLOAD:
-            request->turn.event = TURN_DONE;
-            counter_add(&worker->counters->offloads, 1);
-            counter_add(&worker->counters->wakeups, offload_submit(run->offload, request));
-            return true;
-        case TURN_SEND:
-            send_all(worker, request);
-            if (sched_may_go_on(worker))
-                continue;
-            deliver(worker, request);
-            return true;
-        case TURN_REPLY:
-            here = finish(worker, request, &worker->counters->answered);
-            break;
-        case TURN_REJECT:
-            here = finish(worker, request, &worker->counters->rejected);
-            break;
-        }
-        if (made)
-            actor_drop(worker, made);
-        return here && !made;
+    struct actor *made = request->errand.has_cell ? request->owner : NULL;
+    return carry_out(worker, request, made, step(worker, request));
+}
+
+/* The turn of a note: with the worker's own request, which goes on to the next note unless this one
+ * goes on itself. */
+static bool read_note(struct sched_worker *worker, struct note *note)
+{
+    struct model_run *run = actor_run_of(worker);
+    struct local *local = local_of(worker);
+    struct request *request = local->reader;
+    if (!request)
+        request = local->reader = errands_make(&run->errands, worker->counters);
+    request->in = note->body;
+    request->in_len = note->len;
+    request->cell = note->cell;
+    request->turn.event = TURN_REQUEST;
+    enum turn_end end = step(worker, request);
+    if (end == TURN_REPLY || end == TURN_REJECT) {
+        notes_give(&run->notes, worker->index, note);
+        errands_noted(worker->counters);
+        return true;
     }
+    local->reader = NULL;
+    errands_keep_body(request);
+    notes_give(&run->notes, worker->index, note);
+    return carry_out(worker, request, NULL, end);
 }
 
 bool actor_receive(struct sched_worker *worker, struct actor *actor, struct mail *mail)
 {
-    (void)actor; /* the request knows its cell */
+    (void)actor; /* a note and a request know their cell */
+    if (mail->kind == MAIL_NOTE)
+        return read_note(worker, (struct note *)mail);
     return actor_turn(worker, request_of_mail(mail));
 }
 
@@ -257,12 +314,12 @@ void actor_offloaded(void *arg, struct request *request)
 
 void actor_timer(struct sched_worker *worker, void *item)
 {
-    struct model_run *run = run_of(worker);
-    uintptr_t of = (uintptr_t)item & (OF_CONN | OF_GATHER);
-    if (of == OF_CONN) {
+    struct model_run *run = actor_run_of(worker);
+    uintptr_t of = (uintptr_t)item & (ACTOR_TIMER_CONN | ACTOR_TIMER_GATHER);
+    if (of == ACTOR_TIMER_CONN) {
         actor_conn_timer(item);
-    } else if (of == OF_GATHER) {
-        struct gather *gather = (struct gather *)((uintptr_t)item - OF_GATHER);
+    } else if (of == ACTOR_TIMER_GATHER) {
+        struct gather *gather = (struct gather *)((uintptr_t)item - ACTOR_TIMER_GATHER);
         struct request *request = errands_expire(&run->errands, worker->counters, gather);
         if (request)
             deliver(worker, request);
@@ -275,8 +332,8 @@ void actor_timer(struct sched_worker *worker, void *item)
 
 void actor_round(struct sched_worker *worker, uint64_t now_ns)
 {
-    struct model_run *run = run_of(worker);
-    settle_all(worker);
+    struct model_run *run = actor_run_of(worker);
+    actor_settle(worker);
     if (run->downstream)
         pool_share_run(local_of(worker)->share, now_ns);
     if (run->config.listen)
@@ -285,86 +342,6 @@ void actor_round(struct sched_worker *worker, uint64_t now_ns)
 
 uint64_t actor_due_ns(struct sched_worker *worker)
 {
-    return run_of(worker)->downstream ? pool_share_due_ns(local_of(worker)->share) : CLOCK_NEVER;
-}
-
-/* ---- After the end ---- */
-
-/* One that would have gone on, and whoever waits for it. */
-static void drop(struct sched_worker *worker, struct request *request)
-{
-    struct model_run *run = run_of(worker);
-    while (request && request->errand.kind != ERRAND_NONE) {
-        if (request->errand.has_cell)
-            actor_drop(worker, request->owner);
-        request_refuse(request);
-        request = errands_ended(&run->errands, worker->counters, request);
-    }
-    if (!request)
-        return;
-    door_leave(&run->door);
-    if (!request->done) {
-        request_destroy(request, run->config.workload);
-        return;
-    }
-    counter_add(&worker->counters->rejected, 1);
-    request_refuse(request);
-    request->done(request);
-}
-
-static void drop_mail(struct sched_worker *worker, struct actor *actor)
-{
-    bool of_conn = actor->receive != actor_receive;
-    struct mail *ready = of_conn ? &((struct actor_conn *)actor)->ready_mail : NULL;
-    for (struct mail *mail; (mail = mailbox_pop(&actor->box));) {
-        bool made = mail != ready && request_of_mail(mail)->errand.has_cell;
-        if (mail != ready)
-            drop(worker, request_of_mail(mail));
-        if (made)
-            return;
-    }
-    mailbox_rest(&actor->box);
-}
-
-static void drop_timers(struct sched_worker *worker)
-{
-    struct model_run *run = run_of(worker);
-    for (void *item; (item = timers_pop(&worker->timers, TIMERS_NEVER));) {
-        if ((uintptr_t)item & OF_GATHER) {
-            struct gather *gather = (struct gather *)((uintptr_t)item - OF_GATHER);
-            drop(worker, errands_expire(&run->errands, worker->counters, gather));
-            gather_drop(gather, run->config.workload);
-        } else if (!((uintptr_t)item & OF_CONN) && item != &run->conns) {
-            drop(worker, item);
-        }
-    }
-}
-
-void actor_drop_all(struct model_run *run)
-{
-    struct scheduler *scheduler = &run->scheduler;
-    struct actor *actor;
-    for (unsigned i = 0; i < scheduler->count; i++) {
-        struct sched_worker *worker = &scheduler->workers[i];
-        sched_act_as(worker);
-        settle_all(worker);
-        if (run->locals[i].share) /* every call runs out of time, and its asker gets mail */
-            pool_share_run(run->locals[i].share, CLOCK_NEVER);
-        drop_timers(worker);
-        while ((actor = sched_leftover(scheduler)))
-            drop_mail(worker, actor);
-        sched_act_as(NULL);
-    }
-    for (unsigned i = 0; i < scheduler->count; i++) {
-        struct local *local = &run->locals[i];
-        pool_share_destroy(local->share);
-        for (struct request *request; (request = local->spare);) {
-            local->spare = request->next;
-            request_destroy(request, run->config.workload);
-        }
-        while ((actor = local->nobody)) {
-            local->nobody = (struct actor *)actor->runnable.next;
-            free(actor);
-        }
-    }
+    return actor_run_of(worker)->downstream ? pool_share_due_ns(local_of(worker)->share)
+                                            : CLOCK_NEVER;
 }

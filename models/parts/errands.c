@@ -426,35 +426,82 @@ static uint32_t take_credit(struct errands *errands, struct counters *mine, uint
     return granted;
 }
 
+static void send_one(void *arg, struct request *message)
+{
+    struct request ***last = arg;
+    **last = message;
+    *last = &message->next;
+}
+
+static bool note_none(void *arg, uint32_t cell, const uint8_t *body, size_t len)
+{
+    (void)arg, (void)cell, (void)body, (void)len;
+    return false;
+}
+
 struct request *errands_send(struct errands *errands, struct counters *mine,
                              struct request *request)
 {
-    struct gather *gather = gather_for(request, errands->config->workload);
     struct request *first = NULL, **last = &first;
+    errands_send_by(errands, mine, request, &(struct errands_carrier){note_none, send_one, &last});
+    *last = NULL;
+    return first;
+}
+
+/* 0 or a negative errno. */
+static int send_request(struct errands *errands, struct counters *mine,
+                        const struct request *request, const struct turn_target *target,
+                        const struct errands_carrier *carrier)
+{
+    struct request *message = take_spare(errands, mine);
+    int error = begin(errands, message, ERRAND_MESSAGE, request, target);
+    if (error)
+        give_spare(errands, mine, message);
+    else
+        carrier->send(carrier->arg, message);
+    return error;
+}
+
+void errands_send_by(struct errands *errands, struct counters *mine, struct request *request,
+                     const struct errands_carrier *carrier)
+{
+    struct gather *gather = gather_for(request, errands->config->workload);
     uint32_t sent = 0, credit = take_credit(errands, mine, gather->len);
+    /* Before they are: somebody may end them at once. */
+    counter_add_mine(mine, &mine->begun, credit);
     for (uint32_t i = 0; i < gather->len; i++) {
         const struct turn_target *target = &request->turn.targets[i];
+        const uint8_t *body = request->out.data + target->from;
         int status = target->cell == TURN_DOWNSTREAM ? -EINVAL : -EAGAIN;
         if (status == -EAGAIN && sent < credit) {
-            struct request *message = take_spare(errands, mine);
-            status = begin(errands, message, ERRAND_MESSAGE, request, target);
-            if (status == 0) {
-                *last = message;
-                last = &message->next;
-                sent++;
-            } else {
-                give_spare(errands, mine, message);
-            }
+            bool noted = target->cell != TURN_NEW_CELL &&
+                         carrier->note(carrier->arg, target->cell, body, target->len);
+            status = noted ? 0 : send_request(errands, mine, request, target, carrier);
+            sent += status == 0;
         }
         gather->answers[i] = (struct turn_answer){.status = status};
     }
-    *last = NULL;
-    if (sent < credit) /* some were not for a cell, or there was no memory for it */
+    if (sent < credit) { /* some were not for a cell, or there was no memory for it */
         atomic_fetch_add_explicit(&mine->credit, credit - sent, memory_order_relaxed);
+        counter_add_mine(mine, &mine->ended, credit - sent);
+    }
     counter_add_mine(mine, &mine->sends, sent);
-    counter_add_mine(mine, &mine->begun, sent);
     request->turn.event = TURN_SENT;
-    return first;
+}
+
+void errands_keep_body(struct request *request)
+{
+    struct bytes *body = &request->errand.body;
+    body->len = 0;
+    bytes_append(body, request->in, request->in_len);
+    request->in = body->len > 0 ? body->data : (const uint8_t *)"";
+}
+
+struct request *errands_make(struct errands *errands, struct counters *mine)
+{
+    struct request *request = take_spare(errands, mine);
+    request->errand.kind = ERRAND_MESSAGE;
+    return request;
 }
 
 /* Ends are read before beginnings, and there are never fewer beginnings: if the sums are equal they

@@ -24,6 +24,12 @@ struct mail {
     /* Written once per stay in a mailbox, by the sender behind: a release store that pairs with the
      * acquire load in mailbox_pop, so that the reader sees what the mail carries. */
     _Atomic(struct mail *) next;
+    uint32_t kind; /* what it is a part of, for a receiver of several kinds */
+};
+
+enum mail_kind {
+    MAIL_REQUEST, /* or whatever else: zeroed */
+    MAIL_NOTE,    /* notes.h */
 };
 
 struct mailbox {

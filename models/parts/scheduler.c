@@ -12,7 +12,7 @@
 enum {
     SLOT_RUNS = 3,     /* in a row, before the queue has a turn (as Tokio) */
     INJECT_EVERY = 61, /* actors run before outsiders come first for once */
-    LOOK_EVERY = 16,   /* light turns between two looks at the clock; after a long one each looks */
+    LOOK_EVERY = 32,   /* light turns between two looks at the clock; after a long one each looks */
     LOOK_NS = 4000,    /* … so that they are about so far apart */
     OUTLIER = 16,      /* times the mean at most counts: the thread may have lost its processor */
     POLL_NS = 100000,  /* between two looks at epoll and the timers, when busy */
