@@ -205,14 +205,13 @@ static inline bool field_same_text(const char *a, const char *b, size_t len)
 {
     uint64_t eight[4];
     uint32_t four[4];
-    if (len > 16)
-        return memcmp(a, b, len) == 0;
     if (len >= 8) {
         memcpy(&eight[0], a, 8);
         memcpy(&eight[1], b, 8);
         memcpy(&eight[2], a + len - 8, 8);
         memcpy(&eight[3], b + len - 8, 8);
-        return ((eight[0] ^ eight[1]) | (eight[2] ^ eight[3])) == 0;
+        return ((eight[0] ^ eight[1]) | (eight[2] ^ eight[3])) == 0 &&
+               (len <= 16 || memcmp(a + 8, b + 8, len - 16) == 0);
     }
     if (len >= 4) {
         memcpy(&four[0], a, 4);

@@ -19,8 +19,11 @@ static inline void *open_slot(const struct plan_field *field, bool first, Protob
     return field_at(message, field->offset);
 }
 
-static int read_message(const struct plan_message *type, const msgpack_object *from,
-                        ProtobufCMessage *message, ProtobufCAllocator *allocator, unsigned depth)
+/* In line here is what a table can afford to have in line, as it has one place for each kind. */
+static __attribute__((flatten)) int read_message(const struct plan_message *type,
+                                                 const msgpack_object *from,
+                                                 ProtobufCMessage *message,
+                                                 ProtobufCAllocator *allocator, unsigned depth)
 {
     const struct plan_field *expected = type->fields;
     uint64_t seen = 0;
@@ -36,17 +39,17 @@ static int read_message(const struct plan_message *type, const msgpack_object *f
             field_named(type, expected, pair->key.via.str.ptr, pair->key.via.str.size);
         if (field == NULL)
             continue;
-        ascending &= field >= expected;
+        if (__builtin_expect(field < expected, 0))
+            ascending = false;
         expected = field + 1;
         seen |= field->required_bit;
-        if (field->map) {
-            error = read_map(field, &pair->val, message, allocator, depth);
-        } else if (field->repeated) {
+        if (field->step == PLAN_ARRAY)
             error = read_array(field, &pair->val, message, allocator, depth);
-        } else {
-            void *slot = open_slot(field, ascending, message, allocator);
-            error = read_value(field, &pair->val, slot, allocator, depth);
-        }
+        else if (field->step == PLAN_MAP)
+            error = read_map(field, &pair->val, message, allocator, depth);
+        else
+            error = read_value(field, &pair->val, open_slot(field, ascending, message, allocator),
+                               allocator, depth);
         if (error != 0)
             return error;
     }
