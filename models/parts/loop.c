@@ -110,7 +110,6 @@ static bool wind_up(struct loop *loop)
     if (!loop->draining) {
         loop->draining = true;
         loop_conns_drain(&loop->conns);
-        return false;
     }
     bool empty = door_inside(&run->door) == 0 && errands_idle(&run->errands) &&
                  atomic_load_explicit(&run->open, memory_order_acquire) == 0;
