@@ -25,6 +25,8 @@ PACKAGES = {
     "libuv": "libuv1-dev",
     "glib": "libglib2.0-dev",
     "tbb": "libtbb-dev",
+    "wrk": "wrk",
+    "h2load": "nghttp2-client",
 }
 
 
@@ -40,6 +42,10 @@ METRICS = {
     "tasks_hz": Metric("tasks/s", "M/s", 1e6, 2),
     "wait_p50_ns": Metric("submit to run, p50", "µs", 1e3, 1),
     "wait_p99_ns": Metric("submit to run, p99", "µs", 1e3, 1),
+    "requests_hz": Metric("requests/s", "k/s", 1e3, 1),
+    "generator_cpu_ns": Metric("generator's CPU per request", "µs", 1e3, 2),
+    "instructions_per_request": Metric("user instructions per request", "", 1, 0),
+    "system_calls_per_request": Metric("system calls per request", "", 1, 2),
     "workers_cpu_share": Metric("CPUs that the workers used", "", 1, 3),
 }
 
@@ -114,6 +120,25 @@ _HELPED = {
 _FLOOD = ("--tasks", "300000", "--window")
 _SAME = "two workers and one submitter, not pinned; the same task objects, each adding its number to a sum that is checked"
 
+
+
+def _generators(*arguments: str, only: tuple[str, ...]) -> dict[str, Peer]:
+    every = {
+        "load": ("", "ours: exact samples, latency from the planned time"),
+        "wrk": ("wrk", ""),
+        "wrk2": ("wrk2", "not in Debian: github.com/giltene/wrk2, in the PATH as wrk2 when Meson configures"),
+        "h2load": ("h2load", "h2load --h1"),
+    }
+    own = ("--bare", "{peers}/bare", "--load", "{bench}/load", "--json", "{json}")
+    return {
+        name: Peer(("{peers}/generator_" + name, *arguments, *own), *every[name]) for name in only
+    }
+
+
+_CLOSED, _OPEN = ("load", "wrk", "h2load"), ("load", "wrk2")
+_BARE = "a server that does next to nothing (bench/peers/bare.c) on one CPU, the generator on another; 64 connections"
+_EXACT = ("instructions_per_request", "system_calls_per_request")
+
 KINDS: tuple[Kind, ...] = (
     Kind("pool/empty", "Empty tasks, all at once", f"300,000 empty tasks, as fast as they can be submitted; {_SAME}",
          _pools(*_FLOOD, "0"), 0.6, ("tasks_hz",)),
@@ -127,6 +152,14 @@ KINDS: tuple[Kind, ...] = (
          _HELPED, 0.6, ("tasks_hz",)),
     Kind("pool/paced", "From submit to run", f"10,000 empty tasks a second for half a second, from a submitter that spins; {_SAME}",
          _pools("--tasks", "5000", "--rate", "10000"), 0.7, ("wait_p50_ns", "wait_p99_ns", "workers_cpu_share")),
+    Kind("load/closed", "Load generators, closed loop", f"as many requests as can be sent in 2 s to {_BARE}",
+         _generators(only=_CLOSED), 2.4, ("requests_hz", "generator_cpu_ns")),
+    Kind("load/open", "Load generators, open loop", f"10,000 requests a second for 3 s to {_BARE}",
+         _generators("--rate", "10000", "--seconds", "3", only=_OPEN), 3.4, ("generator_cpu_ns",)),
+    Kind("load/closed_exact", "Load generators, closed loop, counted", f"callgrind and strace: {_BARE}",
+         _generators("--exact", only=_CLOSED), 14.0, _EXACT, rounds=EXACT_ROUNDS, load={"exact": True}),
+    Kind("load/open_exact", "Load generators, open loop, counted", f"1,000 requests a second under callgrind and strace: {_BARE}",
+         _generators("--exact", "--rate", "1000", only=_OPEN), 14.0, _EXACT, rounds=EXACT_ROUNDS, load={"exact": True}),
 )  # fmt: skip
 
 #: What is to be reached (CONTRIBUTING: a model is nobody's strawman).
@@ -137,6 +170,13 @@ BARS: tuple[Bar, ...] = (
     Bar("pool/work_window", "tasks_hz", "model", ("tbb",), at_least=1.0),
     Bar("pool/helped", "tasks_hz", "queue_helped", ("tbb_group",), at_least=1.0),
     Bar("pool/paced", "wait_p50_ns", "model", ("libuv", "glib", "ring"), at_most=1.05),
+    Bar("load/closed", "requests_hz", "load", ("wrk", "h2load"), at_least=1.0),
+    Bar("load/closed", "generator_cpu_ns", "load", ("wrk",), at_most=1.0),
+    Bar("load/open", "generator_cpu_ns", "load", ("wrk2",), at_most=1.0),
+    Bar("load/closed_exact", "instructions_per_request", "load", ("wrk", "h2load"), at_most=1.0),
+    Bar("load/closed_exact", "system_calls_per_request", "load", ("wrk", "h2load"), at_most=1.0),
+    Bar("load/open_exact", "instructions_per_request", "load", ("wrk2",), at_most=1.0),
+    Bar("load/open_exact", "system_calls_per_request", "load", ("wrk2",), at_most=1.0),
 )
 
 

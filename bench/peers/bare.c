@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A server that does next to nothing, to bound load generators: whatever one recv() brings is one
+ * request, and every one gets the same answer. No parser, no time-outs, one thread. Right for
+ * generators that send small requests one at a time, as load, wrk, wrk2 and h2load --h1 do.
+ */
+#include "options.h"
+#include "process.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define EVENTS 128
+
+static const char answer[] = "HTTP/1.1 200 OK\r\n"
+                             "Server: bare\r\n"
+                             "Content-Type: text/plain\r\n"
+                             "Content-Length: 13\r\n\r\n"
+                             "Hello, World!";
+
+static int listen_anywhere(uint16_t *port)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, SOMAXCONN) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+        return -1;
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+static void take_all(int epoll, int listener)
+{
+    const int one = 1;
+    for (int fd; (fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;) {
+        struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0)
+            close(fd);
+    }
+}
+
+static void serve(int fd)
+{
+    char request[16384];
+    ssize_t n = recv(fd, request, sizeof request, 0);
+    if (n > 0)
+        n = send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL);
+    if (n == 0 || (n < 0 && errno != EAGAIN))
+        close(fd);
+}
+
+int main(int argc, char **argv)
+{
+    struct options_entry entries[] = {{0}};
+    const struct options options = {"bare", "the same answer to everything, on any free port",
+                                    entries};
+    int code = options_parse(&options, argc, argv);
+    if (code != OPTIONS_GO_ON)
+        return code;
+    process_prepare();
+    uint16_t port;
+    int listener = listen_anywhere(&port), epoll = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
+    if (listener < 0 || epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) != 0) {
+        fprintf(stderr, "bare: %s\n", strerror(errno));
+        return EXIT_ENVIRONMENT;
+    }
+    printf("listening on 127.0.0.1:%u\n", port);
+    fflush(stdout);
+    for (;;) {
+        struct epoll_event events[EVENTS];
+        int n = epoll_wait(epoll, events, EVENTS, -1);
+        for (int i = 0; i < n; i++) {
+            if (events[i].data.fd == listener)
+                take_all(epoll, listener);
+            else
+                serve(events[i].data.fd);
+        }
+    }
+}
