@@ -110,10 +110,13 @@ def instructions(path: Path) -> int:
 
 
 def system_calls(path: Path) -> int:
-    found = re.search(r"^\s*100\.00\s+\S+\s+\S*\s*?(\d+)\s+(?:\d+\s+)?total$", path.read_text(), re.M)
-    if not found:
+    """The total stands below the end of "calls"; some columns of that line may be empty."""
+    lines = path.read_text().splitlines()
+    head = next((line for line in lines if re.search(r"\bcalls\b.*\bsyscall$", line)), None)
+    total = next((line for line in lines if line.endswith(" total")), None)
+    if head is None or total is None:
         raise Failure("strace wrote no total")
-    return int(found[1])
+    return int(total[: re.search(r"\bcalls\b(?=\s+errors)", head).end()].split()[-1])  # type: ignore[union-attr]
 
 
 def exact(tool: str, start: list[str], cpu: int, make: object, out: Path, folder: Path) -> float:
