@@ -72,7 +72,13 @@ static inline bool mailbox_push(struct mailbox *mailbox, struct mail *mail)
  * it cannot be reached yet. */
 struct mail *mailbox_pop(struct mailbox *mailbox);
 
-/* After a pop that found nothing. True: resting; it must not be touched any more, somebody else may
+/* Whoever is responsible: nothing is left that a pop could reach. */
+static inline bool mailbox_read(const struct mailbox *mailbox)
+{
+    return mailbox->tail == &mailbox->stub;
+}
+
+/* When it is read. True: resting; it must not be touched any more, somebody else may
  * be responsible already. False: there is mail, or will be in a moment: the caller stays
  * responsible and comes back. */
 bool mailbox_rest(struct mailbox *mailbox);

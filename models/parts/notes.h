@@ -58,6 +58,7 @@ static inline struct note *notes_take(struct notes *notes, unsigned worker)
         notes_take_lot(notes, spare);
     struct note *note = spare->first;
     spare->first = note->next;
+    __builtin_prefetch(note->next, 1);
     spare->len--;
     return note;
 }

@@ -183,12 +183,12 @@ static void run(struct sched_worker *worker, struct actor *actor)
     }
     actor->debt = worker->owes > worker->batch_left ? worker->owes - worker->batch_left : 0;
     uint32_t behind = atomic_load_explicit(&actor->behind, memory_order_relaxed);
-    if (!mail) {
+    if (mailbox_read(&actor->box)) {
         if (behind)
             atomic_store_explicit(&actor->behind, 0, memory_order_relaxed);
         if (mailbox_rest(&actor->box))
             return;
-    } else if ((worker->batch_left == 0 || worker->poll_due) && behind < BEHIND_MOST) {
+    } else if (mail && (worker->batch_left == 0 || worker->poll_due) && behind < BEHIND_MOST) {
         atomic_store_explicit(&actor->behind, behind + 1, memory_order_relaxed);
     }
     /* A full batch, or a sender is half-way through its push: to the end of the queue. */
