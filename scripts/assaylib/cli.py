@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import AssayError, UsageError, environment, machine, plan, programs
+from . import AssayError, UsageError, environment, machine, plan, programs, store
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVED = (
@@ -110,6 +110,19 @@ def parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="may claims rest on this run? exit 1 if not")
     check.add_argument("folder", type=Path, metavar="RUN")
     check.set_defaults(run=do_check)
+
+    sweep = commands.add_parser(
+        "sweep",
+        help="the settings of each model, one at a time away from its default; some 15 min",
+        description="Measures each model with its default settings and with one changed, behind sockets.",
+    )
+    sweep.add_argument("--only", metavar="REGEX", help="only families (sweep/MODEL) whose id matches")
+    sweep.add_argument("--seed", type=int, metavar="N", help="of the order (default: drawn)")
+    sweep.add_argument("--id", metavar="ID", help="name of the folder (default: time and sweep)")
+    sweep.add_argument("--reports", type=Path, metavar="DIR", help="where it goes (default: reports/)")
+    sweep.add_argument("--force", action="store_true", help="measure anyway; recorded")
+    sweep.add_argument("--resume", type=Path, metavar="DIR", help="go on with an interrupted one, or show a complete one")
+    sweep.set_defaults(run=do_sweep)
 
     calibrate = commands.add_parser(
         "calibrate", help="does the method cry wolf here, and see what is there? 25 min; exit 1 if not"
@@ -280,6 +293,21 @@ def do_calibrate(arguments: argparse.Namespace) -> int:
     return code or calibrate.main(request.reports / id)
 
 
+def do_sweep(arguments: argparse.Namespace) -> int:
+    from . import run, sweep
+
+    build = programs.Build.open(arguments.build)
+    if arguments.resume is not None:
+        for name in ("only", "seed", "id", "reports"):
+            if getattr(arguments, name) is not None:
+                raise UsageError(f"--{name}: has no effect with --resume: the run's plan is fixed")
+        return sweep.resume(build, ROOT, arguments.resume, force=arguments.force)
+    tier = plan.TIERS["sweep"]
+    id = arguments.id or run.id_now(tier)
+    reports = arguments.reports or ROOT / "reports"
+    return sweep.main(build, ROOT, run.Request(tier, arguments.only, arguments.seed, id, reports, arguments.force))
+
+
 def do_compare(arguments: argparse.Namespace) -> int:
     from . import compare
 
@@ -315,16 +343,16 @@ def draw(command: str, argv: list[str]) -> int:
 
 def _newest(reports: Path) -> Path:
     """The run that was measured last: what `ninja report` draws."""
-    runs = [file.parent for file in reports.glob("*/run.json") if not _of_peers(file)]
+    runs = [file.parent for file in reports.glob("*/run.json") if not _is_appendix(file)]
     if not runs:
         raise UsageError(f"{reports}: no run there (assay run)")
     return max(runs, key=lambda folder: (folder / "run.json").stat().st_mtime)
 
 
-def _of_peers(file: Path) -> bool:
+def _is_appendix(file: Path) -> bool:
     """They are an appendix of others' reports. What cannot be read is for the report to say."""
     try:
-        return bool(json.loads(file.read_bytes()).get("tier") == "peers")
+        return bool(json.loads(file.read_bytes()).get("tier") in store.APPENDICES)
     except (OSError, ValueError, AttributeError):
         return False
 

@@ -16,9 +16,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from . import UsageError
+from .store import SWEEP_TIER
 
 SPIN_US = 300  # load polls before a request is due: timers of virtual machines come 0.1 ms late
 SERVICE_BASELINE = "thread_pool"
+SWEEP_DEFAULTS = "1 thread, no spinning, a queue limit of 1024, the model's own batch"
 CPU_ITERATIONS = 10000  # of `cpu`: some tens of microseconds, the same number everywhere
 FAN = 4  # calls of a `fanout`
 OFFLOAD_THREADS = 4  # helpers of `journal`: it waits for the disk
@@ -59,9 +61,9 @@ TIERS = {
     for tier in (
         Tier("smoke", 120, 2, 0.1, 5, 2, ("rpc", "cpu", "call"), 0.1, 0.25, 0.5, 0,
              "does the chain work? 2 rounds, too few for any interval"),
-        Tier("quick", 300, 9, 0.6, 8, 8, ("rpc", "call"), 0.15, 0.45, 0.25, 285,
+        Tier("quick", 300, 9, 0.6, 8, 8, ("rpc", "call"), 0.15, 0.4, 0.22, 285,
              "ratios of codecs and models; services without tails"),
-        Tier("standard", 1200, 15, 1.0, 30, 10, ("rpc", "cpu", "call"), 0.4, 2.0, 0.8, 1160,
+        Tier("standard", 1200, 15, 1.0, 30, 10, ("rpc", "cpu", "call"), 0.4, 1.6, 0.8, 1160,
              "everything, services with p50 and p99", half_width=0.01),
         Tier("publish", 7200, 30, 1.5, 60, 15, ("rpc", "cpu", "call"), 2.0, 12.0, 4.0, 7100,
              "everything, for publication", half_width=0.01,
@@ -69,6 +71,8 @@ TIERS = {
         Tier("calibrate", 2400, 240, 0.3, 0, 0, (), 0, 0, 0, 0,
              "baselines against themselves, equal and slowed down: for assay calibrate",
              inject=(1, 2, 3, 5, 10), rivals=False),
+        Tier("sweep", 1300, 0, 0, 0, 12, (), 0.1, 0.4, 0.4, 1250,
+             "settings of each model, one at a time away from its default: for assay sweep"),
     )
 }  # fmt: skip
 CALIBRATION_ROUNDS = 12  # of `calibrate` that are judged together: as many as codecs have in standard
@@ -113,11 +117,12 @@ CODEC_ROWS = {
     ),
 }
 # Small documents: only in blocks of hundreds of iterations there is such a thing as 1 % more.
+CODEC_ROWS["sweep"] = ()
 CODEC_ROWS["calibrate"] = (Rows(("ack", "order_64", "order_256"), WHOLE, 240, 0.3),)
 # Which workloads are measured in process in which tier; your own are in every one.
 MODEL_ROWS = {"quick": ("echo", "rpc", "cpu", "ring")}
 MODEL_ROWS["smoke"] = (*MODEL_ROWS["quick"], "count", "mixed")
-MODEL_ROWS["calibrate"] = MODEL_ROWS["quick"]
+MODEL_ROWS["calibrate"] = MODEL_ROWS["sweep"] = MODEL_ROWS["quick"]
 MODEL_ROWS["standard"] = (*MODEL_ROWS["quick"], "store", "count", "pingpong", "spawn", "mixed")
 MODEL_ROWS["publish"] = (*MODEL_ROWS["standard"], "mixed_offloaded")
 TITLES = {"mixed_offloaded": "mixed, offloaded"}
@@ -196,6 +201,10 @@ def make(built: Built, tier: Tier, seed: int, only: str | None = None) -> Plan:
     except re.error as error:
         raise UsageError(f"--only {only}: not a regular expression: {error}") from None
     every = [*_codecs(built, tier), *_models(built, tier), *_services(built, tier)]
+    if tier.name == SWEEP_TIER:
+        from . import sweep
+
+        every = sweep.families(built, tier)
     families = tuple(family for family in every if wanted.search(family.id))
     if not tier.rivals:
         families = tuple(map(_without_rivals, families))

@@ -17,7 +17,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Sequence
 
-from . import UsageError, calibrate, charts, judge, members, page, peer_table, pictures, sections, store, words
+from . import UsageError, calibrate, charts, judge, members, page, peer_table, pictures, sections, store, sweep_table, words
 from .blocks import Raw, Section
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -48,10 +48,10 @@ def hashes(folder: Path) -> list[Raw]:
 
 
 def appendix(folder: Path) -> Section | None:
-    """What a run of peers or of calibration adds to a report; None if it is another session."""
+    """What a run of peers, of calibration or a sweep adds to a report; None if it is another session."""
     try:
         run = store.read_run(folder)
-        for kind in (peer_table, calibrate):
+        for kind in (peer_table, calibrate, sweep_table):
             if run["tier"] == kind.TIER:
                 return kind.section(*kind.read(folder), hashes(folder))
         return None
@@ -150,7 +150,7 @@ def main(argv: Sequence[str]) -> int:
         default=[],
         metavar="RUN",
         help="another session of the same families: verdicts it contradicts are taken back; or a run"
-        " of `assay peers` or `assay calibrate`: its table becomes an appendix",
+        " of `assay peers`, `assay calibrate` or `assay sweep`: its table becomes an appendix",
     )
     arguments = parser.parse_args(list(argv))
     if not arguments.run.is_dir():

@@ -291,6 +291,7 @@ def _facts(
         "codecs": codecs,
         **inprocess.fidelity(build, made, say),
         "exact": exact.measure(build, made, codecs, say),
+        **({"sweep_defaults": plan.SWEEP_DEFAULTS} if made.tier.name == store.SWEEP_TIER else {}),
         "families": [],
         "stopping_rule": makeup.stopping_rule(made.tier),
         "discard_rule": discard.declared(),

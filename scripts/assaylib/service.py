@@ -126,14 +126,16 @@ def _rig(build: Build, family: Family, member: str, *, padding: int) -> Iterator
     workload = _workload(family)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-")))
+        # Of a sweep: what this member changes.
+        settings = dict((load.get("settings") or {}).get(member) or {})
         argv = [
             str(build.program("serve")),
-            *("--model", member.partition(".")[0]),
+            *("--model", str(load.get("model") or member.partition(".")[0])),
             *("--workload", workload),
             *("--listen", "127.0.0.1:0"),
             *("--threads", str(load["threads"][member])),
             *("--cpus", str(load["server_cpu"])),
-            *("--queue-limit", str(load["queue_limit"])),
+            *("--queue-limit", str(settings.pop("queue_limit", load["queue_limit"]))),
             *("--on-full", load["on_full"]),
             *("--json", str(folder / "serve.json")),
         ]
@@ -147,6 +149,9 @@ def _rig(build: Build, family: Family, member: str, *, padding: int) -> Iterator
             argv += ["--offload"]
         if workload == "journal":
             argv += ["--journal", str(folder)]
+        for name in ("batch", "spin_us"):
+            if name in settings:
+                argv += ["--" + name.replace("_", "-"), str(settings[name])]
         if load.get("fan"):
             argv += ["--fan", str(load["fan"])]
         if load.get("downstream_delay_us"):

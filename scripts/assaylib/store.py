@@ -61,6 +61,8 @@ class Samples:
 
 
 PEERS_TIER = "peers"  # the tier of what `assay peers` measured
+SWEEP_TIER = "sweep"  # … and `assay sweep`
+APPENDICES = {PEERS_TIER: "of peers", SWEEP_TIER: "a sweep"}  # no reports of their own
 RESULTS = ("codec", "model", "service")
 #: What every line of a result has, and the type.
 LINE_KEYS: dict[str, type] = {
@@ -222,8 +224,8 @@ def _has(path: Path, content: dict[str, Any], keys: dict[str, Any], where: str =
 def read(folder: Path) -> tuple[dict[str, Any], Samples]:
     """A run as `check`, `report` and `export` want it."""
     run, path = read_run(folder), folder / "samples.jsonl"
-    if run["tier"] == PEERS_TIER:
-        raise UsageError(f"{folder}: of peers: an appendix of another run (assay report RUN --with {folder})")
+    if what := APPENDICES.get(run["tier"]):
+        raise UsageError(f"{folder}: {what}: an appendix of another run (assay report RUN --with {folder})")
     if not path.exists():
         raise UsageError(f"{path}: missing: there is nothing to judge")
     return run, read_samples(path)

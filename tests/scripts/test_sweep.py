@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""`assay sweep`: a real one in small, and what the table says where the truth is known."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import synthetic
+from assaylib import UsageError, cli, plan, report, run, service, store, sweep, sweep_table, words
+from assaylib.programs import Build
+
+MEMBERS = ("default", "default.same", "threads=2", "batch=1", "queue_limit=8")
+
+
+def made_up(folder: Path, truth: dict[str, float], rounds: int = 12) -> Path:
+    """One model whose settings serve `truth` times the default's requests."""
+    generator = random.Random(5)
+    facts, _ = synthetic.make_run(kinds=())
+    family = {
+        "id": "sweep/event_loop",
+        "kind": "service",
+        "title": "settings of event_loop",
+        "baseline": "default",
+        "members": list(MEMBERS),
+        "aliases": {"default.same": "same"},
+        "floors": {},
+        "injected": {},
+        "rounds": rounds,
+        "load": {"model": "event_loop", "workload": "rpc", "connections": 32, "threads": dict.fromkeys(MEMBERS, 1)},
+    }
+    lines = []
+    for number in range(1, rounds + 1):
+        for member in MEMBERS:
+            hz = 10000 * truth.get(member, 1.0) * generator.uniform(0.995, 1.005)
+            lines.append(
+                {
+                    "schema": 1,
+                    "kind": "service",
+                    "family": "sweep/event_loop",
+                    "case": f"sweep/event_loop/{member}",
+                    "member": member,
+                    "round": number,
+                    "process": len(lines),
+                    "started": "2026-11-20T11:00:00Z",
+                    "seconds": 1.0,
+                    "status": "ok",
+                    "reason": None,
+                    "metrics": {"closed_hz": hz, "cpu_ns_per_request": 1e8 / hz},
+                    "gates": {},
+                    "covariates": {"steal_percent": 0.0},
+                }
+            )
+    facts |= {"tier": "sweep", "families": [family], "sweep_defaults": plan.SWEEP_DEFAULTS}
+    return synthetic.write_run(folder, facts, lines)
+
+
+def told(folder: Path) -> str:
+    return sweep_table.text(*sweep_table.read(folder)).replace(words.SPACE, " ")
+
+
+def test_a_better_setting_is_found_and_valued_by_the_other_rounds(tmp_path: Path) -> None:
+    folder = made_up(tmp_path, {"threads=2": 1.3, "batch=1": 0.5})
+    text = told(folder)
+    row = next(line for line in text.splitlines() if "threads=2" in line and "tuned" in line)
+    assert "1.30" in row
+    assert "worst" in next(line for line in text.splitlines() if line.split()[1:2] == ["batch=1"])
+    assert "threads=2 serves 1.30 ×" in text and "A wrong setting (batch=1) is 2.60 ×" in text
+    # Only the odd rounds choose: what the even ones say of others changes nothing in the choice.
+    lines = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+    for line in lines:
+        if line["round"] % 2 == 0 and line["member"] == "queue_limit=8":
+            line["metrics"]["closed_hz"] *= 2
+    (folder / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert "threads=2 serves 1.30 ×" in told(folder)
+
+
+def test_the_default_stays_if_nothing_is_better(tmp_path: Path) -> None:
+    assert "event_loop: no setting had a higher throughput" in told(
+        made_up(tmp_path / "a", {"threads=2": 0.8, "batch=1": 0.5, "queue_limit=8": 0.9})
+    )
+    text = told(made_up(tmp_path / "b", {"threads=2": 1.001, "batch=1": 0.5, "queue_limit=8": 0.9}))
+    assert "the default stays" in text or "it stays" in text
+
+
+def test_an_appendix_and_no_report_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = made_up(tmp_path / "sweep", {"threads=2": 1.3, "batch=1": 0.5})
+    facts, lines = synthetic.make_run(count=6, rounds=8, kinds=("model",))
+    whole = synthetic.write_run(tmp_path / "run", facts, lines)
+    assert report.main([str(whole), "--with", str(folder)]) == 0
+    text = (whole / "report.md").read_text("utf-8").replace(words.SPACE, " ")
+    assert "Default and tuned settings" in text and "threads=2 serves 1.30 ×" in text
+    assert "| event_loop | as it comes | default |" in text and "| threads=2 | tuned |" in text
+    capsys.readouterr()
+    assert report.main([str(folder)]) == 2
+    assert "a sweep: an appendix of another run" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="not a sweep"):
+        sweep_table.read(whole)
+
+
+def test_every_model_is_swept_by_what_it_uses() -> None:
+    cases = tuple(f"model/rpc/{m}" for m in ("thread_pool", "actor", "thread_per_connection", "mine", "inline"))
+    built = plan.Built(model_cases=cases, services=("rpc",), cpus=(0, 1))
+    families = {f.id: f for f in sweep.families(built, plan.TIERS["sweep"])}
+    assert families.keys() == {f"sweep/{m}" for m in ("thread_pool", "actor", "thread_per_connection", "mine")}
+    assert "threads=2" in families["sweep/actor"].members
+    assert families["sweep/actor"].load["threads"]["threads=2"] == 2
+    assert not any("threads" in m for m in families["sweep/thread_per_connection"].members)
+    assert families["sweep/mine"].members == ("default", "default.same", "queue_limit=8", "queue_limit=64")
+    assert {f.baseline for f in families.values()} == {"default"}
+
+
+def test_options_that_a_fixed_plan_ignores(tmp_path: Path, build: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--build", str(build), "sweep", "--resume", str(tmp_path), "--seed", "1"]) == 2
+    assert "--seed: has no effect with --resume" in capsys.readouterr().err
+
+
+def test_a_real_one_in_small(
+    tmp_path: Path, build: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = Build.open(build)
+    if not service.workloads(opened):
+        pytest.skip("serve, load and downstream are not built")
+    tier = replace(plan.TIERS["sweep"], service_rounds=1, until_s=0.0)
+    monkeypatch.setitem(plan.TIERS, "sweep", tier)
+    monkeypatch.setattr(sweep, "GRID", {"threads": (2,), "batch": (1,), "spin_us": (20,), "queue_limit": (8,)})
+    request = run.Request(tier, "event_loop", 3, "small", tmp_path, True)
+    assert sweep.main(opened, tmp_path, request) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "small")
+    facts, samples = sweep_table.read(tmp_path / "small")
+    members = ("default", "default.same", "threads=2", "batch=1", "spin_us=20", "queue_limit=8")
+    assert tuple(facts["families"][0]["members"]) == members
+    assert sorted((line["round"], line["member"]) for line in samples.lines) == sorted(
+        (number, member) for number in (1,) for member in members
+    )
+    assert all(line["status"] == "ok" and line["metrics"]["closed_hz"] > 0 for line in samples.lines)
+    # Cut short, it goes on where it was.
+    path = tmp_path / "small" / "samples.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
+    assert sweep.resume(opened, tmp_path, tmp_path / "small", force=True) == 0
+    again = store.read_samples(path)
+    assert len(again.lines) == len(samples.lines) and again.resumes and again.ends
