@@ -389,6 +389,43 @@ def test_a_ratio_that_slides_carries_both_numbers(tmp_path):
     assert "§ the ratio slides with the machine's speed" in text and "not immune" in text
 
 
+def test_what_a_request_took_stands_beside_its_time(tmp_path):
+    """Wake-ups, messages, switches and system calls of each model, in process and over sockets; and
+    the time of a message where requests are made of them."""
+    run, lines = synthetic.make_run(count=4, rounds=8, kinds=("model", "service"))
+    for family in run["families"]:
+        if family["id"] == "model/ring":
+            family["id"], family["load"] = "model/count", {"messages": 100}
+    for line in lines:
+        line["case"] = line["case"].replace("model/ring/", "model/count/")
+        line["family"] = line["family"].replace("model/ring", "model/count")
+        if line["kind"] == "model":
+            line["metrics"] |= {
+                "turns_per_request": 7.125,
+                "messages_per_request": 1.25,
+                "wakeups_per_request": 0.0625,
+                "syscalls_per_request": 0.5,
+                "context_switches_per_request": 0.375,
+                "cpu_ns_per_request": 4321.0,
+            }
+        else:
+            line["metrics"]["syscalls_per_request"] = 3.25
+        if line["family"] == "model/count" and line["member"] == "actor":
+            line["metrics"]["time_ns"] = 12340.0
+    report.render(synthetic.write_run(tmp_path, run, lines))
+    text = (tmp_path / "report.md").read_text("utf-8").replace(words.SPACE, " ")
+    table = text.split("*What a request took besides time")[1].split("## Services over sockets")[0]
+    rows = {row.split("|")[2].strip(): row for row in table.split("| count |")[1].splitlines() if "|" in row}
+    assert " 7.12 | 1.25 | 0.06 | 0.38 | 0.50 | 4 321 | 123.4 |" in rows["actor"]
+    echo = table.split("| echo |")[1].split("| rpc |")[0]
+    assert "4 321 |  |" in echo, "its requests are no messages"
+    served = text.split("### rpc")[1].split("*Closed loop")[0]
+    header = next(line for line in served.splitlines() if line.startswith("| model |"))
+    for column in ("context switches", "turns", "messages", "wake-ups", "system calls"):
+        assert f" {column} |" in header
+    assert "| 3.25 |" in next(line for line in served.splitlines() if line.startswith("| event_loop"))
+
+
 def late(lines):
     for line in lines:
         if line["kind"] == "service":

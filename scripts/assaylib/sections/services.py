@@ -59,6 +59,11 @@ def _conditions(family: Family) -> str:
         said.append(", ".join(known))
     if load.get("cpu_iterations"):
         said.append(f"{words.fixed(load['cpu_iterations'], 0)} iterations of work per request")
+    if load.get("fan"):
+        said.append(f"{load['fan']} calls in parallel per request")
+    if load.get("offload"):
+        helpers = words.counted(int(load["offload_threads"]), "helper thread")
+        said.append(f"offloaded: models that must not block have {helpers} besides")
     if load.get("server_cpu") is not None:
         said.append(f"server on CPU {load['server_cpu']}, load on CPU {load.get('load_cpu')}")
     if load.get("queue_limit"):
