@@ -46,11 +46,11 @@ static int start(const struct pool_setup *setup)
         requests[i]->done = done;
     }
     model = model_find("thread_pool");
+    if (setup->spin_ns && !(model->uses & MODEL_SPIN))
+        return -ENOTSUP;
     return model->start(&(struct model_config){.workload = &workload,
                                                .threads = setup->workers,
-#ifdef HAVE_SPIN
                                                .spin_ns = setup->spin_ns,
-#endif
                                                .queue_limit = (uint32_t)setup->limit,
                                                .on_full = MODEL_WAIT,
                                                .content_type = "text/plain",
@@ -84,9 +84,7 @@ const struct peer_pool peer_pool = {
     .name = "pool_model",
     .version = "",
     .work = "thread_pool's post(): door, queue, one turn, done()",
-#ifdef HAVE_SPIN
     .spins = 1,
-#endif
     .start = start,
     .submit = submit,
     .stop = stop,

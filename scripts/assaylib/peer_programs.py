@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -13,14 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from . import UsageError, machine
+from .peer_servers import MEASURES, Failure
 from .plan import Family
 from .programs import Build, Finished, execute, json_file, read_json
 
 TIMEOUT_S = 120.0
-
-
-class Failure(Exception):
-    """Why this process has no result."""
 
 
 def _folder(build: Build) -> Path:
@@ -32,10 +30,50 @@ def built(build: Build) -> bool:
     return os.access(_folder(build) / "pool_ring", os.X_OK)
 
 
-def there(build: Build, argv: Sequence[str]) -> bool:
-    """Is the program that argv names here? What is not filled in yet does not matter."""
-    program = argv[0].replace("{peers}", str(_folder(build))).replace("{bench}", str(build.folder / "bench"))
-    return shutil.which(program) is not None
+def find(program: str) -> str | None:
+    """Where a program is; servers are not in everybody's PATH."""
+    return shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
+
+
+class Later(dict[str, str]):
+    """For format_map(): leaves alone what is filled in later."""
+
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"
+
+
+def _argv(build: Build, parts: Sequence[str], **places: str) -> list[str]:
+    places |= {"peers": str(_folder(build)), "bench": str(build.folder / "bench")}
+    program, *arguments = (part.format_map(Later(places)) for part in parts)
+    return [find(program) or program, *arguments]
+
+
+def there(build: Build, parts: Sequence[str]) -> bool:
+    """Is here what these arguments run? What is not filled in yet does not matter."""
+    argv = _argv(build, parts)
+    if "--model" in argv and argv[argv.index("--model") + 1] not in _models(build):
+        return False
+    if "actors_erlang" in argv and not (_folder(build) / "actors_erlang.beam").exists():
+        return False
+    return find(argv[0]) is not None
+
+
+@functools.cache
+def _models(build: Build) -> frozenset[str]:
+    """What `serve --list` names: models and others."""
+    listed = execute([str(build.program("serve")), "--list"], timeout_s=TIMEOUT_S).stdout
+    return frozenset(line.split()[0] for line in listed.splitlines() if line.strip())
+
+
+def versions(build: Build) -> dict[str, str]:
+    """Of the programs that are not libraries."""
+    found = {}
+    for program, option in (("nginx", "-v"), ("wrk", "-v"), ("valgrind", "--version"), ("strace", "-V")):
+        if path := find(program):
+            done = execute([path, option], timeout_s=TIMEOUT_S)
+            said = re.search(r"\d+\.[\d.]*\d", done.stdout + done.stderr)
+            found[program] = said[0] if said else "unknown"
+    return found
 
 
 def hashes(build: Build) -> dict[str, str]:
@@ -58,7 +96,12 @@ def measure(build: Build, family: Family, member: str, *, padding: int) -> dict[
     result: dict[str, Any] = {"status": "ok", "reason": None, "metrics": {}}
     finished = None
     try:
-        result["metrics"], finished = _program(build, family, member, padding)
+        if family.load["how"] == "program":
+            result["metrics"], finished = _program(build, family, member, padding)
+        else:
+            load = {**family.load, "method": "GET" if member.endswith("_get") else "POST"}
+            argv = _argv(build, family.load["argv"][member])
+            result["metrics"] = MEASURES[load["how"]](build, load, argv, padding)
     except Failure as failure:
         result.update(status="failed", reason=str(failure))
     version = result["metrics"].pop("version", None)
@@ -82,8 +125,3 @@ def _program(build: Build, family: Family, member: str, padding: int) -> tuple[d
         raise Failure(f"{member}: says nothing about {', '.join(lacking)}")
     kept = {name: value for name, value in content.items() if isinstance(value, (int, float))}
     return {**kept, "version": content.get("version")}, done
-
-
-def _argv(build: Build, parts: Sequence[str], **places: str) -> list[str]:
-    places |= {"peers": str(_folder(build)), "bench": str(build.folder / "bench")}
-    return [part.format_map(places) for part in parts]

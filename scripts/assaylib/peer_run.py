@@ -16,7 +16,7 @@ from typing import Any
 
 from . import SCHEMA, AssayError, RefusedError, UsageError
 from . import environment, machine, makeup, peer_programs, peer_table, plan, run, store
-from .peers import BARS, KINDS, METRICS, MORE_TIME, PACKAGES, ROUNDS, STOPPING_RULE, TIER, declared_rule
+from .peers import BARS, EXACT_ROUNDS, KINDS, METRICS, MORE_TIME, PACKAGES, ROUNDS, STOPPING_RULE, TIER, declared_rule
 from .plan import Family, Plan, Task
 from .programs import Build
 from .progress import Progress, minutes
@@ -36,6 +36,8 @@ def missing(build: Build) -> dict[str, str]:
     """Peers and tools that are not here, by what to install for them."""
     found = {}
     for kind in KINDS:
+        tools = (*kind.tools, *(("wrk",) if kind.how == "loaded" else ()))
+        found.update({tool: PACKAGES[tool] for tool in tools if not peer_programs.find(tool)})
         for member in kind.members.values():
             if member.needs in PACKAGES and not peer_programs.there(build, member.argv):
                 found[member.needs] = PACKAGES[member.needs]
@@ -43,13 +45,15 @@ def missing(build: Build) -> dict[str, str]:
 
 
 def families(build: Build, rounds: int, filled: Mapping[str, str]) -> tuple[Family, ...]:
-    """Those of which we and at least one peer are there."""
+    """Those of which we, at least one peer, and what it takes to measure them are there."""
     found = []
     for kind in KINDS:
         here = {m: p for m, p in kind.members.items() if peer_programs.there(build, p.argv)}
         if next(iter(kind.members)) not in here or all(not here[m].needs for m in here):
             continue
-        argv = {m: [part.format_map(_Later(filled)) for part in p.argv] for m, p in here.items()}
+        if not all(map(peer_programs.find, kind.tools)):
+            continue
+        argv = {m: [part.format_map(peer_programs.Later(filled)) for part in p.argv] for m, p in here.items()}
         found.append(
             Family(
                 id=kind.id,
@@ -60,13 +64,16 @@ def families(build: Build, rounds: int, filled: Mapping[str, str]) -> tuple[Fami
                 aliases={},
                 floors={},
                 injected={},
-                rounds=kind.rounds or rounds,
+                rounds=min(rounds, EXACT_ROUNDS) if kind.exact else rounds,
                 load={
                     **kind.load,
                     "how": kind.how,
+                    "exact": kind.exact,
+                    "client": "wrk" if peer_programs.find("wrk") else "load",
                     "work": kind.work,
                     "process_s": kind.process_s,
                     "metrics": list(kind.metrics),
+                    "shown": list(kind.shown),
                     "argv": argv,
                     "about": {m: p.about for m, p in here.items()},
                     "ours": [m for m, p in here.items() if not p.needs],
@@ -74,13 +81,6 @@ def families(build: Build, rounds: int, filled: Mapping[str, str]) -> tuple[Fami
             )
         )
     return tuple(found)
-
-
-class _Later(dict[str, str]):
-    """format_map() that leaves alone what is filled in later."""
-
-    def __missing__(self, key: str) -> str:
-        return "{" + key + "}"
 
 
 def main(build: Build, root: Path, request: Request) -> int:
@@ -189,6 +189,7 @@ def _facts(
         "identity": environment.identity(fingerprint, described),
         "machine": machine.measure(build, run.say),
         "missing": missing(build),
+        "libraries": environment.libraries(build) | peer_programs.versions(build),
         "families": [family.to_json() for family in made.families],
         "bars": [
             {**asdict(bar), "peers": list(bar.peers)}

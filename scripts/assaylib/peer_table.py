@@ -54,16 +54,30 @@ def judged(run: dict[str, Any], samples: store.Samples) -> list[Row]:
         for metric in family["load"]["metrics"]:
             bars = [b for b in run["bars"] if (b["family"], b["metric"]) == (family["id"], metric)]
             for ours in family["load"]["ours"]:
-                for peer in family["members"]:
-                    if peer in family["load"]["ours"]:
-                        continue
+                peers = [member for member in family["members"] if member not in family["load"]["ours"]]
+                for peer in peers:
                     bar = next((b for b in bars if b["ours"] == ours and peer in b["peers"]), None)
-                    row = _row(family, metric, ours, peer, values, bar)
+                    if bar or _compared(family, ours, peer):
+                        row = _row(family, metric, ours, peer, values, bar)
+                        rows += [row] if row else []
+                if not any(_compared(family, ours, peer) for peer in peers) and not any(
+                    b["ours"] == ours for b in bars
+                ):
+                    row = _row(family, metric, ours, "", values, None)
                     rows += [row] if row else []
                 bar = next((b for b in bars if b["ours"] == ours and not b["peers"]), None)
                 row = _row(family, metric, ours, "", values, bar) if bar else None
                 rows += [row] if row else []
+        for metric in family["load"].get("shown", []):
+            shown = (_row(family, metric, member, "", values, None) for member in family["members"])
+            rows += [row for row in shown if row]
     return rows
+
+
+def _compared(family: dict[str, Any], ours: str, peer: str) -> bool:
+    """Also where nothing is to be reached. What else of ours is there for an explanation stands alone."""
+    pairs = family["load"].get("pairs")
+    return pairs.get(ours) == peer if pairs else ours == family["baseline"]
 
 
 def _values(
@@ -78,7 +92,7 @@ def _values(
         if not exact and discard.excuse(run["discard_rule"], family["kind"], line.get("covariates")):
             continue
         for name, value in line["metrics"].items():
-            if isinstance(value, (int, float)) and value > 0:
+            if isinstance(value, (int, float)):
                 found.setdefault((line["member"], name), {})[line["round"]] = float(value)
     return found
 
@@ -93,13 +107,14 @@ def _row(
 ) -> Row | None:
     mine = values.get((ours, metric), {})
     theirs = values.get((peer, metric), {}) if peer else dict.fromkeys(mine, 1.0)
-    common = sorted(set(mine) & set(theirs))
+    # A ratio of 0 is none; alone it is a figure like any other.
+    common = [n for n in sorted(set(mine) & set(theirs)) if not peer or (mine[n] > 0 and theirs[n] > 0)]
     if not common:
         return None
-    logs = [math.log(mine[round] / theirs[round]) for round in common]
     exact = family["load"].get("exact", False)
-    bounds = (min(logs), max(logs)) if exact else order_interval(logs)
-    interval = (math.exp(bounds[0]), math.exp(bounds[1])) if bounds else None
+    ratios = [mine[n] / theirs[n] for n in common]
+    middle = median(ratios) if not peer else math.exp(median([math.log(ratio) for ratio in ratios]))
+    interval = (min(ratios), max(ratios)) if exact else order_interval(ratios)
     return Row(
         family["id"],
         metric,
@@ -107,7 +122,7 @@ def _row(
         peer,
         median([mine[round] for round in common]),
         median([theirs[round] for round in common]),
-        math.exp(median(logs)),
+        middle,
         interval,
         len(common),
         _bar_text(bar),
@@ -119,7 +134,9 @@ def _row(
 def _bar_text(bar: dict[str, Any] | None) -> str:
     if bar is None:
         return ""
-    return f"≥ {bar['at_least']:g}" if bar["at_least"] is not None else f"≤ {bar['at_most']:g}"
+    if bar.get("beyond_doubt"):
+        return "not worse"
+    return f"≥ {bar['at_least']:.4g}" if bar["at_least"] is not None else f"≤ {bar['at_most']:.4g}"
 
 
 def _verdict(bar: dict[str, Any] | None, interval: tuple[float, float] | None) -> str:
@@ -128,6 +145,8 @@ def _verdict(bar: dict[str, Any] | None, interval: tuple[float, float] | None) -
     if interval is None:
         return OPEN
     low, high = interval
+    if bar.get("beyond_doubt"):
+        return MISSED if low > bar["at_most"] else MET
     if bar["at_least"] is not None:
         return MET if low >= bar["at_least"] else MISSED if high < bar["at_least"] else OPEN
     return MET if high <= bar["at_most"] else MISSED if low > bar["at_most"] else OPEN
@@ -153,7 +172,7 @@ def _cells(row: Row) -> list[str]:
         "" if alone else f"{row.ratio:.2f}",
         _interval(row, metric.divisor if alone else 1.0, metric.decimals if alone else 2),
         str(row.rounds),
-        row.bar if not alone else f"{row.bar[:2]}{float(row.bar[2:]) / metric.divisor:g} {metric.unit}",
+        f"{row.bar[:2]}{float(row.bar[2:]) / metric.divisor:g} {metric.unit}" if row.bar and alone else row.bar,
         row.verdict if row.verdict != NONE else "",
     ]
 
@@ -208,7 +227,7 @@ def _absent(run: dict[str, Any]) -> str:
 
 
 def _versions(run: dict[str, Any], samples: store.Samples) -> str:
-    found: dict[str, str] = {}
+    found: dict[str, str] = dict(run.get("libraries") or {})
     for line in samples.lines:
         if line.get("version"):
             found[line["member"]] = str(line["version"])

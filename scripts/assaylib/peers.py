@@ -25,8 +25,14 @@ PACKAGES = {
     "libuv": "libuv1-dev",
     "glib": "libglib2.0-dev",
     "tbb": "libtbb-dev",
+    "caf": "libcaf-dev",
+    "erlang": "erlang-base",
+    "nginx": "nginx-light",
+    "mhd": "libmicrohttpd-dev",
     "wrk": "wrk",
     "h2load": "nghttp2-client",
+    "strace": "strace",
+    "valgrind": "valgrind",
 }
 
 
@@ -40,12 +46,21 @@ class Metric:
 
 METRICS = {
     "tasks_hz": Metric("tasks/s", "M/s", 1e6, 2),
-    "wait_p50_ns": Metric("submit to run, p50", "µs", 1e3, 1),
-    "wait_p99_ns": Metric("submit to run, p99", "µs", 1e3, 1),
+    "messages_hz": Metric("messages/s", "M/s", 1e6, 2),
+    "busiest_worker_share": Metric("turns of the busiest worker, share", "", 1, 2),
+    "wakeups_per_message": Metric("wake-ups per message", "", 1, 4),
+    "syscalls_per_message": Metric("system calls per message", "", 1, 4),
     "requests_hz": Metric("requests/s", "k/s", 1e3, 1),
-    "generator_cpu_ns": Metric("generator's CPU per request", "µs", 1e3, 2),
+    "p50_ns": Metric("latency, p50", "µs", 1e3, 0),
+    "p99_ns": Metric("latency, p99", "µs", 1e3, 0),
+    "cpu_ns_per_request": Metric("CPU per request", "µs", 1e3, 2),
     "instructions_per_request": Metric("user instructions per request", "", 1, 0),
     "system_calls_per_request": Metric("system calls per request", "", 1, 2),
+    "rss_bytes_per_connection": Metric("RSS per idle connection", "B", 1, 0),
+    "reply_bytes": Metric("bytes of a whole reply", "B", 1, 0),
+    "wait_p50_ns": Metric("submit to run, p50", "µs", 1e3, 1),
+    "wait_p99_ns": Metric("submit to run, p99", "µs", 1e3, 1),
+    "generator_cpu_ns": Metric("generator's CPU per request", "µs", 1e3, 2),
     "workers_cpu_share": Metric("CPUs that the workers used", "", 1, 3),
 }
 
@@ -56,7 +71,7 @@ class Peer:
     the run is planned, {peers}, {bench} and {json} when the process begins."""
 
     argv: tuple[str, ...]
-    needs: str = ""  #: in PACKAGES; empty: ours
+    needs: str = ""  #: in PACKAGES, or what else it is that is not ours; empty: ours
     about: str = ""  #: what it is, where the name does not tell
 
 
@@ -70,10 +85,11 @@ class Bar:
     peers: tuple[str, ...]
     at_least: float | None = None
     at_most: float | None = None
+    beyond_doubt: bool = False  #: missed only if the whole interval is beyond, else met
 
     @property
     def text(self) -> str:
-        return f"≥ {self.at_least:g}" if self.at_least is not None else f"≤ {self.at_most:g}"
+        return f"≥ {self.at_least:g}" if self.at_least is not None else f"≤ {self.at_most:.4g}"
 
 
 @dataclass(frozen=True)
@@ -86,8 +102,10 @@ class Kind:
     members: Mapping[str, Peer]  #: the first is ours, and the baseline
     process_s: float
     metrics: tuple[str, ...]
-    how: str = "program"
-    rounds: int | None = None
+    shown: tuple[str, ...] = ()  #: of each member that has it, compared with nothing
+    how: str = "program"  #: or one of peer_servers.MEASURES
+    tools: tuple[str, ...] = ()  #: in PACKAGES: without them it cannot be measured
+    exact: bool = False  #: hardly varies: two rounds, whatever else the machine does
     load: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -117,9 +135,18 @@ _HELPED = {
         ("tbb_group", "pool_tbb_group", "tbb", "task_group::run, then wait"),
     )
 }
+
+
+def _paced() -> dict[str, Peer]:
+    arguments = ("--tasks", "5000", "--rate", "10000")
+    members = _pools(*arguments)
+    spins = (*members["model"].argv[:3], "--spin-us", "100", *members["model"].argv[3:])
+    members["model_spins"] = Peer(spins, "", "model, idle workers look for work for 100 µs before they sleep")
+    return members
+
+
 _FLOOD = ("--tasks", "300000", "--window")
 _SAME = "two workers and one submitter, not pinned; the same task objects, each adding its number to a sum that is checked"
-
 
 
 def _generators(*arguments: str, only: tuple[str, ...]) -> dict[str, Peer]:
@@ -139,6 +166,89 @@ _CLOSED, _OPEN = ("load", "wrk", "h2load"), ("load", "wrk2")
 _BARE = "a server that does next to nothing (bench/peers/bare.c) on one CPU, the generator on another; 64 connections"
 _EXACT = ("instructions_per_request", "system_calls_per_request")
 
+
+def _actors(workload: str, messages: int, threads: int) -> dict[str, Peer]:
+    common = ("--workload", workload, "--messages", str(messages), "--threads", str(threads), "--json", "{json}")
+    erlang = ("erl", "+S", f"{threads}:{threads}", "-noinput", "-pa", "{peers}", "-run", "actors_erlang", "main")
+    return {
+        "model": Peer(("{peers}/actor_model", *common), "", "actor, in process: bounded mailboxes, batch limit"),
+        "caf": Peer(("{peers}/actor_caf", *common), "caf", "event-based actors; mailboxes unbounded"),
+        "erlang": Peer((*erlang, workload, str(messages), "{json}"), "erlang", "processes; mailboxes unbounded"),
+    }
+
+
+def _kinds_of_actors() -> tuple[Kind, ...]:
+    return tuple(
+        Kind(f"actor/{name}{threads}", f"{title}, {count}", f"{work}; {count}, not pinned; sums are checked",
+             _actors(name, messages, threads), seconds, ("messages_hz",),
+             shown=("busiest_worker_share", "wakeups_per_message", "syscalls_per_message"))
+        for name, title, work, messages, seconds in (
+            ("pingpong", "Ping-pong", "400,000 messages between two actors, both ways counted", 400_000, 1.0),
+            ("count", "Counting", "a million one-way messages from one actor to another, which counts them", 1_000_000, 1.0),
+            ("ring", "Ring of 100", "a token passes half a million times to the next of 100 actors", 500_000, 1.0),
+            ("spawn", "Spawning", "50,000 actors made, each answers one message and ends (counted: actors)", 50_000, 1.2),
+        )
+        for threads, count in ((1, "one worker"), (2, "two workers"))
+    )  # fmt: skip
+
+
+def _serve(model: str, workload: str, *arguments: str) -> tuple[str, ...]:
+    return ("{bench}/serve", "--model", model, "--workload", workload, "--listen", "127.0.0.1:0", "--threads", "1", *arguments)
+
+
+_NGINX = ("nginx", "-p", "{folder}", "-c", "{folder}/nginx.conf", "-e", "stderr")
+_WEB = {
+    "event_loop": Peer(_serve("event_loop", "echo"), "", "one loop, workload echo, the same POST"),
+    "nginx": Peer(_NGINX, "nginx", "return 200, one worker, the same POST; its replies carry Server and Date, too"),
+    "nginx_get": Peer(_NGINX, "nginx", "return 200, one worker, a GET without a body: its cheapest request"),
+}
+_MHD = {
+    "thread_pool": Peer(_serve("thread_pool", "echo"), "", "one worker and the poller"),
+    "actor": Peer(_serve("actor", "echo"), "", "one worker"),
+    **{
+        f"mhd_{mode}": Peer(("{peers}/server_mhd", "--mode", mode), "mhd", about)
+        for mode, about in (
+            ("epoll", "one internal thread with epoll"),
+            ("pool", "a pool of two such threads"),
+            ("threads", "a thread for each connection"),
+        )
+    },
+}
+_ECHO = "a POST of 13 bytes, sent back; 64 keep-alive connections in a closed loop; server on the first CPU, client on the last"
+_COUNTED = {"bursts": [10, 60]}
+_BY_HAND = {
+    "thread_pool": "blocking",
+    "thread_per_connection": "blocking",
+    "event_loop": "callbacks",
+    "actor": "messages",
+}
+
+
+def _turns(payload: str) -> Kind:
+    arguments = ("--payload", payload, "--codec", "protobuf_c")
+    return Kind(
+        f"turns/rpc_{payload}",
+        f"What the turn interface costs: rpc of {payload}",
+        f"decode, read every field, encode ({payload}, protobuf-c), with our HTTP part and codec; 64 connections ask at"
+        " a time; counted under callgrind, from two processes that were asked differently often",
+        {
+            **{
+                model: Peer(_serve(model, "rpc", *arguments), "", "the model, through turns")
+                for model in ("thread_pool", "thread_per_connection", "event_loop", "actor")
+            },
+            "blocking": Peer(("{peers}/rpc_blocking", *arguments), "hand", "by hand: a thread per connection, straight-line"),
+            "callbacks": Peer(("{peers}/rpc_epoll", *arguments), "hand", "by hand: callbacks of one epoll loop"),
+            "messages": Peer(("{peers}/rpc_messages", *arguments), "hand", "by hand: connections with mailboxes"),
+        },
+        9.0,
+        ("instructions_per_request",),
+        how="counted",
+        tools=("valgrind",),
+        exact=True,
+        load={**_COUNTED, "payload": payload, "codec": "protobuf_c", "pairs": _BY_HAND},
+    )
+
+
 KINDS: tuple[Kind, ...] = (
     Kind("pool/empty", "Empty tasks, all at once", f"300,000 empty tasks, as fast as they can be submitted; {_SAME}",
          _pools(*_FLOOD, "0"), 0.6, ("tasks_hz",)),
@@ -157,9 +267,25 @@ KINDS: tuple[Kind, ...] = (
     Kind("load/open", "Load generators, open loop", f"10,000 requests a second for 3 s to {_BARE}",
          _generators("--rate", "10000", "--seconds", "3", only=_OPEN), 3.4, ("generator_cpu_ns",)),
     Kind("load/closed_exact", "Load generators, closed loop, counted", f"callgrind and strace: {_BARE}",
-         _generators("--exact", only=_CLOSED), 14.0, _EXACT, rounds=EXACT_ROUNDS, load={"exact": True}),
+         _generators("--exact", only=_CLOSED), 14.0, _EXACT, exact=True),
     Kind("load/open_exact", "Load generators, open loop, counted", f"1,000 requests a second under callgrind and strace: {_BARE}",
-         _generators("--exact", "--rate", "1000", only=_OPEN), 14.0, _EXACT, rounds=EXACT_ROUNDS, load={"exact": True}),
+         _generators("--exact", "--rate", "1000", only=_OPEN), 14.0, _EXACT, exact=True),
+         _paced(), 0.7, ("wait_p50_ns", "wait_p99_ns", "workers_cpu_share")),
+    *_kinds_of_actors(),
+    Kind("server/nginx", "event_loop and nginx", _ECHO,
+         _WEB, 3.0, ("requests_hz", "cpu_ns_per_request", "p50_ns", "p99_ns"), how="loaded", load={"seconds": 2}),
+    Kind("server/mhd", "thread_pool, actor and libmicrohttpd", _ECHO,
+         _MHD, 3.0, ("requests_hz", "p99_ns", "cpu_ns_per_request"), how="loaded", load={"seconds": 2}),
+    Kind("server/instructions", "Instructions per request", "a POST of 13 bytes, sent back; 64 connections ask at a time; counted"
+         " under callgrind, from two processes that were asked differently often",
+         _WEB, 7.0, ("instructions_per_request",), ("reply_bytes",), how="counted", tools=("valgrind",), exact=True, load=_COUNTED),
+    Kind("server/syscalls", "System calls per request", "the same, counted by strace",
+         _WEB, 3.0, ("system_calls_per_request",), how="counted", tools=("strace",), exact=True, load=_COUNTED),
+    Kind("server/idle", "Memory of idle connections", "10,000 keep-alive connections that have asked once: what the resident set has grown by",
+         {name: peer for name, peer in _WEB.items() if name != "nginx_get"}, 3.0, ("rss_bytes_per_connection",), how="idle",
+         exact=True, load={"connections": 10000}),
+    _turns("order"),
+    _turns("ack"),
 )  # fmt: skip
 
 #: What is to be reached (CONTRIBUTING: a model is nobody's strawman).
@@ -177,6 +303,32 @@ BARS: tuple[Bar, ...] = (
     Bar("load/closed_exact", "system_calls_per_request", "load", ("wrk", "h2load"), at_most=1.0),
     Bar("load/open_exact", "instructions_per_request", "load", ("wrk2",), at_most=1.0),
     Bar("load/open_exact", "system_calls_per_request", "load", ("wrk2",), at_most=1.0),
+    Bar("pool/paced", "wait_p50_ns", "model_spins", ("tbb",), at_most=1.0),
+    Bar("pool/paced", "workers_cpu_share", "model_spins", ("tbb",), at_most=1.0),
+    *(
+        Bar(f"actor/{name}{threads}", "messages_hz", "model", (peer,), at_least=times)
+        for name in ("pingpong", "count", "ring", "spawn")
+        for threads in (1, 2)
+        for peer, times in (("caf", 5.0), ("erlang", 3.0))
+    ),
+    Bar("server/nginx", "requests_hz", "event_loop", ("nginx", "nginx_get"), at_least=1.0),
+    Bar("server/nginx", "cpu_ns_per_request", "event_loop", ("nginx", "nginx_get"), at_most=0.85),
+    Bar("server/instructions", "instructions_per_request", "event_loop", ("nginx", "nginx_get"), at_most=1.0),
+    Bar("server/syscalls", "system_calls_per_request", "event_loop", ("nginx", "nginx_get"), at_most=1.0),
+    Bar("server/idle", "rss_bytes_per_connection", "event_loop", (), at_most=1000.0),
+    *(
+        bar
+        for ours in ("thread_pool", "actor")
+        for bar in (
+            Bar("server/mhd", "requests_hz", ours, ("mhd_epoll", "mhd_pool", "mhd_threads"), at_least=0.9),
+            Bar("server/mhd", "p99_ns", ours, ("mhd_epoll", "mhd_pool", "mhd_threads"), at_most=1.0, beyond_doubt=True),
+        )
+    ),
+    # By hand at most 5 % fewer instructions than through turns.
+    *(
+        Bar("turns/rpc_order", "instructions_per_request", ours, (by_hand,), at_most=1 / 0.95)
+        for ours, by_hand in _BY_HAND.items()
+    ),
 )
 
 

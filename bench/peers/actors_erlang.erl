@@ -1,0 +1,80 @@
+%% SPDX-License-Identifier: MIT
+%% Erlang/OTP: processes. The same four as in actor_caf.cc; mailboxes are unbounded, there are no
+%% others.
+%%   erl +S 1:1 -noinput -pa DIR -run actors_erlang main WORKLOAD MESSAGES FILE
+-module(actors_erlang).
+-export([main/1]).
+
+main([Work, MessagesText, File]) ->
+    Messages = list_to_integer(MessagesText),
+    Run = prepare(Work, self()),
+    Began = erlang:monotonic_time(nanosecond),
+    Run(Messages),
+    Right = receive {done, Value} -> Value end,
+    Seconds = (erlang:monotonic_time(nanosecond) - Began) / 1.0e9,
+    case Right of
+        true ->
+            Text = io_lib:format(
+                "{\"version\": \"OTP ~s\", \"messages\": ~b, \"messages_hz\": ~.1f}~n",
+                [erlang:system_info(otp_release), Messages, Messages / Seconds]),
+            ok = file:write_file(File, Text),
+            erlang:halt(0);
+        false ->
+            io:format(standard_error, "actors_erlang: ~s: the sum is wrong~n", [Work]),
+            erlang:halt(1)
+    end.
+
+prepare("pingpong", Observer) ->
+    fun(Messages) ->
+        Ping = spawn(fun() -> ping(Observer) end),
+        Pong = spawn(fun() -> ping(Observer) end),
+        Pong ! {Ping, Messages - 1}
+    end;
+prepare("count", Observer) ->
+    fun(Messages) ->
+        Counter = spawn(fun() -> count(Observer, Messages, 0, 0) end),
+        spawn(fun() -> send(Counter, 0, Messages) end)
+    end;
+prepare("ring", Observer) ->
+    Links = [spawn(fun() -> receive {next, Next} -> link_of_ring(Observer, Next) end end)
+             || _ <- lists:seq(1, 100)],
+    lists:foreach(fun({Link, Next}) -> Link ! {next, Next} end,
+                  lists:zip(Links, tl(Links) ++ [hd(Links)])),
+    fun(Messages) -> hd(Links) ! Messages - 1 end;
+prepare("spawn", Observer) ->
+    fun(Messages) -> spawn(fun() -> parent(Observer, Messages) end) end.
+
+ping(Observer) ->
+    receive
+        {_, 0} -> Observer ! {done, true};
+        {From, Left} -> From ! {self(), Left - 1}, ping(Observer)
+    end.
+
+count(Observer, Messages, Messages, Sum) ->
+    Observer ! {done, Sum =:= Messages * (Messages - 1) div 2};
+count(Observer, Messages, Count, Sum) ->
+    receive Number -> count(Observer, Messages, Count + 1, Sum + Number) end.
+
+send(_, Messages, Messages) -> ok;
+send(To, Number, Messages) -> To ! Number, send(To, Number + 1, Messages).
+
+link_of_ring(Observer, Next) ->
+    receive
+        0 -> Observer ! {done, true}, link_of_ring(Observer, Next);
+        Left -> Next ! Left - 1, link_of_ring(Observer, Next)
+    end.
+
+parent(Observer, Messages) ->
+    Self = self(),
+    make(Self, 0, Messages),
+    Sum = gather(Messages, 0),
+    Observer ! {done, Sum =:= Messages * (Messages + 1) div 2}.
+
+make(_, Messages, Messages) -> ok;
+make(Self, Number, Messages) ->
+    Child = spawn(fun() -> receive Given -> Self ! Given + 1 end end),
+    Child ! Number,
+    make(Self, Number + 1, Messages).
+
+gather(0, Sum) -> Sum;
+gather(Left, Sum) -> receive Number -> gather(Left - 1, Sum + Number) end.

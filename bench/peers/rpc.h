@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the servers have in common that are written by hand for `rpc` alone: our HTTP part and our
+ * codec, so that they differ from a model in nothing but that no turn interface lies between.
+ */
+#ifndef ASSAY_PEERS_RPC_H
+#define ASSAY_PEERS_RPC_H
+
+#include "coding.h"
+#include "parts/http.h"
+#include "parts/listener.h"
+
+struct rpc {
+    struct workload_setup setup;
+    struct listener listener;
+};
+
+/* What one thread needs to answer; zeroed is valid. */
+struct rpc_scratch {
+    struct coding coding;
+    struct bytes out;
+};
+
+/* Reads the options, listens, says so on stdout. OPTIONS_GO_ON, or the exit code. */
+int rpc_open(struct rpc *rpc, const char *program, const char *summary, int argc, char **argv);
+
+/* Answers what http_conn_parse() has found (not HTTP_MORE); what http_conn_reply() returned. */
+int rpc_answer(const struct rpc *rpc, struct rpc_scratch *scratch, struct http_conn *conn,
+               enum http_step step, int flags);
+
+#endif
