@@ -19,9 +19,10 @@ struct upload {
 static enum MHD_Result answer(struct MHD_Connection *connection, struct upload *upload)
 {
     /* The response owns the memory, so that nothing is copied. */
-    memmove(upload, upload->data, upload->len);
+    size_t len = upload->len;
+    memmove(upload, upload->data, len);
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(upload->len, upload, MHD_RESPMEM_MUST_FREE);
+        MHD_create_response_from_buffer(len, upload, MHD_RESPMEM_MUST_FREE);
     if (!response) {
         free(upload);
         return MHD_NO;
