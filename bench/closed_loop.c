@@ -268,7 +268,7 @@ static struct closed_loop_cost cost_now(struct closed_loop *loop)
 {
     struct model_stats stats = {0};
     loop->model->stats(loop->run, &stats);
-    return (struct closed_loop_cost){
+    struct closed_loop_cost cost = {
         .turns = (double)stats.turns,
         .messages = (double)stats.messages,
         .wakeups = (double)stats.wakeups,
@@ -276,6 +276,9 @@ static struct closed_loop_cost cost_now(struct closed_loop *loop)
         .cpu_ns = process_cpu_ns(),
         .switches = process_switches(),
     };
+    for (int i = 0; i < MODEL_STATS_THREADS; i++)
+        cost.turns_of[i] = (double)stats.turns_of[i];
+    return cost;
 }
 
 void closed_loop_cost_begin(struct closed_loop *loop, struct closed_loop_cost *cost)
@@ -292,6 +295,8 @@ void closed_loop_cost_end(struct closed_loop *loop, struct closed_loop_cost *cos
     cost->syscalls = now.syscalls - cost->syscalls;
     cost->cpu_ns = now.cpu_ns - cost->cpu_ns;
     cost->switches = now.switches - cost->switches;
+    for (int i = 0; i < MODEL_STATS_THREADS; i++)
+        cost->turns_of[i] = now.turns_of[i] - cost->turns_of[i];
 }
 
 uint64_t closed_loop_stop(struct closed_loop *loop)

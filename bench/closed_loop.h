@@ -75,7 +75,8 @@ struct closed_loop {
 /* What a block took besides time. */
 struct closed_loop_cost {
     double turns, messages, wakeups, syscalls;
-    double cpu_ns, switches; /* of the whole process: models that are not used sleep */
+    double turns_of[MODEL_STATS_THREADS]; /* as model_stats's */
+    double cpu_ns, switches;              /* of the whole process: models that are not used sleep */
 };
 
 /* The documents of a workload, loaded once; NULL or why says that they could not be. */

@@ -25,6 +25,15 @@ static struct closed_loop_world world;
 static struct closed_loop *cases;
 static size_t cases_len;
 
+/* Of all turns, those of the thread that ran most: 1 if one did everything. */
+static double busiest_share(const struct closed_loop_cost *cost)
+{
+    double most = 0;
+    for (int i = 0; i < MODEL_STATS_THREADS; i++)
+        most = cost->turns_of[i] > most ? cost->turns_of[i] : most;
+    return cost->turns > 0 ? most / cost->turns : 0;
+}
+
 static void block(struct gbench_state *state, void *arg)
 {
     struct closed_loop *loop = arg;
@@ -45,6 +54,7 @@ static void block(struct gbench_state *state, void *arg)
         return;
     }
     gbench_counter(state, "turns_per_request", cost.turns, GBENCH_PER_ITERATION);
+    gbench_counter(state, "busiest_thread_share", busiest_share(&cost), GBENCH_TOTAL);
     gbench_counter(state, "messages_per_request", cost.messages, GBENCH_PER_ITERATION);
     gbench_counter(state, "wakeups_per_request", cost.wakeups, GBENCH_PER_ITERATION);
     gbench_counter(state, "syscalls_per_request", cost.syscalls, GBENCH_PER_ITERATION);

@@ -62,12 +62,17 @@ enum model_setting {
     MODEL_SPIN = 4,
 };
 
+#define MODEL_STATS_THREADS 16
+
 /* Totals since start. What a model does not do stays 0. */
 struct model_stats {
     uint64_t requests; /* accepted, both doors */
     uint64_t answered; /* replies handed to the socket or to done(), 503s not counted */
     uint64_t rejected; /* 503: the limit, or TURN_REJECT */
     uint64_t turns;    /* step() calls */
+    /* … of its threads, one by one: those that run turns, and then others together (helpers, and
+     * whoever calls post()); as many of them as there is room for. */
+    uint64_t turns_of[MODEL_STATS_THREADS];
     uint64_t messages; /* queued from one place of execution to another: tasks, inbox items, actor
                           mail */
     uint64_t wakeups;  /* futex, condition variable or eventfd signals sent to a sleeper */

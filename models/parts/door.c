@@ -54,7 +54,10 @@ void counters_sum(const struct counters *counters, unsigned count, struct model_
         stats->requests += get(&c->requests);
         stats->answered += get(&c->answered);
         stats->rejected += get(&c->rejected);
-        stats->turns += get(&c->turns);
+        uint64_t turns = get(&c->turns);
+        stats->turns += turns;
+        if (c - counters < MODEL_STATS_THREADS)
+            stats->turns_of[c - counters] = turns;
         stats->messages += get(&c->messages);
         stats->wakeups += get(&c->wakeups);
         stats->calls += get(&c->calls);
@@ -121,4 +124,12 @@ void door_write_metrics(struct bytes *out, const char *model, const char *worklo
         print(out, "%s{model=\"%s\",workload=\"%s\"} %" PRIu64 "\n", metrics[i].name, model,
               workload, metrics[i].value);
     }
+    print(out, "# HELP assay_thread_turns_total Turns by thread.\n"
+               "# TYPE assay_thread_turns_total counter\n");
+    for (int i = 0; i < MODEL_STATS_THREADS; i++)
+        if (stats->turns_of[i])
+            print(out,
+                  "assay_thread_turns_total{model=\"%s\",workload=\"%s\",thread=\"%d\"} %" PRIu64
+                  "\n",
+                  model, workload, i, stats->turns_of[i]);
 }

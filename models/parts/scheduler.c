@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "cpus.h"
+#include "syscalls.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -37,6 +38,7 @@ int sched_watch(struct sched_worker *worker, int op, int fd, uint32_t events,
 {
     struct epoll_event event = {.events = events, .data.ptr = source};
     atomic_fetch_add_explicit(&worker->watched, 1, memory_order_release);
+    syscalls_count();
     return epoll_ctl(worker->epoll, op, fd, &event) < 0 ? -errno : 0;
 }
 
@@ -201,6 +203,8 @@ static void poll(struct sched_worker *worker, uint64_t until_ns, bool asleep)
 {
     struct scheduler *scheduler = worker->scheduler;
     struct epoll_event events[EVENTS_MAX];
+    syscalls_count();
+    syscalls_tell(&worker->counters->syscalls);
     int count = clock_epoll_wait(worker->epoll, events, EVENTS_MAX, until_ns);
     atomic_load_explicit(&worker->watched, memory_order_acquire);
     if (asleep && atomic_exchange_explicit(&worker->sleeping, 0, memory_order_acq_rel))
@@ -270,6 +274,7 @@ static void *worker_main(void *arg)
         worker->tick++;
         run(worker, (struct actor *)item);
     }
+    syscalls_tell(&worker->counters->syscalls);
     return NULL;
 }
 

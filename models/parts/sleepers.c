@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "sleepers.h"
 
+#include "syscalls.h"
+
 #include <unistd.h>
 
 void sched_wake(struct sched_worker *worker)
 {
     uint64_t one = 1;
+    syscalls_count();
     (void)!write(worker->wake, &one, sizeof one);
 }
 
