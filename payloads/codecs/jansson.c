@@ -234,40 +234,19 @@ static int parse_tree(const uint8_t *src, size_t len, json_t **tree)
     return *tree != NULL ? 0 : -EBADMSG;
 }
 
-static int decode(const struct plan *plan, const uint8_t *src, size_t len,
-                  ProtobufCAllocator *allocator, ProtobufCMessage **message)
+typedef json_t *json_tree;
+
+static inline json_node tree_root(json_tree tree)
 {
-    json_t *tree;
-    *message = NULL;
-    int error = parse_tree(src, len, &tree);
-    if (error != 0)
-        return error;
-    error = read_root(plan, tree, allocator, message);
-    json_decref(tree);
-    return error;
+    return tree;
 }
 
-static int parse(const uint8_t *src, size_t len)
+static inline void tree_drop(json_tree tree)
 {
-    json_t *tree;
-    int error = parse_tree(src, len, &tree);
-    if (error == 0)
-        json_decref(tree);
-    return error;
+    json_decref(tree);
 }
 
-static int read_fields(const struct plan *plan, const uint8_t *src, size_t len,
-                       const struct plan_field *const *fields, size_t count, uint64_t *sum)
-{
-    json_t *tree;
-    (void)plan;
-    int error = parse_tree(src, len, &tree);
-    if (error != 0)
-        return error;
-    error = read_nodes(tree, fields, count, sum);
-    json_decref(tree);
-    return error;
-}
+#include "json_tree.inc"
 
 const struct codec jansson_codec = {
     .name = "jansson",

@@ -59,12 +59,7 @@ static inline json_made make_copy(json_maker maker, const char *text, size_t len
     (void)maker;
     return len < INT_MAX ? json_object_new_string_len(text, (int)len) : NULL;
 }
-
-/* There is no borrowing. */
-static inline json_made make_text(json_maker maker, const char *text, size_t len)
-{
-    return make_copy(maker, text, len);
-}
+#define make_text make_copy /* there is no borrowing */
 
 static inline bool add_element(json_maker maker, json_made array, json_made item)
 {
@@ -273,40 +268,19 @@ static int parse_tree(const uint8_t *src, size_t len, json_node *tree)
     return -EBADMSG;
 }
 
-static int decode(const struct plan *plan, const uint8_t *src, size_t len,
-                  ProtobufCAllocator *allocator, ProtobufCMessage **message)
+typedef struct json_object *json_tree;
+
+static inline json_node tree_root(json_tree tree)
 {
-    json_node tree;
-    *message = NULL;
-    int error = parse_tree(src, len, &tree);
-    if (error != 0)
-        return error;
-    error = read_root(plan, tree, allocator, message);
-    json_object_put(tree);
-    return error;
+    return tree;
 }
 
-static int parse(const uint8_t *src, size_t len)
+static inline void tree_drop(json_tree tree)
 {
-    json_node tree;
-    int error = parse_tree(src, len, &tree);
-    if (error == 0)
-        json_object_put(tree);
-    return error;
+    json_object_put(tree);
 }
 
-static int read_fields(const struct plan *plan, const uint8_t *src, size_t len,
-                       const struct plan_field *const *fields, size_t count, uint64_t *sum)
-{
-    json_node tree;
-    (void)plan;
-    int error = parse_tree(src, len, &tree);
-    if (error != 0)
-        return error;
-    error = read_nodes(tree, fields, count, sum);
-    json_object_put(tree);
-    return error;
-}
+#include "json_tree.inc"
 
 const struct codec json_c_codec = {
     .name = "json_c",

@@ -73,22 +73,7 @@ static int encode(const struct plan *plan, const ProtobufCMessage *message, uint
 /* ---- decode: the library's tree first, then the struct ----------------------------------------
  */
 
-/* The tree goes into a zone of exactly its size: one allocation. */
-static int unpack(msgpack_zone *zone, msgpack_object *tree, const uint8_t *src, size_t len)
-{
-    size_t values, at = 0;
-    if (!msgpack_counts_hold(src, len, &values))
-        return -EBADMSG;
-    if (values > CODEC_TREE_BUDGET / sizeof(*tree))
-        return -ENOMEM;
-    if (!msgpack_zone_init(zone, values * sizeof(*tree)))
-        return -ENOMEM;
-    /* What it may refuse: a byte that is no type; more than its 32 containers deep. */
-    if (msgpack_unpack((const char *)src, len, &at, zone, tree) == MSGPACK_UNPACK_SUCCESS)
-        return 0;
-    msgpack_zone_destroy(zone);
-    return -EBADMSG;
-}
+#include "msgpack_unpack.inc"
 
 static int decode(const struct plan *plan, const uint8_t *src, size_t len,
                   ProtobufCAllocator *allocator, ProtobufCMessage **message)
@@ -104,52 +89,8 @@ static int decode(const struct plan *plan, const uint8_t *src, size_t len,
     return error;
 }
 
-static int check(const struct plan *plan, const uint8_t *src, size_t len)
-{
-    size_t values;
-    (void)plan;
-    return msgpack_counts_hold(src, len, &values) ? 0 : -EBADMSG;
-}
-
-static int parse(const uint8_t *src, size_t len)
-{
-    msgpack_zone zone;
-    msgpack_object tree;
-    int error = unpack(&zone, &tree, src, len);
-    if (error == 0)
-        msgpack_zone_destroy(&zone);
-    return error;
-}
-
 /* ---- read: the tree, and no message -----------------------------------------------------------
  */
-
-static uint64_t touch(const msgpack_object *object)
-{
-    uint64_t sum = (uint64_t)object->type;
-    switch (object->type) {
-    case MSGPACK_OBJECT_STR:
-        return sum + object->via.str.size +
-               (uint8_t) * (object->via.str.size ? object->via.str.ptr : "");
-    case MSGPACK_OBJECT_BIN:
-        return sum + object->via.bin.size +
-               (uint8_t) * (object->via.bin.size ? object->via.bin.ptr : "");
-    case MSGPACK_OBJECT_BOOLEAN:
-        return sum + object->via.boolean;
-    case MSGPACK_OBJECT_ARRAY:
-        for (uint32_t i = 0; i < object->via.array.size; i++)
-            sum += touch(&object->via.array.ptr[i]);
-        return sum;
-    case MSGPACK_OBJECT_MAP:
-        for (uint32_t i = 0; i < object->via.map.size; i++)
-            sum += touch(&object->via.map.ptr[i].val);
-        return sum;
-    case MSGPACK_OBJECT_NIL:
-        return sum;
-    default: /* numbers, a double's bits among them */
-        return sum + object->via.u64;
-    }
-}
 
 /* A map is a list of pairs: the library has no search in it. */
 static uint64_t touch_named(const msgpack_object *map, const struct plan_field *field)

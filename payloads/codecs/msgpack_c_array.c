@@ -93,22 +93,7 @@ static int read_message(const struct plan_message *type, const msgpack_object *f
     return seen == type->required ? 0 : -EBADMSG;
 }
 
-/* The tree goes into a zone of exactly its size: one allocation. */
-static int unpack(msgpack_zone *zone, msgpack_object *tree, const uint8_t *src, size_t len)
-{
-    size_t values, at = 0;
-    if (!msgpack_counts_hold(src, len, &values))
-        return -EBADMSG;
-    if (values > CODEC_TREE_BUDGET / sizeof(*tree))
-        return -ENOMEM;
-    if (!msgpack_zone_init(zone, values * sizeof(*tree)))
-        return -ENOMEM;
-    /* What it may refuse: a byte that is no type; more than its 32 containers deep. */
-    if (msgpack_unpack((const char *)src, len, &at, zone, tree) == MSGPACK_UNPACK_SUCCESS)
-        return 0;
-    msgpack_zone_destroy(zone);
-    return -EBADMSG;
-}
+#include "msgpack_unpack.inc"
 
 static int decode(const struct plan *plan, const uint8_t *src, size_t len,
                   ProtobufCAllocator *allocator, ProtobufCMessage **message)
@@ -129,20 +114,28 @@ static int decode(const struct plan *plan, const uint8_t *src, size_t len,
     return error;
 }
 
-static int check(const struct plan *plan, const uint8_t *src, size_t len)
-{
-    size_t values;
-    (void)plan;
-    return msgpack_counts_hold(src, len, &values) ? 0 : -EBADMSG;
-}
+/* ---- read: the tree, and no message -----------------------------------------------------------
+ */
 
-static int parse(const uint8_t *src, size_t len)
+/* A field's place is its number in the type: the library's tree is an array there, too. */
+static int read_fields(const struct plan *plan, const uint8_t *src, size_t len,
+                       const struct plan_field *const *fields, size_t count, uint64_t *sum)
 {
     msgpack_zone zone;
     msgpack_object tree;
     int error = unpack(&zone, &tree, src, len);
-    if (error == 0)
-        msgpack_zone_destroy(&zone);
+    if (error != 0)
+        return error;
+    if (tree.type != MSGPACK_OBJECT_ARRAY)
+        error = -EBADMSG;
+    else if (fields == NULL)
+        *sum += touch(&tree);
+    for (size_t i = 0; error == 0 && fields != NULL && i < count; i++) {
+        size_t place = (size_t)(fields[i] - plan->root->fields);
+        if (place < tree.via.array.size)
+            *sum += touch(&tree.via.array.ptr[place]);
+    }
+    msgpack_zone_destroy(&zone);
     return error;
 }
 
@@ -158,4 +151,5 @@ const struct codec msgpack_c_array_codec = {
     .decode = decode,
     .check = check,
     .parse = parse,
+    .read = read_fields,
 };

@@ -232,40 +232,19 @@ static int parse_tree(const uint8_t *src, size_t len, yyjson_doc **tree)
     return why.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION ? -ENOMEM : -EBADMSG;
 }
 
-static int decode(const struct plan *plan, const uint8_t *src, size_t len,
-                  ProtobufCAllocator *allocator, ProtobufCMessage **message)
+typedef yyjson_doc *json_tree;
+
+static inline json_node tree_root(json_tree tree)
 {
-    yyjson_doc *tree;
-    *message = NULL;
-    int error = parse_tree(src, len, &tree);
-    if (error != 0)
-        return error;
-    error = read_root(plan, yyjson_doc_get_root(tree), allocator, message);
-    yyjson_doc_free(tree);
-    return error;
+    return yyjson_doc_get_root(tree);
 }
 
-static int parse(const uint8_t *src, size_t len)
+static inline void tree_drop(json_tree tree)
 {
-    yyjson_doc *tree;
-    int error = parse_tree(src, len, &tree);
-    if (error == 0)
-        yyjson_doc_free(tree);
-    return error;
+    yyjson_doc_free(tree);
 }
 
-static int read_fields(const struct plan *plan, const uint8_t *src, size_t len,
-                       const struct plan_field *const *fields, size_t count, uint64_t *sum)
-{
-    yyjson_doc *tree;
-    (void)plan;
-    int error = parse_tree(src, len, &tree);
-    if (error != 0)
-        return error;
-    error = read_nodes(yyjson_doc_get_root(tree), fields, count, sum);
-    yyjson_doc_free(tree);
-    return error;
-}
+#include "json_tree.inc"
 
 static const char *version(void)
 {
