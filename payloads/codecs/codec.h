@@ -70,7 +70,8 @@ struct codec {
     int (*parse)(const uint8_t *src, size_t len);
     /* The cheapest way of this library to read some fields of the root, without a message: those
      * in fields, or every scalar in there if fields is NULL. Whatever depends on each value read
-     * goes into *sum. NULL: decode, and read the message. */
+     * goes into *sum. A library that can may leave the rest of src unchecked then, but not if
+     * fields is NULL. No read: decode, and read the message. */
     int (*read)(const struct plan *plan, const uint8_t *src, size_t len,
                 const struct plan_field *const *fields, size_t count, uint64_t *sum);
 

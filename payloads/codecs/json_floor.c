@@ -291,4 +291,5 @@ const struct codec json_floor_codec = {
     .version = version,
     .encode = encode,
     .decode = json_floor_decode,
+    .read = json_floor_look,
 };

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON by simdjson, which only reads: its DOM, for that checks the whole text before anything is
- * used (its on-demand interface leaves unchecked what nobody asks for). The parser is kept per
- * thread, as the library's manual asks: so decode allocates nothing for the tape once it has seen a
- * text as long. The library reads beyond the end of its input, so parse copies the text first, with
- * padding. UTF-8 is checked. It stops at 1024 levels, without recursion. Equal keys both stay.
+ * JSON by simdjson, which only reads. Decode: its DOM, for that checks the whole text before
+ * anything is used. Reading some fields: its On Demand, which leaves unchecked what nobody asks
+ * for. The parser is kept per thread, as the library's manual asks: so decode allocates nothing for
+ * the tape once it has seen a text as long. The library reads beyond the end of its input, so parse
+ * copies the text first, with padding. UTF-8 is checked. It stops at 1024 levels, without
+ * recursion. Equal keys both stay.
  */
 #include "codec.h"
 
@@ -15,6 +16,8 @@
 
 #include <errno.h>
 #include <math.h>
+#include <memory>
+#include <new>
 #include <simdjson.h>
 #include <stdlib.h>
 
@@ -148,14 +151,7 @@ inline json_node element(const json_elements *elements)
     return *elements->at;
 }
 
-inline bool node_find(json_node object, const plan_field *field, json_node *item)
-{
-    return object.get_object().value_unsafe().at_key({field->name, field->name_len}).get(*item) ==
-           simdjson::SUCCESS;
-}
-
 #include "json_from_tree.inc"
-#include "json_read_tree.inc"
 
 /* A thread's parser; what one text needed is kept for the next. */
 simdjson::dom::parser &parser()
@@ -211,16 +207,7 @@ int parse(const uint8_t *src, size_t len)
     return error;
 }
 
-int read_fields(const plan *, const uint8_t *src, size_t len, const plan_field *const *fields,
-                size_t count, uint64_t *sum)
-{
-    json_node root;
-    int error = parse_tree(src, len, &root);
-    if (error == 0)
-        error = read_nodes(root, fields, count, sum);
-    forget(len);
-    return error;
-}
+#include "simdjson_demand.inc"
 
 const char *version()
 {

@@ -104,9 +104,12 @@ static void parts_of(const struct codec *codec, const struct subject *subject)
             assert_int_equal(codec->read(subject->plan, walled, len, &root, 1, &named), 0);
             first = i == 0 ? sum : first;
             assert_true(i == 0 || i > 1 || sum != first);
-            assert_int_not_equal(codec->read(subject->plan, bed_walled_copy(bytes, len - 1),
-                                             len - 1, &root, 1, &named),
-                                 0);
+            /* Who stops at the field need not see the cut, but then has read the same. */
+            uint8_t *cut = bed_walled_copy(bytes, len - 1);
+            uint64_t again = 0, rest = 0;
+            assert_true(codec->read(subject->plan, cut, len - 1, &root, 1, &again) != 0 ||
+                        again == named);
+            assert_int_not_equal(codec->read(subject->plan, cut, len - 1, NULL, 0, &rest), 0);
         }
         free(bytes);
     }
