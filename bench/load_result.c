@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "load_result.h"
 
-#include "clock.h"
-
 #include <errno.h>
 #include <stdlib.h>
 
@@ -36,6 +34,82 @@ void load_result_finish(struct load_result *result)
     free(result->seconds);
     free(result->samples);
     *result = (struct load_result){0};
+}
+
+void load_result_sent(struct load_result *result, uint32_t class_index, uint64_t due_ns,
+                      uint64_t free_ns, uint64_t now_ns)
+{
+    if (!load_result_counts(result, due_ns))
+        return;
+    struct load_counts *class = &result->classes[class_index].counts;
+    struct load_second *second = load_result_second(result, due_ns);
+    bool held_back = free_ns > due_ns;
+    uint64_t could_ns = held_back ? free_ns : due_ns;
+    uint64_t lag_ns = now_ns > could_ns ? now_ns - could_ns : 0;
+    class->sent++;
+    class->held_back += held_back;
+    second->counts.sent++;
+    second->counts.held_back += held_back;
+    if (lag_ns > second->lag_max_ns)
+        second->lag_max_ns = lag_ns;
+    statistics_add(&result->lag, lag_ns);
+}
+
+void load_result_failed(struct load_result *result, uint32_t class_index, uint64_t due_ns,
+                        bool late)
+{
+    if (!load_result_counts(result, due_ns))
+        return;
+    struct load_counts *class = &result->classes[class_index].counts;
+    struct load_counts *second = &load_result_second(result, due_ns)->counts;
+    class->failed++;
+    second->failed++;
+    class->timeouts += late;
+    second->timeouts += late;
+}
+
+static void add_sample(struct load_result *result, const struct load_sample *sample)
+{
+    if (result->sample_count < result->sample_cap)
+        result->samples[result->sample_count++] = *sample;
+    else
+        result->dropped++;
+}
+
+void load_result_answered(struct load_result *result, const struct load_answer *answer)
+{
+    if (answer->right && load_result_counts(result, answer->now_ns))
+        load_result_second(result, answer->now_ns)->in_window++;
+    if (!load_result_counts(result, answer->due_ns))
+        return;
+    struct load_counts *class = &result->classes[answer->class_index].counts;
+    struct load_second *second = load_result_second(result, answer->due_ns);
+    int status = answer->status;
+    result->status_counts[status > 0 && status < 600 ? status : 0]++;
+    class->answered += answer->right;
+    class->wrong += !answer->right;
+    second->counts.answered += answer->right;
+    second->counts.wrong += !answer->right;
+    if (answer->right)
+        add_sample(result, &(struct load_sample){
+                               .latency_ns = answer->now_ns - answer->due_ns,
+                               .service_ns = answer->now_ns - answer->sent_ns,
+                               .class_index = answer->class_index,
+                               .second = (uint32_t)(second - result->seconds),
+                           });
+}
+
+void load_result_planned(struct load_result *result, uint32_t class_index, uint64_t due_ns,
+                         bool sent)
+{
+    if (!load_result_counts(result, due_ns))
+        return;
+    struct load_counts *class = &result->classes[class_index].counts;
+    struct load_counts *second = &load_result_second(result, due_ns)->counts;
+    class->planned++;
+    class->unsent += !sent;
+    second->planned++;
+    second->unsent += !sent;
 }
 
 static void add(struct load_counts *sum, const struct load_counts *counts)

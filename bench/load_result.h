@@ -9,6 +9,8 @@
 #include "statistics.h"
 #include "watch.h"
 
+#include "clock.h"
+
 #include <stdbool.h>
 
 /* sent = answered + wrong + failed; planned = sent + unsent. */
@@ -43,6 +45,7 @@ struct load_sample {
 };
 
 struct load_result {
+    uint64_t from_ns, to_ns; /* the window: set when the run begins */
     struct load_part all;
     struct load_part *classes; /* in the order of the config; of a single one no statistics here */
     size_t class_count;
@@ -70,16 +73,37 @@ struct load_result {
 /* 0 or -ENOMEM. finish takes a zeroed one too. */
 int load_result_init(struct load_result *result, size_t classes, uint64_t duration_ns,
                      size_t sample_cap);
+/* Does it belong into the window? */
+static inline bool load_result_counts(const struct load_result *result, uint64_t at_ns)
+{
+    return at_ns >= result->from_ns && at_ns < result->to_ns;
+}
+
+static inline struct load_second *load_result_second(const struct load_result *result,
+                                                     uint64_t at_ns)
+{
+    return &result->seconds[(at_ns - result->from_ns) / CLOCK_NS_PER_S];
+}
+
+/* What became of a request of that class that was planned for due_ns; those outside the window are
+ * passed over. free_ns: when a connection was free for it. */
+void load_result_sent(struct load_result *result, uint32_t class_index, uint64_t due_ns,
+                      uint64_t free_ns, uint64_t now_ns);
+void load_result_failed(struct load_result *result, uint32_t class_index, uint64_t due_ns,
+                        bool late);
+struct load_answer {
+    uint32_t class_index;
+    int status;
+    bool right;
+    uint64_t due_ns, sent_ns, now_ns;
+};
+void load_result_answered(struct load_result *result, const struct load_answer *answer);
+/* Of an open plan, after the run: it held this one, which was sent or not. */
+void load_result_planned(struct load_result *result, uint32_t class_index, uint64_t due_ns,
+                         bool sent);
+
 /* After the run: sums counts up, sorts. 0 or -ENOMEM. */
 int load_result_summarise(struct load_result *result);
 void load_result_finish(struct load_result *result);
-
-static inline void load_result_sample(struct load_result *result, const struct load_sample *sample)
-{
-    if (result->sample_count < result->sample_cap)
-        result->samples[result->sample_count++] = *sample;
-    else
-        result->dropped++;
-}
 
 #endif

@@ -50,16 +50,6 @@ static void account_busy(struct run *run, uint64_t now_ns)
     run->busy_since_ns = now_ns;
 }
 
-static bool counts(const struct run *run, uint64_t due_ns)
-{
-    return due_ns >= run->window_ns && due_ns < run->end_ns;
-}
-
-static struct load_second *second_of(const struct run *run, uint64_t at_ns)
-{
-    return &run->result->seconds[(at_ns - run->window_ns) / CLOCK_NS_PER_S];
-}
-
 /* The class of request number i, the same for the same seed. */
 static uint32_t class_of(const struct run *run, size_t number)
 {
@@ -77,32 +67,8 @@ static uint32_t class_of(const struct run *run, size_t number)
 static void lose(struct run *run, struct connection *c, bool late, uint64_t now_ns)
 {
     account_busy(run, now_ns);
-    if (counts(run, c->due_ns)) {
-        struct load_counts *class = &run->result->classes[c->class_index].counts;
-        struct load_counts *second = &second_of(run, c->due_ns)->counts;
-        class->failed++;
-        second->failed++;
-        class->timeouts += late;
-        second->timeouts += late;
-    }
+    load_result_failed(run->result, c->class_index, c->due_ns, late);
     connections_reopen(run->connections, c, now_ns);
-}
-
-static void count_sent(struct run *run, uint32_t class_index, uint64_t due_ns, uint64_t free_ns,
-                       uint64_t now_ns)
-{
-    struct load_counts *class = &run->result->classes[class_index].counts;
-    struct load_second *second = second_of(run, due_ns);
-    bool held_back = free_ns > due_ns;
-    uint64_t could_ns = held_back ? free_ns : due_ns;
-    uint64_t lag_ns = now_ns > could_ns ? now_ns - could_ns : 0;
-    class->sent++;
-    class->held_back += held_back;
-    second->counts.sent++;
-    second->counts.held_back += held_back;
-    if (lag_ns > second->lag_max_ns)
-        second->lag_max_ns = lag_ns;
-    statistics_add(&run->result->lag, lag_ns);
 }
 
 static void send_next(struct run *run, uint64_t due_ns, uint64_t now_ns)
@@ -121,8 +87,7 @@ static void send_next(struct run *run, uint64_t due_ns, uint64_t now_ns)
     c->due_ns = due_ns;
     c->class_index = class_index;
     c->document = document;
-    if (counts(run, due_ns))
-        count_sent(run, class_index, due_ns, free_ns, now_ns);
+    load_result_sent(run->result, class_index, due_ns, free_ns, now_ns);
     if (outcome == CONNECTION_BROKEN)
         lose(run, c, false, now_ns);
 }
@@ -159,34 +124,18 @@ static uint64_t dispatch(struct run *run, uint64_t now_ns)
     return UINT64_MAX;
 }
 
-static void count_answer(struct run *run, const struct connection *c, bool right, uint64_t now_ns)
-{
-    struct load_result *result = run->result;
-    struct load_counts *class = &result->classes[c->class_index].counts;
-    struct load_second *second = second_of(run, c->due_ns);
-    int status = c->response.status;
-    result->status_counts[status > 0 && status < 600 ? status : 0]++;
-    class->answered += right;
-    class->wrong += !right;
-    second->counts.answered += right;
-    second->counts.wrong += !right;
-    if (right)
-        load_result_sample(result, &(struct load_sample){
-                                       .latency_ns = now_ns - c->due_ns,
-                                       .service_ns = now_ns - c->since_ns,
-                                       .class_index = c->class_index,
-                                       .second = (uint32_t)(second - result->seconds),
-                                   });
-}
-
 static void answered(struct run *run, struct connection *c, uint64_t now_ns)
 {
     const struct load_class *class = &run->config->classes[c->class_index];
-    bool right = class->right(class->arg, c->document, &c->response);
-    if (right && counts(run, now_ns))
-        second_of(run, now_ns)->in_window++;
-    if (counts(run, c->due_ns))
-        count_answer(run, c, right, now_ns);
+    load_result_answered(run->result,
+                         &(struct load_answer){
+                             .class_index = c->class_index,
+                             .status = c->response.status,
+                             .right = class->right(class->arg, c->document, &c->response),
+                             .due_ns = c->due_ns,
+                             .sent_ns = c->since_ns,
+                             .now_ns = now_ns,
+                         });
     account_busy(run, now_ns);
     connections_release(run->connections, c, now_ns);
 }
@@ -334,18 +283,9 @@ static int prepare(struct run *run)
 static void count_planned(struct run *run)
 {
     struct load_result *result = run->result;
-    for (size_t i = 0; i < run->plan.count; i++) {
-        uint64_t due_ns = run->start_ns + run->plan.due_ns[i];
-        if (!counts(run, due_ns))
-            continue;
-        struct load_counts *class = &result->classes[class_of(run, i)].counts;
-        struct load_counts *second = &second_of(run, due_ns)->counts;
-        bool unsent = i >= run->next;
-        class->planned++;
-        class->unsent += unsent;
-        second->planned++;
-        second->unsent += unsent;
-    }
+    for (size_t i = 0; i < run->plan.count; i++)
+        load_result_planned(result, class_of(run, i), run->start_ns + run->plan.due_ns[i],
+                            i < run->next);
     if (run->config->arrivals.kind != ARRIVALS_CLOSED)
         return;
     for (size_t i = 0; i < result->class_count; i++)
@@ -366,6 +306,8 @@ int load_run(const struct load_config *config, struct connections *connections,
         run.start_ns = now(&run);
         run.window_ns = run.start_ns + config->warmup_ns;
         run.end_ns = run.window_ns + config->duration_ns;
+        result->from_ns = run.window_ns;
+        result->to_ns = run.end_ns;
         loop(&run);
         count_planned(&run);
         err = load_result_summarise(result);
