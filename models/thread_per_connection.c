@@ -112,11 +112,12 @@ static bool wait_until_out(struct model_run *run, uint64_t until_ns)
 static uint64_t thread_per_connection_stop(struct model_run *run, struct model_stats *final)
 {
     uint64_t lost = 0, give_up_ns = clock_now_ns() + run->config.drain_ns;
-    pool_give_up_at(run->in_place.pool, give_up_ns);
     conn_threads_stop(&run->threads);
     if (!wait_until_out(run, give_up_ns)) {
         lost = door_inside(&run->door);
         lost += conn_threads_abandon(&run->threads);
+        pool_give_up_at(run->in_place.pool, 0); /* after that: what it cuts short is not answered */
+        conn_threads_wait(&run->threads, CLOCK_NEVER);
     }
     workers_stop(&run->workers);
     if (final)

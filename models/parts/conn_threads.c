@@ -308,7 +308,6 @@ uint64_t conn_threads_abandon(struct conn_threads *threads)
     }
     if (threads->listens)
         eventfd_write(threads->wake_fd, 1);
-    conn_threads_wait(threads, CLOCK_NEVER);
     return lost;
 }
 

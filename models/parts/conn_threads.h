@@ -88,8 +88,8 @@ unsigned conn_threads_running(struct conn_threads *threads);
 void conn_threads_stop(struct conn_threads *threads);
 /* Until all have ended; false: until_ns (CLOCK_MONOTONIC) came first. */
 bool conn_threads_wait(struct conn_threads *threads, uint64_t until_ns);
-/* Time is up: sets `abandoned`, sees to it that nobody stays blocked, waits for them. Returns how
- * many requests are lost that had no place in the door. */
+/* Time is up: sets `abandoned`, and sees to it that nobody stays blocked here; wait for them.
+ * Returns how many requests are lost that had no place in the door. */
 uint64_t conn_threads_abandon(struct conn_threads *threads);
 void conn_threads_finish(struct conn_threads *threads); /* all have ended */
 
