@@ -233,10 +233,10 @@ static void thousands_are_idle(struct bed *bed)
     }
     if (opened == idle)
         others_are_served(bed, 30);
-    /* All wake up: asked in lots, so that many are busy at once. */
-    int answered = 0;
-    for (int lot = 0; lot < opened; lot += LOT) {
-        int end = lot + LOT < opened ? lot + LOT : opened;
+    /* All wake up: asked in lots, so that many are busy at once. One after the other, a few do. */
+    int answered = 0, all = bed->threads > 1 ? opened : LOT < opened ? LOT : opened;
+    for (int lot = 0; lot < all; lot += LOT) {
+        int end = lot + LOT < all ? lot + LOT : all;
         for (int i = lot; i < end; i++)
             client_post(&(struct client){.fd = fds[i]}, "#awake");
         for (int i = lot; i < end; i++) {
@@ -249,7 +249,7 @@ static void thousands_are_idle(struct bed *bed)
         close(fds[i]);
     free(fds);
     assert_int_equal(opened, idle);
-    assert_int_equal(answered, opened);
+    assert_int_equal(answered, all);
     assert_true(bed_wait_no_connections(bed));
     bed_stop(bed);
     assert_int_equal(bed->final.connections, idle + 3);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REQUESTS = 60, AT_ONCE = 40 };
+enum { REQUESTS = 24, AT_ONCE = 40 };
 
 struct work {
     uint64_t requests, answered, rejected, turns, calls, call_errors, sends, offloads;
