@@ -206,7 +206,9 @@ static int start(struct closed_loop *loop)
         .io_timeout_ns = UINT64_C(10000000000),
         .drain_ns = UINT64_C(10000000000),
         .downstream_connections = 1,
-        .offload_threads = 1,
+        .offload_threads = world->offload_threads,
+        .spin_ns = world->spin_ns,
+        .batch = world->batch,
         .call_timeout_ns = UINT64_C(10000000000),
     };
     loop->reply_lens = calloc(count, sizeof *loop->reply_lens);

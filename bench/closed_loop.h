@@ -28,7 +28,8 @@ struct closed_loop_setup {
 struct closed_loop_world {
     const struct payload *payload;
     const struct codec *codec;
-    unsigned threads;
+    unsigned threads, offload_threads, batch; /* batch: 0: each model's own */
+    uint64_t spin_ns;
     char cpus[24];                 /* of the models' threads; empty: wherever */
     struct workload_setup options; /* what the program set of the workloads' options */
     const char *journal;           /* folder, or NULL */

@@ -16,7 +16,7 @@ extern const struct model thread_pool_copy_model; /* its source, compiled a seco
 /* The options, as typed; NULL: not given. */
 static struct {
     const char *payload, *codec, *threads, *cpu, *cpu_iterations, *hops, *inject;
-    const char *messages, *hot, *put, *heavy, *journal;
+    const char *messages, *hot, *put, *heavy, *journal, *offload_threads, *spin_us, *batch;
 } text;
 
 static struct closed_loop_world world;
@@ -232,14 +232,60 @@ static bool read_counts(void)
     return true;
 }
 
+/* Settings of models, and which have a use for them. */
+static struct {
+    const char *option, *context;
+    const char **given;
+    long low, high, value; /* value: the default, then the one in effect */
+    unsigned uses;         /* 0: those that have a batch */
+} settings[] = {
+    {"--threads", "threads_of_a_model", &text.threads, 1, 1024, 1, MODEL_THREADS},
+    {"--offload-threads", "offload_threads", &text.offload_threads, 1, 1024, 1,
+     MODEL_OFFLOAD_THREADS},
+    {"--spin-us", "spin_us", &text.spin_us, 0, 1000000, 0, MODEL_SPIN},
+    {"--batch", "batch", &text.batch, 1, 1000000, 0, 0}, /* 0: the model's own */
+};
+enum { THREADS, OFFLOAD_THREADS, SPIN, BATCH };
+
+static bool read_settings(void)
+{
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        settings[i].value = number(settings[i].option, *settings[i].given, settings[i].low,
+                                   settings[i].high, settings[i].value);
+        if (settings[i].value < 0)
+            return false;
+    }
+    world.threads = (unsigned)settings[THREADS].value;
+    world.offload_threads = (unsigned)settings[OFFLOAD_THREADS].value;
+    world.spin_ns = (uint64_t)settings[SPIN].value * 1000;
+    world.batch = (unsigned)settings[BATCH].value;
+    return true;
+}
+
+/* Is a model chosen that the setting has an effect on? */
+static bool uses(size_t setting)
+{
+    if (setting == OFFLOAD_THREADS && !gbench_chosen("_offloaded/") && !gbench_chosen("/journal/"))
+        return false;
+    for (size_t i = 0; models[i]; i++) {
+        bool used = settings[setting].uses ? models[i]->uses & settings[setting].uses
+                                           : models[i]->batch > 0;
+        if (used && gbench_chosen(models[i]->name))
+            return true;
+    }
+    return false;
+}
+
 static void tell_context(void)
 {
     char value[32];
     gbench_context("payload", world.payload->name);
     gbench_context("codec", world.codec->name);
     gbench_context("cpus", *world.cpus ? world.cpus : "any");
-    snprintf(value, sizeof value, "%u", world.threads);
-    gbench_context("threads_of_a_model", value);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        snprintf(value, sizeof value, "%ld", settings[i].value);
+        gbench_context(settings[i].context, value);
+    }
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         snprintf(value, sizeof value, "%ld", counts[i].value);
         gbench_context(counts[i].context, value);
@@ -250,19 +296,17 @@ static void tell_context(void)
 
 static int prepare(void)
 {
-    const long threads = number("--threads", text.threads, 1, 1024, 1);
     const long cpu = number("--cpu", text.cpu, 0, CPU_SETSIZE - 1, -2);
-    if (threads < 0 || cpu == -1 || !read_counts())
+    if (cpu == -1 || !read_settings() || !read_counts())
         return 2;
     struct inject inject;
     if (inject_parse(text.inject, &inject) != 0) {
         fprintf(stderr, "model_bench: --inject: %s: %s\n", text.inject, INJECT_EXPECTED);
         return 2;
     }
-    world.threads = (unsigned)threads;
     int code = find_payload_and_codec();
     if (code == 0)
-        code = pin(threads, cpu);
+        code = pin(world.threads, cpu);
     if (code != 0)
         return code;
     tell_context();
@@ -297,23 +341,17 @@ static bool cares(size_t count)
            (count == MESSAGES && gbench_chosen("/spawn/"));
 }
 
-static bool chosen_with_workers(void)
-{
-    for (size_t i = 0; models[i]; i++)
-        if (strcmp(models[i]->name, "inline") != 0 && gbench_chosen(models[i]->name))
-            return true;
-    return false;
-}
-
 /* An option that none of the cases cares for is a mistake. */
 static int check(bool list)
 {
     const struct {
         const char *option, *given, *part;
     } table[] = {
-        {"--payload", text.payload, "/"},         {"--codec", text.codec, "/"},
-        {"--threads", text.threads, "/"},         {"--cpu", text.cpu, "/"},
-        {"--journal", text.journal, "/journal/"}, {"--inject", text.inject, "/slow."},
+        {"--payload", text.payload, "/"},
+        {"--codec", text.codec, "/"},
+        {"--cpu", text.cpu, "/"},
+        {"--journal", text.journal, "/journal/"},
+        {"--inject", text.inject, "/slow."},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (!table[i].given)
@@ -329,7 +367,13 @@ static int check(bool list)
         if (*counts[i].given && !cares(i))
             return refuse(counts[i].option, "on the cases that the filter lets run");
     }
-    return text.threads && !chosen_with_workers() ? refuse("--threads", "on inline alone") : 0;
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        if (*settings[i].given && list)
+            return refuse(settings[i].option, "with --list");
+        if (*settings[i].given && !uses(i))
+            return refuse(settings[i].option, "on the cases that the filter lets run");
+    }
+    return 0;
 }
 
 /* Stops every model that was started; 1 if one of them lost a request on the way. */
@@ -355,6 +399,11 @@ int main(int argc, char **argv)
         {"--payload", "NAME", "documents that requests carry (default: order)", &text.payload},
         {"--codec", "NAME", "their encoding (default: protobuf_c)", &text.codec},
         {"--threads", "N", "workers of every model (default: 1)", &text.threads},
+        {"--offload-threads", "N", "helpers of every model that has any (default: 1)",
+         &text.offload_threads},
+        {"--spin-us", "US", "how long an idle thread looks for work (default: 0)", &text.spin_us},
+        {"--batch", "N", "turns of a cell, or the like, in a row (default: the model's own)",
+         &text.batch},
         {"--cpu", "N",
          "CPU of everything (default: the last allowed; with several workers: no pinning)",
          &text.cpu},

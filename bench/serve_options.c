@@ -23,6 +23,7 @@ static int check_needs(const struct options *options, const struct workload *wor
         {WORKLOAD_NEEDS_DOWNSTREAM, "--downstream", true},
         {WORKLOAD_NEEDS_DOWNSTREAM, "--downstream-connections", false},
         {WORKLOAD_NEEDS_DOWNSTREAM, "--call-timeout-ms", false},
+        {WORKLOAD_OFFLOADS, "--offload-threads", false},
         {WORKLOAD_NEEDS_JOURNAL, "--journal", true},
     };
     char when[64];
@@ -282,7 +283,8 @@ void serve_options_write(struct output *output, const struct serve_options *serv
         const char *key;
         uint64_t value;
     } of_model[] = {
-        {model->uses & MODEL_OFFLOAD_THREADS, "offload_threads", serve->offload_threads},
+        {model->uses & MODEL_OFFLOAD_THREADS && needs & WORKLOAD_OFFLOADS, "offload_threads",
+         serve->offload_threads},
         {model->uses & MODEL_SPIN, "spin_us", serve->spin_us},
         {model->batch > 0, "batch", serve->batch},
     };

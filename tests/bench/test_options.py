@@ -51,6 +51,11 @@ BAD: list[tuple[str, list[str], str]] = [
     (
         "serve",
         [*SERVE, "--offload-threads", "2"],
+        "--offload-threads: has no effect with --workload echo",
+    ),
+    (
+        "serve",
+        ["--model", "inline", "--workload", "mixed", "--offload-threads", "2"],
         "--offload-threads: has no effect with --model inline",
     ),
     ("serve", [*SERVE, "--threads", "0"], '--threads: "0" is not a whole number from 1 to 1024'),

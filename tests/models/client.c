@@ -131,9 +131,10 @@ static int read_more(struct client *client)
 /* Length of the head at `at`, 0 if it is not complete yet. */
 static size_t head_length(const struct client *client)
 {
+    if (client->len <= client->at)
+        return 0;
     const char *from = client->in + client->at;
-    const char *end =
-        client->len > client->at ? memmem(from, client->len - client->at, "\r\n\r\n", 4) : NULL;
+    const char *end = memmem(from, client->len - client->at, "\r\n\r\n", 4);
     return end ? (size_t)(end - from) + 4 : 0;
 }
 
