@@ -146,6 +146,12 @@ static int change_state(struct control *control, enum downstream_state state)
     return 0;
 }
 
+static struct downstream_status status_of(const struct control *control)
+{
+    return (struct downstream_status){
+        .state = control->state, .deaths = control->outcome->deaths, .service = control->service};
+}
+
 /* What was asked for; its answer in out. Returns the status. */
 static int obey(struct control *control, const struct http_conn *conn, struct bytes *out)
 {
@@ -168,7 +174,8 @@ static int obey(struct control *control, const struct http_conn *conn, struct by
         bytes_append(out, "\n", 1);
         return 500;
     }
-    downstream_settings_write(out, book, control->state, control->outcome->deaths);
+    struct downstream_status status = status_of(control);
+    downstream_settings_write(out, book, &status);
     return 200;
 }
 
@@ -181,8 +188,8 @@ static void answer(struct control *control, struct http_conn *conn, enum http_st
         status = obey(control, conn, &out);
         type = status == 200 ? "application/json" : type;
     } else if (step == HTTP_METRICS) {
-        downstream_metrics_write(&out, &control->config->shared->book, control->state,
-                                 control->outcome->deaths);
+        struct downstream_status now = status_of(control);
+        downstream_metrics_write(&out, &control->config->shared->book, &now);
         type = "text/plain; version=0.0.4";
     } else if (step == HTTP_REFUSE) {
         status = conn->status;

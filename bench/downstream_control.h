@@ -13,7 +13,8 @@
  *            state=dead      SIGKILL: connections are reset, what was under way is lost
  *   GET /metrics, GET /health
  *
- * The answer comes when the change is made: JSON with settings and counts, or 400 and why not.
+ * The answer comes when the change is made: JSON with settings, counts and
+ * the service's pid, or 400 and why not.
  */
 #ifndef ASSAY_DOWNSTREAM_CONTROL_H
 #define ASSAY_DOWNSTREAM_CONTROL_H

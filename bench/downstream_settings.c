@@ -139,24 +139,24 @@ static const struct delay_plan *current(const struct delay_book *book)
 }
 
 void downstream_settings_write(struct bytes *out, const struct delay_book *book,
-                               enum downstream_state state, uint64_t deaths)
+                               const struct downstream_status *status)
 {
     const struct delay_plan *plan = current(book);
     print(out, "{\"state\": \"%s\", \"delay\": \"%s\", \"seed\": %" PRIu64,
-          downstream_states[state], plan->text, plan->seed);
+          downstream_states[status->state], plan->text, plan->seed);
     print(out, ", \"error_rate\": %.15g, \"stall_every_s\": %.15g, \"stall_for_s\": %.15g",
           plan->error_rate, (double)plan->stall_every_ns / 1e9, (double)plan->stall_for_ns / 1e9);
     print(out, ", \"plan\": %" PRIu32 ", \"plan_requests\": %" PRIu64, atomic_load(&book->current),
           atomic_load(&plan->requests));
     print(out, ", \"requests\": %" PRIu64 ", \"answered\": %" PRIu64 ", \"errors\": %" PRIu64,
           atomic_load(&book->requests), atomic_load(&book->answered), atomic_load(&book->errors));
-    print(out, ", \"deaths\": %" PRIu64 "}\n", deaths);
+    print(out, ", \"deaths\": %" PRIu64 ", \"pid\": %ld}\n", status->deaths, (long)status->service);
 }
 
 void downstream_metrics_write(struct bytes *out, const struct delay_book *book,
-                              enum downstream_state state, uint64_t deaths)
+                              const struct downstream_status *status)
 {
-    print(out, "# TYPE downstream_up gauge\ndownstream_up %d\n", state == DOWNSTREAM_UP);
+    print(out, "# TYPE downstream_up gauge\ndownstream_up %d\n", status->state == DOWNSTREAM_UP);
     print(out, "# TYPE downstream_requests_total counter\ndownstream_requests_total %" PRIu64 "\n",
           atomic_load(&book->requests));
     print(out, "# TYPE downstream_answered_total counter\ndownstream_answered_total %" PRIu64 "\n",
@@ -164,5 +164,5 @@ void downstream_metrics_write(struct bytes *out, const struct delay_book *book,
     print(out, "# TYPE downstream_errors_total counter\ndownstream_errors_total %" PRIu64 "\n",
           atomic_load(&book->errors));
     print(out, "# TYPE downstream_deaths_total counter\ndownstream_deaths_total %" PRIu64 "\n",
-          deaths);
+          status->deaths);
 }

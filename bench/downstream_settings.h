@@ -6,6 +6,8 @@
 #include "delay.h"
 #include "parts/bytes.h"
 
+#include <sys/types.h>
+
 enum downstream_state {
     DOWNSTREAM_UP,
     DOWNSTREAM_STOPPED,
@@ -24,9 +26,15 @@ struct downstream_settings {
 int downstream_settings_read(struct downstream_settings *settings, const uint8_t *text, size_t len,
                              char *why, size_t why_cap);
 
+struct downstream_status {
+    enum downstream_state state;
+    uint64_t deaths;
+    pid_t service; /* whose CPU time and memory the service's are; 0: there is none */
+};
+
 void downstream_settings_write(struct bytes *out, const struct delay_book *book,
-                               enum downstream_state state, uint64_t deaths);
+                               const struct downstream_status *status);
 void downstream_metrics_write(struct bytes *out, const struct delay_book *book,
-                              enum downstream_state state, uint64_t deaths);
+                              const struct downstream_status *status);
 
 #endif

@@ -135,6 +135,8 @@ def test_a_new_plan_counts_from_its_beginning() -> None:
         port = control_port(server)
         assert set(ask(server, 7)[0]) == {200}
         told = tell(port, "error-rate=0.4 seed=8")
+        assert Path(f"/proc/{told['pid']}/comm").read_text() == "downstream\n"
+        assert told["pid"] != server.process.pid
         assert (told["plan"], told["plan_requests"], told["requests"]) == (1, 0, 7)
         assert ask(server, 40)[0] == fates
         told = tell(port, "")
@@ -185,7 +187,8 @@ def test_dies_and_comes_back(tmp_path: Path) -> None:
                 assert waiting.recv(1) == b""
         with pytest.raises(ConnectionRefusedError):
             server.connect()
-        assert tell(port, "state=dead")["deaths"] == 1  # it cannot die twice
+        told = tell(port, "state=dead")
+        assert (told["deaths"], told["pid"]) == (1, 0)  # it cannot die twice
         # Settings are taken while it is down.
         tell(port, "delay=fixed:0 error-rate=0.4 seed=8")
         tell(port, "state=up")
