@@ -149,10 +149,9 @@ static int make_shares(struct model_run *run)
 
 static int make_offload(struct model_run *run)
 {
-    if (!run->config.offload_threads)
-        return 0;
+    unsigned threads = run->config.offload_threads;
     return offload_create(&run->offload,
-                          &(struct offload_config){.threads = run->config.offload_threads,
+                          &(struct offload_config){.threads = threads ? threads : 1,
                                                    .cpus = run->config.cpus,
                                                    .run = actor_offloaded,
                                                    .arg = run,

@@ -139,8 +139,9 @@ static enum turn_end call(struct probe_frame *frame, struct turn *turn, unsigned
 static enum turn_end call_downstream(struct probe_frame *frame, struct turn *turn, unsigned long ms)
 {
     const uint8_t *rest = memchr(turn->in, '#', turn->in_len);
-    if (rest)
-        bytes_append(turn->out, rest + 1, turn->in_len - (size_t)(rest + 1 - turn->in));
+    size_t len = rest ? turn->in_len - (size_t)(rest + 1 - turn->in) : 0;
+    if (len > 0)
+        bytes_append(turn->out, rest + 1, len);
     turn_target(turn, TURN_DOWNSTREAM);
     return call(frame, turn, ms);
 }
@@ -161,7 +162,8 @@ static void add_target(struct probe_frame *frame, struct turn *turn, uint32_t ce
         depth += (turn->in[frame->at] == '{') - (turn->in[frame->at] == '}');
         frame->at++;
     } while (depth > 0 && frame->at < turn->in_len);
-    bytes_append(turn->out, turn->in + from, frame->at - 1 - from);
+    if (frame->at - 1 > from)
+        bytes_append(turn->out, turn->in + from, frame->at - 1 - from);
     turn_target(turn, cell);
 }
 

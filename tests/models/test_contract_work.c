@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { REQUESTS = 24, AT_ONCE = 40 };
 
@@ -29,7 +30,7 @@ static void take_note(struct work *work, int status, const uint8_t *reply, size_
 
 static size_t document_of(int request)
 {
-    return (size_t)request * 7 % setup.corpus.count;
+    return (size_t)request * 7 % setup.documents;
 }
 
 static void prepare(struct posted *posted, const struct bed *bed, int i)
@@ -88,7 +89,8 @@ static struct work measure(struct bed *bed)
     struct work work = {0};
     bed_start(bed);
     by_post(bed, &work);
-    by_socket(bed, &work);
+    if (!(workload_needs(bed->arg) & WORKLOAD_IN_PROCESS_ONLY))
+        by_socket(bed, &work);
     struct model_run *run = bed->run;
     bed->run = NULL; /* not bed_stop(): that asks the probe, which does not run here */
     assert_int_equal(bed->model->stop(run, &bed->final), 0);
@@ -120,7 +122,7 @@ static void same_work(struct bed *bed)
     floor.model = model_find("inline");
     floor.overlap = BED_ONE_AT_A_TIME;
     struct work right = measure(&floor), done = measure(bed);
-    assert_int_equal(done.requests, 2 * REQUESTS + AT_ONCE);
+    assert_true(done.requests >= REQUESTS + AT_ONCE);
     assert_int_equal(done.requests, right.requests);
     assert_int_equal(done.answered, right.answered);
     assert_int_equal(done.rejected, right.rejected);
@@ -140,7 +142,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", why);
         return 3;
     }
+    if (workload_setup_journal(&setup, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp") < 0)
+        return 3;
     setup.cpu_iterations = 2000;
+    setup.messages = 5;
     setup.cells = 8;
 
     size_t count = 0;
