@@ -56,6 +56,7 @@ struct closed_loop {
     struct closed_loop_setup *documents;
     struct model_run *run;
     bool tried, stuck;
+    bool checking; /* the first replies: how long they should be is not known yet */
     char why[512]; /* empty: good */
     struct closed_loop_flight flights[CLOSED_LOOP_REQUESTS];
     size_t *reply_lens; /* per document; the full check was made with the first reply */

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -140,12 +141,41 @@ static void test_replies_in_a_block_are_checked(void **unused)
     found_after_block(OTHER_BYTES, "a reply was wrong"); /* only by the full check at the end */
 }
 
+/* A block is over when the one-way messages of its requests have been carried out: every block has
+ * all the turns that it asked for, and none of the one before. */
+static void test_a_block_waits_for_its_messages(void **unused)
+{
+    (void)unused;
+    enum { MESSAGES = 40 };
+    for (size_t i = 0; models[i]; i++) {
+        struct closed_loop loop;
+        begin(&loop, models[i]);
+        world.options.messages = MESSAGES;
+        loop.workload = workload_find("count");
+        assert_true(closed_loop_ready(&loop));
+        int64_t requests = (int64_t)loop.documents->setup.documents; /* each was checked once */
+        for (int64_t n = 1; n < 60; n += 7) {
+            closed_loop_run(&loop, n);
+            assert_true(closed_loop_good(&loop));
+            requests += n;
+            struct model_stats stats;
+            const time_t until = time(NULL) + 120;
+            do /* the last turn is counted when it has ended */
+                models[i]->stats(loop.run, &stats);
+            while ((int64_t)stats.turns + 1 == requests * (MESSAGES + 4) && time(NULL) < until);
+            assert_int_equal((int64_t)stats.turns, requests * (MESSAGES + 4));
+        }
+        end(&loop);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_runs_exactly_n),
         cmocka_unit_test(test_first_replies_are_checked),
         cmocka_unit_test(test_replies_in_a_block_are_checked),
+        cmocka_unit_test(test_a_block_waits_for_its_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
