@@ -11,7 +11,7 @@
  *   codec    its name; encoded_by, in a codec that only decodes: whose bytes it read there and back
  *   outcome  kept | changed | another NaN | 0.0 | lost | accepted | refused | refused on encode |
  *            refused on decode | some refused | some changed | cut at the NUL | one of two kept |
- *            skipped | passed on | default | first | last | merged |
+ *            skipped | passed on | default | first | last | merged | both, in order |
  *            limit (of the library) | as deep as we let it | not applicable | not probed
  *   sample, changed, refused, max_ulp  where a sample was asked: how many values, how many came
  * back with other bits, how many were refused, how far the farthest moved (in steps between

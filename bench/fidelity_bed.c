@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static const char *const probe_maps[] = {"probe.Probe.CountsEntry", NULL};
 static const struct payload probe = {
     .name = "probe",
     .type = &probe__probe__descriptor,
+    .map_entries = probe_maps,
     .schema_path = PROBES_FOLDER "/probe.proto",
 };
 static const struct payload probe_required = {

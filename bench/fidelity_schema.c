@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Ids in probe.proto and probe_required.proto; above them all is unknown. */
-enum { NUMBER = 5, TEXT = 6, COLOUR = 8, CHILD = 9, UNKNOWN = 100 };
+enum { NUMBER = 5, TEXT = 6, COLOUR = 8, CHILD = 9, COUNTS = 14, UNKNOWN = 100 };
 enum { MUST = 1, BESIDE = 2 };
 
 /* A message of these fields, decoded. 0, or an answer that ends the question. */
@@ -121,6 +121,26 @@ static struct fidelity_answer ask_duplicate_message(struct fidelity_bed *bed)
                                          : "changed");
 }
 
+/* A map's keys are data: they can come twice where a message is an array of values, too. */
+static struct fidelity_answer ask_duplicate_map_key(struct fidelity_bed *bed)
+{
+    static const struct foreign_field pairs[] = {{.text = "a", .len = 1, .integer = 1},
+                                                 {.text = "a", .len = 1, .integer = 2}};
+    static const struct foreign_message map = {pairs, 2};
+    const struct foreign_field field = {.id = COUNTS, .kind = FOREIGN_MAP, .message = &map};
+    const Probe__Probe *back;
+    const char *end = decode_fields(bed, &field, 1, &back);
+    if (end)
+        return fidelity_say(end);
+    if (back->n_counts == 2 && back->counts[0]->value == 1 && back->counts[1]->value == 2)
+        return fidelity_say("both, in order");
+    if (back->n_counts != 1)
+        return fidelity_say("changed");
+    return fidelity_say(back->counts[0]->value == 2   ? "last"
+                        : back->counts[0]->value == 1 ? "first"
+                                                      : "changed");
+}
+
 static struct fidelity_answer ask_null(struct fidelity_bed *bed)
 {
     const struct foreign_field fields[] = {{.id = NUMBER, .integer = 7},
@@ -229,6 +249,7 @@ const struct fidelity_probe fidelity_schema[] = {
     {"missing_required", SCHEMA, "a missing required field (proto2)", ask_missing_required},
     {"duplicate", SCHEMA, "a field that comes twice", ask_duplicate},
     {"duplicate_message", SCHEMA, "a message field that comes twice", ask_duplicate_message},
+    {"duplicate_map_key", SCHEMA, "a map's key that comes twice", ask_duplicate_map_key},
     {"null", SCHEMA, "null in place of a value", ask_null},
     {"wrong_type", SCHEMA, "text in place of a number", ask_wrong_type},
     {"unknown_enum", SCHEMA, "an enum's number without a name", ask_unknown_enum},

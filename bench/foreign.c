@@ -108,6 +108,18 @@ static void json_text(struct foreign_bytes *to, const char *text, size_t len)
     put_byte(to, '"');
 }
 
+static void json_map(struct foreign_bytes *to, const struct foreign_message *map)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        char text[32];
+        put_byte(to, i == 0 ? '{' : ',');
+        json_text(to, map->fields[i].text, map->fields[i].len);
+        put(to, text,
+            (size_t)snprintf(text, sizeof text, ":%lld", (long long)map->fields[i].integer));
+    }
+    put_byte(to, '}');
+}
+
 static void json_message(struct foreign_bytes *to, const struct plan_message *type,
                          const struct foreign_message *message)
 {
@@ -130,6 +142,9 @@ static void json_message(struct foreign_bytes *to, const struct plan_message *ty
             break;
         case FOREIGN_MESSAGE:
             json_message(to, inner_type(known), field->message);
+            break;
+        case FOREIGN_MAP:
+            json_map(to, field->message);
             break;
         case FOREIGN_NULL:
             put(to, "null", 4);
@@ -166,13 +181,30 @@ static void msgpack_text(struct foreign_bytes *to, const char *text, size_t len)
 static void msgpack_message(struct foreign_bytes *to, enum foreign_format format,
                             const struct plan_message *type, const struct foreign_message *message);
 
+static void msgpack_integer(struct foreign_bytes *to, int64_t value)
+{
+    put_byte(to, 0xd3);
+    put_big_endian(to, (uint64_t)value, 8);
+}
+
+static void msgpack_map(struct foreign_bytes *to, const struct foreign_message *map)
+{
+    msgpack_header(to, 0x80, 16, 0xde, map->count);
+    for (size_t i = 0; i < map->count; i++) {
+        msgpack_text(to, map->fields[i].text, map->fields[i].len);
+        msgpack_integer(to, map->fields[i].integer);
+    }
+}
+
 static void msgpack_value(struct foreign_bytes *to, enum foreign_format format,
                           const struct plan_message *type, const struct foreign_field *field)
 {
     switch (field->kind) {
     case FOREIGN_INTEGER:
-        put_byte(to, 0xd3);
-        put_big_endian(to, (uint64_t)field->integer, 8);
+        msgpack_integer(to, field->integer);
+        break;
+    case FOREIGN_MAP:
+        msgpack_map(to, field->message);
         break;
     case FOREIGN_TEXT:
         msgpack_text(to, field->text, field->len);
@@ -225,23 +257,43 @@ static void msgpack_message(struct foreign_bytes *to, enum foreign_format format
 
 /* ---- Protocol Buffers ------------------------------------------------------------------------ */
 
+static void protobuf_text(struct foreign_bytes *to, uint32_t id, const void *text, size_t len)
+{
+    put_varint(to, (uint64_t)id << 3 | 2);
+    put_varint(to, len);
+    put(to, text, len);
+}
+
+/* A map is its entries, one after the other. */
+static void protobuf_map(struct foreign_bytes *to, uint32_t id, const struct foreign_message *map)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        struct foreign_bytes entry = {0};
+        protobuf_text(&entry, 1, map->fields[i].text, map->fields[i].len);
+        put_varint(&entry, 2 << 3);
+        put_varint(&entry, (uint64_t)map->fields[i].integer);
+        protobuf_text(to, id, entry.bytes, entry.len);
+        to->failed |= entry.failed;
+        foreign_finish(&entry);
+    }
+}
+
 static void protobuf_message(struct foreign_bytes *to, const struct plan_message *type,
                              const struct foreign_message *message)
 {
     for (size_t i = 0; i < message->count && !to->failed; i++) {
         const struct foreign_field *field = &message->fields[i];
-        const bool varint = field->kind == FOREIGN_INTEGER;
-        put_varint(to, (uint64_t)field->id << 3 | (varint ? 0 : 2));
-        if (varint) {
+        if (field->kind == FOREIGN_INTEGER) {
+            put_varint(to, (uint64_t)field->id << 3);
             put_varint(to, (uint64_t)field->integer);
         } else if (field->kind == FOREIGN_TEXT) {
-            put_varint(to, field->len);
-            put(to, field->text, field->len);
+            protobuf_text(to, field->id, field->text, field->len);
+        } else if (field->kind == FOREIGN_MAP) {
+            protobuf_map(to, field->id, field->message);
         } else if (field->kind == FOREIGN_MESSAGE) {
             struct foreign_bytes inner = {0}; /* its length comes first */
             protobuf_message(&inner, inner_type(field_of(type, field->id)), field->message);
-            put_varint(to, inner.len);
-            put(to, inner.bytes, inner.len);
+            protobuf_text(to, field->id, inner.bytes, inner.len);
             to->failed |= inner.failed;
             foreign_finish(&inner);
         } else {

@@ -24,6 +24,7 @@ enum foreign_kind {
     FOREIGN_INTEGER,
     FOREIGN_TEXT, /* len bytes, whatever they are; in JSON only what JSON forbids is escaped */
     FOREIGN_MESSAGE,
+    FOREIGN_MAP,   /* of the message's fields: text is the key, integer the value */
     FOREIGN_NULL,  /* not in Protocol Buffers */
     FOREIGN_TOKEN, /* JSON only: text as it is */
 };

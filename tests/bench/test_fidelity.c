@@ -68,6 +68,7 @@ static void test_the_three(void **unused)
         {"missing_required", "refused", "refused", "refused"},
         {"duplicate", "last", "last", "last"},
         {"duplicate_message", "last", NULL, "last"},
+        {"duplicate_map_key", "both, in order", "both, in order", "both, in order"},
         {"null", "default", "not applicable", "refused"},
         {"wrong_type", "refused", "refused", "refused"},
         {"unknown_enum", "kept", "kept", "kept"},
