@@ -73,6 +73,7 @@ static void write_config(struct output *output, const struct load_options *load)
     output_number(output, "timeout_s", load->timeout_s);
     output_count(output, "seed", load->seed);
     output_count(output, "spin_us", load->spin_us);
+    output_count(output, "slack_us", load->slack_us);
     output_text(output, "cpus", load->cpus);
     if (load->class_count == 1)
         write_class_config(output, &load->classes[0]);

@@ -83,6 +83,8 @@ static int read_arrivals(const struct options *options, struct load_options *loa
         code = options_refuse(options, "--burst", "without --arrival burst");
     if (code == OPTIONS_GO_ON && closed)
         code = options_refuse(options, "--spin-us", "with --arrival closed");
+    if (code == OPTIONS_GO_ON && closed)
+        code = options_refuse(options, "--slack-us", "with --arrival closed");
     if (code != OPTIONS_GO_ON)
         return code;
     if (!closed && load->rate_hz * (load->warmup_s + load->duration_s) * 1.1 > (double)ARRIVALS_MAX)
@@ -141,6 +143,7 @@ static int resolve(const struct options *options, struct load_options *load)
     load->config.duration_ns = ns(load->duration_s);
     load->config.timeout_ns = ns(load->timeout_s);
     load->config.spin_ns = load->spin_us * 1000;
+    load->config.slack_ns = load->slack_us * 1000;
     load->config.watch_pid = (pid_t)load->watch_pid;
     return OPTIONS_GO_ON;
 }
@@ -186,6 +189,8 @@ int load_options_read(struct load_options *load, int argc, char **argv)
         OPTIONS_TEXT("--cpus", "LIST", &load->cpus, "run on these, e.g. 1 or 0,2-3"),
         OPTIONS_COUNT("--spin-us", "US", &load->spin_us, 0, 1e6,
                       "poll for so long before a request is due, instead of sleeping"),
+        OPTIONS_COUNT("--slack-us", "US", &load->slack_us, 0, 1e6,
+                      "send up to so much too late, together with others: less CPU time, more lag"),
         OPTIONS_TEXT("--json", "FILE", &load->json, "write all figures there"),
         OPTIONS_TEXT("--hgrm", "FILE", &load->hgrm,
                      "write the latencies there, in ms, as HdrHistogram's plotters read them"),

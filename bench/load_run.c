@@ -220,7 +220,9 @@ static uint64_t by_clock(struct run *run)
     }
     if (!run->over)
         wake_ns = run->in_window ? run->end_ns : run->window_ns;
-    wake_ns = least(wake_ns, dispatch(run, now_ns));
+    uint64_t due_ns = dispatch(run, now_ns);
+    if (due_ns != UINT64_MAX)
+        wake_ns = least(wake_ns, due_ns + run->config->slack_ns);
     wake_ns = least(wake_ns, expire(run, now_ns));
     wake_ns = least(wake_ns, await_opening(run, now_ns));
     return least(wake_ns, connections_revive(run->connections, now_ns));

@@ -26,7 +26,8 @@ struct load_class {
 struct load_config {
     struct arrivals_config arrivals; /* span_ns is set by the run */
     uint64_t warmup_ns, duration_ns, timeout_ns, spin_ns;
-    size_t in_flight; /* at most so many requests at once, from 1 to the number of connections */
+    uint64_t slack_ns; /* a send may be so late, to go with others: fewer wake-ups, more lag */
+    size_t in_flight;  /* at most so many requests at once, from 1 to the number of connections */
     const struct load_class *classes;
     size_t class_count;
     pid_t watch_pid; /* 0: none */

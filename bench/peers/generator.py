@@ -57,11 +57,13 @@ def bare(program: str, cpu: int) -> Iterator[str]:
         server.wait()
 
 
-def command(load: str, address: str, connections: int, rate: int | None, seconds: int, out: Path) -> list[str]:
+def command(given: argparse.Namespace, address: str, seconds: int, out: Path) -> list[str]:
+    connections, rate = given.connections, given.rate
     url = f"http://{address}/"
     if NAME == "load":
         how = ["--arrival", "uniform", "--rate", str(rate)] if rate else ["--arrival", "closed"]
-        return [load, "--target", url, *how, "--connections", str(connections), "--warmup", "0",
+        how += ["--slack-us", str(given.slack_us)] if given.slack_us else []
+        return [given.load, "--target", url, *how, "--connections", str(connections), "--warmup", "0",
                 "--duration", str(seconds), "--json", str(out)]  # fmt: skip
     if NAME == "h2load" and not rate:
         return ["h2load", "--h1", "-t1", f"-c{connections}", "-D", str(seconds), url]
@@ -148,7 +150,7 @@ def measure(given: argparse.Namespace, folder: Path) -> dict[str, float]:
     with bare(given.bare, cpus[0]) as address:
 
         def argv(seconds: int) -> list[str]:
-            return command(given.load, address, given.connections, given.rate, seconds, out)
+            return command(given, address, seconds, out)
 
         if given.exact:
             callgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file={raw}"]
@@ -170,6 +172,7 @@ def main() -> int:
     parser.add_argument("--load", required=True, metavar="PROGRAM")
     parser.add_argument("--connections", type=int, default=64, metavar="N")
     parser.add_argument("--rate", type=int, metavar="HZ", help="open loop; without it closed")
+    parser.add_argument("--slack-us", type=int, metavar="US", help="of load")
     parser.add_argument("--seconds", type=int, default=2, metavar="N")
     parser.add_argument("--exact", action="store_true", help="instructions and system calls, no times")
     parser.add_argument("--json", type=Path, required=True, metavar="FILE")

@@ -162,7 +162,14 @@ def _generators(*arguments: str, only: tuple[str, ...]) -> dict[str, Peer]:
     }
 
 
-_CLOSED, _OPEN = ("load", "wrk", "h2load"), ("load", "wrk2")
+def _open_generators(*arguments: str) -> dict[str, Peer]:
+    members = _generators(*arguments, only=("load", "wrk2"))
+    program, *rest = members["load"].argv
+    slack = Peer((program, "--slack-us", "1000", *rest), "", "load, which may send up to 1 ms late, as wrk2's timers do")
+    return {"load": members["load"], "load_slack": slack, "wrk2": members["wrk2"]}
+
+
+_CLOSED = ("load", "wrk", "h2load")
 _BARE = "a server that does next to nothing (bench/peers/bare.c) on one CPU, the generator on another; 64 connections"
 _EXACT = ("instructions_per_request", "system_calls_per_request")
 
@@ -265,11 +272,13 @@ KINDS: tuple[Kind, ...] = (
     Kind("load/closed", "Load generators, closed loop", f"as many requests as can be sent in 2 s to {_BARE}",
          _generators(only=_CLOSED), 2.4, ("requests_hz", "generator_cpu_ns")),
     Kind("load/open", "Load generators, open loop", f"10,000 requests a second for 3 s to {_BARE}",
-         _generators("--rate", "10000", "--seconds", "3", only=_OPEN), 3.4, ("generator_cpu_ns",)),
+         _open_generators("--rate", "10000", "--seconds", "3"), 3.4, ("generator_cpu_ns",)),
+    Kind("load/open_fast", "Load generators, open loop, fast", f"50,000 requests a second for 3 s to {_BARE}",
+         _open_generators("--rate", "50000", "--seconds", "3"), 3.4, ("generator_cpu_ns",)),
     Kind("load/closed_exact", "Load generators, closed loop, counted", f"callgrind and strace: {_BARE}",
          _generators("--exact", only=_CLOSED), 14.0, _EXACT, exact=True),
     Kind("load/open_exact", "Load generators, open loop, counted", f"1,000 requests a second under callgrind and strace: {_BARE}",
-         _generators("--exact", "--rate", "1000", only=_OPEN), 14.0, _EXACT, exact=True),
+         _open_generators("--exact", "--rate", "1000"), 14.0, _EXACT, exact=True),
     *_kinds_of_actors(),
     Kind("server/nginx", "event_loop and nginx", _ECHO,
          _WEB, 3.0, ("requests_hz", "cpu_ns_per_request", "p50_ns", "p99_ns"), how="loaded", load={"seconds": 2}),
@@ -297,7 +306,8 @@ BARS: tuple[Bar, ...] = (
     Bar("pool/paced", "wait_p50_ns", "model", ("libuv", "glib", "ring"), at_most=1.05),
     Bar("load/closed", "requests_hz", "load", ("wrk", "h2load"), at_least=1.0),
     Bar("load/closed", "generator_cpu_ns", "load", ("wrk",), at_most=1.0),
-    Bar("load/open", "generator_cpu_ns", "load", ("wrk2",), at_most=1.0),
+    Bar("load/open", "generator_cpu_ns", "load_slack", ("wrk2",), at_most=1.0),
+    Bar("load/open_fast", "generator_cpu_ns", "load", ("wrk2",), at_most=1.0),
     Bar("load/closed_exact", "instructions_per_request", "load", ("wrk", "h2load"), at_most=1.0),
     Bar("load/closed_exact", "system_calls_per_request", "load", ("wrk", "h2load"), at_most=1.0),
     Bar("load/open_exact", "instructions_per_request", "load", ("wrk2",), at_most=1.0),

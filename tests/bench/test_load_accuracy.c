@@ -354,6 +354,34 @@ static void own_lateness_is_told_apart(void **state)
     load_result_finish(&result);
 }
 
+/* Allowed to be late, it is so late and no later, and says so. */
+static void slack_is_lag(void **state)
+{
+    (void)state;
+    const struct server server = {.kind = SERVICE_FIXED, .ns = MS};
+    struct load_config config = {
+        .arrivals = {.kind = ARRIVALS_UNIFORM, .rate_hz = 100},
+        .duration_ns = 10 * S,
+        .slack_ns = 300 * US,
+    };
+    struct load_result result;
+    run(&server, config, 10, &result);
+    assert_all_answered(&result);
+    for (size_t q = 0; q < QUANTILES; q++) {
+        /* But for the first, which is due before it first sleeps. */
+        assert_int_equal(statistics_percentile(&result.lag, ppms[q]), 300 * US);
+        assert_int_equal(statistics_percentile(&result.all.latency, ppms[q]), MS + 300 * US);
+        assert_int_equal(statistics_percentile(&result.all.service, ppms[q]), MS);
+    }
+    load_result_finish(&result);
+
+    config.arrivals.rate_hz = 100000; /* many within the slack, and at the end of the plan */
+    run(&server, config, 1000, &result);
+    assert_all_answered(&result);
+    assert_true(statistics_percentile(&result.lag, 1000000) <= 300 * US);
+    load_result_finish(&result);
+}
+
 /* A closed loop sees a stall once per connection: that is why it is labelled. */
 static void closed_loop_counts_what_it_sent(void **state)
 {
@@ -460,6 +488,7 @@ int main(void)
         cmocka_unit_test(stall_with_few_connections),
         cmocka_unit_test(one_connection_is_a_queue),
         cmocka_unit_test(own_lateness_is_told_apart),
+        cmocka_unit_test(slack_is_lag),
         cmocka_unit_test(closed_loop_counts_what_it_sent),
         cmocka_unit_test(late_answers_are_failures),
         cmocka_unit_test(classes_have_their_own_percentiles),

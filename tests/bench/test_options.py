@@ -118,6 +118,7 @@ BAD: list[tuple[str, list[str], str]] = [
     ("load", [*LOAD, "--watch-pid", "999999999"], "--watch-pid: no such process"),
     ("load", [*LOAD, "--json", "/nonexistent/out.json"], "--json: /nonexistent/out.json: No such file"),
     ("load", [*LOAD, "--hgrm", "/nonexistent/out.hgrm"], "--hgrm: /nonexistent/out.hgrm: No such file"),
+    ("load", [*LOAD[:2], "--arrival", "closed", "--slack-us", "3"], "--slack-us: has no effect with"),
     ("load", [*LOAD, "--burst", "5"], "--burst: has no effect without --arrival burst"),
     ("load", [*LOAD, "--in-flight", "5", "--connections", "4"], "--in-flight: is more than --connections"),
     ("load", [*LOAD, "--class", "a", "--body", "/dev/null"], "--body: has no effect with --class"),

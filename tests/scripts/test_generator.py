@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import os
@@ -62,13 +63,17 @@ def test_totals_of_the_tools(tmp_path: Path) -> None:
         module.instructions(raw)
 
 
+def given(rate: int | None) -> argparse.Namespace:
+    return argparse.Namespace(load="load", connections=1, rate=rate, slack_us=None)
+
+
 def test_modes_that_a_generator_has_not() -> None:
     module = generator("wrk")
     with pytest.raises(module.Failure):
-        module.command("load", "127.0.0.1:1", 1, 1000, 1, Path("out"))
+        module.command(given(1000), "127.0.0.1:1", 1, Path("out"))
     module = generator("wrk2")
     with pytest.raises(module.Failure):
-        module.command("load", "127.0.0.1:1", 1, None, 1, Path("out"))
+        module.command(given(None), "127.0.0.1:1", 1, Path("out"))
 
 
 def test_ours_is_measured(build: Path, tmp_path: Path) -> None:
