@@ -5,8 +5,8 @@
  *   start(listen = HOST:PORT)   HTTP/1.1 over TCP; the model accepts, reads, writes (parts/http.h)
  *   post(request)               in process, no socket; the request is delivered the same way
  *
- * To add a model: copy inline.c (the floor, and the template), implement three hooks, and put its
- * name into models/meson.build. The contract tests (tests/models) then say what is missing.
+ * To add a model, in the tree or outside: README.md beside this file builds one. The contract tests
+ * (tests/models) then say what is missing.
  *
  * What every model keeps to:
  *   - a cell has at most one turn at a time; a wait, a call or an offload does not occupy its cell;
