@@ -17,7 +17,8 @@ from . import AssayError, UsageError, environment, machine, plan, programs, stor
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVED = (
-    "Over sockets the workloads are rpc, cpu and call; a workload of your own is measured in process"
+    "Over sockets the workloads are rpc, cpu and call, in publish also store, fanout, mixed and journal;"
+    " a workload of your own is measured in process"
     " if model_bench lists it, and by hand over sockets (serve --workload NAME, load)."
 )
 DRAWING = ("jinja2",)

@@ -31,7 +31,7 @@ TIMEOUT_MIN_S = 20.0
 # Of a program's context: what a family states in `load`.
 CONDITIONS = (
     "payload codec cpus threads_of_a_model cpu_iterations hops messages requests_in_flight"
-    " hot_percent put_percent heavy_percent".split()
+    " hot_percent put_percent heavy_percent offload_threads spin_us batch".split()
 )
 
 
