@@ -42,15 +42,15 @@ class Later(dict[str, str]):
         return "{" + key + "}"
 
 
-def _argv(build: Build, parts: Sequence[str], **places: str) -> list[str]:
+def arguments(build: Build, parts: Sequence[str], **places: str) -> list[str]:
     places |= {"peers": str(_folder(build)), "bench": str(build.folder / "bench")}
-    program, *arguments = (part.format_map(Later(places)) for part in parts)
-    return [find(program) or program, *arguments]
+    program, *others = (part.format_map(Later(places)) for part in parts)
+    return [find(program) or program, *others]
 
 
 def there(build: Build, parts: Sequence[str]) -> bool:
     """Is here what these arguments run? What is not filled in yet does not matter."""
-    argv = _argv(build, parts)
+    argv = arguments(build, parts)
     if "--model" in argv and argv[argv.index("--model") + 1] not in _models(build):
         return False
     if "actors_erlang" in argv and not (_folder(build) / "actors_erlang.beam").exists():
@@ -100,7 +100,7 @@ def measure(build: Build, family: Family, member: str, *, padding: int) -> dict[
             result["metrics"], finished = _program(build, family, member, padding)
         else:
             load = {**family.load, "method": "GET" if member.endswith("_get") else "POST"}
-            argv = _argv(build, family.load["argv"][member])
+            argv = arguments(build, family.load["argv"][member])
             result["metrics"] = MEASURES[load["how"]](build, load, argv, padding)
     except Failure as failure:
         result.update(status="failed", reason=str(failure))
@@ -113,7 +113,7 @@ def measure(build: Build, family: Family, member: str, *, padding: int) -> dict[
 def _program(build: Build, family: Family, member: str, padding: int) -> tuple[dict[str, Any], Finished]:
     """A program that does the work by itself and writes its figures as --json."""
     with json_file() as path:
-        argv = _argv(build, family.load["argv"][member], json=str(path))
+        argv = arguments(build, family.load["argv"][member], json=str(path))
         done = execute(argv, timeout_s=TIMEOUT_S, padding=padding)
         if done.failure:
             raise Failure(done.failure)

@@ -262,7 +262,7 @@ def counted(build: Build, load: dict[str, Any], argv: Sequence[str], padding: in
     """Per request, from two processes that were asked differently often: user instructions (callgrind)
     and system calls (strace), whichever the family wants. CONNECTIONS ask at a time."""
     metrics: dict[str, float] = {}
-    requests = _requests(build, load)
+    asked = requests(build, load)
     tools: dict[str, tuple[tuple[str, ...], Callable[[Server, Finished], int]]] = {
         "instructions_per_request": (
             ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"), _instructions),
@@ -276,8 +276,8 @@ def counted(build: Build, load: dict[str, Any], argv: Sequence[str], padding: in
             with server(argv, cpu=machine.cpus()[0], padding=padding, under=under) as running:
                 clients = Clients(running.address, CONNECTIONS)
                 for burst in range(bursts):
-                    at = burst * CONNECTIONS % len(requests)
-                    clients.ask(requests[at:] + requests[:at])
+                    at = burst * CONNECTIONS % len(asked)
+                    clients.ask(asked[at:] + asked[:at])
                 metrics["reply_bytes"] = clients.reply_bytes
                 clients.close()
                 time.sleep(0.1)  # the server sees them go
@@ -287,7 +287,7 @@ def counted(build: Build, load: dict[str, Any], argv: Sequence[str], padding: in
     return metrics
 
 
-def _requests(build: Build, load: dict[str, Any]) -> list[tuple[bytes, bytes]]:
+def requests(build: Build, load: dict[str, Any]) -> list[tuple[bytes, bytes]]:
     """(request, body of the reply): one, or the documents of a payload in turn."""
     if "payload" not in load:
         return [(request(load["method"], BODY, "text/plain"), BODY)]

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assaylib import UsageError, peer_programs, peer_run, peer_table, peers, plan, report, store
+from assaylib import UsageError, machine, peer_programs, peer_run, peer_servers, peer_table, peers, plan
+from assaylib import report, store
 from assaylib.programs import Build
 from conftest import ROOT, Assay
 
@@ -161,6 +162,58 @@ def test_a_report_takes_the_table_as_an_appendix(tmp_path: Path) -> None:
 def test_the_sample_holds_no_path_and_no_host() -> None:
     text = (SAMPLE / "run.json").read_text() + (SAMPLE / "samples.jsonl").read_text()
     assert str(ROOT) not in text and os.uname().nodename not in text
+
+
+def test_what_is_not_worse_beyond_doubt_is_met() -> None:
+    bar = {"peers": ["libuv"], "at_most": 1.0, "beyond_doubt": True}
+    run, samples = run_of({"model": 2e6, "libuv": 2e6}, bar=bar, rounds=8)
+    for line in samples.lines:
+        if line["member"] == "model":
+            line["metrics"]["tasks_hz"] *= 1.2 if line["round"] % 2 else 0.9
+    row = peer_table.judged(run, samples)[0]
+    assert (row.verdict, row.bar) == (peer_table.MET, "not worse")
+    for line in samples.lines:
+        line["metrics"]["tasks_hz"] *= 2 if line["member"] == "model" else 1
+    assert peer_table.judged(run, samples)[0].verdict == peer_table.MISSED
+
+
+def test_only_pairs_that_say_something_are_rows() -> None:
+    bar = {"peers": [], "at_most": 3e6}
+    values = {"model": 2e6, "part": 3e6, "libuv": 1e6, "glib": 1e6}
+    run, samples = run_of(values, bar=bar, rounds=8, ours=["model", "part"])
+    rows = [(row.ours, row.peer, row.verdict) for row in peer_table.judged(run, samples)]
+    assert rows == [
+        ("model", "libuv", peer_table.NONE), ("model", "glib", peer_table.NONE),
+        ("model", "", peer_table.MET), ("part", "", peer_table.NONE),
+    ]  # fmt: skip
+    run["families"][0]["load"]["pairs"] = {"model": "glib", "part": "libuv"}
+    rows = [(row.ours, row.peer) for row in peer_table.judged(run, samples)]
+    assert rows == [("model", "glib"), ("model", ""), ("part", "libuv")]
+    assert "2.01 M/s" in peer_table.text({**run, "missing": {}}, samples)
+
+
+def test_servers_by_hand_answer_as_the_models_do(build: Path) -> None:
+    """The work of turns/rpc is the same: every document comes back as it was sent."""
+    of = Build.open(build)
+    if not peer_programs.built(of):
+        pytest.skip("a build without peers")
+    kind = next(kind for kind in peers.KINDS if kind.id == "turns/rpc_ack")
+    for peer in kind.members.values():
+        if not peer_programs.there(of, peer.argv):
+            continue
+        requests = peer_servers.requests(of, dict(kind.load))
+        assert len({body for _, body in requests}) > 1
+        argv = peer_programs.arguments(of, peer.argv)
+        with peer_servers.server(argv, cpu=machine.cpus()[0], padding=0) as running:
+            clients = peer_servers.Clients(running.address, len(requests))
+            clients.ask(requests)
+            clients.ask(requests[1:] + requests[:1])
+            with pytest.raises(peer_servers.Failure, match="a wrong reply"):
+                clients.ask([(requests[0][0], bytes(byte ^ 1 for byte in requests[0][1]))])
+            clients.close()
+            assert peer_servers.cpu_ns(running.child.pid) > 0
+            assert peer_servers.rss_bytes(running.child.pid) > 0
+            peer_servers.stop(running)
 
 
 def test_command(assay: Assay, build: Path, tmp_path: Path) -> None:
