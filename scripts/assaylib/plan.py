@@ -22,6 +22,7 @@ SPIN_US = 300  # load polls before a request is due: timers of virtual machines 
 SERVICE_BASELINE = "thread_pool"
 SWEEP_DEFAULTS = "1 thread, no spinning, a queue limit of 1024, the model's own batch"
 CPU_ITERATIONS = 10000  # of `cpu`: some tens of microseconds, the same number everywhere
+HEAVY_ITERATIONS = 400_000  # of a heavy request of `mixed` behind sockets: a millisecond
 FAN = 4  # calls of a `fanout`
 OFFLOAD_THREADS = 4  # helpers of `journal`: it waits for the disk
 MACHINE_S = 10.0  # what this machine can resolve, fingerprint, fidelity, waiting for quiet
@@ -458,8 +459,10 @@ def service_load(
         "rate_hz": None,
         "ceiling_hz": None,
     }
-    if workload in ("cpu", "mixed", "mixed_offloaded"):
+    if workload == "cpu":
         load["cpu_iterations"] = CPU_ITERATIONS
+    if workload.startswith("mixed"):
+        load.update(cpu_iterations=HEAVY_ITERATIONS, heavy_percent=10)
     if workload in ("mixed_offloaded", "journal"):
         helpers = 1 if workload == "mixed_offloaded" else OFFLOAD_THREADS
         pool = {SERVICE_BASELINE: 1 + helpers, same: 1 + helpers}

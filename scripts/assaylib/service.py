@@ -266,14 +266,21 @@ def _load_argv(
         *("--connections", str(load["connections"])),
         *("--warmup", f"{warmup_s:g}"),
         *("--duration", f"{duration_s:g}"),
-        *("--workload", _workload(family)),
-        *("--payload", load["payload"]),
-        *("--codec", load["codec"]),
         *("--watch-pid", str(server.child.pid)),
         *("--json", str(path)),
     ]
+    what = ["--workload", _workload(family), "--payload", load["payload"], "--codec", load["codec"]]
     if load.get("cpu_iterations"):
-        argv += ["--cpu-iterations", str(load["cpu_iterations"])]
+        what += ["--cpu-iterations", str(load["cpu_iterations"])]
+    if not load.get("heavy_percent"):
+        return [*argv, *what]
+    # Two classes, so that the latency of one is not lost in that of the other.
+    for name, share, heavy in (
+        ("fast", 100 - load["heavy_percent"], 0),
+        ("heavy", load["heavy_percent"], 100),
+    ):
+        one = [name, "--share", str(share), *what, "--heavy-percent", str(heavy)]
+        argv += ["--class", " ".join(one)]
     return argv
 
 
@@ -327,6 +334,12 @@ def _metrics(
         "messages_per_request": final["messages"] / served,
         "wakeups_per_request": final["wakeups"] / served,
         "syscalls_per_request": final["syscalls"] / served,
+        **{
+            f"{each['name']}_{key}": each[key]
+            for each in opened.get("classes") or []
+            for key in ("p50_ns", "p99_ns")
+            if each.get(key) is not None
+        },
     }
 
 

@@ -426,6 +426,22 @@ def test_what_a_request_took_stands_beside_its_time(tmp_path):
     assert "| 3.25 |" in next(line for line in served.splitlines() if line.startswith("| event_loop"))
 
 
+def test_fast_requests_among_heavy_ones_have_a_row_of_their_own(tmp_path):
+    run, lines = synthetic.make_run(count=4, rounds=8, kinds=("service",))
+    for family in run["families"]:
+        if family["id"] == "service/cpu":
+            family["load"]["heavy_percent"] = 10
+    for line in lines:
+        if line["family"] == "service/cpu":
+            line["metrics"] |= {"fast_p50_ns": 101e3, "fast_p99_ns": 202e3, "heavy_p50_ns": 1.5e6, "heavy_p99_ns": 3e6}
+    report.render(synthetic.write_run(tmp_path, run, lines))
+    text = (tmp_path / "report.md").read_text("utf-8").replace(words.SPACE, " ")
+    assert text.count("Latency of fast and of heavy requests apart") == 1
+    table = text.split("Latency of fast and of heavy requests apart")[1].split("*p50 and p99")[0]
+    assert table.count("| 101 | 202 | 1 500 | 3 000 |") == 3
+    assert "10 % of the requests are heavy" in text
+
+
 def late(lines):
     for line in lines:
         if line["kind"] == "service":

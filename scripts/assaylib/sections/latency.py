@@ -65,6 +65,21 @@ def latency(judged: Judgement, family: Family, name: Callable[[str], str]) -> Ta
     return table
 
 
+def apart(family: Family, name: Callable[[str], str]) -> Table:
+    """Fast requests among heavy ones: what do those behind which they stand do to them?"""
+    table = Table(
+        "Latency of fast and of heavy requests apart, µs: median of rounds; described, not judged",
+        [
+            Column("model"),
+            *(Column(f"{kind} {p}", True) for kind in ("fast", "heavy") for p in ("p50", "p99")),
+        ],
+    )
+    for m in family.candidates:
+        figures = (f"{kind}_{p}_ns" for kind in ("fast", "heavy") for p in ("p50", "p99"))
+        table.add(name(m), *(middle(family, m, figure, 1e3) for figure in figures))
+    return table
+
+
 def latency_ratios(judged: Judgement, family: Family, name: Callable[[str], str]) -> list[Block]:
     """p50 and p99 against the baseline, from pairs of the same round."""
     baseline = words.label(family.baseline)

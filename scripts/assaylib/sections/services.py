@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from .. import about, words
 from .gates import gate_table
-from .latency import latency, latency_ratios
+from .latency import apart, latency, latency_ratios
 from ..blocks import Block, Cell, Column, Items, Picture, Section, Table, Text
 from ..charts import Chart
 from ..figures import middle, p_value, spread
@@ -59,6 +59,8 @@ def _conditions(family: Family) -> str:
         said.append(", ".join(known))
     if load.get("cpu_iterations"):
         said.append(f"{words.fixed(load['cpu_iterations'], 0)} iterations of work per request")
+    if load.get("heavy_percent"):
+        said.append(f"{load['heavy_percent']} % of the requests are heavy")
     if load.get("fan"):
         said.append(f"{load['fan']} calls in parallel per request")
     if load.get("offload"):
@@ -159,6 +161,8 @@ def _workload(judged: Judgement, family: Family) -> Section:
 
     if about.tails(judged):
         section.blocks.append(latency(judged, family, name))
+        if (family.plan.get("load") or {}).get("heavy_percent"):
+            section.blocks.append(apart(family, name))
         section.blocks += latency_ratios(judged, family, name)
     else:
         section.blocks.append(
