@@ -12,6 +12,7 @@
 #include "parts/sleepers.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* Nameless actors per worker: so many posted requests without a cell can have turns at once, or be
  * stolen. */
@@ -23,7 +24,7 @@ const struct model actor_model;
 
 static bool conn_begin(struct sched_worker *worker, struct actor_conn *conn)
 {
-    struct model_run *run = worker->scheduler->arg;
+    struct model_run *run = actor_run_of(worker);
     struct local *local = &run->locals[worker->index];
     struct request *request = local->spare;
     if (request)
@@ -138,7 +139,7 @@ static int make_shares(struct model_run *run)
     int error = pool_create(&run->downstream, &(struct pool_config){config->downstream,
                                                                     config->downstream_connections,
                                                                     config->content_type});
-    for (unsigned i = 0; !error && i < config->threads; i++) {
+    for (unsigned i = 0; i < run->scheduler.count; i++) {
         struct sched_worker *worker = &run->scheduler.workers[i];
         error = pool_share_create(&run->locals[i].share,
                                   &(struct pool_share_config){run->downstream, i, config->threads,
@@ -164,6 +165,10 @@ static int open_all(struct model_run *run)
     run->scheduler.batch = config->batch ? config->batch : actor_model.batch;
     run->scheduler.spin_ns = config->spin_ns;
     int error = sched_init(&run->scheduler, config->threads, run->counters);
+    for (unsigned i = 0; i < run->scheduler.count; i++) {
+        run->locals[i].run = run;
+        run->scheduler.workers[i].local = &run->locals[i];
+    }
     if (!error)
         error = actor_conns_init(&run->conns);
     if (!error)
@@ -184,14 +189,20 @@ static int open_all(struct model_run *run)
     return error;
 }
 
+static void *zeroed(size_t align, size_t size)
+{
+    void *memory = aligned_alloc(align, size);
+    return memory ? memset(memory, 0, size) : NULL;
+}
+
 static int actor_start(const struct model_config *config, struct model_run **out, uint16_t *port)
 {
     int error = door_check(config);
     if (error)
         return error;
-    struct model_run *run = calloc(1, sizeof *run);
+    struct model_run *run = zeroed(_Alignof(struct model_run), sizeof *run);
     struct counters *counters = counters_create(config->threads + 1);
-    struct local *locals = calloc(config->threads, sizeof *locals);
+    struct local *locals = zeroed(_Alignof(struct local), config->threads * sizeof *locals);
     if (!run || !counters || !locals) {
         free(run);
         free(counters);

@@ -12,6 +12,7 @@
 
 /* What a worker of this model has besides. */
 struct local {
+    struct model_run *run;
     struct pool_share *share;
     struct request *spare;  /* for connections */
     struct request *reader; /* that a note becomes when its turn comes; NULL: none yet */
@@ -42,7 +43,7 @@ struct model_run {
 
 static inline struct model_run *actor_run_of(struct sched_worker *worker)
 {
-    return worker->scheduler->arg;
+    return ((const struct local *)worker->local)->run;
 }
 
 /* What a timer's item is, by its low bits: a request that waits (none), a connection

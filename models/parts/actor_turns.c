@@ -10,7 +10,7 @@
 
 static struct local *local_of(struct sched_worker *worker)
 {
-    return &actor_run_of(worker)->locals[worker->index];
+    return worker->local;
 }
 
 /* The event is set. */
@@ -282,8 +282,10 @@ static bool read_note(struct sched_worker *worker, struct note *note)
     request->in = note->body;
     request->in_len = note->len;
     request->cell = note->cell;
-    request->turn.event = TURN_REQUEST;
-    enum turn_end end = step(worker, request);
+    counter_add(&worker->counters->turns, 1);
+    enum turn_end end =
+        request_step(request, run->config.workload, cells_at(&run->cells, note->cell), TURN_REQUEST,
+                     run->config.setup);
     if (end == TURN_REPLY || end == TURN_REJECT) {
         notes_give(&run->notes, worker->index, note);
         errands_noted(worker->counters);

@@ -34,6 +34,7 @@ struct scheduler;
 struct sched_worker {
     struct runq queue;
     struct scheduler *scheduler;
+    void *local; /* the model's, of this worker */
     unsigned index;
     /* The slot: scheduled last, runs first. Not stolen, and need not be: it waits for the end of
      * one batch at most, which POLL_NS bounds, and SLOT_RUNS bounds how long it goes before others.
