@@ -3,6 +3,7 @@
 
 #include "clock.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,23 +173,19 @@ static bool finish(struct sched_worker *worker, struct request *request, _Atomic
     return true;
 }
 
-static void send_message(void *arg, struct request *message)
+/* False: it is too long, or for nobody in particular. */
+static inline bool send_note(struct sched_worker *worker, uint32_t cell, const uint8_t *body,
+                             size_t len)
 {
-    send_errand(arg, message);
-}
-
-static bool send_note(void *arg, uint32_t cell, const uint8_t *body, size_t len)
-{
-    struct sched_worker *worker = arg;
     struct model_run *run = actor_run_of(worker);
-    if (len > NOTE_BODY || !run->cells.state)
+    if (len > NOTE_BODY || cell == TURN_NEW_CELL || !run->cells.state)
         return false;
     struct note *note = notes_take(&run->notes, worker->index);
     note->cell = cell;
     note->len = (uint32_t)len;
     if (len == 8) /* the common case, without a call */
         memcpy(note->body, body, 8);
-    else
+    else if (len > 0)
         memcpy(note->body, body, len);
     struct actor *actor = actor_at(run, cell);
     sched_pay(worker, actor);
@@ -196,10 +193,32 @@ static bool send_note(void *arg, uint32_t cell, const uint8_t *body, size_t len)
     return true;
 }
 
+static int send_one(struct sched_worker *worker, struct request *request,
+                    const struct turn_target *target)
+{
+    struct errands *errands = &actor_run_of(worker)->errands;
+    struct request *message;
+    int error = errands_message(errands, worker->counters, request, target, &message);
+    if (!error)
+        send_errand(worker, message);
+    return error;
+}
+
 static void send_all(struct sched_worker *worker, struct request *request)
 {
-    const struct errands_carrier carrier = {send_note, send_message, worker};
-    errands_send_by(&actor_run_of(worker)->errands, worker->counters, request, &carrier);
+    struct errands *errands = &actor_run_of(worker)->errands;
+    uint32_t credit, sent = 0;
+    struct gather *gather = errands_send_begin(errands, worker->counters, request, &credit);
+    for (uint32_t i = 0; i < gather->len; i++) {
+        const struct turn_target *target = &request->turn.targets[i];
+        int status = target->cell == TURN_DOWNSTREAM ? -EINVAL : sent < credit ? 0 : -EAGAIN;
+        if (status == 0 &&
+            !send_note(worker, target->cell, request->out.data + target->from, target->len))
+            status = send_one(worker, request, target);
+        sent += status == 0;
+        gather->answers[i] = (struct turn_answer){.status = status};
+    }
+    errands_send_end(worker->counters, request, credit, sent);
 }
 
 static enum turn_end step(struct sched_worker *worker, struct request *request)

@@ -426,67 +426,55 @@ static uint32_t take_credit(struct errands *errands, struct counters *mine, uint
     return granted;
 }
 
-static void send_one(void *arg, struct request *message)
+int errands_message(struct errands *errands, struct counters *mine, const struct request *request,
+                    const struct turn_target *target, struct request **message)
 {
-    struct request ***last = arg;
-    **last = message;
-    *last = &message->next;
-}
-
-static bool note_none(void *arg, uint32_t cell, const uint8_t *body, size_t len)
-{
-    (void)arg, (void)cell, (void)body, (void)len;
-    return false;
-}
-
-struct request *errands_send(struct errands *errands, struct counters *mine,
-                             struct request *request)
-{
-    struct request *first = NULL, **last = &first;
-    errands_send_by(errands, mine, request, &(struct errands_carrier){note_none, send_one, &last});
-    *last = NULL;
-    return first;
-}
-
-/* 0 or a negative errno. */
-static int send_request(struct errands *errands, struct counters *mine,
-                        const struct request *request, const struct turn_target *target,
-                        const struct errands_carrier *carrier)
-{
-    struct request *message = take_spare(errands, mine);
-    int error = begin(errands, message, ERRAND_MESSAGE, request, target);
+    *message = take_spare(errands, mine);
+    int error = begin(errands, *message, ERRAND_MESSAGE, request, target);
     if (error)
-        give_spare(errands, mine, message);
-    else
-        carrier->send(carrier->arg, message);
+        give_spare(errands, mine, *message);
     return error;
 }
 
-void errands_send_by(struct errands *errands, struct counters *mine, struct request *request,
-                     const struct errands_carrier *carrier)
+struct gather *errands_send_begin(struct errands *errands, struct counters *mine,
+                                  struct request *request, uint32_t *credit)
 {
     struct gather *gather = gather_for(request, errands->config->workload);
-    uint32_t sent = 0, credit = take_credit(errands, mine, gather->len);
+    *credit = take_credit(errands, mine, gather->len);
     /* Before they are: somebody may end them at once. */
-    counter_add_mine(mine, &mine->begun, credit);
-    for (uint32_t i = 0; i < gather->len; i++) {
-        const struct turn_target *target = &request->turn.targets[i];
-        const uint8_t *body = request->out.data + target->from;
-        int status = target->cell == TURN_DOWNSTREAM ? -EINVAL : -EAGAIN;
-        if (status == -EAGAIN && sent < credit) {
-            bool noted = target->cell != TURN_NEW_CELL &&
-                         carrier->note(carrier->arg, target->cell, body, target->len);
-            status = noted ? 0 : send_request(errands, mine, request, target, carrier);
-            sent += status == 0;
-        }
-        gather->answers[i] = (struct turn_answer){.status = status};
-    }
+    counter_add_mine(mine, &mine->begun, *credit);
+    return gather;
+}
+
+void errands_send_end(struct counters *mine, struct request *request, uint32_t credit,
+                      uint32_t sent)
+{
     if (sent < credit) { /* some were not for a cell, or there was no memory for it */
         atomic_fetch_add_explicit(&mine->credit, credit - sent, memory_order_relaxed);
         counter_add_mine(mine, &mine->ended, credit - sent);
     }
     counter_add_mine(mine, &mine->sends, sent);
     request->turn.event = TURN_SENT;
+}
+
+struct request *errands_send(struct errands *errands, struct counters *mine,
+                             struct request *request)
+{
+    struct request *first = NULL, **last = &first;
+    uint32_t credit, sent = 0;
+    struct gather *gather = errands_send_begin(errands, mine, request, &credit);
+    for (uint32_t i = 0; i < gather->len; i++) {
+        const struct turn_target *target = &request->turn.targets[i];
+        int status = target->cell == TURN_DOWNSTREAM ? -EINVAL : sent < credit ? 0 : -EAGAIN;
+        if (status == 0 && (status = errands_message(errands, mine, request, target, last)) == 0) {
+            last = &(*last)->next;
+            sent++;
+        }
+        gather->answers[i] = (struct turn_answer){.status = status};
+    }
+    *last = NULL;
+    errands_send_end(mine, request, credit, sent);
+    return first;
 }
 
 void errands_keep_body(struct request *request)

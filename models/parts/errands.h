@@ -100,16 +100,18 @@ void gather_drop(struct gather *gather, const struct workload *workload); /* NUL
 struct request *errands_send(struct errands *errands, struct counters *mine,
                              struct request *request);
 
-/* The same for a model that has a lighter form for a message than a request: every message is
- * given, in their order, to note() if that takes it, else to send(). errands_noted(): one that
- * note() took has ended. */
-struct errands_carrier {
-    bool (*note)(void *arg, uint32_t cell, const uint8_t *body, size_t len);
-    void (*send)(void *arg, struct request *message);
-    void *arg;
-};
-void errands_send_by(struct errands *errands, struct counters *mine, struct request *request,
-                     const struct errands_carrier *carrier);
+/*
+ * The same in pieces, for a model that has a lighter form for a message than a request. begin: how
+ * many targets may be sent to, from the first on, counting only those for cells (credit), and where
+ * to put what becomes of each (gather->answers). message: one target as a request: 0 or a negative
+ * errno. end: so many were sent. errands_noted(): one in the lighter form has ended.
+ */
+struct gather *errands_send_begin(struct errands *errands, struct counters *mine,
+                                  struct request *request, uint32_t *credit);
+int errands_message(struct errands *errands, struct counters *mine, const struct request *request,
+                    const struct turn_target *target, struct request **message);
+void errands_send_end(struct counters *mine, struct request *request, uint32_t credit,
+                      uint32_t sent);
 static inline void errands_noted(struct counters *mine) /* the counters of one thread */
 {
     counter_add(&mine->returned, 1);
@@ -117,8 +119,8 @@ static inline void errands_noted(struct counters *mine) /* the counters of one t
     uint64_t ended = atomic_load_explicit(&mine->ended, memory_order_relaxed);
     atomic_store_explicit(&mine->ended, ended + 1, memory_order_release);
 }
-/* A request for a message that note() took and whose turn has come, to be passed from one to the
- * next; one that goes on beyond its turn is an errand like any other. */
+/* A request for such messages when their turn comes, passed from one to the next; one that goes on
+ * beyond its turn is an errand like any other. */
 struct request *errands_make(struct errands *errands, struct counters *mine);
 void errands_keep_body(struct request *request); /* … its `in` is copied */
 

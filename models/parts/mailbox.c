@@ -13,7 +13,7 @@ static struct mail *next_of(struct mail *mail)
     return atomic_load_explicit(&mail->next, memory_order_acquire);
 }
 
-struct mail *mailbox_pop(struct mailbox *mailbox)
+struct mail *mailbox_pop_last(struct mailbox *mailbox)
 {
     struct mail *tail = mailbox->tail, *next = next_of(tail);
     if (tail == &mailbox->stub) {

@@ -70,7 +70,16 @@ static inline bool mailbox_push(struct mailbox *mailbox, struct mail *mail)
 
 /* Whoever is responsible. The oldest mail, which is the caller's again, or NULL: there is none, or
  * it cannot be reached yet. */
-struct mail *mailbox_pop(struct mailbox *mailbox);
+struct mail *mailbox_pop_last(struct mailbox *mailbox); /* for the next one */
+static inline struct mail *mailbox_pop(struct mailbox *mailbox)
+{
+    struct mail *tail = mailbox->tail;
+    struct mail *next = atomic_load_explicit(&tail->next, memory_order_acquire);
+    if (tail == &mailbox->stub || !next)
+        return mailbox_pop_last(mailbox);
+    mailbox->tail = next;
+    return tail;
+}
 
 /* Whoever is responsible: nothing is left that a pop could reach. */
 static inline bool mailbox_read(const struct mailbox *mailbox)
