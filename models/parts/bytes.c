@@ -7,7 +7,7 @@
 
 uint8_t *bytes_reserve(struct bytes *bytes, size_t more)
 {
-    if (bytes->cap - bytes->len < more) {
+    if (bytes->cap - bytes->len < more || !bytes->data) { /* an empty one even for nothing */
         size_t cap = bytes->cap ? bytes->cap : 256;
         while (cap - bytes->len < more)
             cap *= 2;

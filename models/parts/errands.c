@@ -210,6 +210,16 @@ void gather_drop(struct gather *gather, const struct workload *workload)
     free(gather);
 }
 
+static void grow(struct gather *gather, uint32_t cap)
+{
+    gather->asks = realloc(gather->asks, cap * sizeof *gather->asks);
+    gather->answers = realloc(gather->answers, cap * sizeof *gather->answers);
+    if (!gather->asks || !gather->answers)
+        abort(); /* as bytes_reserve() */
+    memset(gather->asks + gather->cap, 0, (cap - gather->cap) * sizeof *gather->asks);
+    gather->cap = cap;
+}
+
 /* Room for all targets of the turn. */
 static struct gather *gather_for(struct request *request, const struct workload *workload)
 {
@@ -222,18 +232,13 @@ static struct gather *gather_for(struct request *request, const struct workload 
     if (!gather) {
         gather = request->gather = calloc(1, sizeof *gather);
         if (!gather)
-            abort(); /* as bytes_reserve(); so below */
+            abort();
         gather->request = request;
         atomic_init(&gather->holders, 1);
+        grow(gather, len ? len : 1); /* never no memory at all: callers count with pointers */
     }
-    if (len > gather->cap) {
-        gather->asks = realloc(gather->asks, len * sizeof *gather->asks);
-        gather->answers = realloc(gather->answers, len * sizeof *gather->answers);
-        if (!gather->asks || !gather->answers)
-            abort();
-        memset(gather->asks + gather->cap, 0, (len - gather->cap) * sizeof *gather->asks);
-        gather->cap = len;
-    }
+    if (len > gather->cap)
+        grow(gather, len);
     gather->len = len;
     return gather;
 }
