@@ -139,7 +139,7 @@ static int make_shares(struct model_run *run)
     int error = pool_create(&run->downstream, &(struct pool_config){config->downstream,
                                                                     config->downstream_connections,
                                                                     config->content_type});
-    for (unsigned i = 0; i < run->scheduler.count; i++) {
+    for (unsigned i = 0; !error && i < config->threads; i++) {
         struct sched_worker *worker = &run->scheduler.workers[i];
         error = pool_share_create(&run->locals[i].share,
                                   &(struct pool_share_config){run->downstream, i, config->threads,
