@@ -8,9 +8,9 @@
 #define ASSAY_ACTOR_CONN_H
 
 #include "../request.h"
+#include "actors.h"
 #include "http.h"
 #include "listener.h"
-#include "scheduler.h"
 #include "waiting.h"
 
 struct actor_conns;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sleepers.h"
 
+#include "actors.h"
 #include "clock.h"
 #include "cpus.h"
 #include "syscalls.h"
@@ -17,7 +18,7 @@ enum {
     LOOK_NS = 4000,    /* … so that they are about so far apart */
     OUTLIER = 16,      /* times the mean at most counts: the thread may have lost its processor */
     POLL_NS = 100000,  /* between two looks at epoll and the timers, when busy */
-    BEHIND_MOST = 100, /* full batches of a receiver that its senders pay for */
+    BEHIND_MOST = 100, /* full batches of a receiver that its senders pay for, and in how many */
     EVENTS_MAX = 128,
 };
 
@@ -183,7 +184,9 @@ static void run(struct sched_worker *worker, struct actor *actor)
         if (!alive)
             return;
     }
-    actor->debt = worker->owes > worker->batch_left ? worker->owes - worker->batch_left : 0;
+    uint32_t debt = worker->owes > worker->batch_left ? worker->owes - worker->batch_left : 0;
+    uint32_t most = BEHIND_MOST * worker->scheduler->batch;
+    actor->debt = debt < most ? debt : most;
     uint32_t behind = atomic_load_explicit(&actor->behind, memory_order_relaxed);
     if (mailbox_read(&actor->box)) {
         if (behind)

@@ -4,6 +4,7 @@
  * The workers are not started: the test takes their steps itself, one after the other, in the
  * orders that matter.
  */
+#include "parts/actors.h"
 #include "parts/clock.h"
 #include "parts/sleepers.h"
 
@@ -192,7 +193,6 @@ static bool flood_send(struct sched_worker *worker, struct actor *actor, struct 
     struct flood *flood = worker->scheduler->arg;
     for (int i = 0; i < PER_TURN; i++) {
         sched_pay(worker, &flood->receiver);
-
         actor_tell(worker, &flood->receiver, &flood->mails[flood->sent++]);
     }
     if (flood->sent - flood->received > flood->most)
