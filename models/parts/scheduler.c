@@ -185,8 +185,8 @@ static void run(struct sched_worker *worker, struct actor *actor)
             return;
     }
     uint32_t debt = worker->owes > worker->batch_left ? worker->owes - worker->batch_left : 0;
-    uint32_t most = BEHIND_MOST * worker->scheduler->batch;
-    actor->debt = debt < most ? debt : most;
+    uint64_t most = (uint64_t)BEHIND_MOST * worker->scheduler->batch;
+    actor->debt = debt < most ? debt : (uint32_t)most;
     uint32_t behind = atomic_load_explicit(&actor->behind, memory_order_relaxed);
     if (mailbox_read(&actor->box)) {
         if (behind)
