@@ -18,7 +18,7 @@ ROUNDS, ROUNDS_MAX = 10, 1000
 STEAL_PERCENT_MAX = 2.0
 OTHERS_PERCENT_MAX = 10.0
 EXACT_ROUNDS = 2  # of what hardly varies: the second shows that it does not
-MORE_TIME = 1.5  # of the planned time, for rounds that make up for discarded ones
+MORE_TIME = 1.3  # of the planned time, for rounds that make up for discarded ones
 
 #: Debian's package of each peer, and of each tool without which a family cannot be measured.
 PACKAGES = {
@@ -190,10 +190,10 @@ def _kinds_of_actors() -> tuple[Kind, ...]:
              _actors(name, messages, threads), seconds, ("messages_hz",),
              shown=("busiest_worker_share", "wakeups_per_message", "syscalls_per_message"))
         for name, title, work, messages, seconds in (
-            ("pingpong", "Ping-pong", "400,000 messages between two actors, both ways counted", 400_000, 1.0),
-            ("count", "Counting", "a million one-way messages from one actor to another, which counts them", 1_000_000, 1.0),
-            ("ring", "Ring of 100", "a token passes half a million times to the next of 100 actors", 500_000, 1.0),
-            ("spawn", "Spawning", "50,000 actors made, each answers one message and ends (counted: actors)", 50_000, 1.2),
+            ("pingpong", "Ping-pong", "400,000 messages between two actors, both ways counted", 400_000, 0.6),
+            ("count", "Counting", "a million one-way messages from one actor to another, which counts them", 1_000_000, 0.6),
+            ("ring", "Ring of 100", "a token passes half a million times to the next of 100 actors", 500_000, 0.6),
+            ("spawn", "Spawning", "50,000 actors made, each answers one message and ends (counted: actors)", 50_000, 0.8),
         )
         for threads, count in ((1, "one worker"), (2, "two workers"))
     )  # fmt: skip
@@ -247,7 +247,7 @@ def _turns(payload: str) -> Kind:
             "callbacks": Peer(("{peers}/rpc_epoll", *arguments), "hand", "by hand: callbacks of one epoll loop"),
             "messages": Peer(("{peers}/rpc_messages", *arguments), "hand", "by hand: connections with mailboxes"),
         },
-        9.0,
+        7.0,
         ("instructions_per_request",),
         how="counted",
         tools=("valgrind",),
@@ -258,17 +258,17 @@ def _turns(payload: str) -> Kind:
 
 KINDS: tuple[Kind, ...] = (
     Kind("pool/empty", "Empty tasks, all at once", f"300,000 empty tasks, as fast as they can be submitted; {_SAME}",
-         _pools(*_FLOOD, "0"), 0.6, ("tasks_hz",)),
+         _pools(*_FLOOD, "0"), 0.4, ("tasks_hz",)),
     Kind("pool/empty_window", "Empty tasks, 1,024 under way", f"the same with at most 1,024 submitted and not yet run; {_SAME}",
-         _pools(*_FLOOD, "1024"), 0.6, ("tasks_hz",)),
+         _pools(*_FLOOD, "1024"), 0.4, ("tasks_hz",)),
     Kind("pool/work", "Tasks of 1 µs, all at once", f"300,000 tasks of a microsecond each (a calibrated xorshift); {_SAME}",
-         _pools(*_FLOOD, "0", "--work", "{work}"), 0.6, ("tasks_hz",)),
+         _pools(*_FLOOD, "0", "--work", "{work}"), 0.5, ("tasks_hz",)),
     Kind("pool/work_window", "Tasks of 1 µs, 1,024 under way", f"the same with at most 1,024 submitted and not yet run; {_SAME}",
-         _pools(*_FLOOD, "1024", "--work", "{work}"), 0.6, ("tasks_hz",)),
+         _pools(*_FLOOD, "1024", "--work", "{work}"), 0.5, ("tasks_hz",)),
     Kind("pool/helped", "Tasks of 1 µs, the submitter works too", "300,000 tasks of a microsecond each; two threads, of which the submitter is one",
-         _HELPED, 0.6, ("tasks_hz",)),
+         _HELPED, 0.5, ("tasks_hz",)),
     Kind("pool/paced", "From submit to run", f"10,000 empty tasks a second for half a second, from a submitter that spins; {_SAME}",
-         _paced(), 0.7, ("wait_p50_ns", "wait_p99_ns", "workers_cpu_share")),
+         _paced(), 0.6, ("wait_p50_ns", "wait_p99_ns", "workers_cpu_share")),
     Kind("load/closed", "Load generators, closed loop", f"as many requests as can be sent in 2 s to {_BARE}",
          _generators(only=_CLOSED), 2.4, ("requests_hz", "generator_cpu_ns")),
     Kind("load/open", "Load generators, open loop", f"10,000 requests a second for 3 s to {_BARE}",
@@ -281,12 +281,12 @@ KINDS: tuple[Kind, ...] = (
          _open_generators("--exact", "--rate", "1000"), 14.0, _EXACT, exact=True),
     *_kinds_of_actors(),
     Kind("server/nginx", "event_loop and nginx", _ECHO,
-         _WEB, 3.0, ("requests_hz", "cpu_ns_per_request", "p50_ns", "p99_ns"), how="loaded", load={"seconds": 2}),
+         _WEB, 2.6, ("requests_hz", "cpu_ns_per_request", "p50_ns", "p99_ns"), how="loaded", load={"seconds": 2}),
     Kind("server/mhd", "thread_pool, actor and libmicrohttpd", _ECHO,
-         _MHD, 3.0, ("requests_hz", "p99_ns", "cpu_ns_per_request"), how="loaded", load={"seconds": 2}),
+         _MHD, 2.6, ("requests_hz", "p99_ns", "cpu_ns_per_request"), how="loaded", load={"seconds": 2}),
     Kind("server/instructions", "Instructions per request", "a POST of 13 bytes, sent back; 64 connections ask at a time; counted"
          " under callgrind, from two processes that were asked differently often",
-         _WEB, 7.0, ("instructions_per_request",), ("reply_bytes",), how="counted", tools=("valgrind",), exact=True, load=_COUNTED),
+         _WEB, 6.0, ("instructions_per_request",), ("reply_bytes",), how="counted", tools=("valgrind",), exact=True, load=_COUNTED),
     Kind("server/syscalls", "System calls per request", "the same, counted by strace",
          _WEB, 3.0, ("system_calls_per_request",), how="counted", tools=("strace",), exact=True, load=_COUNTED),
     Kind("server/idle", "Memory of idle connections", "10,000 keep-alive connections that have asked once: what the resident set has grown by",
