@@ -136,12 +136,14 @@ static char *put_map(struct json_writer *writer, const struct plan_field *map,
     return json_put_sign(writer, at, '}');
 }
 
-/* A field whose key is long, or with the end near. */
+/* A field whose key is long, or with the end near; if it is there. */
 static __attribute__((noinline)) char *put_closely(struct json_writer *writer,
                                                    const struct plan_field *field,
                                                    const ProtobufCMessage *message, char *at,
                                                    unsigned depth)
 {
+    if (!field_present(message, field))
+        return at;
     at = json_put_raw(writer, at, field->json_key, field->json_key_len);
     if (at == NULL)
         return NULL;
@@ -152,18 +154,11 @@ static __attribute__((noinline)) char *put_closely(struct json_writer *writer,
     return put_any(writer, field, field_get(message, field->offset), at, depth);
 }
 
-/* A string of proto3, told apart without its descriptor: those are many. */
-static inline bool is_there(const ProtobufCMessage *message, const struct plan_json *field)
+static inline bool may_be_there(const ProtobufCMessage *message, const struct plan_json *field)
 {
     uint64_t word;
     memcpy(&word, field_get(message, field->test_offset), sizeof(word));
-    if ((word & field->mask) == 0)
-        return false;
-    if (__builtin_expect(field->refine == PLAN_NONZERO, 1))
-        return true;
-    if (field->refine == PLAN_TEXT)
-        return **(const char *const *)field_get(message, field->offset) != '\0';
-    return field_refine(message, field->refine, field->field->descriptor);
+    return (word & field->mask) != 0;
 }
 
 /*
@@ -180,7 +175,7 @@ static inline bool is_there(const ProtobufCMessage *message, const struct plan_j
     do {                                                                                           \
         do                                                                                         \
             field++;                                                                               \
-        while (!is_there(message, field));                                                         \
+        while (!may_be_there(message, field));                                                     \
         if (__builtin_expect((uintptr_t)at > writer->roomy, 0))                                    \
             goto near;                                                                             \
         memcpy(at, field->key, PLAN_KEY_COPY); /* see write_key in msgpack_c.c */                  \
@@ -194,11 +189,12 @@ static __attribute__((flatten)) char *put_message(struct json_writer *writer,
                                                   unsigned depth)
 {
     static const void *const steps[] = {
-        [PLAN_INT32] = &&int32,   [PLAN_UINT32] = &&uint32, [PLAN_INT64] = &&int64,
-        [PLAN_UINT64] = &&uint64, [PLAN_FLOAT] = &&real,    [PLAN_DOUBLE] = &&real,
-        [PLAN_BOOL] = &&boolean,  [PLAN_ENUM] = &&other,    [PLAN_STRING] = &&string,
-        [PLAN_BYTES] = &&other,   [PLAN_MESSAGE] = &&inner, [PLAN_ARRAY] = &&array,
-        [PLAN_MAP] = &&other,     [PLAN_FAR] = &&other,     [PLAN_END] = &&end,
+        [PLAN_INT32] = &&int32,     [PLAN_UINT32] = &&uint32, [PLAN_INT64] = &&int64,
+        [PLAN_UINT64] = &&uint64,   [PLAN_FLOAT] = &&real,    [PLAN_DOUBLE] = &&real,
+        [PLAN_BOOL] = &&boolean,    [PLAN_ENUM] = &&other,    [PLAN_STRING] = &&string,
+        [PLAN_BYTES] = &&other,     [PLAN_MESSAGE] = &&inner, [PLAN_ARRAY] = &&array,
+        [PLAN_MAP] = &&other,       [PLAN_FAR] = &&other,     [PLAN_END] = &&end,
+        [PLAN_REFINED] = &&refined,
     };
     char *const start = at;
     const struct plan_json *field = type->json - 1;
@@ -210,6 +206,12 @@ static __attribute__((flatten)) char *put_message(struct json_writer *writer,
     if (message == NULL)
         return json_put_raw(writer, at, "{}", 2);
     NEXT_FIELD;
+refined:
+    if (field->field->test.refine == PLAN_TEXT && *VALUE(char *) != '\0')
+        goto string; /* of proto3: those are many */
+    if (!field_present(message, field->field))
+        NEXT_FIELD;
+    goto *steps[field->field->step];
 int32:
     at = json_put_signed(BEHIND_KEY, VALUE(int32_t));
     NEXT_FIELD;

@@ -60,8 +60,9 @@ struct plan_test {
 enum plan_step {
     PLAN_ARRAY = PLAN_MESSAGE + 1,
     PLAN_MAP,
-    PLAN_FAR, /* plan_json: the key is longer than PLAN_KEY_COPY, see field->step */
-    PLAN_END, /* plan_json: there are no more fields */
+    PLAN_REFINED, /* plan_json: more must hold for it to be there, see field->step */
+    PLAN_FAR,     /* plan_json: the key is longer than PLAN_KEY_COPY, see field->step */
+    PLAN_END,     /* plan_json: there are no more fields */
 };
 
 struct plan_field {
@@ -97,7 +98,6 @@ struct plan_json {
     uint32_t test_offset;
     uint32_t offset; /* of the value */
     const struct plan_field *field;
-    uint8_t refine;
     uint8_t step;            /* enum plan_kind or plan_step */
     uint8_t key_len;         /* of a PLAN_FAR: see field */
     char key[PLAN_KEY_COPY]; /* ,"name": */
