@@ -105,7 +105,8 @@ static inline int get_string(const msgpack_object *from, char **slot, ProtobufCA
 {
     if (from->type != MSGPACK_OBJECT_STR)
         return -EBADMSG;
-    return field_put_string(slot, from->via.str.ptr, from->via.str.size, allocator);
+    return field_put_string(slot, from->via.str.size ? from->via.str.ptr : "", from->via.str.size,
+                            allocator); /* as msgpack_values.inc has it */
 }
 
 static inline int get_unsigned(const msgpack_object *from, uint64_t *value, uint64_t most)
