@@ -4,9 +4,9 @@
 #include "parts.h"
 #include "parts_pair.h"
 
+#include "parts/actors.h"
 #include "parts/inbox.h"
 #include "parts/queue.h"
-#include "parts/scheduler.h"
 
 #include <semaphore.h>
 #include <stdio.h>
