@@ -82,11 +82,15 @@ bool wire_too_deep(const struct plan_message *type, const uint8_t *src, size_t l
 /* Of any value, of a message or string beside it, of a number packed into a byte. */
 enum { PER_VALUE = 160, PER_PIECE = 64, PER_PACKED = 24 };
 
+/* Of proto2; the libraries' headers do not agree on names for them. */
+enum { WIRE_GROUP = 3, WIRE_GROUP_END = 4 };
+
 /* False: what follows is malformed, or deeper than any reader goes. */
 static bool add_heap(const struct plan_message *type, const uint8_t *at, const uint8_t *end,
                      unsigned depth, uint64_t *heap)
 {
     uint64_t tag, len;
+    unsigned groups = 0; /* open ones, all unknown: what they hold are not this type's fields */
     *heap += PER_PIECE + 2 * type->type->sizeof_message;
     if (depth > PLAN_MAX_DEPTH)
         return false;
@@ -109,12 +113,25 @@ static bool add_heap(const struct plan_message *type, const uint8_t *at, const u
         case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED: {
             if (!read_varint(&at, end, &len) || len > (size_t)(end - at))
                 return false;
-            const struct plan_field *field = field_with_id(type, (uint32_t)(tag >> 3));
+            const struct plan_field *field =
+                groups ? NULL : field_with_id(type, (uint32_t)(tag >> 3));
             if (field == NULL || field->kind != PLAN_MESSAGE)
                 *heap += PER_PIECE + len * (field && field->kind < PLAN_STRING ? PER_PACKED : 2);
             else if (!add_heap(field->message, at, at + len, depth + 1, heap))
                 return false;
+            break;
         }
+        case WIRE_GROUP:
+            *heap += PER_PIECE;
+            if (++groups > PLAN_MAX_DEPTH)
+                return false;
+            break;
+        case WIRE_GROUP_END:
+            if (groups-- == 0)
+                return false;
+            break;
+        default:
+            return false;
         }
         if (len > (size_t)(end - at))
             return false;

@@ -86,6 +86,8 @@ static const struct bomb bombs[] = {
     PROTOBUF("\x2a\x02\x22\x00"),
     PROTOBUF("\x22\x00"),
     PROTOBUF("\xa3\x1f\xa4\x1f"),
+    /* Behind such a group, in which a customer would be malformed: items. */
+    BOMB("Protocol Buffers", "\xc3\x3e\x22\x01\xff\xc4\x3e", "\x2a\x02\x0a\x00", "", 0, 1),
 };
 enum { BOMBS = sizeof(bombs) / sizeof(bombs[0]) };
 
