@@ -364,7 +364,7 @@ def _measure(
         if made.tier.half_width is not None and not before.aims and left_s() > 0:
             judged = judge.judge(facts, store.read_samples(folder / "samples.jsonl").every)
             ledger.aim = makeup.aims(made, judged)
-            writer.append([makeup.aim_line(ledger.aim, _utc())])
+            writer.append([makeup.aim_line(ledger.aim, utc())])
             if ledger.aim:
                 progress.say(
                     f"assay: {len(ledger.aim)} families with intervals wider than"

@@ -33,6 +33,7 @@ def family(id: str, members: tuple[str, ...]) -> plan.Family:
         floors={},
         injected={},
         rounds=3,
+        load={"warmup_s": 0.15, "duration_s": 0.4, "closed_duration_s": 0.25},
     )
 
 
