@@ -72,7 +72,7 @@ static void serve(struct worker *worker, void *task)
 static bool later(void *arg, struct request *request)
 {
     struct model_run *run = arg;
-    return workers_push(&run->workers, request) == 0;
+    return workers_later(&run->workers, request);
 }
 
 static int thread_per_connection_post(struct model_run *run, struct request *request)

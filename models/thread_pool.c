@@ -167,7 +167,7 @@ static void serve(struct worker *worker, void *task)
 static bool later(void *arg, struct request *request)
 {
     struct model_run *run = arg;
-    return workers_push(&run->workers, request) == 0;
+    return workers_later(&run->workers, request);
 }
 
 /* ---- The model ---- */

@@ -2,6 +2,7 @@
 #include "actor_run.h"
 
 #include "clock.h"
+#include "syscalls.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -245,6 +246,17 @@ static bool send_on(struct sched_worker *worker, struct request *request, enum t
     return true;
 }
 
+static void start_offload(struct sched_worker *worker, struct request *request)
+{
+    request->turn.event = TURN_DONE;
+    counter_add(&worker->counters->offloads, 1);
+    counter_add(&worker->counters->messages, 1);
+    if (offload_submit(actor_run_of(worker)->offload, request)) {
+        counter_add(&worker->counters->wakeups, 1);
+        syscalls_count();
+    }
+}
+
 /* What a turn asked for. made: the actor, if it was made for this request alone. False: the actor
  * that runs is gone. */
 static bool carry_out(struct sched_worker *worker, struct request *request, struct actor *made,
@@ -263,10 +275,7 @@ static bool carry_out(struct sched_worker *worker, struct request *request, stru
         timers_add(&worker->timers, clock_now_ns() + request->turn.wait_ns, request, NULL);
         return true;
     case TURN_OFFLOAD:
-        request->turn.event = TURN_DONE;
-        counter_add(&worker->counters->offloads, 1);
-        counter_add(&worker->counters->wakeups,
-                    offload_submit(actor_run_of(worker)->offload, request));
+        start_offload(worker, request);
         return true;
     case TURN_REPLY:
         here = finish(worker, request, &worker->counters->answered);
@@ -327,8 +336,11 @@ bool actor_receive(struct sched_worker *worker, struct actor *actor, struct mail
 void actor_offloaded(void *arg, struct request *request)
 {
     struct model_run *run = arg;
+    uint64_t before = syscalls_made;
     request_offload(request, run->config.setup);
     actor_send(&run->scheduler, actor_of(run, request), &request->mail);
+    if (!sched_self(NULL)) /* at stop() a worker may do it itself */
+        counter_add_shared(&run->scheduler.outside->syscalls, syscalls_made - before);
 }
 
 /* ---- Rounds of a worker ---- */

@@ -66,11 +66,11 @@ static bool closed(const struct queue *queue)
     return atomic_load_explicit(&queue->closed, memory_order_relaxed);
 }
 
-int queue_push(struct queue *queue, void *task)
+int queue_push_below(struct queue *queue, void *task, uint32_t limit)
 {
     pthread_mutex_lock(&queue->lock);
     uint32_t len = length(queue);
-    if (closed(queue) || len == queue->limit) {
+    if (closed(queue) || len >= limit) {
         int error = closed(queue) ? -ESHUTDOWN : -EAGAIN;
         pthread_mutex_unlock(&queue->lock);
         return error;
@@ -89,6 +89,11 @@ int queue_push(struct queue *queue, void *task)
     syscalls_count();
     sem_post(&sleeper->wake);
     return 1;
+}
+
+int queue_push(struct queue *queue, void *task)
+{
+    return queue_push_below(queue, task, queue->limit);
 }
 
 /* Tells the processor that this is a loop which waits. */

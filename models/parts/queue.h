@@ -55,6 +55,8 @@ void queue_worker_finish(struct queue_worker *worker);
 /* Any thread; never blocks. 0: queued; 1: queued, and a sleeping worker was woken; -EAGAIN: full;
  * -ESHUTDOWN: closed. task is not NULL. */
 int queue_push(struct queue *queue, void *task);
+/* The same, and -EAGAIN also where limit tasks or more are inside: room is left for others. */
+int queue_push_below(struct queue *queue, void *task, uint32_t limit);
 
 /* The worker's own thread. Sleeps while there is none; NULL: closed and empty. */
 void *queue_pop(struct queue *queue, struct queue_worker *worker);

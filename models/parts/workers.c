@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "workers.h"
 
-#include "../request.h"
 #include "cpus.h"
 #include "syscalls.h"
 
@@ -80,9 +79,9 @@ void workers_stop(struct workers *workers)
     workers->list = NULL;
 }
 
-int workers_push(struct workers *workers, void *task)
+/* woken: of a push. */
+static int pushed(struct workers *workers, int woken)
 {
-    int woken = queue_push(&workers->queue, task);
     if (woken < 0)
         return woken;
     struct counters *mine = workers_mine(workers);
@@ -90,6 +89,21 @@ int workers_push(struct workers *workers, void *task)
     if (woken)
         counter_add_mine(mine, &mine->wakeups, 1);
     return 0;
+}
+
+int workers_push(struct workers *workers, void *task)
+{
+    return pushed(workers, queue_push(&workers->queue, task));
+}
+
+bool workers_later(struct workers *workers, struct request *request)
+{
+    /* Nothing bounds the children that are late: they take the third that is theirs at most, or
+     * there would be no room for who has passed the door. */
+    int woken = request->errand.kind == ERRAND_MESSAGE
+                    ? queue_push(&workers->queue, request)
+                    : queue_push_below(&workers->queue, request, workers->queue.limit / 3);
+    return pushed(workers, woken) == 0;
 }
 
 struct counters *workers_mine(const struct workers *workers)

@@ -3,6 +3,7 @@
 #ifndef ASSAY_WORKERS_H
 #define ASSAY_WORKERS_H
 
+#include "../request.h"
 #include "counters.h"
 #include "queue.h"
 
@@ -43,6 +44,9 @@ void workers_stop(struct workers *workers);
 /* Any thread. 0, -EAGAIN: full, or -ESHUTDOWN. Counts the message, and the wake-up if there was
  * one. */
 int workers_push(struct workers *workers, void *task);
+
+/* in_place_config.later. */
+bool workers_later(struct workers *workers, struct request *request);
 
 /* The counters of this thread: its own if it is one of these workers, else `others`. */
 struct counters *workers_mine(const struct workers *workers);
