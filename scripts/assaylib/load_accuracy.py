@@ -124,6 +124,8 @@ def _row(case: Case, name: str, right_s: float, runs: Sequence[dict[str, Any]]) 
         "case": case.name,
         "percentile": name,
         "computed_s": right_s,
+        # Stalls go by the service's clock, whose start lies somewhere between two requests.
+        "phase_s": 1 / RATE_HZ if case.stall_every_s else 0.0,
         "reported_s": reported,
         "median_over_percent": 100 * (statistics.median(reported) / right_s - 1),
         "least_over_percent": 100 * (min(reported) / right_s - 1),
@@ -134,9 +136,9 @@ def judge(rows: Sequence[dict[str, Any]]) -> list[str]:
     """What cannot be: an answer before its time."""
     return [
         f"{row['case']} {row['percentile']}: reported {1e3 * min(row['reported_s']):.3f} ms, but no"
-        f" answer that counts there can have come before {1e3 * row['computed_s']:.3f} ms"
+        f" answer that counts there can have come before {1e3 * (row['computed_s'] - row['phase_s']):.3f} ms"
         for row in rows
-        if min(row["reported_s"]) < (1 - BELOW_MAX) * row["computed_s"]
+        if min(row["reported_s"]) < (1 - BELOW_MAX) * row["computed_s"] - row["phase_s"]
     ]
 
 

@@ -37,11 +37,17 @@ def test_computed_percentiles_of_distributions() -> None:
 
 def test_only_what_comes_too_early_is_wrong() -> None:
     def row(*reported_s: float) -> dict[str, object]:
-        return {"case": "fixed", "percentile": "p50", "computed_s": 0.002, "reported_s": list(reported_s)}
+        return {
+            "case": "fixed", "percentile": "p50", "computed_s": 0.002, "phase_s": 0.0,
+            "reported_s": list(reported_s),
+        }  # fmt: skip
 
     assert load_accuracy.judge([row(0.002, 0.9), row(0.00199)]) == []
     (said,) = load_accuracy.judge([row(0.0021, 0.0019)])
     assert said.startswith("fixed p50: reported 1.900 ms") and "2.000 ms" in said
+    # A stall begins up to one request earlier or later than computed.
+    assert load_accuracy.judge([{**row(0.0011), "phase_s": 0.001}]) == []
+    assert load_accuracy.judge([{**row(0.0009), "phase_s": 0.001}]) != []
 
 
 def test_command(assay: Assay, tmp_path: Path) -> None:
@@ -51,6 +57,7 @@ def test_command(assay: Assay, tmp_path: Path) -> None:
     assert len(facts["rows"]) == 16 and facts["wrong"] == []
     stalled = [row for row in facts["rows"] if (row["case"], row["percentile"]) == ("stall", "p99")]
     assert stalled[0]["computed_s"] > 0.03 and min(stalled[0]["reported_s"]) > 0.03
+    assert stalled[0]["phase_s"] == 0.002
     assert "timers are late by" in done.stdout
     assert assay("load-accuracy", "--rounds", 0).returncode == 2
     assert assay("load-accuracy", "--duration", 0).returncode == 2
