@@ -91,6 +91,9 @@ void turn_more_targets(struct turn *turn); /* for turn_target(): makes room */
  * message. A call of a cell is a request of its own, with a frame of its own, whose reply is the
  * answer; it may itself wait, call, forward, send. It does not count at the door, and goes on to
  * its end even if it comes too late for whoever asked.
+ *
+ * A model whose threads run cells in place calls them one after the other, and notices a deadline
+ * where a cell would wait beyond it; a call or an offload of the called cell it sits out first.
  */
 static inline void turn_target(struct turn *turn, uint32_t cell)
 {
