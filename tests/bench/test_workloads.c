@@ -280,6 +280,13 @@ static void the_amount_of_work_shows(void **state)
     }
 }
 
+static bool says(const struct workload_setup *setup, size_t document, size_t at, const char *text)
+{
+    size_t len = strlen(text);
+    return setup->body_lens[document] >= at + len &&
+           memcmp(setup->bodies[document] + at, text, len) == 0;
+}
+
 /* Bodies of workloads whose requests are of several kinds: the shares are as stated. */
 static void marked_bodies(void **state)
 {
@@ -300,10 +307,9 @@ static void marked_bodies(void **state)
         bench_open(&bench, workload, &setup, CELLS);
         size_t hot = 0, puts = 0, heavy = 0, turns = 0;
         for (size_t i = 0; i < setup.documents; i++) {
-            const char *body = (const char *)setup.bodies[i];
-            puts += strncmp(body, "put ", 4) == 0;
-            hot += strncmp(body + 4, "00000000 ", 9) == 0;
-            heavy += strncmp(body, "heavy ", 6) == 0;
+            puts += says(&setup, i, 0, "put ");
+            hot += says(&setup, i, 4, "00000000 ");
+            heavy += says(&setup, i, 0, "heavy ");
             set_in(request, workload, setup.bodies[i], setup.body_lens[i]);
             turns += run(&bench, request);
             assert_true(ok(workload, &setup, i, request));

@@ -166,6 +166,31 @@ static void late_child(struct bed *bed)
     assert_int_equal(atomic_load(&bed->probe.additions), 1);
 }
 
+/* More late children than there is room for: requests that come then are served all the same. */
+static void late_ones_leave_room(struct bed *bed)
+{
+    struct client_reply reply;
+    bed->config.queue_limit = 2;
+    start(bed);
+    for (int c = 0; c < 4; c++)
+        bed_open(bed, c);
+    assert_true(client_post(&bed->clients[0], "@0c1{w300}q5a"));
+    assert_true(
+        client_post(&bed->clients[1], "@0c1{w300}c2{w300}c3{w300}c1{w300}c2{w300}c3{w300}q5a"));
+    for (int c = 0; c < 2; c++) {
+        assert_int_equal(client_reply(&bed->clients[c], &reply), 1);
+        assert_int_equal(reply.status, 200);
+    }
+    for (int c = 2; c < 4; c++)
+        assert_true(client_post(&bed->clients[c], "@0#"));
+    for (int c = 2; c < 4; c++) {
+        assert_int_equal(client_reply(&bed->clients[c], &reply), 1);
+        assert_int_equal(reply.status, 200);
+    }
+    bed_stop(bed);
+    assert_int_equal(bed->final.answered, 4);
+}
+
 /* Two deadlines, one within the other: the first to pass counts for whoever set it. */
 static void late_grandchild(struct bed *bed)
 {
@@ -550,6 +575,7 @@ int main(int argc, char **argv)
         {"no downstream: that target is refused", no_downstream, NULL},
         {"more targets than there is of anything", many_targets, NULL},
         {"a late child is dropped, and ends", late_child, NULL},
+        {"late children leave room for others", late_ones_leave_room, NULL},
         {"of two deadlines the first counts", late_grandchild, NULL},
         {"who timed out asks again", asks_again, NULL},
         {"one-way messages", sends, NULL},
