@@ -45,49 +45,6 @@ static inline uint64_t json_load_few(const char *from, size_t len)
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
         first = __builtin_bswap32(first);
         last = __builtin_bswap32(last);
-        static inline bool json_is_plain(unsigned char c)
-        {
-            return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-        }
-
-        /* Goes over the escape at a backslash; NULL if there is no such one. */
-        const char *json_get_escape(const char *at, const char *end, struct json_text *text);
-
-        static inline __attribute__((always_inline)) const char *json_get_text_inline(
-            const char *at, const char *end, struct json_text *text)
-        {
-            *text = (struct json_text){.start = at};
-            for (;;) {
-                while (end - at >= 8) {
-                    uint64_t special = json_special(json_load(at));
-                    if (special != 0) {
-                        at += __builtin_ctzll(special) / 8;
-                        break;
-                    }
-                    at += 8;
-                }
-                while (at < end && json_is_plain((unsigned char)*at))
-                    at++;
-                if (at == end || (unsigned char)*at < 0x20)
-                    return NULL;
-                if (*at == '"')
-                    break;
-                if (*at == '\\') {
-                    at = json_get_escape(at, end, text);
-                    if (at == NULL)
-                        return NULL;
-                }
-                while (at < end && (unsigned char)*at >= 0x80) {
-                    size_t len = json_utf8_length(at, (size_t)(end - at));
-                    if (len == 0)
-                        return NULL;
-                    at += len;
-                }
-            }
-            text->len = (size_t)(at - text->start);
-            return at + 1;
-        }
-
 #endif
         word = first | (uint64_t)last << (len - 4) * 8;
     } else if (len > 0) {
