@@ -33,9 +33,9 @@ int reply_send(const struct reply *reply, struct http_conn *conn, enum http_step
     if (step == HTTP_HEALTH || step == HTTP_METRICS)
         return send_page(reply, conn, step);
     if (step == HTTP_WORK)
-        counter_add(&reply->counters->rejected, 1);
+        counter_add_mine(reply->counters, &reply->counters->rejected, 1);
     else
-        counter_add(&reply->counters->bad_requests, 1);
+        counter_add_mine(reply->counters, &reply->counters->bad_requests, 1);
     return http_conn_reply(conn, step == HTTP_WORK ? 503 : conn->status, NULL, NULL, 0,
                            reply->stopping, reply->flags);
 }

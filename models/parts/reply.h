@@ -11,7 +11,7 @@ struct reply {
     const struct model *model;
     struct model_run *run;
     const struct model_config *config;
-    struct counters *counters; /* of the calling thread */
+    struct counters *counters; /* the calling thread's, or marked as shared */
     bool stopping;             /* the connection ends with the last request that was read from it */
     int flags;                 /* of send() */
 };
