@@ -45,7 +45,7 @@ extern const struct load_class_options load_class_defaults;
                      "serve needs it, else the first by default"),                                 \
         OPTIONS_TEXT("--codec", "NAME", &(class)->codec, "encoded by this codec"),                 \
         OPTIONS_COUNT("--cpu-iterations", "N", &(class)->cpu_iterations, 1, 1e15,                  \
-                      "what the server of `cpu` or `mixed` was given"),                            \
+                      "what the server of `cpu`, `blend` or `mixed` was given"),                   \
         OPTIONS_COUNT("--hops", "N", &(class)->hops, 1, 1e6,                                       \
                       "what the server of `ring` was given"),                                      \
         OPTIONS_COUNT("--cells", "N", &(class)->cells, 1, 1e6,                                     \

@@ -32,8 +32,8 @@ uint64_t service_cpu_sum(const struct workload_setup *setup, size_t document)
     return sum;
 }
 
-static bool cpu_reply_ok(const struct workload_setup *setup, size_t document, const uint8_t *reply,
-                         size_t reply_len)
+bool service_reply_is_cpu_sum(const struct workload_setup *setup, size_t document,
+                              const uint8_t *reply, size_t reply_len)
 {
     char hex[HASH_HEX];
     hash_hex(service_cpu_sum(setup, document), hex);
@@ -72,5 +72,5 @@ const struct service cpu_workload = {
             .step = cpu_step,
         },
     .needs = WORKLOAD_NEEDS_CPU_ITERATIONS,
-    .reply_ok = cpu_reply_ok,
+    .reply_ok = service_reply_is_cpu_sum,
 };

@@ -36,6 +36,10 @@ void service_carried_out(const struct workload_setup *setup);
 /* hash_work() of a body, cpu_iterations of it; computed once. */
 uint64_t service_cpu_sum(const struct workload_setup *setup, size_t document);
 
+/* … and the check of a reply that is nothing but that sum. */
+bool service_reply_is_cpu_sum(const struct workload_setup *setup, size_t document,
+                              const uint8_t *reply, size_t reply_len);
+
 /* The check of everything that sends the body back. */
 bool service_reply_is_body(const struct workload_setup *setup, size_t document,
                            const uint8_t *reply, size_t reply_len);

@@ -25,7 +25,7 @@ struct workload_setup {
     uint8_t **bodies;
     size_t *body_lens;
     /* Set to defaults by init; change them before the first request and before the first check. */
-    uint64_t cpu_iterations; /* `cpu`, `mixed`: rounds of work of a (heavy) request */
+    uint64_t cpu_iterations; /* `cpu`, `blend`, `mixed`: rounds of work of a (heavy) request */
     uint32_t hops;           /* `ring`: cells that a request passes */
     uint32_t cells;          /* of workloads with state; model_config.cells must be the same */
     uint32_t fan;            /* `fanout`: calls in parallel */

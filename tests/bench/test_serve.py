@@ -291,6 +291,7 @@ KINDS: dict[str, tuple[list[object], list[object], str, float]] = {
     "count": (["--messages", 7, "--cells", 3, "--queue-limit", 1_000_000], ["--messages", 7], "sends", 7),
     "pingpong": (["--messages", 7], ["--messages", 7], "turns", 15),
     "journal": ([], [], "offloads", 1),
+    "blend": (["--cpu-iterations", 50], ["--cpu-iterations", 50], "calls", 1),
     "mixed": (["--cpu-iterations", 50, "--offload"], ["--cpu-iterations", 50, "--heavy-percent", 100], "offloads", 1),
 }
 
@@ -303,7 +304,7 @@ def test_workloads_over_sockets(tmp_path: Path, model: str, workload: str) -> No
     pace = ["--arrival", "closed", "--duration", 0.1, "--connections", 4]
     told = tmp_path / "serve.json"
     with contextlib.ExitStack() as stack:
-        if workload == "fanout":
+        if workload in ("fanout", "blend"):
             downstream = stack.enter_context(serving("downstream", "--delay", "fixed:100"))
             of_server = [*of_server, "--downstream", downstream.address]
         if workload == "journal":
