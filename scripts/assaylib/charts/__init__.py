@@ -15,6 +15,8 @@ from .levels import LevelRow, levels  # noqa: F401
 from .scatter import Point, scatter  # noqa: F401
 from .services import ServiceRow, services  # noqa: F401
 from .strips import StripRow, strips  # noqa: F401
+from .bars import BarRow, bars  # noqa: F401
+from .grids import GridCell, grids  # noqa: F401
 from .formats import FormatPoint, formats  # noqa: F401
 from .lines import LinePoint, lines  # noqa: F401
 from .pareto import ParetoPoint, pareto  # noqa: F401
