@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Sequence
 
 from . import answer_formats, judge, members, words
-from .about import KINDS, KEPT, discarded, operation, processes, subject, tails
+from .about import KINDS, discarded, operation, processes, subject, tails
 from .blocks import Items, Section, Text
 from .clauses import lead_clause, tied
 from .judge import Comparison, Family, Judgement
@@ -52,6 +52,20 @@ def answers(judged: Judgement) -> list[Section]:
                 section.blocks.append(Text(" ".join(said)))
             found.append(section)
     return found
+
+
+def quoting(judged: Judgement) -> str:
+    """What every sentence above carries with it; "" if nothing is claimed."""
+    claimed = (judge.BETTER, judge.WORSE, judge.EQUIVALENT)
+    if not any(c.verdict in claimed for f in judged.families for c in f.comparisons):
+        return ""
+    return (
+        "To quote one of these, name the run and the machine. “At least” is the end nearest to 1 of an"
+        " interval; the intervals of one payload or workload hold together at 95 %, over fresh"
+        " processes. A difference counts from the margin δ on:"
+        f" {words.margin(float(judged.run.get('margin_percent', 3)) / 100)}, or what this machine shows of"
+        " one program against itself, where that is more."
+    )
 
 
 def ties(families: Sequence[Family], kind: str) -> str:
@@ -103,8 +117,8 @@ def late(judged: Judgement, families: Sequence[Family]) -> list[str]:
         return []
     return [
         f"Tails on this machine are the machine's: in {words.listed(marked)} the load generator"
-        " itself sent late, so p50 and p99 are marked (†) and describe server and machine together."
-        f" {KEPT}."
+        " itself sent late, so p50 and p99 are marked (†) and describe server and machine together;"
+        " what that may mean for CPU and throughput: under Method."
     ]
 
 

@@ -25,31 +25,45 @@ def of_operation(families: Sequence[Family], name: str) -> list[Family]:
 
 def blocks(judged: Judgement, families: Sequence[Family]) -> list[Block]:
     codecs = members.of(judged.run, families)
+    baseline = families[0].baseline
     said = []
     for name in dict.fromkeys(map(operation, families)):
         mine = of_operation(families, name)
         found = [share for f in mine for share in shares.shares(f, codecs)]
-        for kind, lead in ((shares.LIBRARY, "the library"), (shares.FORMAT, "the format")):
-            if any(s.kind == kind for s in found):
-                text = _step(
-                    [s for s in found if s.kind == kind], kind, codecs, families[0].baseline
-                )
-                said.append(
-                    f"**{operations.title(name).capitalize()}, how much is {lead}:** {text}"
-                )
-        if any(s.kind == shares.FLOOR for s in found):
-            floor = [s for s in found if s.kind == shares.FLOOR]
+        does = {"encode": "Encoding", "decode": "Decoding"}.get(name, operations.title(name).capitalize())
+        library = [s for s in found if s.kind == shares.LIBRARY]
+        if library:
+            step = _step(library, codecs, "the fastest other {} library")
+            said.append(f"**{does}, the library:** against {words.label(baseline)}, {step}.")
+        other = [s for s in found if s.kind == shares.FORMAT]
+        if other:
+            step = _step(other, codecs, "{}")
+            said.append(
+                f"**{does}, the format:** the fastest library of each against the fastest"
+                f" {codecs[baseline].group} library: {step}."
+            )
+    return [Items(said), Text(_asides(codecs))]
+
+
+def floors(judged: Judgement, families: Sequence[Family]) -> list[str]:
+    """How far the fastest library of the baseline's format is from what the format would allow."""
+    codecs = members.of(judged.run, families)
+    said = []
+    for name in dict.fromkeys(map(operation, families)):
+        found = [s for f in of_operation(families, name) for s in shares.shares(f, codecs)]
+        floor = [s for s in found if s.kind == shares.FLOOR]
+        if floor:
             label = words.listed(dict.fromkeys(words.label(s.end) for s in floor))
             clause = lead_clause(name, "time_ns", [s.comparison for s in floor], "payload")
             said.append(
                 f"{operations.title(name).capitalize()}, what the format would allow: against the fastest"
                 f" {floor[0].group} library, {label}, which is no library, {clause}."
             )
-    return [Items(said), Text(_asides(codecs))]
+    return said
 
 
-def _step(found: list[Share], kind: str, codecs: dict[str, Codec], baseline: str) -> str:
-    """Each format that is arrived at: for how many payloads which verdict, and by whom."""
+def _step(found: list[Share], codecs: dict[str, Codec], name: str) -> str:
+    """Each format that is arrived at, by that name: for how many payloads which verdict, and by whom."""
     parts = []
     for group in dict.fromkeys(s.group for s in found):
         mine = [s for s in found if s.group == group]
@@ -60,27 +74,19 @@ def _step(found: list[Share], kind: str, codecs: dict[str, Codec], baseline: str
         clause = lead_clause(
             operation(mine[0].family), "time_ns", [s.comparison for s in mine], "payload"
         )
-        parts.append(f"the fastest {group} library ({names}) {clause}")
-    home = codecs[baseline]
-    against = home.label if kind == shares.LIBRARY else f"the fastest {home.group} library"
-    return f"against {against}, {'; '.join(parts)}."
+        parts.append(f"{name.format(group)} ({names}) {clause}")
+    return "; ".join(parts)
 
 
 def _asides(codecs: dict[str, Codec]) -> str:
-    own = [c.label for c in codecs.values() if c.own_structs]
-    floor = [c.label for c in codecs.values() if c.ours]
+    several = sorted({c.format for c in codecs.values() if c.shape == "values"})
     text = (
         "**These are libraries, not formats.** A format is shown by the fastest of its libraries here,"
-        " picked by the data for each payload; the intervals cover the picking. A library that was not"
+        " picked by the data for each payload, and the intervals cover the picking; one that was not"
         " measured may be faster still."
     )
-    if own:
-        text += (
-            f" {words.listed(own)} {'works' if len(own) == 1 else 'work'} on structs of"
-            " their own, not on the one that all others share, and cannot be a format's fastest here."
-        )
-    if floor:
-        text += f" {words.listed(floor)} is no library: it shows what the format would allow."
+    if several:
+        text += f" {words.listed(several)}, values only: arrays without the keys."
     return text
 
 
@@ -155,6 +161,7 @@ def _table(
         f" {words.listed(alphas)}, so that all members of one family hold together at 95 %; every member"
         " stands under Codecs)",
         [Column("payload"), Column(f"{words.label(baseline)}, ns", True)],
+        shows=("forest-codec",),
     )
     groups = members.groups(codecs.values())
     named: list[tuple[str, str]] = []
@@ -180,7 +187,7 @@ def _table(
         table.add(*cells, words.margin(family.deltas["time_ns"]))
     table.notes.append(
         "The fastest is the member of a format with the largest median ratio; where it is tied with"
-        " others, the answer in full says so."
+        " others, the sentences above say so."
     )
     if any(words.SLIDES in cell.text for row in table.rows for cell in row):
         table.notes += slide_notes(families, "time_ns", numbers=False)

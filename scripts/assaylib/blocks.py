@@ -38,6 +38,8 @@ class Table:
     notes: list[str] = field(default_factory=list)
     folded: bool = False  #: long: folded away on screen
     widths: list[int] = field(default_factory=list)  #: percent, where tables stand below each other
+    shows: tuple[str, ...] = ()  #: names of the pictures whose data it holds
+    id: str = ""  #: given where pictures are linked with their data (anchors.py)
 
     def add(self, *cells: str | Cell) -> None:
         self.rows.append([c if isinstance(c, Cell) else Cell(c) for c in cells])

@@ -125,20 +125,16 @@ def stable(judged: Judgement) -> list[Check]:
         return [Check("note", "Stable", "nothing to test: no comparison has a value that counts")]
     parts = []
     if drifting:
-        parts.append(
-            f"drift over the run (p < {judge.DRIFT_P:g}) in"
-            f" {words.listed(f'{c.family}/{c.member}' for c in drifting)}"
-        )
+        named = [f"{c.family}/{c.member}" for c in drifting]
+        parts.append(f"drift over the run (p < {judge.DRIFT_P:g}) in {_few(named)}")
     if modes:
-        parts.append(
-            "two modes in "
-            + words.listed(
-                f"{c.family}/{c.member} ({words.ratio(math.exp(c.modes[0]))} × and"
-                f" {words.ratio(math.exp(c.modes[1]))} ×)"
-                for c in modes
-                if c.modes
-            )
-        )
+        named = [
+            f"{c.family}/{c.member} ({words.ratio(math.exp(c.modes[0]))} × and"
+            f" {words.ratio(math.exp(c.modes[1]))} ×)"
+            for c in modes
+            if c.modes
+        ]
+        parts.append(f"two modes in {_few(named)}")
     tested = [c for c in every if c.estimate]
     sliding = [(abs(c.slide[1] - c.slide[0]), c) for c in every if c.slide]
     if sliding:
@@ -163,7 +159,11 @@ def stable(judged: Judgement) -> list[Check]:
         text += (
             f". Only ratios were tested; absolute figures of the baselines swung by up to"
             f" {words.ratio(worst.ratio)} × over the run (90th ÷ 10th percentile of"
-            f" {len(worst.values)} processes, {worst.family.id}; {words.ratio(worst.whole)} × between"
-            " the extremes; all under Calibration)"
+            f" {len(worst.values)} processes, {worst.family.id}; all under Calibration)"
         )
     return [Check(state, "Stable", text)]
+
+
+def _few(names: list[str]) -> str:
+    """The first three, and how many more."""
+    return words.listed(names[:3] + ([f"{len(names) - 3} more"] if len(names) > 3 else []))

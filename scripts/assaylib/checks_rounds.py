@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from . import judge, words
-from .about import KINDS, KEPT, discarded, processes, subject, tails
+from .about import KINDS, discarded, processes, subject, tails
 from .blocks import Check
 from .judge import Judgement
 
@@ -71,7 +71,7 @@ def late(judged: Judgement) -> list[Check]:
             "note",
             "Tails",
             f"the generator itself sent late in {shown}: latencies there are shown, marked (†) as"
-            f" the machine's. {KEPT}",
+            " the machine's. CPU and throughput are shown, but not independent of it (Method)",
         )
     ]
 
@@ -112,44 +112,27 @@ def rounds(judged: Judgement) -> list[Check]:
         parts.append(f"not part of this run: {words.listed(absent)}")
     if not missing and not empty:
         once = "" if judged.resumes else ", in one go"
-        parts.insert(0, f"all {planned} planned rounds were run{once}{_dropped(judged)}")
+        but = ", but not all count (Discarded)" if dropped else ""
+        parts.insert(0, f"all {planned} planned rounds were run{once}{but}")
     good = len(parts) == 1 and not missing and not empty and not dropped
     state = "bad" if empty or failures else "good" if good else "note"
     found.append(Check(state, "Complete", "; ".join(parts)))
     return found
 
 
-def _dropped(judged: Judgement) -> str:
-    """Run is not counted: ", but 156 of 449 processes do not count, and 12 of 15 families …"."""
-    gone, every = sum(map(discarded, judged.families)), sum(map(processes, judged.families))
-    if not gone:
-        return ""
-    short = [f for f in judged.families if f.counted < int(f.plan.get("rounds") or 0)]
-    text = f", but {gone} of {every} processes do not count"
-    if not short:
-        return text + "; they were made up for"
-    worst = min(short, key=lambda f: f.counted / int(f.plan["rounds"]))
-    return text + (
-        f", and {len(short)} of {len(judged.families)} families have fewer rounds than planned"
-        f" (least: {worst.id}, {worst.counted} of {worst.plan['rounds']})"
-    )
-
-
 def _left(judged: Judgement) -> str:
     """What counts after the discards, in families that lost some: "service/rpc 14 rounds run, 10
     count (all counted)"."""
-    short = [f for f in judged.families if f.counted < len(f.rounds)]
+    lost = [f for f in judged.families if f.counted < len(f.rounds)]
     told = [
         f"{f.id} {words.counted(len(f.rounds), 'round')} run, {f.counted} count"
         + (f" ({f.stopped})" if f.stopped else "")
-        for f in short
+        for f in sorted(lost, key=lambda f: f.counted / max(1, int(f.plan.get("rounds") or 1)))
     ]
-    if len(told) <= 4:
-        return "; ".join(told)
-    made_up = [f for f in short if f.counted >= int(f.plan.get("rounds") or 0)]
-    text = f"{len(short)} families lost rounds, {len(made_up) or 'none'} of them made up for all"
-    lacking = sorted((f.counted, t) for t, f in zip(told, short) if f not in made_up)
-    if not lacking:
-        return text
-    most = "" if len(lacking) <= 4 else "worst off: "
-    return f"{text}; {most}{'; '.join(t for _, t in lacking[:4])}"
+    if len(told) <= 3:
+        return "; ".join(told) or "They were made up for"
+    short = [f for f in lost if f.counted < int(f.plan.get("rounds") or 0)]
+    of = f"{len(lost)} of {len(judged.families)} families lost rounds"
+    if not short:
+        return f"{of}, all of them made up for"
+    return f"{of}, {len(short)} have fewer than planned; worst off: {'; '.join(told[:3])}"

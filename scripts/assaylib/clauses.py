@@ -10,19 +10,23 @@ from .judge import Comparison, Family, TieSet
 from .operations import verb
 
 
+#: More cases than this are counted, not named.
+NAMED_MAX = 3
+
+
 def lead_clause(op: str, metric: str, comparisons: list[Comparison], noun: str) -> str:
-    """ "encodes faster for 3 of 4 payloads (at least 13.2 to 27.3 × as fast), not resolved for 1"."""
+    """ "encodes faster for 3 of 4 payloads (at least 13.2 × (`ack`) to 27.3 × (`feed`) as fast), not
+    resolved for `order`"."""
     better, worse = {
         "time_ns": ((f"{verb(op)} faster", f"{verb(op)} slower") if op else ("faster", "slower")),
         "cpu_ns_per_request": ("cheaper in CPU", "dearer in CPU"),
         "closed_hz": ("higher in throughput", "lower in throughput"),
     }[metric]
-    total = len(comparisons)
     parts = []
     for verdict, word in ((judge.BETTER, better), (judge.WORSE, worse)):
         those = [c for c in comparisons if c.verdict == verdict]
         if those:
-            parts.append(f"{word} for {len(those)} of {total} ({words.claim(those)})")
+            parts.append(f"{word} for {_cases(those, comparisons, noun)} ({words.claim(those)})")
     about = (
         ""
         if parts
@@ -36,26 +40,28 @@ def lead_clause(op: str, metric: str, comparisons: list[Comparison], noun: str) 
         (judge.NO_INTERVAL, "without an interval"),
         (judge.NO_NUMBER, "without a number"),
     ):
-        count = sum(c.verdict == verdict for c in comparisons)
-        if count:
-            parts.append(f"{word} for {count} of {total}{_seen(comparisons, verdict)}")
-    first, *rest = parts
-    plural = noun if total == 1 else noun + "s"
-    return about + ", ".join(
-        [
-            first.replace(f" of {total}", f" of {total} {plural}", 1),
-            *(r.replace(f" of {total}", "", 1) for r in rest),
-        ]
-    )
+        those = [c for c in comparisons if c.verdict == verdict]
+        if those:
+            parts.append(f"{word} for {_cases(those, comparisons, noun)}{_seen(those, verdict)}")
+    return about + ", ".join(parts)
 
 
-def _seen(comparisons: Sequence[Comparison], verdict: str) -> str:
+def _cases(those: Sequence[Comparison], every: Sequence[Comparison], noun: str) -> str:
+    """Named if few; else, or if their ends are named in the claim, counted."""
+    if len(those) == len(every) > 1:
+        return f"all {len(every)} {noun}s"
+    spans = len(those) > 1 and those[0].verdict in (judge.BETTER, judge.WORSE)
+    if spans or len(those) > NAMED_MAX:
+        return f"{len(those)} of {len(every)} {noun}s"
+    return words.listed(f"`{words.case(c)}`" for c in those)
+
+
+def _seen(those: Sequence[Comparison], verdict: str) -> str:
     """Of the unresolved, those that differ from 1 without it being shown by how much."""
-    seen = sum(c.straddles for c in comparisons)
+    seen = sum(c.straddles for c in those)
     if verdict != judge.UNRESOLVED or not seen:
         return ""
-    every = sum(c.verdict == verdict for c in comparisons)
-    who = "" if seen == every else f"{seen} of them "
+    who = "" if seen == len(those) else f"{seen} of them "
     return f" ({who}differ{'s' if seen == 1 else ''} from 1, but not shown to be by δ or more)"
 
 

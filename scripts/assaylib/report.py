@@ -17,7 +17,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, Sequence
 
-from . import UsageError, calibrate, charts, judge, members, page, peer_table, pictures, sections, store, sweep_table, words
+from . import UsageError, anchors, calibrate, charts, judge, members, page, peer_table, pictures, sections, store
+from . import sweep_table, words
 from .blocks import Raw, Section
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -65,7 +66,7 @@ def render(run_dir: Path | str, with_runs: Sequence[Path | str] = ()) -> Path:
     """Writes the report into run_dir and returns the path of report.html."""
     folder = Path(run_dir)
     judged, raw = read(folder)
-    others, appendices = [], []
+    others, appendices, scenarios = [], [], []
     for path in with_runs:
         if added := appendix(Path(path)):
             added.id += f"-{len(appendices) + 1}" if appendices else ""
@@ -79,9 +80,12 @@ def render(run_dir: Path | str, with_runs: Sequence[Path | str] = ()) -> Path:
     labels = {name: codec.label for name, codec in members.codecs(judged.run).items()}
     with words.named(labels):
         drawn = pictures.pictures(judged)
+        first = page.build(judged, raw, drawn, [Path(path).name for path in with_runs])
+        rest = sections.build(judged, raw, drawn, others, appendices, scenarios)
         view = {
-            "page": page.build(judged, raw, drawn),
-            "sections": sections.build(judged, raw, drawn, others, appendices),
+            "page": first,
+            "sections": rest,
+            "data": anchors.link([*first["figures"], first["table"]], rest),
             "palette": charts.PALETTE,
             "chart_style": charts.STYLE,
         }

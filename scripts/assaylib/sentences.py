@@ -7,22 +7,18 @@ import math
 from typing import Sequence
 
 from . import answer_formats, judge, members, words
-from .about import KINDS, operation, shape_only, subject, subjects
-from .blocks import Items, Section
+from .about import operation, shape_only, subject, subjects
+from .blocks import Items
 from .clauses import tie_text
 from .figures import mean_bytes
 from .judge import Comparison, Family, Judgement
 from .operations import headlines, verb
 
 
-def sentences(judged: Judgement) -> list[Section]:
-    """The same in full, a sentence per payload or workload, every ratio with its interval."""
+def sentences(judged: Judgement, kind: str) -> Items:
+    """A sentence per payload or workload, every ratio with its interval."""
     details = {"codec": codec_details, "model": model_details, "service": service_details}
-    return [
-        Section(f"sentences-{kind}", title, [Items(details[kind](judged, judged.kind(kind)))])
-        for kind, title in KINDS.items()
-        if judged.kind(kind)
-    ]
+    return Items(details[kind](judged, judged.kind(kind)))
 
 
 def said(

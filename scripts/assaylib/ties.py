@@ -11,6 +11,8 @@ other with the machine's speed, both halves have to say so (slides.py).
 
 from __future__ import annotations
 
+from typing import Sequence
+
 from . import slides
 from .families import Family
 from .intervals import median, order_interval
@@ -18,13 +20,22 @@ from .verdicts import BETTER, TieSet, verdict
 
 
 def tie(family: Family, metric: str, more: bool) -> None:
-    candidates = [m for m in family.candidates if not family.why_withheld(m, metric)]
+    found = among(family, family.candidates, metric, more)
+    if found:
+        family.ties.append(found)
+
+
+def among(family: Family, members: Sequence[str], metric: str, more: bool) -> TieSet | None:
+    """The set of some members of a family, the baseline among them or not, at the family's level; None
+    if fewer than two have a figure."""
+    candidates = [m for m in members if not family.why_withheld(m, metric)]
     standing = {m: family.advantages(m, family.baseline, metric, more) for m in candidates}
-    standing[family.baseline] = [0.0] if family.series(family.baseline, metric) else []
+    if family.baseline in standing:
+        standing[family.baseline] = [0.0] if family.series(family.baseline, metric) else []
     ranked = sorted((m for m in candidates if standing[m]), key=lambda m: (-median(standing[m]), m))
     if len(ranked) < 2:
-        return
-    members, resolved = [ranked[0]], metric not in family.uncalibrated
+        return None
+    tied, resolved = [ranked[0]], metric not in family.uncalibrated
     for other in ranked[1:]:
         values = family.advantages(ranked[0], other, metric, more)
         interval = order_interval(values, family.alpha)
@@ -32,5 +43,5 @@ def tie(family: Family, metric: str, more: bool) -> None:
         said = verdict(interval, family.deltas[metric])
         halves = slides.slide(family, ranked[0], other, metric, more)
         if said != BETTER or not slides.stands(said, halves, family.deltas[metric]):
-            members.append(other)
-    family.ties.append(TieSet(metric, ranked[0], members, resolved))
+            tied.append(other)
+    return TieSet(metric, ranked[0], tied, resolved)

@@ -139,15 +139,47 @@ def claimed(comparison: judge.Comparison) -> float:
 
 
 def claim(comparisons: Sequence[judge.Comparison]) -> str:
-    """One claim, or the span of several of one metric and verdict, rounded against themselves:
-    "at least 1.25 × as fast", "takes at least 1.20 to 1.93 × the time", "reaches at most 0.52 × …".
+    """One claim, or the span of several of one metric and verdict, rounded against themselves, each
+    end with its case: "at least 1.25 × as fast", "takes at least 1.20 × (`rpc`) to 1.93 × (`ring`)
+    the time", "reaches at most 0.52 × …".
     """
     first = comparisons[0]
     before, behind = CLAIMS[first.metric][first.verdict == judge.WORSE]
     against = ceiling if before.endswith("at most") else floor
-    factors = sorted({claimed(c) for c in comparisons})
-    ends = list(dict.fromkeys(against(f, decimals_for(f)) for f in (factors[0], factors[-1])))
-    return f"{before} {' to '.join(ends)}{SPACE}× {behind}"
+    ordered = sorted(comparisons, key=claimed)
+    said = [(against(f, decimals_for(f)), case(c)) for c in ordered if (f := claimed(c))]
+    least, most = said[0], said[-1]
+    if least[0] == most[0]:
+        return f"{before} {least[0]}{SPACE}× {behind}"
+    ends = " to ".join(f"{factor}{SPACE}× (`{name}`)" for factor, name in (least, most))
+    return f"{before} {ends} {behind}"
+
+
+def case(comparison: judge.Comparison) -> str:
+    """The payload or workload of "codec/order/encode"."""
+    return (comparison.family.split("/") + [comparison.family])[1]
+
+
+def short(comparison: judge.Comparison, delta: float) -> str:
+    """A verdict for a table whose other columns have ratio and interval."""
+    if comparison.verdict == judge.BETTER:
+        factor = claimed(comparison)
+        return f"at least {floor(factor, decimals_for(factor))}{SPACE}×"
+    if comparison.verdict == judge.WORSE:
+        return claim([comparison])
+    if comparison.verdict == judge.EQUIVALENT:
+        return f"equivalent within ±{margin(delta)}"
+    if comparison.verdict == judge.UNRESOLVED:
+        return "not resolved: a difference, not shown to be δ" if comparison.straddles else "not resolved"
+    return "no number" if comparison.verdict == judge.NO_NUMBER else "no interval"
+
+
+def size(count: float) -> str:
+    """Of a document: "66 bytes", "9.5 KiB"."""
+    for step, unit in ((1024 * 1024, "MiB"), (1024, "KiB")):
+        if count >= step:
+            return f"{fixed(count / step, 1 if count < 10 * step else 0)}{SPACE}{unit}"
+    return f"{fixed(count, 0)}{SPACE}bytes"
 
 
 def verdict(comparison: judge.Comparison, delta: float) -> str:

@@ -37,3 +37,14 @@ def assay(build: Path) -> Assay:
         return finish(argv)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def standard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic run of every kind, drawn."""
+    import synthetic
+    from assaylib import report
+
+    folder = tmp_path_factory.mktemp("run") / "standard"
+    report.render(synthetic.write_run(folder, *synthetic.make_run(count=8)))
+    return folder

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Behind page one: codecs, models, services, calibration, method, environment, raw data. A section
-whose data is not there says so."""
+"""Behind page one: codecs, models, services, failures, method, calibration, environment, raw data, and
+what other runs add. A section whose data is not there says so."""
 
 from __future__ import annotations
 
 from typing import Sequence
 
-from ..blocks import Raw, Section
+from ..blocks import Raw, Section, Text
 from ..charts import Chart
 from ..judge import Judgement
 from .calibration import calibration
@@ -24,15 +24,32 @@ def build(
     drawn: dict[str, Chart],
     others: Others,
     appendices: Sequence[Section] = (),
+    scenarios: Sequence[Section] = (),
 ) -> list[Section]:
+    """What was measured, how, on what, and from which files; then what other runs add."""
     return [
-        *([sessions(judged, others)] if others else []),
         codecs(judged, drawn),
         models(judged, drawn),
         services(judged, drawn),
-        *appendices,
-        calibration(judged, drawn),
+        failures(scenarios),
         method(judged),
+        calibration(judged, drawn),
         environment(judged),
         data(judged, raw),
+        *([sessions(judged, others)] if others else []),
+        *appendices,
     ]
+
+
+def failures(scenarios: Sequence[Section]) -> Section:
+    section = Section("failures", "Overload and failures", subsections=list(scenarios))
+    if not scenarios:
+        section.blocks.append(
+            Text(
+                "None was part of this run: at these rates every server keeps up and nothing breaks. What"
+                " happens beyond that is measured by `scripts/assay run --scenario NAME`"
+                " (`scripts/assay list` has the names), and added here by `scripts/assay report RUN --with"
+                " FOLDER`."
+            )
+        )
+    return section

@@ -145,6 +145,7 @@ def _round_table(judged: Judgement, kind: str) -> Table:
         f"Process values, {title}: each round's ratio to the baseline",
         [Column("family"), Column("member"), Column("metric"), Column("ratios, in round order")],
         folded=True,
+        shows=(f"rounds-{kind}",),
     )
     for family in judged.kind(kind):
         rows = [(c.member, c.metric, c.estimate) for c in family.comparisons if c.estimate] + [

@@ -13,6 +13,7 @@ from ..figures import p_value, slid, slide_notes, spread, wire_bytes
 from ..judge import Family, Judgement
 from . import fidelity
 from .libraries import wide
+from .ratios import compared
 
 
 def codecs(judged: Judgement, drawn: dict[str, Chart]) -> Section:
@@ -30,6 +31,7 @@ def codecs(judged: Judgement, drawn: dict[str, Chart]) -> Section:
             " codec's own bytes: nothing that moves the document can be faster."
         )
     )
+    section.blocks += compared(judged, "codec")
     section.blocks += [
         Picture(drawn[name]) for name in ("codec-time", "wire-time") if name in drawn
     ]
@@ -57,6 +59,7 @@ def _codec_table(judged: Judgement, families: Sequence[Family], op: str) -> Tabl
             Column("× memcpy", True),
             Column("interval", True),
         ],
+        shows=("codec-time", "wire-time"),
     )
     ratios = [math.exp(c.estimate.median) for f in families for c in f.comparisons if c.estimate]
     places = min(3, words.column(ratios))

@@ -30,6 +30,7 @@ def latency(judged: Judgement, family: Family, name: Callable[[str], str]) -> Ta
             Column("longest", True),
             Column("generator's lag p99", True),
         ],
+        shows=("service-cost",),
     )
     timers = (judged.run.get("machine") or {}).get("timer_late_p99_ns")
     any_below = False

@@ -9,6 +9,7 @@ from typing import Sequence
 
 from .. import about, members, operations, shares, words
 from ..blocks import Block, Cell, Column, Picture, Section, Table, Text
+from ..answer_formats import floors
 from ..charts import Chart
 from ..clauses import tie_text
 from ..figures import slid, slide_notes, wire_bytes
@@ -17,6 +18,7 @@ from ..members import Codec
 from . import fidelity
 from .exact import exact
 from .payloads import payload, ratios
+from .ratios import compared
 from .walk import walk
 
 
@@ -33,6 +35,8 @@ def wide(judged: Judgement, families: Sequence[Family], drawn: dict[str, Chart])
         )
     )
     section.blocks.append(_list(codecs))
+    section.blocks += compared(judged, "codec")
+    section.blocks += [Text(text) for text in floors(judged, operations.headlines(families))]
     section.blocks += exact(judged, None, codecs)
     section.subsections.append(_steps(judged, families, codecs, drawn))
     section.subsections += _sizes(judged, families, codecs, drawn)
@@ -200,6 +204,7 @@ def _rungs(
             Column(f"{words.label(baseline)}, ns per byte", True),
             *(Column(c.label, True) for m, c in codecs.items() if m != baseline),
         ],
+        shows=("ladder",),
     )
     for family in families:
         size, level = wire_bytes(judged, family, baseline), family.level(baseline, "time_ns")

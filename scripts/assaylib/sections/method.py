@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from .. import judge, slides, words
+from .. import about, judge, slides, words
 from ..about import KEPT
-from ..blocks import Items, Section
+from ..blocks import Items, Section, Text
 from ..judge import Judgement
 
 
@@ -20,6 +20,7 @@ def method(judged: Judgement) -> Section:
     )
     takes = words.listed(f"{n} rounds for {words.counted(k, 'comparison')}" for k, n in needed)
     count = sum(bool(f.comparisons) for f in judged.families)
+    section.blocks.append(Text(f"**How to read ratios and verdicts.** {reading(judged)}"))
     section.blocks.append(
         Items(
             [
@@ -88,3 +89,31 @@ def method(judged: Judgement) -> Section:
         )
     )
     return section
+
+
+def reading(judged: Judgement) -> str:
+    deltas = [d for f in judged.families for d in f.deltas.values()] or [0.0]
+    margins = list(dict.fromkeys(words.margin(d) for d in (min(deltas), max(deltas))))
+    return (
+        "Ratios above 1 are better than the baseline. A verdict quotes the end of the interval"
+        " nearest to 1, rounded against the claim: ▲ better and ▼ worse by more than the margin δ,"
+        " ◆ equivalent (the whole interval lies within ±δ), ○ not resolved here: either the interval"
+        " holds 1, and then the smallest difference is given that could have been told from none (or, if"
+        " Holm's test alone tells it from 1 where the wider interval does not, that is said); or it"
+        " excludes 1 but lies across the end of the margin: different from 1, but not shown to be by δ"
+        f" or more, nor by less. Where a ratio slides with the machine's speed ({words.SLIDES}), both"
+        " numbers stand beside it, a verdict needs both, and “at least” is no better than the worse of"
+        f" them. {_floors(judged)} δ here: {' to '.join(margins)}. No verdict is drawn"
+        f" from the absence of a difference. {about.medians(*(f.kind for f in judged.families))}"
+    )
+
+
+def _floors(judged: Judgement) -> str:
+    margin = words.margin(float(judged.run.get("margin_percent", 3)) / 100)
+    return (
+        f"δ is {margin}, or the family's A/A floor in that metric where that is higher: the outer end of"
+        " the 95 % intervals that the baseline has against itself in the same rounds, and no less than"
+        " the 95th percentile of all A/A estimates of families like it (encode and decode of codecs apart"
+        " from their other operations). So no claim lies inside a family's own"
+        " A/A spread; without an interval for its own A/A a family claims nothing."
+    )

@@ -11,6 +11,7 @@ from ..blocks import Cell, Column, Section, Table, Text
 from ..charts import Chart
 from ..figures import middle, p_value, slid, slide_notes, spread
 from ..judge import Family, Judgement
+from .ratios import compared
 
 
 def _in_process(families: Sequence[Family]) -> str:
@@ -45,6 +46,7 @@ def models(judged: Judgement, drawn: dict[str, Chart]) -> Section:
             " time: it is the floor, not a candidate, since it cannot serve two at once."
         )
     )
+    section.blocks += compared(judged, "model")
     baseline = words.label(families[0].baseline)
     table = Table(
         "Per request: median of processes; × inline with its own 95 % interval",

@@ -60,6 +60,7 @@ def ratios(family: Family, codecs: dict[str, Codec], folded: bool = False) -> Ta
             Column("verdict"),
         ],
         folded=folded,
+        shows=() if folded else (f"time-{about.subject(family)}", f"formats-{name}"),
     )
     floors = bool(family.floor_ratios)
     if floors:
@@ -112,6 +113,7 @@ def sizes(judged: Judgement, families: Sequence[Family], codecs: dict[str, Codec
                 for c in (Column(f"{operations.title(about.operation(f))}, ns", True), Column(""))
             ),
         ],
+        shows=(f"pareto-{about.subject(mine[0])}",),
     )
     size = {m: next((s for f in mine if (s := wire_bytes(judged, f, m))), None) for m in codecs}
     points = [
@@ -146,6 +148,7 @@ def parts(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Block]:
             Column("whole", True),
             *(Column(title, True) for title in costs.PARTS.values()),
         ],
+        shows=(f"costs-{about.subject(families[0])}",),
     )
     for i, split in enumerate(found):
         new = i == 0 or found[i - 1].side != split.side

@@ -7,6 +7,7 @@ import re
 from .. import about, words
 from .gates import gate_table
 from .latency import apart, latency, latency_ratios
+from .ratios import compared
 from ..blocks import Block, Cell, Column, Items, Picture, Section, Table, Text
 from ..charts import Chart
 from ..figures import middle, p_value, spread
@@ -27,6 +28,7 @@ def services(judged: Judgement, drawn: dict[str, Chart]) -> Section:
             " answer, so it says what the rig reaches, and its latency would say nothing."
         )
     )
+    section.blocks += compared(judged, "service")
     if "service-cost" in drawn:
         section.blocks.append(Picture(drawn["service-cost"]))
     section.subsections += [_workload(judged, family) for family in families]
@@ -137,6 +139,7 @@ def _workload(judged: Judgement, family: Family) -> Section:
             Column("wake-ups", True),
             Column("system calls", True),
         ],
+        shows=("service-cost",),
     )
     for m in members:
         fixed.add(
@@ -182,6 +185,7 @@ def _workload(judged: Judgement, family: Family) -> Section:
             Column("server busy, %", True),
             Column("generator busy, %", True),
         ],
+        shows=("service-cost",),
     )
     for m in members:
         closed.add(
