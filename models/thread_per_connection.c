@@ -93,6 +93,7 @@ static void thread_per_connection_stats(struct model_run *run, struct model_stat
 {
     counters_sum(run->counters, run->counters_count, stats);
     stats->in_flight = atomic_load_explicit(&run->door.inside, memory_order_relaxed);
+    stats->pool_in_use = pool_in_use(run->in_place.pool);
     stats->threads = run->config.threads + conn_threads_running(&run->threads);
 }
 

@@ -4,7 +4,7 @@
  * of the model (allocate them as an array with counters_create), written by that thread only with
  * counter_add, and one more for threads that are not the model's (post() from outside), written
  * with counter_add_shared. stats() sums them with counters_sum and adds what it knows besides
- * (in_flight = door.inside, threads).
+ * (in_flight = door.inside, pool_in_use, threads).
  */
 #ifndef ASSAY_COUNTERS_H
 #define ASSAY_COUNTERS_H
@@ -69,7 +69,8 @@ static inline void counter_add_mine(struct counters *mine, _Atomic uint64_t *cou
         counter_add(counter, n);
 }
 
-/* Sets every field of stats that is a sum; in_flight and threads are left at 0. */
+/* Sets every field of stats that is a sum; in_flight, pool_in_use and threads are left
+ * at 0. */
 void counters_sum(const struct counters *counters, unsigned count, struct model_stats *stats);
 
 #endif

@@ -116,6 +116,8 @@ void door_write_metrics(struct bytes *out, const char *model, const char *worklo
          stats->bad_requests},
         {"assay_in_flight", "gauge", "Requests accepted and not yet answered.", stats->in_flight},
         {"assay_connections_open", "gauge", "Connections open now.", stats->connections_open},
+        {"assay_pool_in_use", "gauge", "Connections to the downstream service that have a call.",
+         stats->pool_in_use},
         {"assay_threads", "gauge", "Threads of the model, helpers included.", stats->threads},
     };
     for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++) {

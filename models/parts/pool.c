@@ -57,6 +57,14 @@ void pool_destroy(struct pool *pool)
     free(pool);
 }
 
+unsigned pool_in_use(const struct pool *pool)
+{
+    unsigned in_use = 0;
+    for (unsigned i = 0; pool && i < pool->connections; i++)
+        in_use += atomic_load_explicit(&pool->slots[i].busy, memory_order_relaxed);
+    return in_use;
+}
+
 void pool_give_up_at(struct pool *pool, uint64_t give_up_ns)
 {
     if (pool)

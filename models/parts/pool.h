@@ -39,6 +39,8 @@ struct pool;
 /* 0, -EINVAL, -EADDRNOTAVAIL (from the address), -ENOMEM. Nothing is connected yet. */
 int pool_create(struct pool **pool, const struct pool_config *config);
 void pool_destroy(struct pool *pool); /* after its shares; NULL is fine */
+/* How many connections have a call on them now. Any thread; NULL: 0. */
+unsigned pool_in_use(const struct pool *pool);
 
 /* Blocking: sets call->status and answer; returns the status. Any thread. Do not mix with shares of
  * the same pool. */

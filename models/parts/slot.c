@@ -59,6 +59,7 @@ static int slot_connect(struct slot *slot)
 int slot_begin(struct slot *slot, struct pool_call *call)
 {
     slot->call = call;
+    atomic_store_explicit(&slot->busy, true, memory_order_relaxed);
     slot->head.len = 0; /* the body goes out from where it is: one send for both, no copy */
     http_request_write(&slot->head, "POST", "/", slot->target->host, slot->target->content_type,
                        NULL, call->body_len);
@@ -169,6 +170,7 @@ void slot_end(struct slot *slot, int result)
 {
     struct pool_call *call = slot->call;
     slot->call = NULL;
+    atomic_store_explicit(&slot->busy, false, memory_order_relaxed);
     call->status = result;
     call->answer.len = 0;
     if (result == 0) {

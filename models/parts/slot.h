@@ -32,6 +32,8 @@ struct slot {
     bool used;    /* the connection carried a call before: it may be stale */
     bool blocks;  /* slot_block() has made it so */
     struct pool_call *call;
+    /* Is there a call? Relaxed, for pool_in_use() alone: a figure, nothing is ordered by it. */
+    _Atomic bool busy;
     struct bytes head; /* of the request */
     size_t sent;       /* of head and body */
     struct http_response response;

@@ -74,6 +74,7 @@ static void configs(void **state)
     assert_int_equal(pool_create(&pool, &(struct pool_config){"127.0.0.1:1", 0, NULL}), -EINVAL);
     assert_int_equal(pool_create(&pool, &(struct pool_config){"127.0.0.1", 1, NULL}), -EINVAL);
     pool_destroy(NULL);
+    assert_int_equal(pool_in_use(NULL), 0);
 }
 
 static void blocking(void **state)
@@ -209,10 +210,18 @@ static void several(void **state)
     }
 }
 
+struct holding {
+    struct pool *pool;
+    int connections;
+    unsigned in_use; /* when all were held */
+};
+
 static void *release_when_all_are_held(void *arg)
 {
-    for (int ms = 0; ms < PATIENCE_MS && atomic_load(&service.held) < *(int *)arg; ms++)
+    struct holding *holding = arg;
+    for (int ms = 0; ms < PATIENCE_MS && atomic_load(&service.held) < holding->connections; ms++)
         clock_sleep_ns(MS);
+    holding->in_use = pool_in_use(holding->pool);
     service_release(&service);
     return NULL;
 }
@@ -222,17 +231,20 @@ static void several_are_under_way_at_once(void **state)
 {
     (void)state;
     struct kind kinds[70];
-    int connections = 4;
+    enum { CONNECTIONS = 4 };
     for (size_t i = 0; i < 70; i++)
         kinds[i].body = kinds[i].answer = i % 3 ? "hold" : "hold it";
-    struct pool *pool = open_pool((unsigned)connections);
+    struct holding holding = {.pool = open_pool(CONNECTIONS), .connections = CONNECTIONS};
+    assert_int_equal(pool_in_use(holding.pool), 0);
     pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, release_when_all_are_held, &connections), 0);
-    expect_all(pool, kinds, 70);
+    assert_int_equal(pthread_create(&thread, NULL, release_when_all_are_held, &holding), 0);
+    expect_all(holding.pool, kinds, 70);
     pthread_join(thread, NULL);
-    assert_int_equal(atomic_load(&service.held_max), connections);
-    assert_int_equal(atomic_load(&service.open_max), connections);
-    pool_destroy(pool);
+    assert_int_equal(atomic_load(&service.held_max), CONNECTIONS);
+    assert_int_equal(atomic_load(&service.open_max), CONNECTIONS);
+    assert_int_equal(holding.in_use, CONNECTIONS);
+    assert_int_equal(pool_in_use(holding.pool), 0);
+    pool_destroy(holding.pool);
 }
 
 /* Beside those that never come, out of time before there is a connection: those are not sent. */
