@@ -26,6 +26,51 @@ int arrivals_find(const char *name, enum arrivals_kind *kind)
     return -EINVAL;
 }
 
+/*
+ * A clock that ticks at the rate of the arrivals: on it they come one a tick, or with gaps of one
+ * on average, whatever the steps. So a Poisson process stays one where the rate changes (Cinlar,
+ * "Introduction to Stochastic Processes", 1975: inversion of the integrated rate).
+ */
+struct pace {
+    const struct arrivals_step *steps;
+    size_t count, at;
+    double together;            /* requests at one instant */
+    double from_ns, from_ticks; /* when this step began */
+};
+
+static double gap_ns(const struct pace *pace)
+{
+    return 1e9 / pace->steps[pace->at].rate_hz * pace->together;
+}
+
+/* When the clock shows so much; to be asked in ascending order. */
+static double when_ns(struct pace *pace, double ticks)
+{
+    for (;;) {
+        double ns = pace->from_ns + (ticks - pace->from_ticks) * gap_ns(pace);
+        double end_ns = pace->from_ns + (double)pace->steps[pace->at].ns;
+        if (pace->at + 1 == pace->count || ns < end_ns)
+            return ns;
+        pace->from_ticks += (double)pace->steps[pace->at].ns / gap_ns(pace);
+        pace->from_ns = end_ns;
+        pace->at++;
+    }
+}
+
+/* How far the clock gets: the instants that are to be expected. */
+static double ticks_until(const struct pace *begin, double span_ns)
+{
+    struct pace pace = *begin;
+    for (; pace.at + 1 < pace.count; pace.at++) {
+        double end_ns = pace.from_ns + (double)pace.steps[pace.at].ns;
+        if (end_ns > span_ns)
+            break;
+        pace.from_ticks += (double)pace.steps[pace.at].ns / gap_ns(&pace);
+        pace.from_ns = end_ns;
+    }
+    return pace.from_ticks + (span_ns - pace.from_ns) / gap_ns(&pace);
+}
+
 int arrivals_plan(struct arrivals *arrivals, const struct arrivals_config *config)
 {
     *arrivals = (struct arrivals){0};
@@ -33,8 +78,11 @@ int arrivals_plan(struct arrivals *arrivals, const struct arrivals_config *confi
         return 0;
     const double span_ns = (double)config->span_ns;
     const uint64_t together = config->kind == ARRIVALS_BURST ? config->burst : 1;
-    const double gap_ns = 1e9 / config->rate_hz * (double)together;
-    const double instants = span_ns / gap_ns;
+    const struct arrivals_step only = {config->rate_hz, config->span_ns};
+    struct pace pace = {.steps = config->step_count ? config->steps : &only,
+                        .count = config->step_count ? config->step_count : 1,
+                        .together = (double)together};
+    const double instants = ticks_until(&pace, span_ns);
     /* Ten standard deviations of a Poisson count: beyond that the draws would be wrong. */
     double room = (instants + 10 * sqrt(instants) + 16) * (double)together;
     if (room > (double)ARRIVALS_MAX)
@@ -44,12 +92,13 @@ int arrivals_plan(struct arrivals *arrivals, const struct arrivals_config *confi
     if (!arrivals->due_ns)
         return -ENOMEM;
 
-    double due_ns = 0;
+    double ticks = 0;
     for (uint64_t instant = 0; arrivals->count + together <= cap; instant++) {
         if (config->kind == ARRIVALS_UNIFORM)
-            due_ns = gap_ns * (double)instant;
+            ticks = (double)instant;
         else
-            due_ns += gap_ns * draw_exponential(config->seed, instant);
+            ticks += draw_exponential(config->seed, instant);
+        const double due_ns = when_ns(&pace, ticks);
         if (due_ns >= span_ns)
             break;
         for (uint64_t i = 0; i < together; i++)

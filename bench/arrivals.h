@@ -23,9 +23,17 @@ struct arrivals {
 int arrivals_find(const char *name, enum arrivals_kind *kind); /* 0 or -EINVAL */
 extern const char *const arrivals_names[];                     /* by kind; NULL-terminated */
 
+/* A while at one rate. */
+struct arrivals_step {
+    double rate_hz; /* of requests, whatever the kind; above 0 */
+    uint64_t ns;
+};
+
 struct arrivals_config {
     enum arrivals_kind kind;
-    double rate_hz; /* of requests, whatever the kind */
+    double rate_hz;                    /* all the time, if there are no steps */
+    const struct arrivals_step *steps; /* one after the other; the last lasts to the end */
+    size_t step_count;
     uint64_t burst; /* BURST: so many at one instant */
     uint64_t span_ns, seed;
 };

@@ -43,7 +43,7 @@ static int open_connections(const struct load_options *load, struct connections 
 }
 
 struct files {
-    struct output json, hgrm;
+    struct output json, hgrm, requests;
 };
 
 static int open_files(const struct load_options *load, struct files *files)
@@ -53,7 +53,18 @@ static int open_files(const struct load_options *load, struct files *files)
         fprintf(stderr, "load: --json: %s: %s\n", load->json, strerror(-err));
     else if ((err = output_open_plain(&files->hgrm, load->hgrm)) != 0)
         fprintf(stderr, "load: --hgrm: %s: %s\n", load->hgrm, strerror(-err));
+    else if ((err = output_open_plain(&files->requests, load->requests)) != 0)
+        fprintf(stderr, "load: --requests: %s: %s\n", load->requests, strerror(-err));
     return err != 0 ? EXIT_USAGE : EXIT_GOOD;
+}
+
+static void write_requests(const struct load_options *load, const struct load_result *result,
+                           FILE *file)
+{
+    const char *names[LOAD_CLASSES_MAX];
+    for (size_t i = 0; i < load->class_count; i++)
+        names[i] = load->classes[i].name ? load->classes[i].name : "";
+    load_log_write(file, &load->log, result->from_ns, names);
 }
 
 static int write_files(const struct load_options *load, const struct load_result *result,
@@ -62,11 +73,16 @@ static int write_files(const struct load_options *load, const struct load_result
     load_report_write(&files->json, load, result);
     if (files->hgrm.file)
         hgrm_write(files->hgrm.file, &result->all.latency);
+    if (files->requests.file)
+        write_requests(load, result, files->requests.file);
     int err = output_close(&files->json);
     if (err != 0)
         return fail("--json", strerror(-err), EXIT_ENVIRONMENT);
     err = output_close(&files->hgrm);
-    return err != 0 ? fail("--hgrm", strerror(-err), EXIT_ENVIRONMENT) : EXIT_GOOD;
+    if (err != 0)
+        return fail("--hgrm", strerror(-err), EXIT_ENVIRONMENT);
+    err = output_close(&files->requests);
+    return err != 0 ? fail("--requests", strerror(-err), EXIT_ENVIRONMENT) : EXIT_GOOD;
 }
 
 static int run(struct load_options *load, struct connections *connections, struct files *files)
@@ -110,6 +126,7 @@ out:
     connections_finish(&connections);
     output_discard(&files.json);
     output_discard(&files.hgrm);
+    output_discard(&files.requests);
     load_options_finish(&load);
     return code;
 }

@@ -25,6 +25,7 @@ const struct load_class_options load_class_defaults = {
     .hot_percent = WORKLOAD_HOT_PERCENT,
     .put_percent = WORKLOAD_PUT_PERCENT,
     .heavy_percent = WORKLOAD_HEAVY_PERCENT,
+    .hit_percent = WORKLOAD_HIT_PERCENT,
 };
 
 static int read_body(const struct options *options, struct load_class_options *class, size_t *len)
@@ -131,6 +132,7 @@ static int read_payload(const struct options *options, struct load_class_options
     class->setup.hot_percent = (uint32_t) class->hot_percent;
     class->setup.put_percent = (uint32_t) class->put_percent;
     class->setup.heavy_percent = (uint32_t) class->heavy_percent;
+    class->setup.hit_percent = (uint32_t) class->hit_percent;
     if (class->known_workload && workload_setup_mark(&class->setup, class->known_workload) != 0)
         return options_error(options, "--workload", "out of memory");
     return OPTIONS_GO_ON;
@@ -141,8 +143,8 @@ static int read_check(const struct options *options, struct load_class_options *
 {
     static const char *const others[] = {"--method", "--expect-status", NULL};
     static const char *const workloads_own[] = {
-        "--cpu-iterations", "--hops",        "--cells",         "--messages",
-        "--hot-percent",    "--put-percent", "--heavy-percent", NULL};
+        "--cpu-iterations", "--hops",          "--cells",       "--messages", "--hot-percent",
+        "--put-percent",    "--heavy-percent", "--hit-percent", NULL};
     if (!class->workload) {
         int code = refuse_all(options, workloads_own, "without --workload");
         return code == OPTIONS_GO_ON ? read_status(options, class) : code;

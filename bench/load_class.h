@@ -21,6 +21,7 @@ struct load_class_options {
     const char *expect_status;
     double share;
     uint64_t cpu_iterations, hops, cells, messages, hot_percent, put_percent, heavy_percent;
+    uint64_t hit_percent;
     struct options_texts headers;
 
     /* What was made of it. */
@@ -58,6 +59,8 @@ extern const struct load_class_options load_class_defaults;
                       "store: requests that store a value"),                                       \
         OPTIONS_COUNT("--heavy-percent", "N", &(class)->heavy_percent, 0, 100,                     \
                       "mixed: requests that take CPU time"),                                       \
+        OPTIONS_COUNT("--hit-percent", "N", &(class)->hit_percent, 0, 100,                         \
+                      "cache: requests that are answered at once"),                                \
         OPTIONS_TEXT("--body", "FILE", &(class)->body_path, "send this, to any server"),           \
         OPTIONS_TEXT("--content-type", "TYPE", &(class)->content_type, "of --body"),               \
         OPTIONS_TEXT("--method", "METHOD", &(class)->method, "POST with a body, else GET"),        \

@@ -38,6 +38,14 @@ static void write_counts(struct output *output, const struct load_counts *counts
     output_count(output, "held_back", counts->held_back);
 }
 
+/* Null where there were several rates: percentiles of all of them together say nothing of any. */
+static void write_blended(struct output *output, const struct load_result *result,
+                          const char *prefix, const struct statistics *statistics)
+{
+    static const struct statistics none;
+    write_percentiles(output, prefix, result->step_count > 1 ? &none : statistics);
+}
+
 static void write_class_config(struct output *output, const struct load_class_options *class)
 {
     output_text(output, "method", class->method);
@@ -59,6 +67,8 @@ static void write_class_config(struct output *output, const struct load_class_op
     }
     if (needs & WORKLOAD_NEEDS_HEAVY)
         output_count(output, "heavy_percent", class->heavy_percent);
+    if (needs & WORKLOAD_NEEDS_HITS)
+        output_count(output, "hit_percent", class->hit_percent);
 }
 
 static void write_config(struct output *output, const struct load_options *load)
@@ -66,7 +76,7 @@ static void write_config(struct output *output, const struct load_options *load)
     bool closed = load_is_closed(load);
     output_text(output, "target", load->target_url);
     output_text(output, "arrival", load->arrival);
-    output_number(output, "rate_hz", closed ? NAN : load->rate_hz);
+    output_number(output, "rate_hz", closed || load->steps ? NAN : load->rate_hz);
     if (load->config.arrivals.kind == ARRIVALS_BURST)
         output_count(output, "burst", load->burst);
     output_number(output, "warmup_s", load->warmup_s);
@@ -92,8 +102,28 @@ static void write_classes(struct output *output, const struct load_options *load
         output_text(output, "path", class->path ? class->path : load->target.path);
         write_class_config(output, class);
         write_counts(output, &part->counts);
-        write_percentiles(output, "", &part->latency);
-        write_percentiles(output, "service_", &part->service);
+        write_blended(output, result, "", &part->latency);
+        write_blended(output, result, "service_", &part->service);
+        output_end(output);
+    }
+    output_end_list(output);
+}
+
+/* What the figures of a whole run are for one rate, those of its steps are for several. */
+static void write_steps(struct output *output, const struct load_options *load,
+                        const struct load_result *result)
+{
+    uint64_t from_ns = 0;
+    output_begin_list(output, "steps");
+    for (size_t i = 0; result->step_count > 1 && i < result->step_count; i++) {
+        const struct load_step *step = &result->steps[i];
+        output_begin(output, NULL);
+        output_number(output, "rate_hz", load->config.arrivals.steps[i].rate_hz);
+        output_count(output, "from_ns", from_ns);
+        output_count(output, "to_ns", from_ns = step->end_ns);
+        write_counts(output, &step->part.counts);
+        write_percentiles(output, "", &step->part.latency);
+        write_percentiles(output, "service_", &step->part.service);
         output_end(output);
     }
     output_end_list(output);
@@ -148,8 +178,9 @@ void load_report_write(struct output *output, const struct load_options *load,
     output_count(output, "in_flight", load->in_flight);
     output_count(output, "reconnects", result->reconnects);
     output_count(output, "closed_by_peer", result->closes);
-    write_percentiles(output, "", &result->all.latency);
-    write_percentiles(output, "service_", &result->all.service);
+    output_count(output, "window_began_ns", result->from_ns); /* CLOCK_MONOTONIC */
+    write_blended(output, result, "", &result->all.latency);
+    write_blended(output, result, "service_", &result->all.service);
     write_percentiles(output, "lag_", &result->lag);
     output_number(output, "in_flight_mean", result->in_flight_mean);
     output_number(output, "little_ratio", load_little_ratio(load, result));
@@ -165,5 +196,6 @@ void load_report_write(struct output *output, const struct load_options *load,
     if (load->config.watch_pid && result->watch_error == 0)
         write_watched(output, &result->watched);
     write_classes(output, load, result);
+    write_steps(output, load, result);
     write_seconds(output, result);
 }

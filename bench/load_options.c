@@ -70,6 +70,62 @@ static int read_classes(const struct options *options, struct load_options *load
     return code;
 }
 
+/* "RATE:SECONDS,RATE:SECONDS": the duration is their sum. The first one's rate is the warm-up's. */
+static int read_steps(const struct options *options, struct load_options *load)
+{
+    size_t count = 0;
+    uint64_t total_ns = 0;
+    const char *text = load->steps;
+    for (char *end; text; text = *end ? end + 1 : NULL) {
+        double rate_hz = strtod(text, &end), seconds = NAN;
+        if (end != text && *end == ':')
+            seconds = strtod(end + 1, &end);
+        if ((*end && *end != ',') || !(rate_hz >= 1e-3 && rate_hz <= 1e7) ||
+            !(seconds >= 1e-3 && seconds <= 1e6))
+            return options_error(options, "--steps", "\"%s\" is not of the form HZ:S,HZ:S ...",
+                                 load->steps);
+        if (count == LOAD_STEPS_MAX)
+            return options_error(options, "--steps", "more than %d steps", LOAD_STEPS_MAX);
+        load->steps_of_run[count++] = (struct arrivals_step){rate_hz, (uint64_t)(seconds * 1e9)};
+        total_ns += load->steps_of_run[count - 1].ns;
+    }
+    load->duration_s = (double)total_ns / 1e9;
+    load->steps_of_run[0].ns += (uint64_t)(load->warmup_s * 1e9);
+    load->config.arrivals.steps = load->steps_of_run;
+    load->config.arrivals.step_count = count;
+    return OPTIONS_GO_ON;
+}
+
+/* At most, whatever the steps. */
+static double planned(const struct load_options *load)
+{
+    const struct arrivals_config *arrivals = &load->config.arrivals;
+    if (arrivals->step_count == 0)
+        return load->rate_hz * (load->warmup_s + load->duration_s);
+    double requests = 0;
+    for (size_t i = 0; i < arrivals->step_count; i++)
+        requests += arrivals->steps[i].rate_hz * (double)arrivals->steps[i].ns / 1e9;
+    return requests;
+}
+
+/* How fast: --rate, or --steps, which say how long as well. */
+static int read_rate(const struct options *options, struct load_options *load, bool closed)
+{
+    if (closed) {
+        int code = options_refuse(options, "--rate", "with --arrival closed");
+        return code == OPTIONS_GO_ON ? options_refuse(options, "--steps", "with --arrival closed")
+                                     : code;
+    }
+    if (!load->steps)
+        return options_require(options, "--rate",
+                               "unless --arrival is closed or there are --steps");
+    static const char *const others[] = {"--rate", "--duration", "--hgrm"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (options_refuse(options, others[i], "with --steps") != OPTIONS_GO_ON)
+            return EXIT_USAGE;
+    return read_steps(options, load);
+}
+
 static int read_arrivals(const struct options *options, struct load_options *load)
 {
     struct arrivals_config *arrivals = &load->config.arrivals;
@@ -77,8 +133,7 @@ static int read_arrivals(const struct options *options, struct load_options *loa
         return options_error(options, "--arrival",
                              "\"%s\" is not one of poisson, uniform, burst, closed", load->arrival);
     bool closed = arrivals->kind == ARRIVALS_CLOSED;
-    int code = closed ? options_refuse(options, "--rate", "with --arrival closed")
-                      : options_require(options, "--rate", "unless --arrival is closed");
+    int code = read_rate(options, load, closed);
     if (code == OPTIONS_GO_ON && arrivals->kind != ARRIVALS_BURST)
         code = options_refuse(options, "--burst", "without --arrival burst");
     if (code == OPTIONS_GO_ON && closed)
@@ -87,8 +142,9 @@ static int read_arrivals(const struct options *options, struct load_options *loa
         code = options_refuse(options, "--slack-us", "with --arrival closed");
     if (code != OPTIONS_GO_ON)
         return code;
-    if (!closed && load->rate_hz * (load->warmup_s + load->duration_s) * 1.1 > (double)ARRIVALS_MAX)
-        return options_error(options, "--rate", "plans more than %zu requests", ARRIVALS_MAX);
+    if (!closed && planned(load) * 1.1 > (double)ARRIVALS_MAX)
+        return options_error(options, load->steps ? "--steps" : "--rate",
+                             "plans more than %zu requests", ARRIVALS_MAX);
     arrivals->rate_hz = load->rate_hz;
     arrivals->burst = load->burst;
     arrivals->seed = load->seed;
@@ -145,6 +201,7 @@ static int resolve(const struct options *options, struct load_options *load)
     load->config.spin_ns = load->spin_us * 1000;
     load->config.slack_ns = load->slack_us * 1000;
     load->config.watch_pid = (pid_t)load->watch_pid;
+    load->config.log = load->requests ? &load->log : NULL;
     return OPTIONS_GO_ON;
 }
 
@@ -167,6 +224,9 @@ int load_options_read(struct load_options *load, int argc, char **argv)
                      "poisson, uniform or burst: planned, whatever the server does; closed: on "
                      "each answer"),
         OPTIONS_NUMBER("--rate", "HZ", &load->rate_hz, 1e-3, 1e7, "requests per second"),
+        OPTIONS_TEXT("--steps", "HZ:S,HZ:S ...", &load->steps,
+                     "one rate after the other, each for so long, instead of --rate and "
+                     "--duration; figures of each step"),
         OPTIONS_COUNT("--burst", "N", &load->burst, 1, 1e6,
                       "so many at one instant; the instants are poisson's, the rate is --rate"),
         OPTIONS_COUNT("--connections", "N", &load->connections, 1, 1e6,
@@ -194,6 +254,9 @@ int load_options_read(struct load_options *load, int argc, char **argv)
         OPTIONS_TEXT("--json", "FILE", &load->json, "write all figures there"),
         OPTIONS_TEXT("--hgrm", "FILE", &load->hgrm,
                      "write the latencies there, in ms, as HdrHistogram's plotters read them"),
+        OPTIONS_TEXT("--requests", "FILE", &load->requests,
+                     "write a line for every request there: when it was due, sent and ended, and "
+                     "how (CSV)"),
         OPTIONS_FLAG("--list", &load->list, "workloads, payloads, codecs known"),
         {0},
     };
@@ -208,4 +271,5 @@ void load_options_finish(struct load_options *load)
 {
     for (size_t i = 0; i < LOAD_CLASSES_MAX; i++)
         load_class_finish(&load->classes[i]);
+    load_log_finish(&load->log);
 }

@@ -6,10 +6,11 @@
 #include "load_class.h"
 
 #define LOAD_CLASSES_MAX 16
+#define LOAD_STEPS_MAX 64
 
 struct load_options {
     /* As given, or the default. */
-    const char *target_url, *arrival, *mix_path, *cpus, *json, *hgrm;
+    const char *target_url, *arrival, *mix_path, *cpus, *json, *hgrm, *steps, *requests;
     double rate_hz, warmup_s, duration_s, timeout_s;
     uint64_t connections, in_flight, burst, seed, spin_us, slack_us, watch_pid;
     struct options_texts class_lines;
@@ -20,6 +21,8 @@ struct load_options {
     struct load_class_options classes[LOAD_CLASSES_MAX];
     size_t class_count;
     struct load_class of_run[LOAD_CLASSES_MAX];
+    struct arrivals_step steps_of_run[LOAD_STEPS_MAX];
+    struct load_log log;
     struct load_config config;
 };
 

@@ -85,6 +85,18 @@ static void print_classes(const struct load_options *load, const struct load_res
     }
 }
 
+static void print_steps(const struct load_options *load, const struct load_result *result)
+{
+    for (size_t i = 0; i < result->step_count; i++) {
+        const struct load_part *part = &result->steps[i].part;
+        char what[64];
+        snprintf(what, sizeof what, "at %g/s: ", load->config.arrivals.steps[i].rate_hz);
+        print_counts(what, &part->counts);
+        snprintf(what, sizeof what, "at %g/s: latency", load->config.arrivals.steps[i].rate_hz);
+        print_statistics(what, &part->latency);
+    }
+}
+
 void load_report_print(const struct load_options *load, const struct load_result *result)
 {
     const struct load_counts *counts = &result->all.counts;
@@ -98,10 +110,14 @@ void load_report_print(const struct load_options *load, const struct load_result
     else
         printf("  offered %.1f requests/s, achieved %.1f\n", load_offered_hz(load, result),
                load_achieved_hz(load, result));
-    print_statistics("latency", &result->all.latency);
-    print_statistics("service", &result->all.service);
+    if (result->step_count > 1) {
+        print_steps(load, result);
+    } else {
+        print_statistics("latency", &result->all.latency);
+        print_statistics("service", &result->all.service);
+        print_classes(load, result);
+    }
     print_statistics("own lag", &result->lag);
-    print_classes(load, result);
     if (counts->unsent || counts->failed)
         printf("  %" PRIu64 " planned requests have no latency (%" PRIu64 " unsent, %" PRIu64
                " failed): the true percentiles are higher\n",

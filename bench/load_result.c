@@ -11,6 +11,8 @@ int load_result_init(struct load_result *result, size_t classes, uint64_t durati
     *result = (struct load_result){
         .classes = calloc(classes, sizeof *result->classes),
         .class_count = classes,
+        .steps = calloc(1, sizeof *result->steps),
+        .step_count = 1,
         .seconds = calloc(seconds, sizeof *result->seconds),
         .second_count = seconds,
         /* Address space; memory is touched as samples come. */
@@ -18,19 +20,38 @@ int load_result_init(struct load_result *result, size_t classes, uint64_t durati
         .sample_cap = sample_cap,
     };
     int err = statistics_init(&result->lag, sample_cap);
-    return result->classes && result->seconds && result->samples ? err : -ENOMEM;
+    return result->classes && result->steps && result->seconds && result->samples ? err : -ENOMEM;
+}
+
+int load_result_set_steps(struct load_result *result, const uint64_t *ends_ns, size_t count)
+{
+    struct load_step *steps = calloc(count, sizeof *steps);
+    if (!steps)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        steps[i].end_ns = ends_ns[i];
+    free(result->steps);
+    result->steps = steps;
+    result->step_count = count;
+    return 0;
+}
+
+static void finish_part(struct load_part *part)
+{
+    statistics_finish(&part->latency);
+    statistics_finish(&part->service);
 }
 
 void load_result_finish(struct load_result *result)
 {
-    for (size_t i = 0; result->classes && i < result->class_count; i++) {
-        statistics_finish(&result->classes[i].latency);
-        statistics_finish(&result->classes[i].service);
-    }
-    statistics_finish(&result->all.latency);
-    statistics_finish(&result->all.service);
+    for (size_t i = 0; result->classes && i < result->class_count; i++)
+        finish_part(&result->classes[i]);
+    for (size_t i = 0; result->steps && i < result->step_count; i++)
+        finish_part(&result->steps[i].part);
+    finish_part(&result->all);
     statistics_finish(&result->lag);
     free(result->classes);
+    free(result->steps);
     free(result->seconds);
     free(result->samples);
     *result = (struct load_result){0};
@@ -42,12 +63,15 @@ void load_result_sent(struct load_result *result, uint32_t class_index, uint64_t
     if (!load_result_counts(result, due_ns))
         return;
     struct load_counts *class = &result->classes[class_index].counts;
+    struct load_counts *step = &load_result_step(result, due_ns)->part.counts;
     struct load_second *second = load_result_second(result, due_ns);
     bool held_back = free_ns > due_ns;
     uint64_t could_ns = held_back ? free_ns : due_ns;
     uint64_t lag_ns = now_ns > could_ns ? now_ns - could_ns : 0;
     class->sent++;
     class->held_back += held_back;
+    step->sent++;
+    step->held_back += held_back;
     second->counts.sent++;
     second->counts.held_back += held_back;
     if (lag_ns > second->lag_max_ns)
@@ -61,8 +85,11 @@ void load_result_failed(struct load_result *result, uint32_t class_index, uint64
     if (!load_result_counts(result, due_ns))
         return;
     struct load_counts *class = &result->classes[class_index].counts;
+    struct load_counts *step = &load_result_step(result, due_ns)->part.counts;
     struct load_counts *second = &load_result_second(result, due_ns)->counts;
     class->failed++;
+    step->failed++;
+    step->timeouts += late;
     second->failed++;
     class->timeouts += late;
     second->timeouts += late;
@@ -83,18 +110,22 @@ void load_result_answered(struct load_result *result, const struct load_answer *
     if (!load_result_counts(result, answer->due_ns))
         return;
     struct load_counts *class = &result->classes[answer->class_index].counts;
+    struct load_step *step = load_result_step(result, answer->due_ns);
     struct load_second *second = load_result_second(result, answer->due_ns);
     int status = answer->status;
     result->status_counts[status > 0 && status < 600 ? status : 0]++;
     class->answered += answer->right;
     class->wrong += !answer->right;
+    step->part.counts.answered += answer->right;
+    step->part.counts.wrong += !answer->right;
     second->counts.answered += answer->right;
     second->counts.wrong += !answer->right;
     if (answer->right)
         add_sample(result, &(struct load_sample){
                                .latency_ns = answer->now_ns - answer->due_ns,
                                .service_ns = answer->now_ns - answer->sent_ns,
-                               .class_index = answer->class_index,
+                               .class_index = (uint16_t)answer->class_index,
+                               .step = (uint16_t)(step - result->steps),
                                .second = (uint32_t)(second - result->seconds),
                            });
 }
@@ -106,8 +137,11 @@ void load_result_planned(struct load_result *result, uint32_t class_index, uint6
         return;
     struct load_counts *class = &result->classes[class_index].counts;
     struct load_counts *second = &load_result_second(result, due_ns)->counts;
+    struct load_counts *step = &load_result_step(result, due_ns)->part.counts;
     class->planned++;
     class->unsent += !sent;
+    step->planned++;
+    step->unsent += !sent;
     second->planned++;
     second->unsent += !sent;
 }
@@ -124,23 +158,26 @@ static void add(struct load_counts *sum, const struct load_counts *counts)
     sum->held_back += counts->held_back;
 }
 
-static bool belongs(const struct load_sample *sample, const uint32_t *class_index)
+enum { ANY = -1 };
+
+static bool belongs(const struct load_sample *sample, int class_index, int step)
 {
-    return !class_index || sample->class_index == *class_index;
+    return (class_index == ANY || sample->class_index == class_index) &&
+           (step == ANY || sample->step == step);
 }
 
-/* Of all samples, or of those of one class. */
-static int summarise_part(const struct load_result *result, const uint32_t *class_index,
+/* Of all samples, or of those of one class, or of one step. */
+static int summarise_part(const struct load_result *result, int class_index, int step,
                           struct load_part *part)
 {
     size_t count = 0;
     for (size_t i = 0; i < result->sample_count; i++)
-        count += belongs(&result->samples[i], class_index);
+        count += belongs(&result->samples[i], class_index, step);
     if (statistics_init(&part->latency, count) != 0 || statistics_init(&part->service, count) != 0)
         return -ENOMEM;
     for (size_t i = 0; i < result->sample_count; i++) {
         const struct load_sample *sample = &result->samples[i];
-        if (!belongs(sample, class_index))
+        if (!belongs(sample, class_index, step))
             continue;
         statistics_add(&part->latency, sample->latency_ns);
         statistics_add(&part->service, sample->service_ns);
@@ -209,9 +246,11 @@ int load_result_summarise(struct load_result *result)
     for (size_t i = 0; i < result->class_count; i++)
         add(&result->all.counts, &result->classes[i].counts);
     statistics_sort(&result->lag);
-    int err = summarise_part(result, NULL, &result->all);
-    for (uint32_t i = 0; err == 0 && result->class_count > 1 && i < result->class_count; i++)
-        err = summarise_part(result, &i, &result->classes[i]);
+    int err = summarise_part(result, ANY, ANY, &result->all);
+    for (size_t i = 0; err == 0 && result->class_count > 1 && i < result->class_count; i++)
+        err = summarise_part(result, (int)i, ANY, &result->classes[i]);
+    for (size_t i = 0; err == 0 && result->step_count > 1 && i < result->step_count; i++)
+        err = summarise_part(result, ANY, (int)i, &result->steps[i].part);
     if (err == 0)
         err = summarise_seconds(result);
     free(result->samples);

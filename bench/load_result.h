@@ -32,6 +32,12 @@ struct load_part {
     struct statistics service; /* from the send, of the same */
 };
 
+/* Of the window, with a part of its own for each step of the arrivals. */
+struct load_step {
+    struct load_part part;
+    uint64_t end_ns; /* from the beginning of the window */
+};
+
 struct load_second {
     struct load_counts counts;
     uint64_t in_window;  /* right answers that came in this second, whenever they were planned */
@@ -41,7 +47,8 @@ struct load_second {
 
 struct load_sample {
     uint64_t latency_ns, service_ns;
-    uint32_t class_index, second;
+    uint16_t class_index, step;
+    uint32_t second;
 };
 
 struct load_result {
@@ -49,6 +56,8 @@ struct load_result {
     struct load_part all;
     struct load_part *classes; /* in the order of the config; of a single one no statistics here */
     size_t class_count;
+    struct load_step *steps; /* one at least; of a single one no statistics here */
+    size_t step_count;
     struct load_second *seconds; /* of the window */
     size_t second_count;
 
@@ -70,9 +79,12 @@ struct load_result {
     size_t dropped; /* beyond sample_cap: in the counts, not in the percentiles */
 };
 
-/* 0 or -ENOMEM. finish takes a zeroed one too. */
+/* Of one step that is the window, until others are set. 0 or -ENOMEM. finish takes a zeroed one
+ * too. */
 int load_result_init(struct load_result *result, size_t classes, uint64_t duration_ns,
                      size_t sample_cap);
+/* Where each of several steps ends, from the beginning of the window. 0 or -ENOMEM. */
+int load_result_set_steps(struct load_result *result, const uint64_t *ends_ns, size_t count);
 /* Does it belong into the window? */
 static inline bool load_result_counts(const struct load_result *result, uint64_t at_ns)
 {
@@ -83,6 +95,14 @@ static inline struct load_second *load_result_second(const struct load_result *r
                                                      uint64_t at_ns)
 {
     return &result->seconds[(at_ns - result->from_ns) / CLOCK_NS_PER_S];
+}
+
+static inline struct load_step *load_result_step(const struct load_result *result, uint64_t at_ns)
+{
+    size_t i = 0;
+    while (i + 1 < result->step_count && at_ns - result->from_ns >= result->steps[i].end_ns)
+        i++;
+    return &result->steps[i];
 }
 
 /* What became of a request of that class that was planned for due_ns; those outside the window are

@@ -64,10 +64,23 @@ static uint32_t class_of(const struct run *run, size_t number)
     return class_index;
 }
 
+static void note(const struct run *run, const struct connection *c, enum load_outcome outcome,
+                 int status, uint64_t now_ns)
+{
+    if (run->config->log && load_result_counts(run->result, c->due_ns))
+        load_log_add(run->config->log, &(struct load_entry){.due_ns = c->due_ns,
+                                                            .sent_ns = c->since_ns,
+                                                            .ended_ns = now_ns,
+                                                            .class_index = (uint16_t)c->class_index,
+                                                            .status = (uint16_t)status,
+                                                            .outcome = outcome});
+}
+
 static void lose(struct run *run, struct connection *c, bool late, uint64_t now_ns)
 {
     account_busy(run, now_ns);
     load_result_failed(run->result, c->class_index, c->due_ns, late);
+    note(run, c, late ? LOAD_TIMEOUT : LOAD_FAILED, 0, now_ns);
     connections_reopen(run->connections, c, now_ns);
 }
 
@@ -127,15 +140,16 @@ static uint64_t dispatch(struct run *run, uint64_t now_ns)
 static void answered(struct run *run, struct connection *c, uint64_t now_ns)
 {
     const struct load_class *class = &run->config->classes[c->class_index];
-    load_result_answered(run->result,
-                         &(struct load_answer){
-                             .class_index = c->class_index,
-                             .status = c->response.status,
-                             .right = class->right(class->arg, c->document, &c->response),
-                             .due_ns = c->due_ns,
-                             .sent_ns = c->since_ns,
-                             .now_ns = now_ns,
-                         });
+    const bool right = class->right(class->arg, c->document, &c->response);
+    load_result_answered(run->result, &(struct load_answer){
+                                          .class_index = c->class_index,
+                                          .status = c->response.status,
+                                          .right = right,
+                                          .due_ns = c->due_ns,
+                                          .sent_ns = c->since_ns,
+                                          .now_ns = now_ns,
+                                      });
+    note(run, c, right ? LOAD_RIGHT : LOAD_WRONG, c->response.status, now_ns);
     account_busy(run, now_ns);
     connections_release(run->connections, c, now_ns);
 }
@@ -262,6 +276,22 @@ static void loop(struct run *run)
     }
 }
 
+static int set_steps(struct run *run)
+{
+    const struct arrivals_config *arrivals = &run->config->arrivals;
+    uint64_t *ends_ns = malloc(arrivals->step_count * sizeof *ends_ns);
+    uint64_t end_ns = 0;
+    if (!ends_ns)
+        return -ENOMEM;
+    for (size_t i = 0; i < arrivals->step_count; i++) {
+        end_ns += arrivals->steps[i].ns;
+        ends_ns[i] = end_ns - run->config->warmup_ns;
+    }
+    int err = load_result_set_steps(run->result, ends_ns, arrivals->step_count);
+    free(ends_ns);
+    return err;
+}
+
 static int prepare(struct run *run)
 {
     const struct load_config *config = run->config;
@@ -278,16 +308,23 @@ static int prepare(struct run *run)
     size_t cap = arrivals.kind == ARRIVALS_CLOSED
                      ? (size_t)(CLOSED_MAX_HZ * (double)config->duration_ns / 1e9)
                      : run->plan.count;
-    return load_result_init(run->result, config->class_count, config->duration_ns, cap);
+    if (config->log && load_log_init(config->log, cap) != 0)
+        return -ENOMEM;
+    err = load_result_init(run->result, config->class_count, config->duration_ns, cap);
+    return err == 0 && config->arrivals.step_count ? set_steps(run) : err;
 }
 
 /* What the plan held: the generator need not count that while it runs. */
 static void count_planned(struct run *run)
 {
     struct load_result *result = run->result;
-    for (size_t i = 0; i < run->plan.count; i++)
-        load_result_planned(result, class_of(run, i), run->start_ns + run->plan.due_ns[i],
-                            i < run->next);
+    for (size_t i = 0; i < run->plan.count; i++) {
+        const struct connection never = {.due_ns = run->start_ns + run->plan.due_ns[i],
+                                         .class_index = class_of(run, i)};
+        load_result_planned(result, never.class_index, never.due_ns, i < run->next);
+        if (i >= run->next)
+            note(run, &never, LOAD_UNSENT, 0, 0);
+    }
     if (run->config->arrivals.kind != ARRIVALS_CLOSED)
         return;
     for (size_t i = 0; i < result->class_count; i++)

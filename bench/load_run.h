@@ -9,6 +9,7 @@
 
 #include "arrivals.h"
 #include "connections.h"
+#include "load_log.h"
 #include "load_result.h"
 
 /* Requests of one kind. Which class request number i has is drawn from the seed by the shares. */
@@ -24,13 +25,15 @@ struct load_class {
 };
 
 struct load_config {
-    struct arrivals_config arrivals; /* span_ns is set by the run */
+    /* span_ns is set by the run; the warm-up belongs to the first of its steps. */
+    struct arrivals_config arrivals;
     uint64_t warmup_ns, duration_ns, timeout_ns, spin_ns;
     uint64_t slack_ns; /* a send may be so late, to go with others: fewer wake-ups, more lag */
     size_t in_flight;  /* at most so many requests at once, from 1 to the number of connections */
     const struct load_class *classes;
     size_t class_count;
-    pid_t watch_pid; /* 0: none */
+    pid_t watch_pid;      /* 0: none */
+    struct load_log *log; /* NULL: none; initialised by the run, finished by whoever gave it */
 };
 
 /* connections are open. 0 or a negative errno; result must be given to load_result_finish. */

@@ -87,6 +87,7 @@ int names_refuse_unneeded(const struct options *options, const struct workload *
         {WORKLOAD_NEEDS_STORE_MIX, "--put-percent"},
         {WORKLOAD_NEEDS_HEAVY, "--heavy-percent"},
         {WORKLOAD_NEEDS_HEAVY, "--offload"},
+        {WORKLOAD_NEEDS_HITS, "--hit-percent"},
         {WORKLOAD_NEEDS_JOURNAL, "--journal"},
     };
     char when[64];

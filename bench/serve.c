@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One server: a model that runs a workload behind HTTP/1.1. */
+#include "admin.h"
 #include "clock.h"
 #include "names.h"
 #include "output.h"
@@ -73,21 +74,54 @@ static void write_usage(struct output *output)
     output_count(output, "max_rss_bytes", (uint64_t)usage.ru_maxrss * 1024);
 }
 
+static void say(const char *what, const char *address, uint16_t port)
+{
+    printf("%s on %.*s:%" PRIu16 "\n", what, (int)(strrchr(address, ':') - address), address, port);
+    fflush(stdout);
+}
+
+/* EXIT_GOOD; else the model has been stopped again. */
+static int start_admin(const struct serve_options *serve, struct model_run *run,
+                       struct admin **admin)
+{
+    uint16_t port;
+    *admin = NULL;
+    if (!serve->admin)
+        return EXIT_GOOD;
+    int err = admin_start(admin,
+                          &(struct admin_config){.listen = serve->admin,
+                                                 .model = serve->model,
+                                                 .run = run,
+                                                 .workload = serve->workload_name},
+                          &port);
+    if (err == 0) {
+        say("admin", serve->admin, port);
+        return EXIT_GOOD;
+    }
+    serve->model->stop(run, NULL);
+    fprintf(stderr, "serve: --admin: %s: %s\n", serve->admin, strerror(-err));
+    return err == -EADDRINUSE || err == -EADDRNOTAVAIL || err == -EACCES ? EXIT_USAGE
+                                                                         : EXIT_ENVIRONMENT;
+}
+
 static int serve_until_stopped(const struct serve_options *serve, struct output *output)
 {
     process_block_stops();
     struct model_run *run;
+    struct admin *admin;
     uint16_t port;
     uint64_t began_ns = clock_ns();
     int err = serve->model->start(&serve->config, &run, &port);
     if (err != 0)
         return start_failed(serve, err);
     uint64_t start_ns = clock_ns() - began_ns;
-    printf("listening on %.*s:%" PRIu16 "\n", (int)(strrchr(serve->listen, ':') - serve->listen),
-           serve->listen, port);
-    fflush(stdout);
+    say("listening", serve->listen, port);
+    int code = start_admin(serve, run, &admin);
+    if (code != EXIT_GOOD)
+        return code;
 
     process_await_stop();
+    admin_stop(admin);
     struct model_stats stats;
     began_ns = clock_ns();
     uint64_t lost = serve->model->stop(run, &stats);

@@ -71,8 +71,9 @@ static int check_places(const struct options *options, const struct serve_option
     socklen_t len;
     cpu_set_t cpus;
     const char *const places[][2] = {{"--listen", serve->listen},
+                                     {"--admin", serve->admin},
                                      {"--downstream", serve->downstream}};
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         int err = places[i][1] ? address_parse(places[i][1], &address, &len) : 0;
         if (err != 0)
             return options_error(options, places[i][0], "%s: %s", places[i][1],
@@ -185,9 +186,12 @@ int serve_options_read(struct serve_options *serve, int argc, char **argv)
     struct options_entry entries[] = {
         OPTIONS_TEXT("--model", "NAME", &serve->model_name, "how turns are run; --list names them"),
         OPTIONS_TEXT("--workload", "NAME", &serve->workload_name, "what a request asks for"),
-        OPTIONS_TEXT("--payload", "NAME", &serve->payload_name, "rpc, call: type of the messages"),
-        OPTIONS_TEXT("--codec", "NAME", &serve->codec_name, "rpc, call: their encoding"),
+        OPTIONS_TEXT("--payload", "NAME", &serve->payload_name,
+                     "rpc, call, cache: type of the messages"),
+        OPTIONS_TEXT("--codec", "NAME", &serve->codec_name, "rpc, call, cache: their encoding"),
         OPTIONS_TEXT("--listen", "HOST:PORT", &serve->listen, "port 0: any that is free"),
+        OPTIONS_TEXT("--admin", "HOST:PORT", &serve->admin,
+                     "/metrics there, too, from a thread that is not the model's"),
         OPTIONS_COUNT("--threads", "N", &serve->threads, 1, 1024, "workers or loops"),
         OPTIONS_COUNT("--offload-threads", "N", &serve->offload_threads, 1, 1024,
                       "helpers for what blocks, where turns may not"),
@@ -201,11 +205,11 @@ int serve_options_read(struct serve_options *serve, int argc, char **argv)
         OPTIONS_TEXT("--on-full", "ACTION", &serve->on_full,
                      "reject: 503 at once; wait: stop reading"),
         OPTIONS_TEXT("--downstream", "HOST:PORT", &serve->downstream,
-                     "call, fanout, blend: the service asked"),
+                     "call, cache, fanout, blend: the service asked"),
         OPTIONS_COUNT("--downstream-connections", "N", &serve->downstream_connections, 1, 65536,
-                      "call, fanout, blend: bound over all threads"),
+                      "call, cache, fanout, blend: bound over all threads"),
         OPTIONS_COUNT("--call-timeout-ms", "MS", &serve->call_timeout_ms, 1, 3.6e6,
-                      "call, fanout, blend: deadline of an answer, queueing included"),
+                      "call, cache, fanout, blend: deadline of an answer, queueing included"),
         OPTIONS_COUNT("--cpu-iterations", "N", &serve->cpu_iterations, 1, 1e15,
                       "cpu, blend, mixed: rounds of work per (heavy) request"),
         OPTIONS_COUNT("--hops", "N", &serve->hops, 1, 1e6, "ring: cells that a request passes"),
@@ -268,6 +272,7 @@ void serve_options_write(struct output *output, const struct serve_options *serv
     output_text(output, "payload", serve->payload_name);
     output_text(output, "codec", serve->codec_name);
     output_text(output, "listen", serve->listen);
+    output_text(output, "admin", serve->admin);
     output_text(output, "cpus", serve->cpus);
     output_text(output, "on_full", serve->on_full);
     output_text(output, "downstream", serve->downstream);

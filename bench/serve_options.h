@@ -11,7 +11,7 @@
 struct serve_options {
     /* As given, or the default. */
     const char *model_name, *workload_name, *payload_name, *codec_name;
-    const char *listen, *cpus, *on_full, *downstream, *json;
+    const char *listen, *admin, *cpus, *on_full, *downstream, *json;
     uint64_t threads, queue_limit, downstream_connections, cpu_iterations, hops, cells;
     uint64_t offload_threads, spin_us, batch; /* batch: 0 until the model's default is known */
     uint64_t fan, messages;

@@ -116,6 +116,7 @@ int workload_setup_init(struct workload_setup *setup, const struct payload *payl
         .hot_percent = WORKLOAD_HOT_PERCENT,
         .put_percent = WORKLOAD_PUT_PERCENT,
         .heavy_percent = WORKLOAD_HEAVY_PERCENT,
+        .hit_percent = WORKLOAD_HIT_PERCENT,
         .journal_fd = -1,
         .tally = calloc(1, sizeof(struct workload_tally)),
     };

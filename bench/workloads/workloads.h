@@ -34,6 +34,7 @@ struct workload_setup {
     uint32_t put_percent;   /* … and that store a value */
     uint32_t heavy_percent; /* `mixed`: of requests that take CPU time … */
     bool offload;           /* … which is offloaded */
+    uint32_t hit_percent;   /* `cache`: of requests that are answered at once */
     int journal_fd;         /* `journal`: workload_setup_journal(), else -1 */
     char *journal_path;
     struct workload_tally *tally; /* of one-way messages; see workload_sent_expect() */
@@ -50,6 +51,7 @@ struct workload_setup {
 #define WORKLOAD_HOT_PERCENT 20
 #define WORKLOAD_PUT_PERCENT 10
 #define WORKLOAD_HEAVY_PERCENT 10
+#define WORKLOAD_HIT_PERCENT 50
 #define WORKLOAD_DOCUMENTS 200 /* after workload_setup_mark(): percents come out whole */
 
 /*
@@ -63,7 +65,8 @@ void workload_setup_finish(struct workload_setup *setup);
 
 /*
  * By who makes the requests, once the options are set: bodies that say what each of them asks for,
- * where the workload has several kinds (`store`, `mixed`). Nothing for the others. 0 or -ENOMEM.
+ * where the workload has several kinds (`store`, `mixed`, `cache`). Nothing for the others. 0 or
+ * -ENOMEM.
  */
 int workload_setup_mark(struct workload_setup *setup, const struct workload *workload);
 
@@ -104,6 +107,7 @@ enum workload_need {
     WORKLOAD_OFFLOADS = 1024,
     WORKLOAD_SENDS = 2048,           /* one-way messages, setup.messages for each request */
     WORKLOAD_IN_PROCESS_ONLY = 4096, /* not for a server */
+    WORKLOAD_NEEDS_HITS = 8192,      /* hit percent, of the client only */
 };
 unsigned workload_needs(const struct workload *workload);
 

@@ -5,6 +5,7 @@ unsent there are more connections than requests, however busy the machine is."""
 
 from __future__ import annotations
 
+import csv
 import http.server
 import itertools
 import json
@@ -12,6 +13,7 @@ import math
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -521,6 +523,48 @@ def test_seconds_add_up(tmp_path: Path) -> None:
     assert max(s["max_ns"] for s in seconds) == out["max_ns"]
     assert max(s["lag_max_ns"] for s in seconds) == out["lag_max_ns"]
     assert seconds[1]["max_ns"] >= 500_000_000
+
+
+def test_steps_and_requests(tmp_path: Path) -> None:
+    """Two rates: each step has its figures, the whole run has no percentiles; and a line for each
+    request says the same."""
+    lines = tmp_path / "requests.csv"
+    pace = ["--steps", "50:1,200:0.5", "--arrival", "uniform", "--connections", 160]
+    with serving("downstream", "--delay", f"fixed:{DELAY_NS // 1000}") as server:
+        out = load(tmp_path, server.address, *pace, "--requests", lines, *ECHO)
+    assert out["planned"] == out["answered"] == 150
+    assert out["p50_ns"] is out["service_p99_ns"] is out["rate_hz"] is None
+    first, second = out["steps"]
+    assert (first["rate_hz"], second["rate_hz"]) == (50, 200)
+    assert (first["planned"], second["planned"]) == (50, 100)
+    assert (first["from_ns"], first["to_ns"], second["to_ns"]) == (0, 10**9, 1_500_000_000)
+    assert first["p50_ns"] >= DELAY_NS and second["p50_ns"] >= DELAY_NS
+    assert out["window_began_ns"] <= time.monotonic_ns()
+    with lines.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 150 and {(r["outcome"], r["status"]) for r in rows} == {("right", "200")}
+    latencies = [int(r["ended_ns"]) - int(r["due_ns"]) for r in rows if int(r["due_ns"]) >= 10**9]
+    assert max(latencies) == second["max_ns"] and len(latencies) == 100
+    assert sorted(int(r["due_ns"]) for r in rows)[:2] == [0, 20_000_000]
+
+
+def test_a_step_alone_is_a_rate(tmp_path: Path) -> None:
+    with serving("downstream", "--delay", "fixed:100") as server:
+        out = load(tmp_path, server.address, "--steps", "100:0.5", "--connections", 120, *ECHO)
+    assert out["steps"] == [] and out["p50_ns"] >= 100_000
+
+
+def test_requests_that_failed_are_told(tmp_path: Path) -> None:
+    lines = tmp_path / "requests.csv"
+    with Misbehaving(lambda request: None) as server:
+        out = load(
+            tmp_path, server.address, "--rate", 50, "--duration", 0.4, "--connections", 4,
+            "--requests", lines, code=1,
+        )  # fmt: skip
+    with lines.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == out["planned"]
+    assert sum(row["outcome"] == "failed" for row in rows) == out["failed"] > 0
 
 
 def test_histogram_as_plotters_read_it(tmp_path: Path) -> None:

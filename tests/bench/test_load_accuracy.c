@@ -480,6 +480,90 @@ static void classes_have_their_own_percentiles(void **state)
     load_result_finish(&result);
 }
 
+/* One connection and a fixed time: below its rate nothing waits; above it each request waits for
+ * all before it; and afterwards the backlog is worked off. Each step has its own figures. */
+static void steps_are_not_blended(void **state)
+{
+    (void)state;
+    const struct server server = {.kind = SERVICE_FIXED, .ns = 10 * MS}; /* 100 a second */
+    static const struct arrivals_step steps[] = {{50, 3 * S}, {200, S}, {50, 4 * S}};
+    struct load_log log = {0};
+    struct load_config config = {
+        .arrivals = {.kind = ARRIVALS_UNIFORM, .steps = steps, .step_count = 3},
+        .warmup_ns = 1 * S,
+        .duration_ns = 7 * S,
+        .log = &log,
+    };
+    struct load_result result;
+    run(&server, config, 1, &result);
+    assert_all_answered(&result);
+    assert_int_equal(result.step_count, 3);
+    static const uint64_t ends_ns[] = {2 * S, 3 * S, 7 * S}, planned[] = {100, 200, 200};
+    for (size_t i = 0; i < 3; i++) {
+        const struct load_part *part = &result.steps[i].part;
+        assert_int_equal(result.steps[i].end_ns, ends_ns[i]);
+        assert_int_equal(part->counts.planned, planned[i]);
+        assert_int_equal(part->counts.answered, planned[i]);
+        assert_int_equal(part->latency.count, planned[i]);
+    }
+    assert_int_equal(statistics_percentile(&result.steps[0].part.latency, 1000000), 10 * MS);
+    /* Request k of the overload is due at k × 5 ms and done at (k + 1) × 10 ms. */
+    const struct statistics *over = &result.steps[1].part.latency;
+    assert_near("overload", 500000, (double)statistics_percentile(over, 500000), 10e6 + 99 * 5e6);
+    assert_near("overload", 1000000, (double)statistics_percentile(over, 1000000),
+                10e6 + 199 * 5e6);
+    /* 1 s of backlog, which shrinks by half a second a second: request k waits (1 - k × 10 ms). */
+    const struct statistics *after = &result.steps[2].part.latency;
+    assert_near("after", 1000000, (double)statistics_percentile(after, 1000000), 10e6 + 1e9);
+    assert_int_equal(statistics_percentile(after, 500000), 10 * MS);
+
+    /* The log has the same, request by request. */
+    assert_int_equal(log.count, 500);
+    assert_int_equal(log.dropped, 0);
+    for (size_t i = 0; i < log.count; i++) {
+        const struct load_entry *e = &log.entries[i];
+        assert_int_equal(e->outcome, LOAD_RIGHT);
+        assert_int_equal(e->status, 200);
+        assert_int_equal(e->ended_ns - e->sent_ns, 10 * MS);
+        assert_true(e->sent_ns >= e->due_ns && e->due_ns >= result.from_ns);
+        assert_true(i == 0 || e->ended_ns > e[-1].ended_ns);
+    }
+    const struct load_entry *last = &log.entries[299]; /* of the overload */
+    assert_near("log", 1000000, (double)(last->ended_ns - last->due_ns), 10e6 + 199 * 5e6);
+    load_log_finish(&log);
+    load_result_finish(&result);
+}
+
+/* What did not go well is in the log with what became of it. */
+static void log_says_how_it_ended(void **state)
+{
+    (void)state;
+    const struct server server = {.kind = SERVICE_FIXED, .ns = 400 * MS};
+    struct load_log log = {0};
+    struct load_config config = {
+        .arrivals = {.kind = ARRIVALS_UNIFORM, .rate_hz = 10},
+        .duration_ns = 1 * S,
+        .timeout_ns = 150 * MS,
+        .log = &log,
+    };
+    struct load_result result;
+    run(&server, config, 1, &result);
+    const struct load_counts *counts = &result.all.counts;
+    size_t timeouts = 0, unsent = 0;
+    assert_int_equal(log.count, counts->planned);
+    for (size_t i = 0; i < log.count; i++) {
+        const struct load_entry *e = &log.entries[i];
+        timeouts += e->outcome == LOAD_TIMEOUT && e->ended_ns - e->sent_ns == 150 * MS;
+        unsent += e->outcome == LOAD_UNSENT && e->sent_ns == 0;
+        assert_int_equal(e->status, 0);
+    }
+    assert_true(counts->timeouts > 0 && counts->unsent > 0);
+    assert_int_equal(timeouts, counts->timeouts);
+    assert_int_equal(unsent, counts->unsent);
+    load_log_finish(&log);
+    load_result_finish(&result);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -492,6 +576,8 @@ int main(void)
         cmocka_unit_test(closed_loop_counts_what_it_sent),
         cmocka_unit_test(late_answers_are_failures),
         cmocka_unit_test(classes_have_their_own_percentiles),
+        cmocka_unit_test(steps_are_not_blended),
+        cmocka_unit_test(log_says_how_it_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

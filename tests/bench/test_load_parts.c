@@ -167,6 +167,66 @@ static void bursts_are_together_and_their_instants_poisson(void **state)
     arrivals_finish(&alone);
 }
 
+/* Uniform arrivals at two rates: when each is due follows by arithmetic. */
+static void steps_change_the_rate(void **state)
+{
+    (void)state;
+    static const struct arrivals_step steps[] = {{100, S}, {1000, S}, {10, S}};
+    struct arrivals a;
+    struct arrivals_config config = {
+        .kind = ARRIVALS_UNIFORM, .steps = steps, .step_count = 3, .span_ns = 4 * S};
+    assert_int_equal(arrivals_plan(&a, &config), 0);
+    assert_int_equal(a.count, 100 + 1000 + 20); /* the last lasts to the end */
+    for (size_t i = 0; i < a.count; i++) {
+        uint64_t due_ns = i < 100    ? i * 10000000
+                          : i < 1100 ? S + (i - 100) * 1000000
+                                     : 2 * S + (i - 1100) * 100000000;
+        assert_in_range(a.due_ns[i], due_ns ? due_ns - 1 : 0, due_ns + 1);
+    }
+    arrivals_finish(&a);
+
+    /* A plan that ends within the second. */
+    config.span_ns = 3 * S / 2;
+    assert_int_equal(arrivals_plan(&a, &config), 0);
+    assert_int_equal(a.count, 100 + 500);
+    arrivals_finish(&a);
+
+    /* Bursts: as many requests, at as many instants fewer. */
+    config.kind = ARRIVALS_BURST;
+    config.burst = 10;
+    config.seed = 3;
+    config.span_ns = 3 * S;
+    assert_int_equal(arrivals_plan(&a, &config), 0);
+    assert_int_equal(a.count % 10, 0);
+    assert_true(fabs((double)a.count - 1110) < 5 * sqrt(1110 * 10.0));
+    arrivals_finish(&a);
+}
+
+/* Counts of a Poisson process in each step, and it is the same process where the rate is not
+ * changed. */
+static void steps_of_poisson(void **state)
+{
+    (void)state;
+    static const struct arrivals_step steps[] = {{2000, 30 * S}, {8000, 20 * S}, {500, 50 * S}};
+    static const double expected[] = {60000, 160000, 25000};
+    struct arrivals a, b;
+    const struct arrivals_config config = {
+        .kind = ARRIVALS_POISSON, .steps = steps, .step_count = 3, .span_ns = 100 * S, .seed = 42};
+    assert_int_equal(arrivals_plan(&a, &config), 0);
+    size_t counts[3] = {0};
+    for (size_t i = 0; i < a.count; i++) {
+        assert_true(i == 0 || a.due_ns[i] >= a.due_ns[i - 1]);
+        counts[a.due_ns[i] < 30 * S ? 0 : a.due_ns[i] < 50 * S ? 1 : 2]++;
+    }
+    for (size_t i = 0; i < 3; i++)
+        assert_true(fabs((double)counts[i] - expected[i]) < 5 * sqrt(expected[i]));
+    assert_int_equal(plan(&b, ARRIVALS_POISSON, 2000, 30 * S, 42), 0);
+    assert_int_equal(b.count, counts[0]);
+    assert_memory_equal(a.due_ns, b.due_ns, b.count * sizeof *b.due_ns);
+    arrivals_finish(&a);
+    arrivals_finish(&b);
+}
+
 static void arrivals_come_from_the_seed(void **state)
 {
     (void)state;
@@ -345,6 +405,8 @@ int main(void)
         cmocka_unit_test(uniform_arrivals_are_equally_spaced),
         cmocka_unit_test(poisson_arrivals_have_exponential_gaps),
         cmocka_unit_test(bursts_are_together_and_their_instants_poisson),
+        cmocka_unit_test(steps_change_the_rate),
+        cmocka_unit_test(steps_of_poisson),
         cmocka_unit_test(arrivals_come_from_the_seed),
         cmocka_unit_test(known_heads_say_what_the_parser_says),
         cmocka_unit_test(delay_specifications),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import re
 import shutil
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -217,6 +219,79 @@ def requests_so_far(server: Server) -> float:
     found = re.search(rb"^assay_requests_total\S* (\S+)$", raw.response()[1], re.MULTILINE)
     assert found
     return float(found[1])
+
+
+def scraped(address: str, name: str) -> float:
+    """A metric, from the admin address."""
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=ENDS_WITHIN_S) as answer:
+        found = re.search(rb"^%s\{[^}]*\} (\S+)$" % name.encode(), answer.read(), re.MULTILINE)
+    assert found, name
+    return float(found[1])
+
+
+def admin_of(server: Server) -> str:
+    assert server.process.stdout
+    line = server.process.stdout.readline()
+    assert re.fullmatch(r"admin on 127\.0\.0\.1:\d+\n", line)
+    return line.split()[2]
+
+
+@pytest.mark.parametrize("model", models())
+def test_admin_sees_a_model_that_is_stuck(model: str) -> None:
+    """Every thread and every place in the pool waits for an answer that never comes: the model's own
+    door would not answer, this one does, and says how many."""
+    coding = ["--workload", "call", "--payload", "ack", "--codec", "cjson"]
+    connections = 1 if model == "inline" else 2
+    threads = [] if model in ("inline", "thread_per_connection") else ["--threads", 2]
+    with never_answering() as downstream:
+        server = Server(
+            "serve", "--model", model, *coding, *threads, "--downstream", downstream.address,
+            "--downstream-connections", connections, "--call-timeout-ms", 3_600_000,
+            "--admin", "127.0.0.1:0", "--drain-ms", 0,
+        )  # fmt: skip
+        try:
+            admin = admin_of(server)
+            assert scraped(admin, "assay_pool_in_use") == 0
+            raws = [Raw(server, post(b"{}")) for _ in range(connections)]
+            while scraped(admin, "assay_pool_in_use") < connections:
+                time.sleep(0.005)
+            assert scraped(admin, "assay_in_flight") == connections == len(raws)
+            for path, body, status in (("/health", None, 200), ("/", b"x", 404), ("/nowhere", None, 404)):
+                asked = http.client.HTTPConnection(admin, timeout=ENDS_WITHIN_S)
+                asked.request("GET" if body is None else "POST", path, body)
+                assert asked.getresponse().status == status
+                asked.close()
+        finally:
+            server.stop()  # an admin address, too, is given up in order
+        assert server.process.returncode in (0, 1)  # 1: what never is answered is lost
+
+
+def test_admin_port_in_use(echo: Server) -> None:
+    done = run("serve", "--model", "inline", "--workload", "echo", "--listen", "127.0.0.1:0", "--admin", echo.address)
+    assert done.returncode == 2
+    assert f"serve: --admin: {echo.address}: Address already in use" in done.stderr
+
+
+@pytest.mark.parametrize("model", models())
+def test_cache_asks_for_what_it_has_not(tmp_path: Path, model: str) -> None:
+    coding = ["--workload", "cache", "--payload", "ack", "--codec", "cjson"]
+    told = tmp_path / "serve.json"
+    classes = [
+        word
+        for name, share, percent in (("hits", 3, 100), ("misses", 1, 0))
+        for word in ("--class", f"{name} --share {share} --hit-percent {percent} {' '.join(coding)}")
+    ]
+    with contextlib.ExitStack() as stack:
+        downstream = stack.enter_context(serving("downstream", "--delay", "fixed:100"))
+        options = ["--model", model, "--downstream", downstream.address, "--json", told]
+        server = stack.enter_context(serving("serve", *coding, *options))
+        pace = ["--arrival", "closed", "--duration", 0.1, "--connections", 4]
+        out = load(tmp_path, server.address, *pace, *classes, code=0)
+    hits, misses = out["classes"]
+    final = json.loads(told.read_text())
+    assert hits["answered"] > 0 and misses["answered"] > 0
+    assert final["calls"] == misses["answered"] and final["call_errors"] == 0
+    assert final["answered"] == hits["answered"] + misses["answered"]
 
 
 @pytest.mark.parametrize("model", models())

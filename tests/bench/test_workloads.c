@@ -291,25 +291,27 @@ static bool says(const struct workload_setup *setup, size_t document, size_t at,
 static void marked_bodies(void **state)
 {
     (void)state;
-    static const char *const names[] = {"store", "mixed"};
-    for (size_t n = 0; n < 2; n++) {
+    static const char *const names[] = {"store", "mixed", "cache"};
+    for (size_t n = 0; n < 3; n++) {
         const struct workload *workload = workload_find(names[n]);
         struct workload_setup setup;
         load(&setup, payload_find("ack"), codecs[0]);
         setup.hot_percent = 30;
         setup.put_percent = 40;
         setup.heavy_percent = 15;
+        setup.hit_percent = 70;
         setup.offload = true;
         assert_int_equal(workload_setup_mark(&setup, workload), 0);
         assert_int_equal(setup.documents, WORKLOAD_DOCUMENTS);
         struct request *request = request_create(workload);
         struct bench bench;
         bench_open(&bench, workload, &setup, CELLS);
-        size_t hot = 0, puts = 0, heavy = 0, turns = 0;
+        size_t hot = 0, puts = 0, heavy = 0, hits = 0, turns = 0;
         for (size_t i = 0; i < setup.documents; i++) {
             puts += says(&setup, i, 0, "put ");
             hot += says(&setup, i, 4, "00000000 ");
             heavy += says(&setup, i, 0, "heavy ");
+            hits += says(&setup, i, 0, "hit ");
             set_in(request, workload, setup.bodies[i], setup.body_lens[i]);
             turns += run(&bench, request);
             assert_true(ok(workload, &setup, i, request));
@@ -320,7 +322,10 @@ static void marked_bodies(void **state)
         assert_int_equal(hot, n == 0 ? 30 * percent : 0);
         assert_int_equal(puts, n == 0 ? 40 * percent : 0);
         assert_int_equal(heavy, n == 1 ? 15 * percent : 0);
-        assert_int_equal(turns, setup.documents + heavy); /* one more for what is offloaded */
+        assert_int_equal(hits, n == 2 ? 70 * percent : 0);
+        /* One more for what is offloaded, and for what is asked of the downstream service. */
+        const size_t asked = n == 2 ? setup.documents - hits : 0;
+        assert_int_equal(turns, setup.documents + heavy + asked);
         request_destroy(request, workload);
         bench_close(&bench);
         workload_setup_finish(&setup);
