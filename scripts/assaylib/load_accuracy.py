@@ -22,7 +22,7 @@ from typing import Any
 
 from . import SCHEMA, AssayError, UsageError, machine
 from .programs import Build, Child, execute, json_file, read_json
-from .service import START_TIMEOUT_S, _listening
+from .rig import START_TIMEOUT_S, listening
 
 QUANTILES = {"p50": 500_000, "p90": 900_000, "p99": 990_000, "p999": 999_000}  # in millionths
 RATE_HZ = 500
@@ -99,7 +99,7 @@ def _measure(build: Build, case: Case, duration_s: float) -> dict[str, Any]:
     with json_file() as path, Child(serving, cpus=[cpus[0]], line=True) as child:
         argv = [
             str(build.program("load")),
-            *("--target", f"http://{_listening(child)}/"),
+            *("--target", f"http://{listening(child)}/"),
             *("--workload", "echo"),
             *("--arrival", "uniform"),
             *("--rate", str(RATE_HZ)),

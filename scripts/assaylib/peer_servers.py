@@ -78,7 +78,7 @@ def server(argv: Sequence[str], *, cpu: int, padding: int, under: Sequence[str] 
         filled = [part.replace("{folder}", name) for part in (*under, *argv)]
         with Child(filled, cpus=[cpu], padding=padding, line=True) as child:
             if not port:
-                line = child.first_line(START_S)
+                line = child.next_line(START_S)
                 found = re.fullmatch(r"listening on ([\d.]+):(\d+)", line or "")
                 if not found:
                     child.signal(signal.SIGKILL)

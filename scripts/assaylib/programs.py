@@ -124,6 +124,7 @@ class Child:
         self.pid = self._process.pid
         self._pidfd = os.pidfd_open(self.pid)
         self._finished: Finished | None = None
+        self._read_ahead = b""  # of stdout, behind the lines that were asked for
 
     def __enter__(self) -> Child:
         return self
@@ -144,20 +145,21 @@ class Child:
     def running(self) -> bool:
         return not select.select([self._pidfd], [], [], 0)[0]
 
-    def first_line(self, timeout_s: float) -> str | None:
-        """The first line on stdout (line=True); None if it did not come in time."""
+    def next_line(self, timeout_s: float) -> str | None:
+        """The next line on stdout (line=True); None if it did not come in time."""
         assert self._process.stdout is not None
         deadline = time.monotonic() + timeout_s
-        descriptor, got = self._process.stdout.fileno(), b""
-        while b"\n" not in got:
+        descriptor = self._process.stdout.fileno()
+        while b"\n" not in self._read_ahead:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([descriptor], [], [], left)[0]:
                 return None
             more = os.read(descriptor, 4096)
             if not more:
                 return None
-            got += more
-        return got.split(b"\n", 1)[0].decode("utf-8", "replace")
+            self._read_ahead += more
+        line, _, self._read_ahead = self._read_ahead.partition(b"\n")
+        return line.decode("utf-8", "replace")
 
     def wait(self, timeout_s: float) -> Finished:
         """Waits; a process that takes longer is killed, and that is its failure."""

@@ -10,25 +10,18 @@ a fresh downstream service beside it. Load and downstream run on another CPU tha
 from __future__ import annotations
 
 import contextlib
-import http.client
 import math
-import signal
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from . import machine
+from . import machine, rig
 from .plan import DRAIN_S, Family
-from .programs import Build, Child, Finished, read_json
+from .programs import Build, Finished
+from .rig import Failure, Server
 
 WORKLOADS = ("rpc", "cpu", "call", "store", "fanout", "mixed", "mixed_offloaded", "journal")
-PROGRAMS = ("serve", "load", "downstream")
-START_TIMEOUT_S = 10.0
-STOP_TIMEOUT_S = 20.0
-LOAD_SLACK_S = 20.0  # load waits for late answers before it gives up
 RATE_SHARE = 0.4  # of the slowest member's closed-loop throughput in the pilot
 STOP_LOAD_S = DRAIN_S  # of closed loop, in whose middle SIGTERM comes
 OFFLOADING = ("event_loop", "actor")  # models with helper threads; others may block where they are
@@ -40,23 +33,9 @@ LAG_SHARE_MAX = 0.1
 LITTLE_MAX = 0.1
 
 
-class Failure(Exception):
-    """Why this process has no result."""
-
-
-@dataclass(frozen=True)
-class Server:
-    """A running server, ready to be loaded."""
-
-    child: Child
-    target: str
-    startup_ns: int
-    json: Path
-
-
 def workloads(build: Build) -> tuple[str, ...]:
     """Those that can be measured over sockets with what is built."""
-    return WORKLOADS if all(build.find(name) for name in PROGRAMS) else ()
+    return WORKLOADS if all(build.find(name) for name in rig.PROGRAMS) else ()
 
 
 def pilot(
@@ -86,11 +65,11 @@ def pilot(
     bound = RATE_SHARE * min(hz for hz in measured.values() if hz > 0)
     if family.load["rate_hz"]:
         bound = min(bound, family.load["rate_hz"])
-    load = {**family.load, "rate_hz": _two_digits(bound), "pilot_closed_hz": measured}
+    load = {**family.load, "rate_hz": two_digits(bound), "pilot_closed_hz": measured}
     return replace(family, load=load), versions
 
 
-def _two_digits(value: float) -> float:
+def two_digits(value: float) -> float:
     """Rounded down: 1234 → 1200."""
     unit = 10.0 ** (math.floor(math.log10(value)) - 1)
     return round(math.floor(value / unit + 1e-9) * unit, 6)
@@ -122,58 +101,32 @@ def measure(
 @contextlib.contextmanager
 def _rig(build: Build, family: Family, member: str, *, padding: int) -> Iterator[Server]:
     """Server and downstream, which are gone afterwards, however this ends."""
-    load = family.load
-    workload = _workload(family)
+    load, workload = family.load, _workload(family)
+    # Of a sweep: what this member changes.
+    settings = (load.get("settings") or {}).get(member) or {}
+    model = load.get("model") or member.partition(".")[0]
+    options: dict[str, Any] = {
+        "model": model,
+        "workload": workload,
+        "threads": load["threads"][member],
+        "queue_limit": load["queue_limit"],
+        "on_full": load["on_full"],
+        "cpu_iterations": load.get("cpu_iterations"),
+        "offload_threads": load.get("offload_threads") if model in OFFLOADING else None,
+        "offload": workload == "mixed" and load.get("offload"),
+        "fan": load.get("fan"),
+        **{name: value for name, value in settings.items() if name != "threads"},
+    }
+    if workload in ("rpc", "call"):
+        options |= {"payload": load["payload"], "codec": load["codec"]}
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-")))
-        # Of a sweep: what this member changes.
-        settings = dict((load.get("settings") or {}).get(member) or {})
-        argv = [
-            str(build.program("serve")),
-            *("--model", str(load.get("model") or member.partition(".")[0])),
-            *("--workload", workload),
-            *("--listen", "127.0.0.1:0"),
-            *("--threads", str(load["threads"][member])),
-            *("--cpus", str(load["server_cpu"])),
-            *("--queue-limit", str(settings.pop("queue_limit", load["queue_limit"]))),
-            *("--on-full", load["on_full"]),
-            *("--json", str(folder / "serve.json")),
-        ]
-        if workload in ("rpc", "call"):
-            argv += ["--payload", load["payload"], "--codec", load["codec"]]
-        if load.get("cpu_iterations"):
-            argv += ["--cpu-iterations", str(load["cpu_iterations"])]
-        if load.get("offload") and member.partition(".")[0] in OFFLOADING:
-            argv += ["--offload-threads", str(load["offload_threads"])]
-        if workload == "mixed" and load.get("offload"):
-            argv += ["--offload"]
-        if workload == "journal":
-            argv += ["--journal", str(folder)]
-        for name in ("batch", "spin_us"):
-            if name in settings:
-                argv += ["--" + name.replace("_", "-"), str(settings[name])]
-        if load.get("fan"):
-            argv += ["--fan", str(load["fan"])]
         if load.get("downstream_delay_us"):
-            downstream = [
-                str(build.program("downstream")),
-                *("--listen", "127.0.0.1:0"),
-                *("--delay", f"fixed:{load['downstream_delay_us']}"),
-            ]
-            child = stack.enter_context(
-                Child(downstream, cpus=[load["downstream_cpu"]], line=True)
-            )
-            argv += ["--downstream", _listening(child)]
-            argv += ["--downstream-connections", str(load["downstream_connections"])]
-        began = time.monotonic_ns()
-        # The model pins its own threads; the rest of the server stays there too.
-        child = stack.enter_context(
-            Child(argv, cpus=[load["server_cpu"]], padding=padding, line=True)
-        )
-        address = _listening(child)
-        _first_answer(child, address)
-        startup_ns = time.monotonic_ns() - began
-        yield Server(child, f"http://{address}/", startup_ns, folder / "serve.json")
+            delay = {"delay": f"fixed:{load['downstream_delay_us']}"}
+            beside = rig.downstream(build, delay, cpu=load["downstream_cpu"])
+            options["downstream"] = stack.enter_context(beside).address
+            options["downstream_connections"] = load["downstream_connections"]
+        serving = rig.server(build, options, cpu=load["server_cpu"], padding=padding)
+        yield stack.enter_context(serving)
 
 
 def _workload(family: Family) -> str:
@@ -181,124 +134,54 @@ def _workload(family: Family) -> str:
     return str(family.load.get("workload") or family.id.partition("/")[2])
 
 
-def _listening(child: Child) -> str:
-    line = child.first_line(START_TIMEOUT_S)
-    prefix = "listening on "
-    if line is None or not line.startswith(prefix):
-        child.signal(signal.SIGKILL)
-        done = child.wait(STOP_TIMEOUT_S)
-        raise Failure(f"{child.name} did not start: {done.failure or line}")
-    return line[len(prefix) :]
-
-
-def _first_answer(child: Child, address: str) -> None:
-    host, _, port = address.rpartition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=START_TIMEOUT_S)
-    try:
-        connection.request("GET", "/health")
-        status = connection.getresponse().status
-    except (OSError, http.client.HTTPException) as error:
-        raise Failure(f"{child.name}: GET /health: {error or type(error).__name__}") from None
-    finally:
-        connection.close()
-    if status != 200:
-        raise Failure(f"{child.name}: GET /health: status {status}")
-
-
 def _open(build: Build, family: Family, server: Server, seed: int) -> dict[str, Any]:
     load = family.load
-    return _load(
-        build,
-        family,
-        server,
-        *("--arrival", load["arrival"]),
-        *("--rate", f"{load['rate_hz']:g}"),
-        *("--spin-us", str(load["spin_us"])),
-        *("--seed", str(seed)),
-        warmup_s=load["warmup_s"],
-        duration_s=load["duration_s"],
-    )
+    options = {
+        **_asked(family),
+        "arrival": load["arrival"],
+        "rate": float(load["rate_hz"]),
+        "spin_us": load["spin_us"],
+        "seed": seed,
+        "warmup": load["warmup_s"],
+        "duration": load["duration_s"],
+    }
+    return rig.load(build, server, options, cpu=load["load_cpu"])
 
 
 def _closed(build: Build, family: Family, server: Server) -> dict[str, Any]:
-    return _load(
-        build,
-        family,
-        server,
-        *("--arrival", "closed"),
-        warmup_s=family.load["closed_warmup_s"],
-        duration_s=family.load["closed_duration_s"],
-    )
-
-
-def _load(
-    build: Build,
-    family: Family,
-    server: Server,
-    *arguments: str,
-    warmup_s: float,
-    duration_s: float,
-) -> dict[str, Any]:
-    """One run of the load generator. Its exit code 1 (wrong or failed replies) is for the gates."""
-    path = server.json.with_name("load.json")
-    path.unlink(missing_ok=True)
-    argv = [*_load_argv(build, family, server, path, warmup_s, duration_s), *arguments]
-    with Child(argv, cpus=[family.load["load_cpu"]]) as child:
-        done = child.wait(warmup_s + duration_s + LOAD_SLACK_S)
-    if not server.child.running():
-        ended = server.child.wait(0)
-        raise Failure(f"the server ended under load: {ended.failure or 'exit code 0'}")
-    content, wrong = read_json(path)
-    if wrong is not None or done.returncode not in (0, 1):
-        raise Failure(done.failure or f"load: {wrong}")
-    if not content.get("answered"):
-        raise Failure("load: not one right answer")
-    return dict(content)
-
-
-def _load_argv(
-    build: Build, family: Family, server: Server, path: Path, warmup_s: float, duration_s: float
-) -> list[str]:
     load = family.load
-    argv = [
-        str(build.program("load")),
-        *("--target", server.target),
-        *("--connections", str(load["connections"])),
-        *("--warmup", f"{warmup_s:g}"),
-        *("--duration", f"{duration_s:g}"),
-        *("--watch-pid", str(server.child.pid)),
-        *("--json", str(path)),
-    ]
-    what = ["--workload", _workload(family), "--payload", load["payload"], "--codec", load["codec"]]
-    if load.get("cpu_iterations"):
-        what += ["--cpu-iterations", str(load["cpu_iterations"])]
-    if not load.get("heavy_percent"):
-        return [*argv, *what]
+    window = {"warmup": load["closed_warmup_s"], "duration": load["closed_duration_s"]}
+    options = {**_asked(family), **window, "arrival": "closed"}
+    return rig.load(build, server, options, cpu=load["load_cpu"])
+
+
+def _asked(family: Family) -> dict[str, Any]:
+    """What every request of a family asks for, as load's options."""
+    load = family.load
+    what = {
+        "workload": _workload(family),
+        "payload": load["payload"],
+        "codec": load["codec"],
+        "cpu_iterations": load.get("cpu_iterations"),
+    }
+    heavy = load.get("heavy_percent")
+    if not heavy:
+        return {"connections": load["connections"], **what}
     # Two classes, so that the latency of one is not lost in that of the other.
-    for name, share, heavy in (
-        ("fast", 100 - load["heavy_percent"], 0),
-        ("heavy", load["heavy_percent"], 100),
-    ):
-        one = [name, "--share", str(share), *what, "--heavy-percent", str(heavy)]
-        argv += ["--class", " ".join(one)]
-    return argv
+    classes = [
+        {"name": name, "share": share, **what, "heavy_percent": percent}
+        for name, share, percent in (("fast", 100 - heavy, 0), ("heavy", heavy, 100))
+    ]
+    return {"connections": load["connections"], "classes": classes}
 
 
 def _stop(build: Build, family: Family, server: Server) -> tuple[dict[str, Any], Finished]:
     """SIGTERM in the middle of a closed loop: what the server has begun to read it must answer. That
     load is refused afterwards, so that its own failures say nothing; `lost` is the server's count."""
-    path = server.json.with_name("last.json")
-    argv = _load_argv(build, family, server, path, 0.0, STOP_LOAD_S)
-    with Child([*argv, "--arrival", "closed"], cpus=[family.load["load_cpu"]]):
+    options = {**_asked(family), "warmup": 0.0, "duration": STOP_LOAD_S, "arrival": "closed"}
+    with rig.start_load(build, server, options, cpu=family.load["load_cpu"]):
         time.sleep(STOP_LOAD_S / 2)
-        server.child.signal(signal.SIGTERM)
-        done = server.child.wait(STOP_TIMEOUT_S)
-    if done.failure:
-        raise Failure(f"after SIGTERM: {done.failure}")
-    content, wrong = read_json(server.json)
-    if wrong is not None:
-        raise Failure(f"serve: {wrong}")
-    return dict(content), done
+        return server.stop()
 
 
 def _metrics(

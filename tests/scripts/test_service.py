@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assaylib import machine, plan, service, store
+from assaylib import machine, plan, rig, service, store
 from assaylib.programs import Build
 from conftest import Assay
 
@@ -147,7 +147,7 @@ def test_a_server_that_dies_under_load_is_a_failed_line(
 ) -> None:
     start = service._open
 
-    def killing(build: Build, family: plan.Family, server: service.Server, seed: int) -> Any:
+    def killing(build: Build, family: plan.Family, server: rig.Server, seed: int) -> Any:
         os.kill(server.child.pid, signal.SIGKILL)
         return start(build, family, server, seed)
 
@@ -158,7 +158,7 @@ def test_a_server_that_dies_under_load_is_a_failed_line(
 
 @pytest.mark.parametrize(("value", "rounded"), [(1234.5, 1200), (99.9, 99), (10000, 10000), (7, 7)])
 def test_rates_have_two_digits(value: float, rounded: float) -> None:
-    assert service._two_digits(value) == rounded
+    assert service.two_digits(value) == rounded
 
 
 def test_the_pilot_s_rate_is_below_everybody_s(build: Path) -> None:

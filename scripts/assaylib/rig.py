@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: MIT
+"""Real servers, downstream services and load, as processes of their own on stated CPUs.
+
+Each is a context: whatever happens inside, they are gone afterwards. Options are those of the
+programs by their names, with underscores: {"queue_limit": 64, "offload": True}; None leaves one out.
+METHOD: with two CPUs the server has one, load and downstream the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import signal
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .programs import Build, Child, Finished, read_json
+
+PROGRAMS = ("serve", "load", "downstream")
+START_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 20.0
+LOAD_SLACK_S = 20.0  # load waits for late answers before it gives up
+
+Options = Mapping[str, Any]
+
+
+class Failure(Exception):
+    """Why this process has no result."""
+
+
+def argv(options: Options) -> list[str]:
+    """{"queue_limit": 8, "offload": True} → --queue-limit 8 --offload."""
+    words: list[str] = []
+    for name, value in options.items():
+        if value is None or value is False:
+            continue
+        words.append("--" + name.replace("_", "-"))
+        if value is not True:
+            words.append(f"{value:.9g}" if isinstance(value, float) else str(value))
+    return words
+
+
+@dataclass
+class Server:
+    """A running server, ready to be loaded."""
+
+    child: Child
+    address: str
+    startup_ns: int
+    json: Path
+
+    @property
+    def target(self) -> str:
+        return f"http://{self.address}/"
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> tuple[dict[str, Any], Finished]:
+        """SIGTERM; what the server wrote at its end, and how it ended. Failure unless with 0."""
+        self.child.signal(signal.SIGTERM)
+        done = self.child.wait(timeout_s)
+        if done.failure:
+            raise Failure(f"after SIGTERM: {done.failure}")
+        content, wrong = read_json(self.json)
+        if wrong is not None:
+            raise Failure(f"serve: {wrong}")
+        return dict(content), done
+
+    def metrics(self) -> dict[str, float]:
+        """What GET /metrics says now, by name."""
+        found = {}
+        for line in get(self.child, self.address, "/metrics").splitlines():
+            name, _, value = line.rpartition(" ")
+            if name and not line.startswith("#"):
+                found[name] = float(value)
+        return found
+
+
+@contextlib.contextmanager
+def server(
+    build: Build, options: Options, *, cpu: int | str, padding: int = 0
+) -> Iterator[Server]:
+    """A fresh server that has given its first good answer. `cpu` may be a list, as --cpus takes it."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="assay-")))
+        own: dict[str, Any] = {"listen": "127.0.0.1:0", "cpus": cpu, "json": folder / "serve.json"}
+        if options.get("workload") == "journal":
+            own["journal"] = folder
+        words = [str(build.program("serve")), *argv({**options, **own})]
+        began = time.monotonic_ns()
+        # The model pins its own threads; the rest of the server stays there too.
+        child = stack.enter_context(Child(words, cpus=cpus(cpu), padding=padding, line=True))
+        address = listening(child)
+        get(child, address, "/health")
+        yield Server(child, address, time.monotonic_ns() - began, folder / "serve.json")
+
+
+def cpus(listed: int | str) -> list[int]:
+    """A list of CPUs as programs take it: "0" or "0,2-3"."""
+    found = []
+    for part in str(listed).split(","):
+        first, _, last = part.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
+@dataclass
+class Downstream:
+    """A running downstream service."""
+
+    child: Child
+    address: str
+    control_address: str | None
+
+    def control(self, **settings: Any) -> dict[str, Any]:
+        """Changes it while it runs: control(delay="fixed:5000"), control(state="refusing"); done when
+        this returns what it is now (bench/downstream_control.h)."""
+        assert self.control_address
+        body = " ".join(f"{name.replace('_', '-')}={value}" for name, value in settings.items())
+        return dict(json.loads(get(self.child, self.control_address, "/", body)))
+
+
+@contextlib.contextmanager
+def downstream(
+    build: Build, options: Options, *, cpu: int | str, control: bool = False
+) -> Iterator[Downstream]:
+    words = [str(build.program("downstream")), *argv({"listen": "127.0.0.1:0", **options})]
+    if control:
+        words += ["--control", "127.0.0.1:0"]
+    with Child(words, cpus=cpus(cpu), line=True) as child:
+        address = listening(child)
+        yield Downstream(child, address, listening(child, "control") if control else None)
+
+
+def listening(child: Child, what: str = "listening") -> str:
+    """The HOST:PORT that the program prints when it is ready."""
+    line = child.next_line(START_TIMEOUT_S)
+    prefix = f"{what} on "
+    if line is None or not line.startswith(prefix):
+        child.signal(signal.SIGKILL)
+        done = child.wait(STOP_TIMEOUT_S)
+        raise Failure(f"{child.name} did not start: {done.failure or line}")
+    return line[len(prefix) :]
+
+
+def get(child: Child, address: str, path: str, body: str | None = None) -> str:
+    """The body of a 200 answer; with a body of ours it is a POST."""
+    host, _, port = address.rpartition(":")
+    method = "GET" if body is None else "POST"
+    connection = http.client.HTTPConnection(host, int(port), timeout=START_TIMEOUT_S)
+    try:
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        status, text = answer.status, answer.read().decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise Failure(f"{child.name}: {method} {path}: {error or type(error).__name__}") from None
+    finally:
+        connection.close()
+    if status != 200:
+        raise Failure(f"{child.name}: {method} {path}: status {status}: {text[:200].strip()}")
+    return text
+
+
+@dataclass
+class Loading:
+    """A load generator at work."""
+
+    child: Child
+    server: Server
+    path: Path
+    timeout_s: float
+
+    def wait(self, *, stopped: bool = False, unanswered: bool = False) -> dict[str, Any]:
+        """Its figures. Its exit code 1 (wrong or failed replies) is for the gates. stopped: the server
+        may have ended meanwhile; unanswered: without one right answer the figures count, too."""
+        done = self.child.wait(self.timeout_s)
+        if not stopped and not self.server.child.running():
+            ended = self.server.child.wait(0)
+            raise Failure(f"the server ended under load: {ended.failure or 'exit code 0'}")
+        content, wrong = read_json(self.path)
+        if wrong is not None or done.returncode not in (0, 1):
+            raise Failure(done.failure or f"load: {wrong}")
+        if not content.get("answered") and not unanswered:
+            raise Failure("load: not one right answer")
+        return dict(content)
+
+
+@contextlib.contextmanager
+def start_load(build: Build, server: Server, options: Options, *, cpu: int | str) -> Iterator[Loading]:
+    """Load that runs beside other things. `classes`: a list of options with a `name` each."""
+    given = dict(options)
+    lines = []
+    for each in given.pop("classes", None) or []:
+        one = dict(each)
+        lines += ["--class", " ".join([str(one.pop("name")), *argv(one)])]
+    if given.get("arrival") == "closed" or (given.get("arrival") == "uniform" and not lines):
+        given.pop("seed", None)
+    with tempfile.TemporaryDirectory(prefix="assay-") as folder:
+        path = Path(folder) / "load.json"
+        own = {"target": server.target, "watch_pid": server.pid, "json": path}
+        words = [str(build.program("load")), *argv({**own, **given}), *lines]
+        lasts_s = float(given.get("warmup") or 0) + float(given["duration"])
+        with Child(words, cpus=cpus(cpu)) as child:
+            yield Loading(child, server, path, lasts_s + LOAD_SLACK_S)
+
+
+def load(
+    build: Build,
+    server: Server,
+    options: Options,
+    *,
+    cpu: int | str,
+    unanswered: bool = False,
+) -> dict[str, Any]:
+    """One run of the load generator; warmup and duration are seconds."""
+    with start_load(build, server, options, cpu=cpu) as loading:
+        return loading.wait(unanswered=unanswered)
