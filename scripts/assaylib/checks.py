@@ -18,8 +18,7 @@ def checks(judged: Judgement) -> list[Check]:
         *checks_rounds.gates(judged),
         *checks_rounds.late(judged),
         *checks_rounds.rounds(judged),
-        *_build(judged),
-        *_environment(judged),
+        *of_machine(judged),
         *checks_calibration.stable(judged),
     ]
     if not tails(judged):
@@ -34,6 +33,11 @@ def checks(judged: Judgement) -> list[Check]:
             )
         )
     return found
+
+
+def of_machine(judged: Judgement) -> list[Check]:
+    """What holds of build and machine, whatever was measured."""
+    return [*_build(judged), *_environment(judged)]
 
 
 def _build(judged: Judgement) -> list[Check]:

@@ -5,7 +5,6 @@ and the table."""
 from __future__ import annotations
 
 import random
-import re
 import secrets
 import shlex
 import time
@@ -112,10 +111,7 @@ def main(build: Build, root: Path, request: Request) -> int:
 
 
 def make(build: Build, request: Request, seed: int, filled: Mapping[str, str]) -> Plan:
-    try:
-        wanted = re.compile(request.only or "")
-    except re.error as error:
-        raise UsageError(f"--only {request.only}: not a regular expression: {error}") from None
+    wanted = plan.pattern(request.only)
     every = families(build, request.rounds, filled)
     chosen = tuple(family for family in every if wanted.search(family.id))
     if not chosen:

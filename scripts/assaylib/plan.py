@@ -197,10 +197,7 @@ class Plan:
 
 
 def make(built: Built, tier: Tier, seed: int, only: str | None = None) -> Plan:
-    try:
-        wanted = re.compile(only or "")
-    except re.error as error:
-        raise UsageError(f"--only {only}: not a regular expression: {error}") from None
+    wanted = pattern(only)
     every = [*_codecs(built, tier), *_models(built, tier), *_services(built, tier)]
     if tier.name == SWEEP_TIER:
         from . import sweep
@@ -213,6 +210,13 @@ def make(built: Built, tier: Tier, seed: int, only: str | None = None) -> Plan:
         raise UsageError(f"--only {only}: {_why_none(built, tier, wanted, every)}")
     tasks = order(families, seed)
     return Plan(tier, seed, families, tasks, total_s(families, tasks, tier))
+
+
+def pattern(only: str | None) -> re.Pattern[str]:
+    try:
+        return re.compile(only or "")
+    except re.error as error:
+        raise UsageError(f"--only {only}: not a regular expression: {error}") from None
 
 
 def _without_rivals(family: Family) -> Family:
@@ -277,6 +281,8 @@ def round_s(family: Family, tier: Tier) -> float:
 
 
 def pilot_s(family: Family, tier: Tier) -> float:
+    if "pilot_s" in family.load:  # declared: a scenario (scenarios/)
+        return float(family.load["pilot_s"])
     if family.kind == "service":
         return len(family.members) * (SERVE_START_S + family.load["closed_duration_s"] * 4 / 3)
     if family.kind == "codec":

@@ -19,8 +19,13 @@ from typing import Any, Sequence
 
 from . import UsageError, anchors, calibrate, charts, judge, members, page, peer_table, pictures, sections, store
 from . import sweep_table, words
-from .blocks import Raw, Section
+from .blocks import Picture, Raw, Section
+from .charts import Chart
+from .scenarios import command, outcome
+from .scenarios import page as scenario_page
+from .scenarios import sections as scenario_sections
 
+LOOKS = {"palette": charts.PALETTE, "chart_style": charts.STYLE}
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
@@ -48,10 +53,13 @@ def hashes(folder: Path) -> list[Raw]:
     return raw
 
 
-def appendix(folder: Path) -> Section | None:
-    """What a run of peers, of calibration or a sweep adds to a report; None if it is another session."""
+def appendix(folder: Path, number: int) -> Section | list[outcome.Outcome] | None:
+    """What a run of peers, of calibration, of a sweep or of scenarios adds to a report; None if it is
+    another session. number: of those before it."""
     try:
         run = store.read_run(folder)
+        if run["tier"] == store.SCENARIO_TIER:
+            return outcome.outcomes(*command.read(folder), f"-{number + 1}" if number else "")
         for kind in (peer_table, calibrate, sweep_table):
             if run["tier"] == kind.TIER:
                 return kind.section(*kind.read(folder), hashes(folder))
@@ -65,12 +73,44 @@ def appendix(folder: Path) -> Section | None:
 def render(run_dir: Path | str, with_runs: Sequence[Path | str] = ()) -> Path:
     """Writes the report into run_dir and returns the path of report.html."""
     folder = Path(run_dir)
+    if _of_scenarios(folder):
+        if with_runs:
+            raise ReportError(f"--with {with_runs[0]}: has no effect on a report of scenarios alone")
+        return write(folder, _scenarios(folder))
+    return write(folder, _run(folder, with_runs))
+
+
+def _of_scenarios(folder: Path) -> bool:
+    try:
+        return bool(store.read_run(folder)["tier"] == store.SCENARIO_TIER)
+    except UsageError as error:
+        raise ReportError(str(error)) from error
+
+
+def _scenarios(folder: Path) -> dict[str, Any]:
+    """What the templates are filled with, of a run of scenarios."""
+    try:
+        facts, samples = command.read(folder)
+        found = outcome.outcomes(facts, samples)
+        judged = judge.judge(facts, samples.every, samples.notices)
+        return {**scenario_page.view(judged, found, hashes(folder)), **LOOKS}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ReportError(f"{folder}: the raw data is not as the schema says: {error!r}") from error
+
+
+def _run(folder: Path, with_runs: Sequence[Path | str]) -> dict[str, Any]:
+    """… and of a run of a tier."""
     judged, raw = read(folder)
-    others, appendices, scenarios = [], [], []
-    for path in with_runs:
-        if added := appendix(Path(path)):
+    others, appendices, scenarios, under_load = [], [], [], []
+    for number, path in enumerate(with_runs):
+        added = appendix(Path(path), number)
+        if isinstance(added, Section):
             added.id += f"-{len(appendices) + 1}" if appendices else ""
             appendices.append(added)
+            continue
+        if added is not None:
+            scenarios += added
+            under_load += [scenario_sections.section(each, hashes(Path(path))) for each in added]
             continue
         other, other_raw = read(Path(path))
         if Path(path).resolve() == folder.resolve() or other_raw[1].sha256 == raw[1].sha256:
@@ -81,14 +121,33 @@ def render(run_dir: Path | str, with_runs: Sequence[Path | str] = ()) -> Path:
     with words.named(labels):
         drawn = pictures.pictures(judged)
         first = page.build(judged, raw, drawn, [Path(path).name for path in with_runs])
-        rest = sections.build(judged, raw, drawn, others, appendices, scenarios)
-        view = {
+        if scenarios:
+            first["answers"].append(scenario_sections.lead(scenarios))
+        rest = sections.build(judged, raw, drawn, others, appendices, under_load)
+        return {
             "page": first,
             "sections": rest,
             "data": anchors.link([*first["figures"], first["table"]], rest),
-            "palette": charts.PALETTE,
-            "chart_style": charts.STYLE,
+            "drawn": drawn,
+            **LOOKS,
         }
+
+
+def _drawn(shown: Sequence[Section]) -> dict[str, Chart]:
+    """Every picture that stands somewhere, by name."""
+    found = {}
+    for section in shown:
+        for block in section.blocks:
+            if isinstance(block, Picture):
+                found[block.chart.name] = block.chart
+        found |= _drawn(section.subsections)
+    return found
+
+
+def write(folder: Path, view: dict[str, Any]) -> Path:
+    """report.html, report.md and a file for each picture; pictures that are no more are taken away."""
+    shown = _drawn([*view["page"]["answers"], Section("", "", view["page"]["figures"]), *view["sections"]])
+    drawn = {**view.get("drawn", {}), **shown}
     files = {f"{name}.svg": chart.standalone() for name, chart in sorted(drawn.items())}
     files["report.md"] = _fill("report.md.j2", view, html=False)
     files["report.html"] = _fill("report.html.j2", view, html=True)
@@ -154,7 +213,7 @@ def main(argv: Sequence[str]) -> int:
         default=[],
         metavar="RUN",
         help="another session of the same families: verdicts it contradicts are taken back; or a run"
-        " of `assay peers`, `assay calibrate` or `assay sweep`: its table becomes an appendix",
+        " of `assay peers`, `assay calibrate`, `assay sweep` or of scenarios: an appendix each",
     )
     arguments = parser.parse_args(list(argv))
     if not arguments.run.is_dir():

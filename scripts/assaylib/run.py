@@ -34,12 +34,15 @@ from . import (
     machine,
     makeup,
     plan,
+    scenarios,
     service,
     store,
 )
 from .plan import Family, Plan, Task
 from .programs import Build
 from .progress import Progress, minutes
+from .scenarios import plans
+from .scenarios.scenario import Scenario
 
 MARGIN_PERCENT = 3.0
 PADDING_MAX = 4096
@@ -54,6 +57,8 @@ class Request:
     id: str | None
     reports: Path
     force: bool
+    scenarios: tuple[Scenario, ...] = ()  # what is measured instead of the tier's families
+    rounds: int | None = None  # of scenarios, if not what their files say
 
 
 def discover(build: Build, tier: plan.Tier) -> plan.Built:
@@ -99,7 +104,7 @@ def free(folder: Path) -> None:
 
 def dry_run(build: Build, request: Request) -> int:
     check(request.seed, request.id, request.reports)
-    made = plan.make(discover(build, request.tier), request.tier, request.seed or 0, request.only)
+    made = make(build, request, request.seed or 0)
     for family in made.families:
         tasks = [task for task in made.tasks if task.family == family.id]
         each = plan.process_s(family, made.tier)
@@ -115,10 +120,17 @@ def dry_run(build: Build, request: Request) -> int:
     return 0
 
 
+def make(build: Build, request: Request, seed: int) -> Plan:
+    built = discover(build, request.tier)
+    if request.scenarios:
+        return plans.make(request.scenarios, built, seed, request.only)
+    return plan.make(built, request.tier, seed, request.only)
+
+
 def start(build: Build, root: Path, request: Request) -> int:
     check(request.seed, request.id, request.reports)
     seed = request.seed if request.seed is not None else secrets.randbelow(2**31)
-    made = plan.make(discover(build, request.tier), request.tier, seed, request.only)
+    made = make(build, request, seed)
     created = now()
     id = request.id or id_now(request.tier)
     folder = request.reports / id
@@ -148,15 +160,13 @@ def start(build: Build, root: Path, request: Request) -> int:
 
 def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
     facts = store.read_run(folder)
-    if facts["tier"] not in plan.TIERS:
+    if facts["tier"] not in (*plan.TIERS, store.SCENARIO_TIER):
         raise UsageError(f"{folder}: of the tier {facts['tier']}, not of this command")
     samples = store.read_samples(folder / "samples.jsonl")
     if samples.damaged:  # what was cut off at the end is measured again; this nobody could explain
         raise UsageError(f"{folder}: damaged, not to be gone on with: {'; '.join(samples.damaged[:3])}")
-    tier = plan.TIERS[facts["tier"]]
-    families = tuple(Family.from_json(family) for family in facts["families"])
-    tasks = plan.order(families, facts["seed"])
-    made = Plan(tier, facts["seed"], families, tasks, plan.total_s(families, tasks, tier))
+    made = planned(facts)
+    tier = made.tier
     complete = store.complete_processes(samples, _expected(made, samples))
     for notice in samples.notices:
         say(f"assay: {notice}")
@@ -181,10 +191,19 @@ def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
         raise UsageError(f"{folder}: cannot write there: {error}") from None
     # What the interrupted run has spent, as far as its lines tell.
     each = {line["process"]: float(line["seconds"]) for line in samples.lines}
-    pilots = sum(plan.pilot_s(family, tier) for family in families)
+    pilots = sum(plan.pilot_s(family, tier) for family in made.families)
     spent = plan.MACHINE_S + pilots + sum(each[number] for number in complete)
     with interruptible():
         return _measure(build, made, facts, folder, complete, time.monotonic() - spent)
+
+
+def planned(facts: dict[str, Any]) -> Plan:
+    """What run.json plans."""
+    families = tuple(Family.from_json(family) for family in facts["families"])
+    if facts["tier"] == store.SCENARIO_TIER:
+        return plans.planned(families, facts["seed"])
+    tier, tasks = plan.TIERS[facts["tier"]], plan.order(families, facts["seed"])
+    return Plan(tier, facts["seed"], families, tasks, plan.total_s(families, tasks, tier))
 
 
 def resume_line(
@@ -266,7 +285,11 @@ def _facts(
     commit, dirty = environment.commit(root)
     fingerprint = environment.fingerprint()
     codecs = exact.codecs(build, say) if any(f.kind == "codec" for f in made.families) else []
-    command = ["scripts/assay", "run", "--tier", made.tier.name, "--seed", str(made.seed)]
+    what = ["--tier", made.tier.name]
+    if request.scenarios:
+        what = [word for each in request.scenarios for word in ("--scenario", each.named)]
+        what += ["--rounds", str(request.rounds)] if request.rounds else []
+    command = ["scripts/assay", "run", *what, "--seed", str(made.seed)]
     if request.only:
         command += ["--only", request.only]
     if request.force:
@@ -302,7 +325,9 @@ def _pilot(build: Build, made: Plan, facts: dict[str, Any]) -> Plan:
     """Discarded processes from which iteration counts and rates follow; then they are fixed."""
     families = []
     for family in made.families:
-        if family.kind == "service":
+        if scenarios.is_one(family):
+            piloted, versions = scenarios.pilot(build, family, say)
+        elif family.kind == "service":
             piloted, versions = service.pilot(build, family, say)
         else:
             piloted, versions = inprocess.pilot(build, family, made.tier, say)
@@ -398,7 +423,9 @@ def _process(build: Build, made: Plan, task: Task) -> list[dict[str, Any]]:
     chance = random.Random(f"{made.seed}/{task.number}")
     padding, seed = chance.randrange(PADDING_MAX), chance.randrange(2**31)
     started = utc()
-    if family.kind == "service":
+    if scenarios.is_one(family):
+        results = scenarios.measure(build, family, str(task.member), seed=seed, padding=padding)
+    elif family.kind == "service":
         results = service.measure(build, family, str(task.member), seed=seed, padding=padding)
     else:
         results = inprocess.measure(build, family, made.tier, padding=padding)

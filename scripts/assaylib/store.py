@@ -62,7 +62,9 @@ class Samples:
 
 PEERS_TIER = "peers"  # the tier of what `assay peers` measured
 SWEEP_TIER = "sweep"  # … and `assay sweep`
-APPENDICES = {PEERS_TIER: "of peers", SWEEP_TIER: "a sweep"}  # no reports of their own
+SCENARIO_TIER = "scenario"  # … and `assay run --scenario`
+#: What is not judged as a run of a tier is.
+APPENDICES = {PEERS_TIER: "of peers", SWEEP_TIER: "a sweep", SCENARIO_TIER: "of scenarios"}
 RESULTS = ("codec", "model", "service")
 #: What every line of a result has, and the type.
 LINE_KEYS: dict[str, type] = {

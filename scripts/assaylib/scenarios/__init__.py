@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""Scenarios: questions about servers under load, each a small TOML file that can be copied
+(bench/scenarios/), run by `assay run --scenario`.
+
+To add a kind of scenario, write one module here, name it in KINDS, and ship a file of it:
+
+    KEYS                                 which keys its file may have (keys.py); checked before all else
+    check(scenario)                      what no single key tells: raise scenario.wrong(KEY, WHY)
+    families(scenario, built)            what is measured: made with plans.family(); a member is a model, or
+                                         MODEL@SETTING; every member gets a process in every round, in random order
+    pilot(build, family, say)            if rates follow from what this machine can do: (family, {}); discarded
+                                         processes, whose results are fixed in family.load (plans.closed_hz helps)
+    measure(build, family, member, seed, padding)
+                                         one process: stand.stand() starts server, downstream and load. Returns
+                                         {"metrics": …, "gates": …} and, raw enough to be judged again, "points" or
+                                         "timeline"; "server": what server.stop() said of its process. Raise
+                                         rig.Failure for why there is no result
+    answer(outcome)                      sentences, the answer first; without enough rounds no interval
+    tables(outcome)                      blocks.Table; the first is also printed in the terminal
+    pictures(outcome)                    charts.Chart, whose data are in one of the tables
+
+An outcome (outcome.py) is a scenario with its lines, judged. Plan, store, discards, resuming and checks of
+the machine are those of every run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .. import machine
+from ..plan import Built, Family
+from ..programs import Build, Finished
+from ..rig import Failure
+from . import capacity, fixed_rate, scenario
+from .scenario import Scenario
+
+#: A kind's name in a file → its module.
+KINDS: dict[str, ModuleType] = {
+    "capacity": capacity,
+    "fixed-rate": fixed_rate,
+}
+
+
+def load(name: str, rounds: int | None = None) -> Scenario:
+    """Reads and checks a file, or one of those shipped; UsageError with file and key."""
+    return parse(scenario.find(name), rounds)
+
+
+def parse(path: Path, rounds: int | None = None) -> Scenario:
+    content, sha256 = scenario.read(path)
+    kind = KINDS[scenario.kind_of(path, content, KINDS)]
+    found = scenario.with_rounds(scenario.parse(path, content, sha256, kind.KEYS), rounds)
+    if hasattr(kind, "check"):
+        kind.check(found)
+    return found
+
+
+def is_one(family: Family) -> bool:
+    """Is this family of a scenario?"""
+    return "scenario" in family.load
+
+
+def kind_of(family: Family) -> ModuleType:
+    return KINDS[family.load["scenario"]["kind"]]
+
+
+def families(wanted: Scenario, built: Built) -> list[Family]:
+    return list(KINDS[wanted.kind].families(wanted, built))
+
+
+def pilot(
+    build: Build, family: Family, say: Callable[[str], None]
+) -> tuple[Family, dict[str, str]]:
+    kind = kind_of(family)
+    return kind.pilot(build, family, say) if hasattr(kind, "pilot") else (family, {})
+
+
+def measure(
+    build: Build, family: Family, member: str, *, seed: int, padding: int
+) -> dict[str, dict[str, Any]]:
+    """One process; what goes into its line."""
+    began, watch = time.monotonic(), machine.Watch()
+    result: dict[str, Any] = {"status": "ok", "reason": None, "metrics": {}, "gates": {}}
+    finished: Finished | None = None
+    try:
+        if family.note:
+            raise Failure(family.note)
+        result |= kind_of(family).measure(build, family, member, seed, padding)
+        finished = result.pop("server", None)
+    except Failure as failure:
+        result.update(status="failed", reason=str(failure))
+    seconds = round(time.monotonic() - began, 3)
+    return {member: {**result, "seconds": seconds, "covariates": watch.covariates(finished)}}

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: MIT
+"""The highest rate at which the service level holds: p99 at most the limit, and no errors.
+
+A grid of rates around what each model reached in a closed loop of the pilot, the same shares of it for
+all; every rate a fresh server, all in random order, in every round. What the latencies say of a round
+is in knee.py.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from .. import charts, words
+from ..blocks import Column, Table
+from ..charts import Chart
+from ..gates import passes
+from ..plan import CAPTURE_S, DRAIN_S, SERVE_START_S, Built, Family
+from ..programs import Build
+from . import keys, knee, plans, readings
+from .knee import Capacity, Knee, Step
+from .outcome import DELTA, Outcome, Ranking, rank
+from .scenario import Scenario
+from .stand import stand
+
+KEYS: keys.Keys = {
+    "server": keys.SERVER,
+    "downstream": keys.DOWNSTREAM,
+    "load": {**keys.LOAD, "arrival": keys.text("poisson", "poisson", "uniform", "burst")},
+    "level": {"p99_us": keys.number(keys.REQUIRED, 1, 1e9)},
+    "steps": {
+        "lowest": keys.number(keys.REQUIRED, 0.01, 10),
+        "highest": keys.number(keys.REQUIRED, 0.01, 10),
+        "count": keys.count(keys.REQUIRED, 2, 100),
+        "warmup_s": keys.number(keys.REQUIRED, 0, 600),
+        "duration_s": keys.number(keys.REQUIRED, 0.05, 3600),
+    },
+}
+SAME = "same"  # the baseline once more: what two knees of the same code differ by
+
+
+def check(scenario: Scenario) -> None:
+    if scenario.steps["highest"] <= scenario.steps["lowest"]:
+        raise scenario.wrong("steps.highest", "must be more than steps.lowest")
+
+
+def families(scenario: Scenario, built: Built) -> list[Family]:
+    wanted, steps = plans.models(scenario, built), scenario.steps
+    rows = [*wanted, f"{wanted[0]}.{SAME}"]
+    members = [f"{row}{plans.SEPARATOR}{i + 1}" for row in rows for i in range(steps["count"])]
+    loads = steps["warmup_s"] + steps["duration_s"]
+    return [
+        plans.family(
+            scenario,
+            built,
+            members,
+            process_s=SERVE_START_S + loads + CAPTURE_S,
+            pilot_s=len(wanted) * plans.PILOT_PROCESS_S,
+        )
+    ]
+
+
+def pilot(build: Build, family: Family, say: plans.Say) -> tuple[Family, dict[str, str]]:
+    """Rates: shares of what each model reaches in a closed loop."""
+    wanted = list(dict.fromkeys(map(plans.model_of, family.members)))
+    closed = plans.closed_hz(build, family, wanted, say)
+    steps = family.load["scenario"]["steps"]
+    shares = knee.geometric(steps["lowest"], steps["highest"], steps["count"])
+    rates = {
+        member: round(shares[int(plans.setting_of(member)) - 1] * closed[plans.model_of(member)], 1)
+        for member in family.members
+        if plans.model_of(member) in closed
+    }
+    return plans.fixed(family, pilot_closed_hz=closed, rates_hz=rates), {}
+
+
+def measure(build: Build, family: Family, member: str, seed: int, padding: int) -> dict[str, Any]:
+    rate = plans.rate_hz(family, member)
+    steps = family.load["scenario"]["steps"]
+    with stand(build, family, plans.model_of(member), seed=seed, padding=padding) as here:
+        opened = here.load(
+            rate=rate,
+            warmup_s=steps["warmup_s"],
+            duration_s=steps["duration_s"],
+            unanswered=True,
+        )
+        final, done = here.stop()
+    return {
+        "metrics": {**readings.opened(opened), **readings.final(final)},
+        "gates": readings.gates(family, opened, final, below_knee=False),
+        "server": done,
+    }
+
+
+# --- What the lines say -------------------------------------------------------------------------
+
+
+def broken(metrics: dict[str, Any]) -> bool:
+    """Errors, or less than was asked for: the level does not hold whatever the latency was."""
+    errors = metrics["wrong"] + metrics["failed"]
+    return bool(errors or metrics["achieved_hz"] < readings.ACHIEVED_MIN * metrics["offered_hz"])
+
+
+def knees(outcome: Outcome, row: str) -> dict[int, Knee]:
+    """Round → knee, of a model or of the baseline's alias."""
+    limit_ns = 1e3 * outcome.scenario.level["p99_us"]
+    found = {}
+    family = outcome.family
+    for number in family.rounds:
+        steps = []
+        for member in family.plan["members"]:
+            sample = family.samples.get(member, {}).get(number)
+            if member.partition(plans.SEPARATOR)[0] != row or not sample:
+                continue
+            if passes(sample, "p99_ns"):
+                metrics = sample["metrics"]
+                rate = float(family.plan["load"]["rates_hz"][member])
+                steps.append(Step(rate, metrics["p99_ns"], broken(metrics)))
+        if len(steps) > outcome.scenario.steps["count"] / 2:
+            one = knee.of_round(steps, limit_ns)
+            if one:
+                found[number] = one
+    return found
+
+
+def ranking(outcome: Outcome) -> Ranking | None:
+    """By the knees of paired rounds. What half a step of the grid may hide is no difference, nor what
+    the baseline differs from itself by."""
+    steps = outcome.scenario.steps
+    half_step = (steps["highest"] / steps["lowest"]) ** (0.5 / (steps["count"] - 1)) - 1
+    values = {m: {n: k.hz for n, k in knees(outcome, m).items()} for m in outcome.models}
+    return rank(values, more=True, delta=max(DELTA, half_step, floor(outcome) or 0.0))
+
+
+def floor(outcome: Outcome) -> float | None:
+    """The outer end of the interval of the baseline's knees against its own; None without one."""
+    base = outcome.models[0]
+    ours, same = knees(outcome, base), knees(outcome, f"{base}.{SAME}")
+    pair = rank({"a": {n: k.hz for n, k in ours.items()}, "b": {n: k.hz for n, k in same.items()}}, more=True)
+    estimate = next(iter(pair.over.values()), None) if pair else None
+    if estimate is None or estimate.interval is None:
+        return None
+    return math.expm1(max(map(abs, estimate.interval)))
+
+
+def level(outcome: Outcome) -> str:
+    return f"p99 ≤ {words.fixed(outcome.scenario.level['p99_us'] / 1e3, 1)}{words.SPACE}ms and no errors"
+
+
+def said(capacity: Capacity | None) -> str:
+    """"12 300/s (11 000 to 13 500)"."""
+    if capacity is None:
+        return "no number"
+    beyond = {"above": "at least ", "below": "below "}.get(capacity.censored, "")
+    text = f"{beyond}{words.fixed(capacity.hz, 0)}/s"
+    return f"{text} ({bounds(capacity)})" if capacity.interval else text
+
+
+def bounds(capacity: Capacity) -> str:
+    if capacity.interval is None:
+        return f"{capacity.rounds} of {capacity.needed} rounds needed"
+    low, high = capacity.interval
+    first = words.floor(low, 0) if low else "less than the grid"
+    return f"{first} to {'beyond the grid' if math.isinf(high) else words.ceiling(high, 0)}"
+
+
+def answer(outcome: Outcome) -> list[str]:
+    found = {m: knee.over_rounds(list(knees(outcome, m).values())) for m in outcome.models}
+    ranked = ranking(outcome)
+    if ranked is None:
+        return ["No model has a capacity here: the reasons stand below."]
+    listed = "; ".join(f"{words.label(m)} {said(c)}" for m, c in found.items())
+    if not ranked.resolved:
+        lead = f"No ranking: {outcome.scenario.rounds} rounds are too few for an interval"
+    elif len(ranked.tied) == 1:
+        lead = f"{words.label(ranked.best)} carries the highest rate at {level(outcome)}"
+    else:
+        lead = f"{words.listed(map(words.label, ranked.tied))} are not told apart as the highest at {level(outcome)}"
+    return [f"**{lead}**: {listed}."]
+
+
+def tables(outcome: Outcome) -> list[Table]:
+    return [_capacities(outcome), _steps(outcome)]
+
+
+def _capacities(outcome: Outcome) -> Table:
+    ranked = ranking(outcome)
+    table = Table(
+        f"Highest rate at which {level(outcome)}; median of rounds, interval of the sign test at 95 %",
+        [
+            Column("model"),
+            Column("requests/s", True),
+            Column("interval", True),
+            Column("÷ the best", True),
+            Column("interval", True),
+            Column("rounds", True),
+            Column(""),
+        ],
+    )
+    for model in outcome.models:
+        capacity = knee.over_rounds(list(knees(outcome, model).values()))
+        over = ranked.over.get(model) if ranked else None
+        place = ""
+        if ranked and model in ranked.tied:
+            place = ("tied" if len(ranked.tied) > 1 else "highest") if ranked.resolved else "not ranked"
+        ratio = words.fixed(math.exp(-over.median), 2) if over else "1.00" if ranked and model == ranked.best else "–"
+        ends = ""
+        if over and over.interval:
+            ends = words.span(math.exp(-over.interval[1]), math.exp(-over.interval[0]), 2)
+        beyond = {"above": "≥ ", "below": "< "}.get(capacity.censored, "") if capacity else ""
+        table.add(
+            words.label(model),
+            beyond + words.fixed(capacity.hz, 0) if capacity else "–",
+            bounds(capacity) if capacity else "–",
+            ratio,
+            ends,
+            str(capacity.rounds if capacity else 0),
+            place,
+        )
+    return table
+
+
+def _steps(outcome: Outcome) -> Table:
+    """The picture's data."""
+    return readings.table(outcome, "Every step: median of rounds that have a number", "curves")
+
+
+def pictures(outcome: Outcome) -> list[Chart]:
+    """Latency over load; medians of the rounds that have a number, marked where the tail is the machine's."""
+    family, points, marks = outcome.family, [], []
+    for s, model in enumerate(outcome.models):
+        for member in family.plan["members"]:
+            if member.partition(plans.SEPARATOR)[0] != model:
+                continue
+            p99 = family.level(member, "p99_ns")
+            rate = family.level(member, "offered_hz")
+            if p99 and rate:
+                points.append(charts.CurvePoint(s, rate.median, p99.median / 1e6, member in family.late))
+        capacity = knee.over_rounds(list(knees(outcome, model).values()))
+        if capacity and not capacity.censored:
+            marks.append(_mark(s, capacity))
+    if not points:
+        return []
+    most = max(p.x for p in points)
+    marks = [replace(m, high=min(m.high, most)) if m.high else m for m in marks]
+    told = "; ".join(
+        f"{words.label(m)} {said(knee.over_rounds(list(knees(outcome, m).values())))}" for m in outcome.models
+    )
+    return [
+        charts.curves(
+            outcome.chart("curves"),
+            f"{outcome.scenario.title}: latency over load, and where {level(outcome)} ends to hold",
+            f"p99 over the offered rate, a curve per model, the knees marked on the limit. {told}."
+            " The table of every step has the data.",
+            points,
+            marks,
+            [words.label(m) for m in outcome.models],
+            outcome.scenario.level["p99_us"] / 1e3,
+            "offered, requests/s",
+            "p99, ms (pale: the generator was late, the tail is the machine's, too)",
+        )
+    ]
+
+
+def _mark(series: int, capacity: Capacity) -> charts.Knee:
+    low, high = capacity.interval or (None, None)
+    return charts.Knee(series, capacity.hz, low, high)

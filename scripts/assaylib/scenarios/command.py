@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+"""`assay run --scenario`: a run like any other, of the tier `scenario`, that ends with its tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .. import UsageError, run, store
+from ..programs import Build
+from . import sections
+from .outcome import outcomes
+
+
+def main(build: Build, root: Path, request: run.Request) -> int:
+    code = run.start(build, root, request)
+    return show(request.reports / str(request.id)) if code in (0, 1) else code
+
+
+def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
+    code = run.resume(build, root, folder, force=force)
+    return show(folder) if code in (0, 1) else code
+
+
+def read(folder: Path) -> tuple[dict[str, Any], store.Samples]:
+    facts = store.read_run(folder)
+    if facts["tier"] != store.SCENARIO_TIER:
+        raise UsageError(f"{folder}: not of scenarios")
+    return facts, store.read_samples(folder / "samples.jsonl")
+
+
+def show(folder: Path) -> int:
+    """A table each, and the folder as the last line."""
+    facts, samples = read(folder)
+    for outcome in outcomes(facts, samples):
+        print(sections.text(outcome), end="\n\n")
+    print(folder)
+    return run.exit_code(samples.lines)

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""A scenario that was run: its lines, judged, and who shares the first place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import judge, store, words
+from ..intervals import ALPHA, median, order_interval, rounds_needed
+from ..judge import Estimate, Family, Judgement
+from .plans import model_of
+from .scenario import Scenario
+
+#: Scenarios have no A/A of their own metrics: a difference below this is none (METHOD 1.6).
+DELTA = 0.03
+
+
+@dataclass(frozen=True)
+class Outcome:
+    scenario: Scenario
+    facts: dict[str, Any]  #: run.json
+    lines: list[dict[str, Any]]  #: every one of it, those that failed and those that do not count included
+    judged: Judgement  #: of its families alone
+    suffix: str = ""  #: tells pictures of several runs in one report apart
+
+    @property
+    def family(self) -> Family:
+        """The first, which is the only one of most kinds."""
+        return self.judged.families[0]
+
+    @property
+    def models(self) -> list[str]:
+        """In the plan's order, without aliases."""
+        return list(dict.fromkeys(model_of(m) for f in self.judged.families for m in f.plan["members"]))
+
+    def chart(self, name: str) -> str:
+        """What a picture is called: unique in a report."""
+        return f"scenario-{self.scenario.name}-{name}{self.suffix}"
+
+    def counting(self, family: Family | None = None) -> list[dict[str, Any]]:
+        """Lines that are good and not discarded: with points and timelines, for which a gate says
+        itself what it withholds."""
+        found = family or self.family
+        return [line for rounds in found.samples.values() for line in rounds.values()]
+
+
+def outcomes(facts: dict[str, Any], samples: store.Samples, suffix: str = "") -> list[Outcome]:
+    """Of a run, in its order."""
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for family in facts["families"]:
+        by_name.setdefault(family["load"]["scenario"]["name"], []).append(family)
+    found = []
+    for families in by_name.values():
+        ids = {family["id"] for family in families}
+        mine = [line for line in samples.lines if line["family"] in ids]
+        own = {**facts, "families": families}
+        others = [*samples.resumes, *samples.ends]
+        scenario = Scenario.from_json(families[0]["load"]["scenario"])
+        found.append(Outcome(scenario, own, mine, judge.judge(own, [*mine, *others]), suffix))
+    return found
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Who is not put behind the best (METHOD 1.8): by intervals of paired rounds that hold together."""
+
+    best: str
+    tied: list[str]  #: the best first
+    resolved: bool  #: enough rounds to put anybody behind
+    over: dict[str, Estimate] = field(default_factory=dict)  #: log of the best's advantage over each
+
+
+def rank(
+    values: Mapping[str, Mapping[int, float]], *, more: bool, delta: float = DELTA
+) -> Ranking | None:
+    """values: member → round → figure above 0; more of it is better or worse. None of nothing.
+
+    The best has the best median; a rival is behind if the interval of its paired log ratios lies
+    beyond delta, at a level that covers all rivals.
+    """
+    have = {member: dict(rounds) for member, rounds in values.items() if rounds}
+    if not have:
+        return None
+    sign = 1 if more else -1
+    standing = {m: sign * math.log(median(list(rounds.values()))) for m, rounds in have.items()}
+    best = max(standing, key=lambda m: standing[m])
+    alpha = ALPHA / max(1, len(have) - 1)
+    over, tied, resolved = {}, [best], True
+    for member in sorted((m for m in have if m != best), key=lambda m: -standing[m]):
+        common = sorted(have[best].keys() & have[member].keys())
+        logs = [sign * math.log(have[best][n] / have[member][n]) for n in common]
+        if logs:
+            over[member] = Estimate.of(logs, alpha)
+        interval = order_interval(logs, alpha)
+        resolved = resolved and interval is not None
+        if interval is None or interval[0] <= math.log1p(delta):
+            tied.append(member)
+    return Ranking(best, tied, resolved, over)
+
+
+def level(values: Sequence[float]) -> Estimate | None:
+    """A figure over rounds: its median, and an interval where there are enough."""
+    return Estimate.of(list(values), ALPHA) if values else None
+
+
+def shown(
+    estimate: Estimate | None, divisor: float = 1.0, decimals: int = 0, unit: str = ""
+) -> str:
+    """"12 300 (11 900 to 12 600)"; with too few rounds the figure alone; "–" without one."""
+    if estimate is None:
+        return "–"
+    said = words.fixed(estimate.median / divisor, decimals) + (words.SPACE + unit if unit else "")
+    if estimate.interval is None:
+        return said
+    low, high = (end / divisor for end in estimate.interval)
+    return f"{said} ({words.span(low, high, decimals)})"
+
+
+def too_few(estimate: Estimate | None) -> str:
+    """Why there is no interval; "" if there is one."""
+    if estimate is None or estimate.interval:
+        return ""
+    return f"no interval: {len(estimate.values)} of {rounds_needed(estimate.alpha)} rounds needed"

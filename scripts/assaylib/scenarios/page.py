@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""Page one of a report on scenarios alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import anchors, answer, checks, judge, page, resolution, words
+from ..blocks import Cell, Check, Column, Raw, Table
+from ..judge import Judgement
+from ..sections.provenance import data, environment
+from . import KINDS, sections
+from .outcome import Outcome
+
+READING = (
+    "A scenario compares what its question names, over rounds of fresh servers in random order. Tied is"
+    " who is not shown to be behind the best; with too few rounds there is no interval and no ranking."
+)
+LIMITS = (
+    "A network: server, load and what is downstream share one machine and its loopback.",
+    "Other machines, compilers and library versions: one build, one session.",
+)
+
+
+def view(judged: Judgement, found: Sequence[Outcome], raw: Sequence[Raw]) -> dict[str, Any]:
+    """What the templates of a report are filled with; judged: all its families."""
+    seen, table = _checks(judged, found), _table(found)
+    rest = [
+        *(sections.section(each, [], first_too=len(found) > 1) for each in found),
+        environment(judged),
+        data(judged, raw),
+    ]
+    return {
+        "page": {
+            "title": " ".join(outcome.scenario.question for outcome in found),
+            "id": str(judged.run.get("id", "unnamed")),
+            "facts": answer.facts(judged),
+            "warning": page.warning(seen),
+            "answers": [sections.lead(found)],
+            "quoting": READING,
+            "machine": resolution.resolution(judged),
+            "checks": seen,
+            "figures": [],
+            "table": table,
+            "limits": [*LIMITS],
+            "regenerate": page.regenerate(judged, raw),
+        },
+        "sections": rest,
+        "data": anchors.link([table], rest),
+    }
+
+
+def _table(found: Sequence[Outcome]) -> Table:
+    """The table of one scenario; of several, what each of them says."""
+    if len(found) == 1:
+        return KINDS[found[0].scenario.kind].tables(found[0])[0]
+    table = Table("What each scenario says; its own table stands in its section", [Column("scenario"), Column("rounds", True), Column("answer")])
+    for each in found:
+        said = next(iter(KINDS[each.scenario.kind].answer(each)), "–").replace("**", "")
+        table.add(Cell(each.scenario.title, "head"), str(each.scenario.rounds), said)
+    return table
+
+
+def _checks(judged: Judgement, found: Sequence[Outcome]) -> list[Check]:
+    lost = sum(len(f.failures) for f in judged.families)
+    gone = sum(len(f.discarded) for f in judged.families)
+    few = [o.scenario.name for o in found if min(f.counted for f in o.judged.families) < judge.rounds_needed()]
+    text = f"{judged.lines} processes, {gone} discarded, {lost} failed"
+    if few:
+        text += f"; fewer than {judge.rounds_needed()} whole rounds count in {words.listed(few)}"
+    state = "bad" if lost else "note" if few or gone else "good"
+    return [Check(state, "Rounds", text), *checks.of_machine(judged)]
+
+

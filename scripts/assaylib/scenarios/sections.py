@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""A scenario as a section of a report, and as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import words
+from ..blocks import Block, Column, Items, Picture, Raw, Section, Table, Text
+from ..judge import gate_name
+from . import KINDS
+from .outcome import Outcome
+
+PROGRAMS = {"server": "serve", "downstream": "downstream", "load": "load", "level": "level", "steps": "steps"}
+
+
+def section(outcome: Outcome, raw: Sequence[Raw], *, first_too: bool = True) -> Section:
+    """first_too: with the first table, which stands on page one of a report on scenarios alone."""
+    scenario, kind = outcome.scenario, KINDS[outcome.scenario.kind]
+    first, *others = kind.tables(outcome)
+    blocks: list[Block] = [
+        Text(f"**{scenario.question}**"),
+        Items(list(kind.answer(outcome))),
+        *([first] if first_too else []),
+        *(Picture(chart) for chart in kind.pictures(outcome)),
+        *others,
+        Text(conditions(outcome)),
+        Text(counted(outcome)),
+    ]
+    gates = gate_table(outcome)
+    blocks += [gates] if gates.rows else []
+    said = [f"{file.name} of {outcome.facts['id']}: SHA-256 {file.sha256}" for file in raw]
+    blocks.append(Items([f"{scenario.file}: SHA-256 {scenario.sha256}", *said]))
+    return Section(f"scenario-{scenario.name}{outcome.suffix}", scenario.title, blocks)
+
+
+def conditions(outcome: Outcome) -> str:
+    """What the file said, and where it ran."""
+    scenario, load = outcome.scenario, outcome.family.plan["load"]
+    said = []
+    for name, program in PROGRAMS.items():
+        given = {k: v for k, v in getattr(scenario, name).items() if v is not None and v is not False}
+        if given:
+            said.append(f"{program}: " + ", ".join(f"{k.replace('_', ' ')} {_one(v)}" for k, v in given.items()))
+    for model, changed in scenario.of_model.items():
+        said.append(f"{model} alone: " + ", ".join(f"{k.replace('_', ' ')} {_one(v)}" for k, v in changed.items()))
+    for each in scenario.classes:
+        said.append("class " + ", ".join(f"{k.replace('_', ' ')} {_one(v)}" for k, v in each.items() if v is not None))
+    said.append(f"server on CPU {load['server_cpu']}, load and what is downstream on CPU {load['load_cpu']}")
+    return f"Conditions: kind `{scenario.kind}`; {'; '.join(said)}."
+
+
+def _one(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(_one, value))
+    return "yes" if value is True else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def counted(outcome: Outcome) -> str:
+    """How many processes there were, and what became of those that do not count."""
+    families = outcome.judged.families
+    gone = sum(len(f.discarded) for f in families)
+    failed = [line for f in families for line in f.failures]
+    rounds = len({number for f in families for number in f.rounds})
+    text = (
+        f"{words.counted(len(outcome.lines), 'process')}, each a fresh server, in"
+        f" {words.counted(rounds, 'round')}; {gone} discarded by the rule that the run declared (steal,"
+        f" other programs), {len(failed)} failed."
+    )
+    for why in list(dict.fromkeys(words.reason(line.get("reason")) for line in failed))[:3]:
+        text += f" {why}."
+    return text
+
+
+def gate_table(outcome: Outcome) -> Table:
+    table = Table(
+        "Gates: what failed one has no number where its scope says so; “tail” marks only",
+        [Column("gate"), Column("limit", True), Column("scope"), Column("failed", True), Column("of", True), Column("members with a failure")],
+        folded=True,
+    )
+    every = [gate for family in outcome.judged.families for gate in family.gates]
+    for name in dict.fromkeys(gate.name for gate in every):
+        mine = [gate for gate in every if gate.name == name]
+        bad = [gate.member for gate in mine if gate.failed]
+        limits = sorted({f"{gate.limit:.4g}" if isinstance(gate.limit, (int, float)) else "–" for gate in mine})
+        table.add(
+            gate_name(name),
+            " ".join(limits) if len(limits) < 4 else "each its own",
+            mine[0].scope,
+            str(sum(gate.failed for gate in mine)),
+            str(sum(gate.total for gate in mine)),
+            ", ".join(bad[:8]) + (f" and {len(bad) - 8} more" if len(bad) > 8 else ""),
+        )
+    return table
+
+
+def lead(found: Sequence[Outcome]) -> Section:
+    """For page one: the first sentence of each answer."""
+    said = [f"{o.scenario.title}: {next(iter(KINDS[o.scenario.kind].answer(o)), 'no answer')}" for o in found]
+    return Section("answer-scenarios", "Under load", [Items(said)])
+
+
+def text(outcome: Outcome) -> str:
+    """For a terminal: question, answer, table."""
+    kind = KINDS[outcome.scenario.kind]
+    table = kind.tables(outcome)[0]
+    cells = [[c.title for c in table.columns], *([c.text for c in row] for row in table.rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
+    lines = [f"{outcome.scenario.title}: {outcome.scenario.question}"]
+    lines += [said.replace("**", "").replace("`", "") for said in kind.answer(outcome)]
+    lines += [table.caption]
+    for row in cells:
+        padded = (
+            cell.rjust(width) if column.number else cell.ljust(width)
+            for cell, width, column in zip(row, widths, table.columns, strict=True)
+        )
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join([*lines, *table.notes, counted(outcome)])

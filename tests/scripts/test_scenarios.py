@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: MIT
+"""Scenarios: what a file may say, a real run in small, its table and its report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import synthetic
+from assaylib import UsageError, plan, report, scenarios, service, store, words
+from assaylib.programs import Build
+from assaylib.scenarios import command, outcome, plans, scenario, sections
+from conftest import Assay
+
+SHIPPED = sorted(scenario.FOLDER.glob("*.toml"))
+MODELS = ("thread_pool", "event_loop", "actor")
+BUILT = plan.Built(model_cases=tuple(f"model/rpc/{m}" for m in MODELS), services=("rpc",), cpus=(0, 1))
+
+CAPACITY = """
+kind = "capacity"
+title = "Small"
+question = "Which?"
+rounds = 1
+[server]
+models = ["thread_pool", "event_loop"]
+[load]
+connections = 8
+[level]
+p99_us = 1000000
+[steps]
+lowest = 0.05
+highest = 0.1
+count = 2
+warmup_s = 0.02
+duration_s = 0.1
+"""
+
+
+def file(folder: Path, text: str, name: str = "mine.toml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_what_is_shipped_can_be_planned_and_stored(path: Path) -> None:
+    found = scenarios.load(path.stem)
+    made = plans.make([found], BUILT, 1, None)
+    assert made.families and made.seconds < 15 * 60
+    again = json.loads(json.dumps(made.families[0].to_json()))["load"]["scenario"]
+    assert scenario.Scenario.from_json(again) == found
+    assert found.named == path.stem and len(found.sha256) == 64
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('kind = "capacity"', "", "kind: is missing"),
+        ('kind = "capacity"', 'kind = "speed"', 'kind: "speed" is not known'),
+        ('title = "Small"', "", "title: is missing"),
+        ('title = "Small"', 'titel = "Small"', "titel: is not known here"),
+        ("rounds = 1", "rounds = 0", "rounds: 0: must be from 1"),
+        ("rounds = 1", "rounds = 1.5", "rounds: must be a whole number"),
+        ("rounds = 1", "rounds = true", "rounds: must be a whole number"),
+        ("connections = 8", "conections = 8", "load.conections: is not known here"),
+        ("connections = 8", "rate = 8", "load.rate: is not known here"),
+        ("connections = 8", 'arrival = "closed"', 'load.arrival: "closed" is not one of'),
+        ("p99_us = 1000000", "p99_us = nan", "level.p99_us: nan: must be from"),
+        ("p99_us = 1000000", "", "level.p99_us: is missing"),
+        ("count = 2", "count = 1", "steps.count: 1: must be from 2"),
+        ("lowest = 0.05", "lowest = 0.2", "steps.highest: must be more than steps.lowest"),
+        ('models = ["thread_pool", "event_loop"]', "models = []", "server.models: must be a list"),
+        ('models = ["thread_pool", "event_loop"]', 'models = ["a", "a"]', "server.models: names a model twice"),
+        ("[server]", "[server.event_loop]\nqueue = 1\n[server]", "server.event_loop.queue: is not known here"),
+        ("[steps]", "[stages]\na = 1\n[steps]", "stages: is not known here"),
+        ("[load]", "[load", "not TOML"),
+        ("connections = 8", "[[load.classes]]\nname = 'a'\nshare = 1", "load.classes: must be two tables"),
+        ('[server]\nmodels = ["thread_pool", "event_loop"]', "server = 1", "server: must be a table"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_its_key(old: str, new: str, said: str, tmp_path: Path) -> None:
+    assert old in CAPACITY
+    path = file(tmp_path, CAPACITY.replace(old, new))
+    with pytest.raises(UsageError) as refused:
+        scenarios.load(str(path))
+    assert str(path) in str(refused.value) and said in str(refused.value)
+    assert refused.value.exit_code == 2
+
+
+def test_a_model_that_is_not_built_is_refused_by_its_key(tmp_path: Path) -> None:
+    for old, new, key in (
+        ('"event_loop"', '"nobody"', "server.models: the model nobody"),
+        ("[load]", "[server.nobody]\nthreads = 2\n[load]", "server.nobody: the model nobody"),
+    ):
+        wrong = scenarios.load(str(file(tmp_path, CAPACITY.replace(old, new))))
+        with pytest.raises(UsageError, match=key):
+            plans.make([wrong], BUILT, 1, None)
+
+
+def test_fixed_rate_wants_one_way_to_say_its_rate(tmp_path: Path) -> None:
+    text = (scenario.FOLDER / "fixed-rate.toml").read_text()
+    for steps in ("share = 0.4\nrate_hz = 100", ""):
+        path = file(tmp_path, text.replace("share = 0.4 ", steps + " "))
+        with pytest.raises(UsageError, match="needs either share"):
+            scenarios.load(str(path))
+
+
+def test_a_model_can_have_options_of_its_own(tmp_path: Path) -> None:
+    text = CAPACITY.replace("[load]", "[server.thread_pool]\nthreads = 64\n[load]")
+    found = scenarios.load(str(file(tmp_path, text)))
+    assert found.options("thread_pool")["threads"] == 64 and found.options("event_loop")["threads"] == 1
+    (family,) = plans.make([found], BUILT, 1, None).families
+    assert family.load["threads"]["thread_pool@1"] == 64
+    assert {m.partition("@")[0] for m in family.members} == {"thread_pool", "event_loop", "thread_pool.same"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--scenario", "nothing"), "neither a file"),
+        (("--scenario", "nothing.toml"), "no such file"),
+        (("--scenario", "capacity", "--tier", "quick"), "--tier: has no effect"),
+        (("--rounds", "3"), "--rounds: has no effect without --scenario"),
+        (("--scenario", "capacity", "--rounds", "0"), "--rounds 0"),
+        (("--scenario", "capacity", "--scenario", "capacity"), "two of the same name"),
+    ],
+)
+def test_the_command_line_refuses(arguments: tuple[str, ...], said: str, assay: Assay) -> None:
+    done = assay("run", *arguments)
+    assert done.returncode == 2 and said in done.stderr
+
+
+# --- What is made of the lines ------------------------------------------------------------------
+
+KNEES = {"thread_pool": 10000.0, "event_loop": 20000.0, "actor": 10000.0}
+
+
+def made_up(folder: Path, rounds: int = 7) -> Path:
+    """The shipped scenario, with servers that break off at rates which are known."""
+    wanted = scenarios.load("capacity", rounds)
+    (family,) = plans.make([wanted], BUILT, 1, None).families
+    shares = [0.35 * (1.15 / 0.35) ** (i / 9) for i in range(10)]
+    rates = {m: 1.1 * KNEES[plans.model_of(m)] * shares[int(plans.setting_of(m)) - 1] for m in family.members}
+    family = plans.fixed(family, rates_hz=rates)
+    lines = []
+    for number in range(1, rounds + 1):
+        for member in family.members:
+            beyond = rates[member] > KNEES[plans.model_of(member)]
+            lines.append(line(family, member, number, len(lines), rates[member], 40e6 if beyond else 1e6))
+    facts, _ = synthetic.make_run(kinds=())
+    facts |= {"tier": "scenario", "families": [family.to_json()]}
+    return synthetic.write_run(folder, facts, lines)
+
+
+def line(family: plan.Family, member: str, number: int, process: int, rate: float, p99_ns: float) -> dict[str, Any]:
+    metrics = dict.fromkeys(("wrong", "failed", "unsent"), 0)
+    metrics |= {"offered_hz": rate, "achieved_hz": rate, "p50_ns": 2e5, "p99_ns": p99_ns, "lag_p99_ns": 1e4}
+    metrics |= {"server_busy_percent": 50.0, "load_busy_percent": 40.0}
+    return {
+        **{"schema": 1, "kind": "service", "family": family.id, "case": family.case(member), "member": member},
+        **{"round": number, "process": process, "started": "2026-11-20T11:00:00Z", "seconds": 1.0},
+        **{"status": "ok", "reason": None, "metrics": metrics, "gates": {}, "covariates": {"steal_percent": 0.0}},
+    }
+
+
+def one(folder: Path) -> outcome.Outcome:
+    (found,) = outcome.outcomes(*command.read(folder))
+    return found
+
+
+def test_a_known_capacity_is_found_and_told(tmp_path: Path) -> None:
+    text = sections.text(one(made_up(tmp_path))).replace(words.SPACE, "")
+    assert "event_loop carries the highest rate at p99 ≤ 5.0ms and no errors" in text
+    rows = {row.split()[0]: row.split() for row in text.splitlines() if row.startswith(MODELS)}
+    for model, truth in KNEES.items():
+        low, high = float(rows[model][2]), float(rows[model][4])
+        assert low <= truth <= high and high / low < 1.2, model
+    assert rows["event_loop"][-1] == "highest" and rows["actor"][-1] == "7"
+
+
+def test_few_rounds_give_no_interval_and_no_ranking(tmp_path: Path) -> None:
+    text = sections.text(one(made_up(tmp_path, rounds=3)))
+    assert "No ranking" in text and "3 of 6 rounds needed" in text and "highest rate at" not in text.split("No ranking")[0]
+
+
+def test_a_step_whose_gate_failed_has_no_number(tmp_path: Path) -> None:
+    folder = made_up(tmp_path)
+    lines = [json.loads(row) for row in (folder / "samples.jsonl").read_text().splitlines()]
+    for row in lines:
+        if row["member"].startswith("actor@"):
+            row["gates"] = {"connections_held": {"value": 3, "limit": 32, "scope": "all", "ok": False}}
+    (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    text = sections.text(one(folder))
+    assert next(row for row in text.splitlines() if row.startswith("actor ")).split()[1:3] == ["–", "–"]
+    assert "actor no number" in text
+
+
+def test_a_report_alone_and_as_a_part_of_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = made_up(tmp_path / "scenario")
+    assert report.main([str(folder)]) == 0
+    alone = (folder / "report.md").read_text("utf-8").replace(words.SPACE, " ")
+    assert "Which model carries the highest rate" in alone and "event_loop carries the highest rate" in alone
+    assert (folder / "scenario-capacity-curves.svg").exists()
+    assert "Every step: median of rounds" in alone, "the picture's data"
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert report.main([str(folder)]) == 0
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+    facts, lines = synthetic.make_run(count=6, rounds=8, kinds=("model",))
+    whole = synthetic.write_run(tmp_path / "run", facts, lines)
+    again = shutil.copytree(folder, tmp_path / "again")
+    assert report.main([str(whole), "--with", str(folder), "--with", str(again)]) == 0
+    text = (whole / "report.md").read_text("utf-8").replace(words.SPACE, " ")
+    page, _, rest = text.partition("## The machine")
+    assert "event_loop carries the highest rate" in page and "Capacity at a service level" in rest
+    assert {f.name for f in whole.glob("scenario-*.svg")} == {
+        "scenario-capacity-curves.svg",
+        "scenario-capacity-curves-2.svg",
+    }
+    assert one(folder).scenario.sha256 in text
+    capsys.readouterr()
+    assert report.main([str(folder), "--with", str(whole)]) == 2
+    assert "has no effect on a report of scenarios alone" in capsys.readouterr().err
+
+
+# --- For real -----------------------------------------------------------------------------------
+
+
+def test_a_real_one_in_small(assay: Assay, build: Path, tmp_path: Path) -> None:
+    if not service.workloads(Build.open(build)):
+        pytest.skip("serve, load and downstream are not built")
+    fixed = (scenario.FOLDER / "fixed-rate.toml").read_text()
+    fixed = fixed.replace("[server]", '[server]\nmodels = ["event_loop"]').replace("2.5", "0.2")
+    files = file(tmp_path, CAPACITY), file(tmp_path, fixed, "rate.toml")
+    named = [word for path in files for word in ("--scenario", path)]
+    done = assay(
+        *("run", *named, "--rounds", 1, "--seed", 3, "--force", "--reports", tmp_path, "--id", "small"),
+    )
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "small"
+    assert done.stdout.splitlines()[-1] == str(folder)
+    assert "Small: Which?" in done.stdout and "Highest rate at which p99" in done.stdout
+    facts, samples = command.read(folder)
+    assert [family["id"] for family in facts["families"]] == ["scenario/mine", "scenario/rate"]
+    assert facts["command"][2:8] == ["--scenario", str(files[0]), "--scenario", str(files[1]), "--rounds", "1"]
+    assert len(samples.lines) >= 6 + 2 and samples.ends
+    for row in samples.lines:
+        assert row["status"] == "ok", row["reason"]
+        assert row["metrics"]["answered"] > 0 and row["metrics"]["lost"] == 0
+        assert row["metrics"]["syscalls_per_request"] >= 2 and row["gates"]["connections_held"]["ok"]
+    # Cut off in the last process, it is gone on with; complete, it shows its tables.
+    path = folder / "samples.jsonl"
+    whole = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(whole[:4]) + whole[4][:50])
+    again = assay("run", "--resume", folder, "--force")
+    assert again.returncode == 0, again.stderr
+    resumed = store.read_samples(path)
+    assert {row["process"] for row in resumed.lines} >= set(range(8)) and len(resumed.resumes) == 1
+    assert "Small: Which?" in again.stdout and again.stdout.splitlines()[-1] == str(folder)
