@@ -115,6 +115,8 @@ int main(int argc, char **argv)
     code = EXIT_USAGE;
     if (load.config.watch_pid && watch_read(&watched, load.config.watch_pid) != 0)
         fail("--watch-pid", "no such process", EXIT_USAGE);
+    else if (load.config.beside_pid && watch_read(&watched, load.config.beside_pid) != 0)
+        fail("--beside-pid", "no such process", EXIT_USAGE);
     else if (load.cpus && cpus_pin_self(load.cpus) != 0)
         fprintf(stderr, "load: --cpus: \"%s\" is not a list of CPUs that this process may use\n",
                 load.cpus);

@@ -143,8 +143,8 @@ static int read_check(const struct options *options, struct load_class_options *
 {
     static const char *const others[] = {"--method", "--expect-status", NULL};
     static const char *const workloads_own[] = {
-        "--cpu-iterations", "--hops",          "--cells",       "--messages", "--hot-percent",
-        "--put-percent",    "--heavy-percent", "--hit-percent", NULL};
+        "--cpu-iterations", "--hops",          "--cells",       "--messages",  "--hot-percent",
+        "--put-percent",    "--heavy-percent", "--hit-percent", "--any-reply", NULL};
     if (!class->workload) {
         int code = refuse_all(options, workloads_own, "without --workload");
         return code == OPTIONS_GO_ON ? read_status(options, class) : code;
@@ -159,7 +159,8 @@ static int read_check(const struct options *options, struct load_class_options *
     if (!(workload_needs(class->known_workload) & WORKLOAD_NEEDS_RING) &&
         options_refuse(options, "--cells", "but with --workload ring") != OPTIONS_GO_ON)
         return EXIT_USAGE;
-    return names_refuse_unneeded(options, class->known_workload);
+    int code = names_refuse_unneeded(options, class->known_workload);
+    return code == OPTIONS_GO_ON && class->any_reply ? read_status(options, class) : code;
 }
 
 static int check_head(const struct options *options, const struct load_class_options *class)
@@ -292,7 +293,7 @@ struct load_class load_class_of(const struct load_class_options *class)
         .share = class->share,
         .requests = class->requests,
         .documents = class->documents,
-        .right = class->known_workload ? right_reply : right_status,
+        .right = class->known_workload && !class->any_reply ? right_reply : right_status,
         .arg = class,
     };
 }

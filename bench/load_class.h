@@ -23,6 +23,7 @@ struct load_class_options {
     uint64_t cpu_iterations, hops, cells, messages, hot_percent, put_percent, heavy_percent;
     uint64_t hit_percent;
     struct options_texts headers;
+    bool any_reply;
 
     /* What was made of it. */
     char *line;                            /* that the texts lie in */
@@ -67,7 +68,10 @@ extern const struct load_class_options load_class_defaults;
         OPTIONS_TEXTS("--header", "'NAME: VALUE'", &(class)->headers,                              \
                       "added to every request; may be repeated"),                                  \
         OPTIONS_TEXT("--expect-status", "STATUS", &(class)->expect_status,                         \
-                     "what a right answer has: 200, or a class: 2xx")
+                     "what a right answer has: 200, or a class: 2xx"),                             \
+        OPTIONS_FLAG("--any-reply", &(class)->any_reply,                                           \
+                     "with --workload: any answer of status 2xx will do, for a server that does "  \
+                     "nothing and so shows what load can do")
 
 /* EXIT_USAGE if one of these was given to the program. */
 int load_class_refuse(const struct options *options, const char *when);

@@ -149,6 +149,18 @@ static void write_seconds(struct output *output, const struct load_result *resul
     output_end_list(output);
 }
 
+/* Of the CPUs that a process may use; nothing where that is not known. */
+static void write_cpus(struct output *output, const char *prefix, const struct cpu_time *cpus)
+{
+    char key[64];
+    snprintf(key, sizeof key, "%scpus", prefix);
+    write_figure(output, key, cpus->count, cpus->count > 0);
+    snprintf(key, sizeof key, "%scpus_idle_ns", prefix);
+    write_figure(output, key, cpus->idle_ns, cpus->count > 0);
+    snprintf(key, sizeof key, "%scpus_steal_ns", prefix);
+    write_figure(output, key, cpus->steal_ns, cpus->count > 0);
+}
+
 static void write_watched(struct output *output, const struct watch *watched)
 {
     output_count(output, "watch_cpu_ns", watched->cpu_ns);
@@ -157,6 +169,7 @@ static void write_watched(struct output *output, const struct watch *watched)
     output_count(output, "watch_voluntary_switches", watched->voluntary_switches);
     output_count(output, "watch_involuntary_switches", watched->involuntary_switches);
     output_count(output, "watch_rss_bytes", watched->rss_bytes);
+    write_cpus(output, "watch_", &watched->cpus);
 }
 
 void load_report_write(struct output *output, const struct load_options *load,
@@ -193,8 +206,13 @@ void load_report_write(struct output *output, const struct load_options *load,
             output_count(output, key, result->status_counts[status]);
     }
     output_end(output);
+    write_cpus(output, "own_", &result->cpus);
     if (load->config.watch_pid && result->watch_error == 0)
         write_watched(output, &result->watched);
+    if (load->config.beside_pid && result->watch_error == 0) {
+        output_count(output, "beside_cpu_ns", result->beside.cpu_ns);
+        write_cpus(output, "beside_", &result->beside.cpus);
+    }
     write_classes(output, load, result);
     write_steps(output, load, result);
     write_seconds(output, result);

@@ -202,6 +202,7 @@ static int resolve(const struct options *options, struct load_options *load)
     load->config.slack_ns = load->slack_us * 1000;
     load->config.watch_pid = (pid_t)load->watch_pid;
     load->config.log = load->requests ? &load->log : NULL;
+    load->config.beside_pid = (pid_t)load->beside_pid;
     return OPTIONS_GO_ON;
 }
 
@@ -246,6 +247,8 @@ int load_options_read(struct load_options *load, int argc, char **argv)
         LOAD_CLASS_OPTIONS(&load->classes[0]),
         OPTIONS_COUNT("--watch-pid", "PID", &load->watch_pid, 1, 0x7fffffff,
                       "the server: its CPU time and context switches go into the results"),
+        OPTIONS_COUNT("--beside-pid", "PID", &load->beside_pid, 1, 0x7fffffff,
+                      "what the server asks in turn: its CPU time, to tell who was saturated"),
         OPTIONS_TEXT("--cpus", "LIST", &load->cpus, "run on these, e.g. 1 or 0,2-3"),
         OPTIONS_COUNT("--spin-us", "US", &load->spin_us, 0, 1e6,
                       "poll for so long before a request is due, instead of sleeping"),

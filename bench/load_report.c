@@ -133,7 +133,7 @@ void load_report_print(const struct load_options *load, const struct load_result
     if (result->dropped)
         printf("  %zu samples did not fit and are not in the percentiles\n", result->dropped);
     if (result->watch_error)
-        printf("  --watch-pid: %s\n", strerror(-result->watch_error));
+        printf("  --watch-pid, --beside-pid: %s\n", strerror(-result->watch_error));
 }
 
 void load_report_warn(const struct load_result *result)

@@ -69,9 +69,10 @@ struct load_result {
 
     size_t held; /* connections open when the plan ended, or being opened and open soon after */
     double in_flight_mean;
-    uint64_t cpu_ns; /* the generator's own; this and what follows: during the window */
-    struct watch watched;
-    int watch_error; /* why there is nothing in watched, or 0 */
+    uint64_t cpu_ns;      /* the generator's own; this and what follows: during the window */
+    struct cpu_time cpus; /* that the generator may use */
+    struct watch watched, beside; /* config's watch_pid and beside_pid */
+    int watch_error;              /* why there is nothing in them, or 0 */
     uint64_t reconnects, closes;
 
     struct load_sample *samples; /* as they come; gone after load_result_summarise() */

@@ -26,7 +26,8 @@ struct run {
     bool given_up;                   /* over, and a connection does not open again */
     uint64_t busy_ns, busy_since_ns; /* time × requests in flight, in the window */
     uint64_t cpu_before_ns, reconnects_before, closes_before;
-    struct watch watch_before;
+    struct watch watch_before, beside_before;
+    struct cpu_time cpus_before;
 };
 
 static uint64_t now(const struct run *run)
@@ -184,11 +185,18 @@ static bool finished(const struct run *run)
            (lists[CONNECTION_OPENING].count == 0 || run->given_up);
 }
 
+static int watch(struct watch *watch, pid_t pid)
+{
+    return pid ? watch_read(watch, pid) : 0;
+}
+
 static void open_window(struct run *run)
 {
     const struct load_config *config = run->config;
-    if (config->watch_pid)
-        run->result->watch_error = watch_read(&run->watch_before, config->watch_pid);
+    run->result->watch_error = watch(&run->watch_before, config->watch_pid);
+    if (run->result->watch_error == 0)
+        run->result->watch_error = watch(&run->beside_before, config->beside_pid);
+    cpu_time_read(&run->cpus_before, 0);
     run->reconnects_before = run->connections->reconnects;
     run->closes_before = run->connections->closes;
     run->cpu_before_ns = clock_read(CLOCK_PROCESS_CPUTIME_ID);
@@ -201,10 +209,14 @@ static void close_window(struct run *run)
     struct load_result *result = run->result;
     account_busy(run, run->end_ns);
     result->cpu_ns = clock_read(CLOCK_PROCESS_CPUTIME_ID) - run->cpu_before_ns;
-    if (run->config->watch_pid && result->watch_error == 0) {
-        result->watch_error = watch_read(&result->watched, run->config->watch_pid);
-        watch_since(&result->watched, &run->watch_before);
-    }
+    cpu_time_read(&result->cpus, 0);
+    cpu_time_since(&result->cpus, &run->cpus_before);
+    if (result->watch_error == 0)
+        result->watch_error = watch(&result->watched, run->config->watch_pid);
+    if (result->watch_error == 0)
+        result->watch_error = watch(&result->beside, run->config->beside_pid);
+    watch_since(&result->watched, &run->watch_before);
+    watch_since(&result->beside, &run->beside_before);
     result->held = connections_held(run->connections);
     result->reconnects = run->connections->reconnects - run->reconnects_before;
     result->closes = run->connections->closes - run->closes_before;

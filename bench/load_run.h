@@ -32,7 +32,7 @@ struct load_config {
     size_t in_flight;  /* at most so many requests at once, from 1 to the number of connections */
     const struct load_class *classes;
     size_t class_count;
-    pid_t watch_pid;      /* 0: none */
+    pid_t watch_pid, beside_pid; /* the server; what it asks in turn. 0: none */
     struct load_log *log; /* NULL: none; initialised by the run, finished by whoever gave it */
 };
 

@@ -91,6 +91,7 @@ int watch_read(struct watch *watch, pid_t pid)
     if (err == 0)
         err = read_switches(watch, pid);
     split(watch);
+    cpu_time_read(&watch->cpus, pid);
     return err;
 }
 
@@ -102,4 +103,5 @@ void watch_since(struct watch *later, const struct watch *earlier)
     later->voluntary_switches -= earlier->voluntary_switches;
     later->involuntary_switches -= earlier->involuntary_switches;
     split(later);
+    cpu_time_since(&later->cpus, &earlier->cpus);
 }

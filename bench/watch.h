@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What another process (the server) has used, from /proc and its CPU clock. */
+/* What another process (the server, its downstream) has used, from /proc and its CPU clock. */
 #ifndef ASSAY_WATCH_H
 #define ASSAY_WATCH_H
+
+#include "cpu_time.h"
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -13,6 +15,7 @@ struct watch {
     uint64_t voluntary_switches, involuntary_switches; /* of the threads that live now */
     uint64_t rss_bytes;                                /* now, not a total */
     uint64_t user_ticks, system_ticks;
+    struct cpu_time cpus; /* that it may use */
 };
 
 int watch_read(struct watch *watch, pid_t pid); /* 0 or a negative errno (-ESRCH …) */

@@ -156,7 +156,7 @@ def _generators(*arguments: str, only: tuple[str, ...]) -> dict[str, Peer]:
         "wrk2": ("wrk2", "not in Debian: github.com/giltene/wrk2, in the PATH as wrk2 when Meson configures"),
         "h2load": ("h2load", "h2load --h1"),
     }
-    own = ("--bare", "{peers}/bare", "--load", "{bench}/load", "--json", "{json}")
+    own = ("--bare", "{bench}/bare", "--load", "{bench}/load", "--json", "{json}")
     return {
         name: Peer(("{peers}/generator_" + name, *arguments, *own), *every[name]) for name in only
     }
@@ -170,7 +170,7 @@ def _open_generators(*arguments: str) -> dict[str, Peer]:
 
 
 _CLOSED = ("load", "wrk", "h2load")
-_BARE = "a server that does next to nothing (bench/peers/bare.c) on one CPU, the generator on another; 64 connections"
+_BARE = "a server that does next to nothing (bench/bare.c) on one CPU, the generator on another; 64 connections"
 _EXACT = ("instructions_per_request", "system_calls_per_request")
 
 

@@ -20,7 +20,9 @@ from typing import Any
 
 from . import UsageError
 
-MEASURING = ("codec_bench", "model_bench", "serve", "load", "downstream", "machine")
+MEASURING = (
+    "codec_bench", "model_bench", "parts_bench", "serve", "load", "downstream", "bare", "machine"
+)  # fmt: skip
 STDERR_TAIL = 600  # characters of a failed program's stderr that are kept
 PR_SET_PDEATHSIG = 1
 

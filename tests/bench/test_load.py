@@ -12,6 +12,7 @@ import json
 import math
 import os
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +20,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from services_testing import ENDS_WITHIN_S, PATIENCE_S, Misbehaving, body_of, load, reply, run, serving
+from services_testing import (
+    ENDS_WITHIN_S,
+    PATIENCE_S,
+    Misbehaving,
+    body_of,
+    load,
+    program,
+    reply,
+    run,
+    serving,
+)
 
 DELAY_NS = 20_000_000
 ECHO = ["--workload", "echo", "--payload", "ack", "--codec", "cjson"]
@@ -374,13 +385,33 @@ def test_watches_a_process(tmp_path: Path) -> None:
         out = load(
             tmp_path, s.address, "--rate", 100, "--duration", 0.5, "--workload", "cpu",
             "--cpu-iterations", 100000, "--payload", "ack", "--codec", "cjson",
-            "--watch-pid", s.process.pid,
+            "--watch-pid", s.process.pid, "--beside-pid", os.getpid(),
         )  # fmt: skip
-    assert out["watch_cpu_ns"] > 0
+    assert out["watch_cpu_ns"] > 0 and out["beside_cpu_ns"] >= 0
+    for who in ("own", "watch", "beside"):
+        assert out[f"{who}_cpus"] == len(os.sched_getaffinity(0))
+        most_ns = (out["duration_ns"] + 1e8) * out[f"{who}_cpus"]  # and what it was late
+        assert 0 <= out[f"{who}_cpus_idle_ns"] and 0 <= out[f"{who}_cpus_steal_ns"] <= most_ns
     assert out["watch_cpu_ns"] == out["watch_cpu_user_ns"] + out["watch_cpu_system_ns"]
     assert out["watch_voluntary_switches"] > 0
     assert out["watch_rss_bytes"] > 100_000
     assert 0 < out["cpu_ns"] < out["duration_ns"] * os.cpu_count()
+
+
+def test_any_reply_will_do_from_a_server_that_does_nothing(tmp_path: Path) -> None:
+    """The same requests as for a real one: what load and the sockets can carry at most."""
+    options = ["--rate", 200, "--duration", 0.5, "--workload", "rpc", "--payload", "order"]
+    options += ["--codec", "cjson"]
+    with subprocess.Popen([program("bare"), "--same-size"], stdout=subprocess.PIPE, text=True) as bare:
+        try:
+            assert bare.stdout
+            address = bare.stdout.readline().split()[-1]
+            out = load(tmp_path, address, *options, "--any-reply")
+            assert out["answered"] > 0 and out["wrong"] == out["failed"] == 0
+            out = load(tmp_path, address, *options, code=1)
+            assert out["answered"] == 0 and out["wrong"] == out["sent"]
+        finally:
+            bare.kill()
 
 
 def test_large_bodies_both_ways(tmp_path: Path) -> None:

@@ -116,6 +116,8 @@ BAD: list[tuple[str, list[str], str]] = [
     ("load", [*LOAD, "--method", "get it"], '--method: "get it" is not a method'),
     ("load", [*LOAD, "--expect-status", "ok"], '--expect-status: "ok" is neither'),
     ("load", [*LOAD, "--watch-pid", "999999999"], "--watch-pid: no such process"),
+    ("load", [*LOAD, "--beside-pid", "999999999"], "--beside-pid: no such process"),
+    ("load", [*LOAD, "--any-reply"], "--any-reply: has no effect without --workload"),
     ("load", [*LOAD, "--json", "/nonexistent/out.json"], "--json: /nonexistent/out.json: No such file"),
     ("load", [*LOAD, "--hgrm", "/nonexistent/out.hgrm"], "--hgrm: /nonexistent/out.hgrm: No such file"),
     ("load", [*LOAD[:2], "--arrival", "closed", "--slack-us", "3"], "--slack-us: has no effect with"),

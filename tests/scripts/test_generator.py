@@ -78,9 +78,9 @@ def test_modes_that_a_generator_has_not() -> None:
 
 def test_ours_is_measured(build: Path, tmp_path: Path) -> None:
     peers = build / "bench/peers"
-    if not os.access(peers / "bare", os.X_OK):
+    if not os.access(peers / "generator_load", os.X_OK):
         pytest.skip("a build without peers")
-    argv = [peers / "generator_load", "--bare", peers / "bare", "--load", build / "bench/load",
+    argv = [peers / "generator_load", "--bare", build / "bench/bare", "--load", build / "bench/load",
             "--connections", "4", "--seconds", "1", "--json", tmp_path / "out.json"]  # fmt: skip
     done = subprocess.run(argv, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A server that does next to nothing, to bound load generators: whatever one recv() brings is one
- * request, and every one gets the same answer. No parser, no time-outs, one thread. Right for
- * generators that send small requests one at a time, as load, wrk, wrk2 and h2load --h1 do.
+ * A server that does next to nothing, to bound load generators and all that is measured with them:
+ * whatever one recv() brings is one request, and every one gets the same answer. No parser, no
+ * time-outs, one thread. Right for generators that send small requests one at a time, as load, wrk,
+ * wrk2 and h2load --h1 do.
  */
 #include "options.h"
 #include "process.h"
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,11 +20,11 @@
 
 #define EVENTS 128
 
-static const char answer[] = "HTTP/1.1 200 OK\r\n"
-                             "Server: bare\r\n"
-                             "Content-Type: text/plain\r\n"
-                             "Content-Length: 13\r\n\r\n"
-                             "Hello, World!";
+#define HEAD                                                                                       \
+    "HTTP/1.1 200 OK\r\n"                                                                          \
+    "Server: bare\r\n"                                                                             \
+    "Content-Type: text/plain\r\n"
+static const char greeting[] = HEAD "Content-Length: 13\r\n\r\nHello, World!";
 
 static int listen_anywhere(uint16_t *port)
 {
@@ -47,19 +49,36 @@ static void take_all(int epoll, int listener)
     }
 }
 
-static void serve(int fd)
+/* As many bytes as the request had, if a head goes into that. Returns how many. */
+static size_t answer_in_kind(char *answer, size_t cap, size_t request_len)
 {
-    char request[16384];
+    static const char format[] = HEAD "Content-Length: %06zu\r\n\r\n";
+    const size_t head_len = sizeof format - 1 - strlen("%06zu") + 6;
+    size_t body_len = request_len > head_len ? request_len - head_len : 0;
+    snprintf(answer, cap, format, body_len);
+    memset(answer + head_len, 'x', body_len);
+    return head_len + body_len;
+}
+
+static void serve(int fd, bool same_size)
+{
+    char request[16384], answer[sizeof request + 256];
     ssize_t n = recv(fd, request, sizeof request, 0);
-    if (n > 0)
-        n = send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL);
+    if (n > 0 && same_size)
+        n = send(fd, answer, answer_in_kind(answer, sizeof answer, (size_t)n), MSG_NOSIGNAL);
+    else if (n > 0)
+        n = send(fd, greeting, sizeof greeting - 1, MSG_NOSIGNAL);
     if (n == 0 || (n < 0 && errno != EAGAIN))
         close(fd);
 }
 
 int main(int argc, char **argv)
 {
-    struct options_entry entries[] = {{0}};
+    bool same_size = false;
+    struct options_entry entries[] = {
+        OPTIONS_FLAG("--same-size", &same_size, "answers are as long as the requests"),
+        {0},
+    };
     const struct options options = {"bare", "the same answer to everything, on any free port",
                                     entries};
     int code = options_parse(&options, argc, argv);
@@ -82,7 +101,7 @@ int main(int argc, char **argv)
             if (events[i].data.fd == listener)
                 take_all(epoll, listener);
             else
-                serve(events[i].data.fd);
+                serve(events[i].data.fd, same_size);
         }
     }
 }
