@@ -6,6 +6,7 @@ from __future__ import annotations
 from . import judge, words
 from .about import KINDS, discarded, processes, subject, tails
 from .blocks import Check
+from .gates import INVALIDATING
 from .judge import Judgement
 
 
@@ -24,7 +25,7 @@ def gates(judged: Judgement) -> list[Check]:
                 else "no service process was measured"
             )
         return [Check("bad", "Gates", text)]
-    strict = [(f, g) for f, g in every if g.scope != "tail"]
+    strict = [(f, g) for f, g in every if g.scope in INVALIDATING]
     failed = [(f, g) for f, g in strict if g.failed]
     total, bad = sum(g.total for _, g in strict), sum(g.failed for _, g in failed)
     marking = _marking(judged, [g for _, g in every if g.scope == "tail"])

@@ -18,6 +18,7 @@ KINDS = ("codec", "model", "service")
 # bound on what theft does to a ratio; A/A, under the same rule, shows what it leaves.
 STEAL_PERCENT_MAX = {"codec": 5.0, "model": 5.0, "service": 10.0}
 OTHERS_PERCENT_MAX = 10.0
+COVARIATES = {"steal_percent": "steal", "others_percent": "other programs"}
 
 
 def declared() -> dict[str, Any]:
@@ -40,14 +41,17 @@ def declared() -> dict[str, Any]:
 def excuse(rule: dict[str, Any] | None, kind: str, covariates: dict[str, Any] | None) -> str | None:
     """Why a process does not count: "steal 12.3 %"; None if it counts, or nothing is recorded."""
     found = []
-    for name, label in (("steal_percent", "steal"), ("others_percent", "other programs")):
-        limit = (rule or {}).get(f"{name}_max")
-        if isinstance(limit, dict):
-            limit = limit.get(kind)
-        value = (covariates or {}).get(name)
-        if limit is not None and value is not None and value > limit:
+    for name, label in COVARIATES.items():
+        most, value = limit(rule, kind, name), (covariates or {}).get(name)
+        if most is not None and value is not None and value > most:
             found.append(f"{label} {value:.1f} %")
     return " and ".join(found) or None
+
+
+def limit(rule: dict[str, Any] | None, kind: str, covariate: str) -> float | None:
+    """What a run's rule allows of it; None if it says nothing."""
+    most = (rule or {}).get(f"{covariate}_max")
+    return most.get(kind) if isinstance(most, dict) else most
 
 
 def pairs(

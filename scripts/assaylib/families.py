@@ -10,7 +10,17 @@ from .gates import GateTally, metric_scope, passes
 from .intervals import ALPHA
 
 
-from .verdicts import Alias, Comparison, Estimate, Injected, TieSet, advantage
+from .verdicts import (
+    BETTER,
+    EQUIVALENT,
+    WORSE,
+    Alias,
+    Comparison,
+    Estimate,
+    Injected,
+    TieSet,
+    advantage,
+)
 
 
 def role(plan: dict[str, Any], member: str) -> str:
@@ -65,6 +75,8 @@ class Family:
     withheld: dict[tuple[str, str], str] = field(default_factory=dict)  #: (member, scope) → why
     dropped: dict[tuple[str, str], int] = field(default_factory=dict)  #: rounds without a number
     late: dict[str, str] = field(default_factory=dict)  #: member → why its tail is the machine's
+    bounded: dict[str, str] = field(default_factory=dict)  #: member → why its throughput is the rig's
+    host: list[GateTally] = field(default_factory=list)  #: what the machine did, against the rule
     alpha: float = ALPHA
     comparisons: list[Comparison] = field(default_factory=list)
     floor_ratios: dict[str, Estimate] = field(default_factory=dict)  #: member against its floor
@@ -122,6 +134,14 @@ class Family:
             return None
         values = [value for _, value in self.series(member, metric)]
         return Estimate.of(values, ALPHA) if values else None
+
+    def bound_allows(self, member: str, other: str, metric: str, said: str) -> bool:
+        """Where the rig was the limit, a throughput is a bound from below: whoever is better by it is
+        better still, and nothing else can be said."""
+        ours, theirs = member in self.bounded, other in self.bounded
+        if metric != "closed_hz" or not (ours or theirs) or said not in (BETTER, WORSE, EQUIVALENT):
+            return True
+        return ours != theirs and said == (BETTER if ours else WORSE)
 
     def why_withheld(self, member: str, metric: str) -> str:
         reasons = (self.withheld.get((member, scope)) for scope in ("all", metric_scope(metric)))

@@ -55,6 +55,8 @@ from .verdicts import (  # noqa: F401
 #: A trend over the rounds is noted below this p-value; dozens of comparisons are looked at.
 DRIFT_P = 0.001
 
+RIG_DOUBT = "the rig was the limit, not the server"
+
 
 # --- Judging ------------------------------------------------------------------------------------
 
@@ -127,6 +129,7 @@ def _collect(
     family.rounds = sorted(seen)
     family.counted = discard.pairs(plan, rule, rows)
     gates.tally(family)
+    gates.tally_host(family, rule)
     return family
 
 
@@ -188,6 +191,8 @@ def _judge_one(family: Family, member: str, metric: str, more: bool) -> Comparis
     found.slide = slides.slide(family, member, family.baseline, metric, more)
     if not slides.stands(found.verdict, found.slide, family.deltas[metric]):
         found.verdict, found.doubt = UNRESOLVED, slides.DOUBT
+    if not family.bound_allows(member, family.baseline, metric, found.verdict):
+        found.verdict, found.doubt = UNRESOLVED, RIG_DOUBT
     if metric in family.uncalibrated and found.verdict in (BETTER, WORSE, EQUIVALENT):
         found.verdict, found.doubt = UNRESOLVED, family.uncalibrated[metric]
     return found

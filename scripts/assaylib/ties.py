@@ -42,6 +42,7 @@ def among(family: Family, members: Sequence[str], metric: str, more: bool) -> Ti
         resolved = resolved and interval is not None
         said = verdict(interval, family.deltas[metric])
         halves = slides.slide(family, ranked[0], other, metric, more)
-        if said != BETTER or not slides.stands(said, halves, family.deltas[metric]):
+        hidden = metric == "closed_hz" and other in family.bounded  # how much better it is
+        if hidden or said != BETTER or not slides.stands(said, halves, family.deltas[metric]):
             tied.append(other)
     return TieSet(metric, ranked[0], tied, resolved)

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Every validity gate of a service family, with its figure, and what it withheld."""
+"""Every validity gate of a service family, with its figure, and what it withheld; who was saturated."""
 
 from __future__ import annotations
+
+from collections import Counter
+from typing import Sequence
 
 from .. import about, judge, words
 from ..blocks import Block, Cell, Column, Items, Table, Text
@@ -9,11 +12,30 @@ from ..judge import Family, Judgement
 
 
 def _failed(judged: Judgement, gate: judge.GateTally) -> Cell:
-    """A gate of scope "tail" marks and does not withhold; without tails there is nothing to mark."""
+    """Gates of the scopes "tail" and "bound" mark and do not withhold; without tails there is nothing
+    to mark. What the machine did is for the discard rule."""
     count = f"{gate.failed} of {gate.total}"
-    if gate.scope != "tail":
-        return Cell(count, "worse" if gate.failed else "")
-    return Cell(f"{count}: marks" if about.tails(judged) else "not applicable", "soft")
+    if gate.scope == "tail" and not about.tails(judged):
+        return Cell("not applicable", "soft")
+    if gate.scope in ("tail", "bound"):
+        return Cell(f"{count}: marks", "soft")
+    if gate.scope == "host":
+        return Cell(f"{count}: not counted", "soft")
+    return Cell(count, "worse" if gate.failed else "")
+
+
+def said(values: Sequence[object]) -> str:
+    """ "server" if all say so, else "server 6, nobody 2"."""
+    counts = Counter(str(v) for v in values if v is not None)
+    if len(counts) < 2:
+        return "".join(counts)
+    return ", ".join(f"{text} {n}" for text, n in sorted(counts.items(), key=lambda c: (-c[1], c[0])))
+
+
+def saturated(family: Family, member: str, name: str) -> str:
+    """Who was at his limit over the rounds of a case; "–" where nobody looked."""
+    found = next((g for g in family.gates if (g.member, g.name) == (member, name)), None)
+    return said(found.values) if found and found.values else "–"
 
 
 def gate_table(judged: Judgement, family: Family) -> list[Block]:
@@ -32,8 +54,16 @@ def gate_table(judged: Judgement, family: Family) -> list[Block]:
         ],
         folded=True,
     )
-    govern = {"tail": "latency", "open": "fixed rate", "closed": "closed loop", "all": "all"}
-    for g in sorted(family.gates, key=lambda g: (g.name, family.plan["members"].index(g.member))):
+    govern = {
+        "tail": "latency",
+        "bound": "throughput",
+        "open": "fixed rate",
+        "closed": "closed loop",
+        "all": "all",
+        "host": "all",
+    }
+    order = family.plan["members"].index
+    for g in sorted([*family.gates, *family.host], key=lambda g: (g.name, order(g.member))):
         numbers = [
             float(v) for v in g.values if isinstance(v, (int, float)) and not isinstance(v, bool)
         ]
@@ -46,7 +76,7 @@ def gate_table(judged: Judgement, family: Family) -> list[Block]:
         shown = (
             words.fixed(judge.median(numbers), places)
             if numbers
-            else ", ".join(sorted({str(v) for v in g.values if v is not None})) or "–"
+            else said(g.values) or "–"
         )
         table.add(
             judge.gate_name(g.name),

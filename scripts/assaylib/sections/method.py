@@ -80,9 +80,12 @@ def method(judged: Judgement) -> Section:
                 (
                     "**Gates**: a process that fails a gate has no number for what that gate"
                     " governs; a case that fails it in more than"
-                    f" {words.percent(judge.GATE_FAILURES_MAX)} of its rounds has none at all. One"
-                    " gate only marks: where the generator itself sent late, latencies are shown and"
-                    f" marked as the machine's. {KEPT}."
+                    f" {words.percent(judge.GATE_FAILURES_MAX)} of its rounds has none at all. Two"
+                    " things are only marked. Where the generator itself sent late, latencies are"
+                    f" shown and marked as the machine's. {KEPT}. And where not the server was"
+                    " saturated but the rig (generator or downstream service), or the rate came near"
+                    " that of a server that does nothing, throughput is shown as a bound from below"
+                    " (≥) and no verdict rests on it but that whoever is ahead even so is ahead."
                 ),
                 "**Rounding**: ends of intervals outwards, “at least” downwards.",
             ]

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import re
-from .. import about, words
-from .gates import gate_table
+from .. import about, gates, words
+from .gates import gate_table, saturated
 from .latency import apart, latency, latency_ratios
 from .ratios import compared
+from .undecided import undecided
 from ..blocks import Block, Cell, Column, Items, Picture, Section, Table, Text
 from ..charts import Chart
 from ..figures import middle, p_value, spread
@@ -29,6 +30,7 @@ def services(judged: Judgement, drawn: dict[str, Chart]) -> Section:
         )
     )
     section.blocks += compared(judged, "service")
+    section.blocks += undecided(judged, families)
     if "service-cost" in drawn:
         section.blocks.append(Picture(drawn["service-cost"]))
     section.subsections += [_workload(judged, family) for family in families]
@@ -85,6 +87,11 @@ def _conditions(family: Family) -> str:
             "closed loop in the pilot: "
             + ", ".join(f"{words.label(m)} {words.fixed(hz, 0)}/s" for m, hz in pilot.items())
         )
+    if load.get("rig_hz"):
+        said.append(
+            "a server that does nothing, through the same rig, in a closed loop:"
+            f" {words.fixed(load['rig_hz'], 0)}/s"
+        )
     ceilings = load.get("ceilings_hz") or (
         {str(load.get("ceiling") or "ceiling"): load["ceiling_hz"]}
         if load.get("ceiling_hz")
@@ -138,6 +145,7 @@ def _workload(judged: Judgement, family: Family) -> Section:
             Column("messages", True),
             Column("wake-ups", True),
             Column("system calls", True),
+            Column("saturated"),
         ],
         shows=("service-cost",),
     )
@@ -154,6 +162,7 @@ def _workload(judged: Judgement, family: Family) -> Section:
             middle(family, m, "messages_per_request", 1, 2),
             middle(family, m, "wakeups_per_request", 1, 2),
             middle(family, m, "syscalls_per_request", 1, 2),
+            saturated(family, m, "saturated"),
         )
     fixed.notes.append(
         "Context switches (of the window), turns, messages, wake-ups and system calls (of the server's"
@@ -184,21 +193,32 @@ def _workload(judged: Judgement, family: Family) -> Section:
             Column("CPU, µs/request", True),
             Column("server busy, %", True),
             Column("generator busy, %", True),
+            Column("saturated"),
         ],
         shows=("service-cost",),
     )
     for m in members:
+        rate, ends = spread(family, m, "closed_hz", 1, 0)
         closed.add(
             name(m),
-            *spread(family, m, "closed_hz", 1, 0),
+            f"≥ {rate}" if m in family.bounded and rate not in ("–", "withheld") else rate,
+            ends,
             middle(family, m, "closed_cpu_ns_per_request", 1e3, 1),
             middle(family, m, "closed_server_busy_percent"),
             middle(family, m, "closed_load_busy_percent"),
+            saturated(family, m, "closed_saturated"),
         )
     closed.notes.append(
-        "Busy: share of one CPU; near 100 says who was saturated. A saturated generator bounds the"
-        " server's figure from below."
+        "Busy: share of one CPU. Saturated: who used at least"
+        f" {words.percent(gates.SHARE_MIN)} of what its CPU had for it (its own time and what was"
+        " idle; what the host took is in neither); in how many rounds, if not in all. Nobody:"
+        " requests waited for something else than a CPU."
     )
+    closed.notes += [
+        f"≥ {words.label(m)}: a bound from below, the rig was the limit: {family.bounded[m]}."
+        for m in members
+        if m in family.bounded
+    ]
     section.blocks.append(closed)
     rest = Table(
         "The life of a server: median of rounds",

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Validity gates: which figures each governs, who passes, and what a report says of those that do not.
 
-A gate either invalidates its figures, and then they are withheld, or it marks them. Only the scope
-"tail" marks: a generator that was late, or timers that are, make a tail the machine's. Throughput
-and CPU are not withheld for it; that they are independent of it is not claimed.
+A gate either invalidates its figures, and then they are withheld, or it marks them. Two scopes mark:
+"tail", for a generator that was late, or timers that are, make a tail the machine's (throughput and
+CPU are not withheld for it; that they are independent of it is not claimed); and "bound", for where
+the rig was the limit, closed-loop throughput is a bound of the server's from below. What the machine
+did ("host") is the discard rule's business: its figures are shown beside the gates.
 """
 
 from __future__ import annotations
@@ -11,15 +13,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .intervals import median
+from .. import discard
+from ..intervals import median
 
 if TYPE_CHECKING:
-    from .judge import Family
+    from ..families import Family
 
 #: A member whose process fails a gate in more than this share of its rounds has no number at all.
 GATE_FAILURES_MAX = 0.25
 
-#: Those that invalidate; "tail" only marks.
+#: Those that invalidate; "tail" and "bound" only mark.
 INVALIDATING = ("all", "open", "closed")
 
 
@@ -44,10 +47,17 @@ GATE_NAMES = {
     "replies_wrong": "wrong or failed replies",
     "closed_replies_wrong": "wrong or failed replies, closed loop",
     "connections_held": "connections held",
-    "below_ceiling": "rate against its arithmetic ceiling",
+    "below_ceiling": "closed-loop rate against its arithmetic ceiling",
+    "open_below_ceiling": "fixed rate against its arithmetic ceiling",
+    "saturated": "saturated at the fixed rate",
+    "closed_saturated": "saturated in the closed loop",
+    "rig_share": "closed-loop rate ÷ that of a server that does nothing",
     "others_percent": "percent of the CPUs taken by other programs",
+    "steal_percent": "percent of the CPUs taken by the host",
     "lost": "requests lost at SIGTERM",
 }
+
+SCOPES = ("tail", "bound", "closed", "open", "all")
 
 
 def gate_name(name: str) -> str:
@@ -55,8 +65,8 @@ def gate_name(name: str) -> str:
 
 
 def gate_scope(name: str, gate: dict[str, Any]) -> str:
-    """Which figures a gate governs: tail, closed, open or all. A gate may say so itself."""
-    if gate.get("scope") in ("tail", "closed", "open", "all"):
+    """Which figures a gate governs: one of SCOPES. A gate may say so itself."""
+    if gate.get("scope") in SCOPES:
         return str(gate["scope"])
     if "lag" in name or "tail" in name:
         return "tail"
@@ -89,21 +99,41 @@ def passes(sample: dict[str, Any], metric: str) -> bool:
 
 
 def tally(family: Family) -> None:
-    """Counts each gate of each case, withholds what too many rounds invalidate, marks late tails."""
+    """Counts each gate of each case, withholds what too many rounds invalidate, marks late tails and
+    throughputs that are the rig's."""
+    marks = {"tail": family.late, "bound": family.bounded}
     for member in family.plan["members"]:
         samples = [sample for _, sample in sorted(family.samples.get(member, {}).items())]
         for name in sorted({name for sample in samples for name in (sample.get("gates") or {})}):
             family.gates.append(_tally_one(member, name, samples))
-        for scope in (*INVALIDATING, "tail"):
+        for scope in (*INVALIDATING, *marks):
             bad = [s for s in samples if any(found == scope for _, found, _ in failed_gates(s))]
             many = len(bad) > GATE_FAILURES_MAX * len(samples)
-            if scope == "tail":
+            if scope in marks:
                 if many:
-                    family.late[member] = _gate_reason(bad, scope, len(samples))
+                    marks[scope][member] = _gate_reason(bad, scope, len(samples))
             elif bad:
                 family.dropped[member, scope] = len(bad)
                 if many:
                     family.withheld[member, scope] = _gate_reason(bad, scope, len(samples))
+
+
+def tally_host(family: Family, rule: dict[str, Any] | None) -> None:
+    """Steal and other programs, against the limits of the discard rule: what is over is not counted."""
+    if family.kind != "service":
+        return
+    for name in discard.COVARIATES:
+        limit = discard.limit(rule, family.kind, name)
+        for member in family.plan["members"]:
+            gone = [s for (who, _), s in sorted(family.discarded.items()) if who == member]
+            every = [*family.samples.get(member, {}).values(), *gone]
+            values = [(s.get("covariates") or {}).get(name) for s in every]
+            known = [v for v in values if v is not None]
+            if known:
+                over = sum(limit is not None and v > limit for v in known)
+                family.host.append(
+                    GateTally(member, name, "host", limit, known, over, len(known), [])
+                )
 
 
 def _tally_one(member: str, name: str, samples: list[dict[str, Any]]) -> GateTally:
@@ -140,5 +170,7 @@ def _gate_reason(bad: list[dict[str, Any]], governed: str, total: int) -> str:
             if isinstance(bound, (int, float))
             else f" (limit {bound})" if bound else ""
         )
+        words = [str(v) for v in dict.fromkeys(values) if isinstance(v, str)]
+        figure = figure or (f" {' or '.join(words)}" if words else "")
         parts.append(f"{gate_name(name)}{figure}{said} in {len(values)} of {total} rounds")
     return "; ".join(parts)

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT
+"""Validity gates (METHOD section 4): a case that fails one has no number, or a marked one.
+
+validity.py makes them from the figures of load and serve, saturated.py says who was at his limit,
+rig.py what a server that does nothing reaches through the same generator; counts.py counts them over
+rounds and withholds.
+"""
+
+from .counts import (  # noqa: F401
+    GATE_FAILURES_MAX,
+    GATE_NAMES,
+    INVALIDATING,
+    GateTally,
+    failed_gates,
+    gate_name,
+    gate_scope,
+    metric_scope,
+    passes,
+    tally,
+    tally_host,
+)
+from .saturated import SHARE_MIN, Saturation, saturation  # noqa: F401
+from .validity import Conditions, of  # noqa: F401

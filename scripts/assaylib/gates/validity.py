@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""The gates of METHOD section 4, from the figures of load and serve: of() for every case that is
+measured over sockets, scenarios included.
+
+A gate is {"value", "limit", "scope", "ok"}, and "said" where there is more to tell. What the scope
+means is in counts.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .saturated import Saturation, saturation
+
+ACHIEVED_MIN = 0.99
+LAG_SHARE_MAX = 0.1
+LITTLE_MAX = 0.1
+RIG_SHARE_MAX = 0.8  # of what a server that does nothing reaches: nearer, the rig is the limit
+
+Gates = dict[str, dict[str, Any]]
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What the figures are held against; None: there is no such bound, or it is not known."""
+
+    connections: int  #: asked for
+    threads: int | None = None  #: of the server
+    spins: bool = False  #: the generator polls in the open loop
+    below_knee: bool = True  #: the fixed rate is one that everybody should keep
+    tolerated: int = 0  #: replies that the scenario provokes: rejections, say, of the open loop
+    ceiling_hz: float | None = None  #: connections ÷ delay, threads ÷ delay
+    rig_hz: float | None = None  #: closed loop, through the same rig, of a server that does nothing
+
+
+def of(
+    asked: Conditions,
+    *,
+    opened: Figures | None = None,
+    closed: Figures | None = None,
+    final: Figures | None = None,
+) -> Gates:
+    """opened and closed: load's JSON of the two loops, whichever there were; final: serve's own."""
+    found: Gates = {}
+    loops = [loop for loop in (opened, closed) if loop is not None]
+    if opened is not None:
+        found |= _open(asked, opened)
+    if closed is not None:
+        found |= _closed(asked, closed)
+    if loops:
+        held = min(loop["connections_held"] for loop in loops)
+        found["connections_held"] = least(held, asked.connections, "all")
+    if final is not None:
+        found["lost"] = most(final["lost"], 0, "all")
+    return found
+
+
+def most(value: float, limit: float, scope: str) -> dict[str, Any]:
+    return {"value": round(value, 6), "limit": limit, "scope": scope, "ok": value <= limit}
+
+
+def least(value: float, limit: float, scope: str) -> dict[str, Any]:
+    return {"value": round(value, 6), "limit": limit, "scope": scope, "ok": value >= limit}
+
+
+def _open(asked: Conditions, opened: Figures) -> Gates:
+    achieved = opened["achieved_hz"] / opened["offered_hz"] if opened["offered_hz"] else 0.0
+    wrong = opened["wrong"] + opened["failed"] - asked.tolerated
+    lag = (opened["lag_p99_ns"] or 0) / max(1, opened["p50_ns"] or 0)
+    found = {
+        "replies_wrong": most(max(0, wrong), 0, "open"),
+        "lag_p99_over_p50": most(lag, LAG_SHARE_MAX, "tail"),
+        "saturated": _saturated(
+            saturation(opened, threads=asked.threads, spins=asked.spins), "tail"
+        ),
+    }
+    if asked.below_knee:
+        found["achieved_over_offered"] = least(achieved, ACHIEVED_MIN, "open")
+    if asked.ceiling_hz is not None:
+        found["open_below_ceiling"] = most(opened["achieved_hz"], asked.ceiling_hz, "open")
+    return found
+
+
+def _closed(asked: Conditions, closed: Figures) -> Gates:
+    little = closed["little_ratio"]
+    found = {
+        "closed_replies_wrong": most(closed["wrong"] + closed["failed"], 0, "closed"),
+        "littles_law": most(abs(little - 1) if little is not None else 1.0, LITTLE_MAX, "closed"),
+        "closed_saturated": _saturated(saturation(closed, threads=asked.threads), "bound"),
+    }
+    if asked.ceiling_hz is not None:
+        found["below_ceiling"] = most(closed["achieved_hz"], asked.ceiling_hz, "closed")
+    if asked.rig_hz:
+        share = closed["achieved_hz"] / asked.rig_hz
+        found["rig_share"] = most(share, RIG_SHARE_MAX, "bound")
+    return found
+
+
+def _saturated(found: Saturation, scope: str) -> dict[str, Any]:
+    gate = {"value": found.text, "limit": "server or nobody", "scope": scope, "ok": not found.rig}
+    return {**gate, "said": found.said}
