@@ -9,6 +9,7 @@ from . import about, charts, codec_pictures, judge, members, operations, words
 from .charts import Chart
 from .figures import wire_bytes
 from .judge import Judgement
+from .sections.meeting import picture as layers_picture
 
 
 def pictures(judged: Judgement) -> dict[str, Chart]:
@@ -23,6 +24,7 @@ def pictures(judged: Judgement) -> dict[str, Chart]:
         *(_forest(judged, kind) for kind in about.KINDS),
         *by_codec,
         _service(judged),
+        layers_picture(judged),
         *(_strips(judged, kind) for kind in about.KINDS),
     ]
     return {chart.name: chart for chart in found if chart}

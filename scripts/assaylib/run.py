@@ -38,6 +38,7 @@ from . import (
     service,
     store,
 )
+from .meeting import parts
 from .plan import Family, Plan, Task
 from .programs import Build
 from .progress import Progress, minutes
@@ -314,6 +315,7 @@ def _facts(
         "codecs": codecs,
         **inprocess.fidelity(build, made, say),
         "exact": exact.measure(build, made, codecs, say),
+        "parts": parts.measure(build, made, say),
         **({"sweep_defaults": plan.SWEEP_DEFAULTS} if made.tier.name == store.SWEEP_TIER else {}),
         "families": [],
         "stopping_rule": makeup.stopping_rule(made.tier),

@@ -11,6 +11,7 @@ from ..charts import Chart
 from ..judge import Judgement
 from .calibration import calibration
 from .codecs import codecs
+from .meeting import meeting
 from .method import method
 from .models import models
 from .provenance import data, environment
@@ -31,6 +32,7 @@ def build(
         codecs(judged, drawn),
         models(judged, drawn),
         services(judged, drawn),
+        *filter(None, [meeting(judged, drawn)]),
         failures(scenarios),
         method(judged),
         calibration(judged, drawn),

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""Do ranks in process survive the way to the sockets?
+
+Every two models that were measured on both sides are held against each other twice: in process by
+time, over sockets by what services are judged in. Each comparison has an interval, simultaneous over
+all pairs and metrics of its family, and a verdict; only verdicts are compared. So a pair either keeps
+its order, reverses it, loses or gains a lead (equal within the margin on one side), or is open: one of
+the sides does not say.
+
+Kendall's tau counts +1 for an order kept, -1 for one reversed, 0 for a tie on either side (tau-a). An
+open pair could be any of them, unless its decided side is a tie: so tau has a least and a greatest
+value, and no single one where something is open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+from .. import slides
+from ..about import subject
+from ..families import Family, Judgement
+from ..intervals import ALPHA, order_interval
+from ..verdicts import BETTER, EQUIVALENT, JUDGED, NO_INTERVAL, NO_NUMBER, UNRESOLVED, WORSE, verdict
+
+KEPT, REVERSED, LOST, GAINED, TIED, OPEN = "kept", "reversed", "lost", "gained", "tied", "open"
+FATES = (KEPT, REVERSED, LOST, GAINED, TIED, OPEN)
+STRONG = (BETTER, WORSE)
+DECIDED = (*STRONG, EQUIVALENT)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """first against second, on both sides."""
+
+    first: str
+    second: str
+    inside: str  #: verdicts
+    outside: str
+
+    @property
+    def fate(self) -> str:
+        if self.inside not in DECIDED or self.outside not in DECIDED:
+            return OPEN
+        if self.inside == self.outside:
+            return TIED if self.inside == EQUIVALENT else KEPT
+        if self.inside in STRONG and self.outside in STRONG:
+            return REVERSED
+        return LOST if self.inside in STRONG else GAINED
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A workload in one metric of its service."""
+
+    service: Family
+    micro: Family
+    metric: str
+    pairs: tuple[Pair, ...]
+
+    def of(self, fate: str) -> list[Pair]:
+        return [pair for pair in self.pairs if pair.fate == fate]
+
+    @property
+    def tau(self) -> tuple[float, float]:
+        """The least and the greatest that the verdicts allow."""
+        known = len(self.of(KEPT)) - len(self.of(REVERSED))
+        loose = [p for p in self.of(OPEN) if EQUIVALENT not in (p.inside, p.outside)]
+        return (known - len(loose)) / len(self.pairs), (known + len(loose)) / len(self.pairs)
+
+    @property
+    def decided(self) -> bool:
+        return not self.of(OPEN)
+
+
+def rankings(judged: Judgement) -> list[Ranking]:
+    found = []
+    for service in judged.kind("service"):
+        micro = next((f for f in judged.kind("model") if subject(f) == subject(service)), None)
+        if micro is None:
+            continue
+        both = [m for m in service.candidates if m in micro.candidates]
+        if len(both) < 2:
+            continue
+        for metric, more in JUDGED["service"].items():
+            pairs = tuple(
+                Pair(
+                    first,
+                    second,
+                    decide(micro, first, second, "time_ns", False),
+                    decide(service, first, second, metric, more),
+                )
+                for first, second in combinations(both, 2)
+            )
+            found.append(Ranking(service, micro, metric, pairs))
+    return found
+
+
+def decide(family: Family, member: str, other: str, metric: str, more: bool) -> str:
+    """The verdict on any two of a family, as the judge gives it on those with the baseline."""
+    if family.why_withheld(member, metric) or family.why_withheld(other, metric):
+        return NO_NUMBER
+    values = family.advantages(member, other, metric, more)
+    if not values:
+        return NO_NUMBER
+    count = len(family.candidates)
+    comparisons = count * (count - 1) // 2 * len(JUDGED[family.kind])
+    said = verdict(order_interval(values, ALPHA / comparisons), family.deltas[metric])
+    if said == NO_INTERVAL or metric in family.uncalibrated:
+        return NO_INTERVAL if said == NO_INTERVAL else UNRESOLVED
+    if not family.bound_allows(member, other, metric, said):
+        return UNRESOLVED
+    halves = slides.slide(family, member, other, metric, more)
+    return said if slides.stands(said, halves, family.deltas[metric]) else UNRESOLVED
+

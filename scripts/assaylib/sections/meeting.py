@@ -1,0 +1,358 @@
+# SPDX-License-Identifier: MIT
+"""The section where micro-benchmarks and services meet: what a request's CPU time is made of, and
+whether ranks in process survive at the sockets."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from .. import about, charts, words
+from ..blocks import Block, Cell, Column, Items, Picture, Section, Table, Text
+from ..charts import Chart
+from ..judge import Judgement
+from ..meeting import Breakdown, Layer, Pair, Ranking, breakdown, layers, rankings, ranks
+from ..verdicts import EQUIVALENT
+from ..meeting.layers import CODEC, HTTP, KERNEL, LAYERS, MODEL, REST, WORK
+
+NAME = "service-layers"
+#: What each part is, in the picture's key and the table.
+KINDS = {
+    KERNEL: "kernel (measured in the service)",
+    HTTP: "HTTP (measured alone)",
+    CODEC: "codec (measured alone)",
+    WORK: "work (measured alone)",
+    MODEL: "model (measured alone)",
+    REST: "not explained",
+}
+
+
+def breakdowns(judged: Judgement) -> list[Breakdown]:
+    found = [breakdown(judged, f, m) for f in judged.kind("service") for m in f.candidates]
+    return [each for each in found if each]
+
+
+def picture(judged: Judgement) -> Chart | None:
+    every = breakdowns(judged)
+    if not every:
+        return None
+    subjects = list(dict.fromkeys(about.subject(b.family) for b in every))
+    rows = [
+        charts.BarRow(
+            words.label(b.member),
+            subjects.index(about.subject(b.family)),
+            tuple((LAYERS.index(name), ns / 1e3) for name, ns in fitted(b)),
+            (b.cpu.interval[0] / 1e3, b.cpu.interval[1] / 1e3) if b.cpu.interval else None,
+            f"{words.fixed(b.cpu.ns / 1e3, 1)} µs, kernel {_percent(b.share(KERNEL) or 0)}",
+        )
+        for b in every
+    ]
+    text = "Stacked bars: CPU time per request and the parts it is made of. " + " ".join(
+        f"{about.subject(b.family)} {words.label(b.member)}: {_listed(b)}." for b in every
+    )
+    kinds = [KINDS[name] for name in LAYERS]
+    title = "What a request's CPU time is made of"
+    return charts.bars(NAME, title, text, subjects, rows, kinds, "µs CPU per request")
+
+
+def fitted(b: Breakdown) -> list[tuple[str, float]]:
+    """Nanoseconds that fill the bar: what exceeds user time is drawn as small as makes it fit."""
+    parts = {layer.name: max(0.0, layer.ns) for layer in b.layers}
+    kernel = parts.pop(KERNEL)
+    room, sum_ns = max(0.0, b.cpu.ns - kernel), sum(parts.values())
+    scale = min(1.0, room / sum_ns) if sum_ns else 1.0
+    shares = {KERNEL: kernel, **{name: ns * scale for name, ns in parts.items()}}
+    return [(name, shares[name]) for name in LAYERS if shares.get(name)]
+
+
+def meeting(judged: Judgement, drawn: dict[str, Chart]) -> Section | None:
+    """None where there is only one side."""
+    if not judged.kind("service") or not (judged.kind("model") or judged.kind("codec")):
+        return None
+    section = Section("meeting", "Micro-benchmarks and services")
+    every = breakdowns(judged)
+    if every:
+        section.subsections.append(_made_of(judged, every, drawn))
+    found = rankings(judged)
+    if found:
+        section.subsections.append(_survive(found))
+    if not section.subsections:
+        why = "no workload was measured both in process and over sockets with a number on both sides"
+        section.blocks.append(Text(f"Nothing meets: {why}."))
+    return section
+
+
+# --- What a request's CPU time is made of --------------------------------------------------------
+
+
+def _made_of(judged: Judgement, every: Sequence[Breakdown], drawn: dict[str, Chart]) -> Section:
+    section = Section("meeting-layers", "What a request's CPU time is made of")
+    section.blocks.append(
+        Text(
+            "At the fixed rate. **Measured in the service**: CPU per request, and how much of it was the"
+            " kernel's (system time, split by the kernel's ticks). **Measured alone** and put beside it:"
+            " HTTP (a request parsed and answered through a socket pair, less the socket pair), the"
+            " codec (decode and encode of the same payload), the work, and the model (a request that"
+            " asks nothing, in process, beyond `inline`). **Not explained** is the user time that is"
+            " left: caches that are colder than in a benchmark, the library around system calls, and"
+            " whatever a model does with sockets only. Below 0, something cost less here than alone."
+        )
+    )
+    said = [*map(_sentence, every), *_between(every), *_could_save(judged, every), *_missing(every)]
+    section.blocks.append(Items(said))
+    if NAME in drawn:
+        section.blocks.append(Picture(drawn[NAME]))
+    section.blocks.append(_table(every))
+    return section
+
+
+def _listed(b: Breakdown) -> str:
+    return words.listed(
+        f"{'not explained' if layer.name == REST else layer.name} {_percent(layer.ns / b.cpu.ns)}"
+        for layer in b.layers
+    )
+
+
+def _percent(share: float) -> str:
+    return words.fixed(100 * share, 0) + words.SPACE + "%"
+
+
+def _sentence(b: Breakdown) -> str:
+    largest = max(b.layers, key=lambda layer: layer.ns)
+    name = "what is not explained" if largest.name == REST else f"the {largest.name}"
+    text = (
+        f"`{about.subject(b.family)}`, {words.label(b.member)}, {words.fixed(b.cpu.ns / 1e3, 1)} µs:"
+        f" {_listed(b)}. Most is {name}{_doubt(b, largest)}."
+    )
+    rest = b.layer(REST)
+    if rest and rest.interval and rest.interval[0] <= 0 <= rest.interval[1]:
+        text += " What is not explained cannot be told from nothing."
+    elif rest and rest is not largest:
+        text += f" Of the rest{_doubt(b, rest)} nothing is known."
+    return text
+
+
+def _missing(every: Sequence[Breakdown]) -> list[str]:
+    """Why a part is missing and so among what is not explained, once."""
+    reasons = dict.fromkeys(why for b in every for why in b.missing)
+    said = []
+    for why in reasons:
+        names = dict.fromkeys(f"`{about.subject(b.family)}`" for b in every if why in b.missing)
+        said.append(f"{words.listed(names)}: {why}; it is among what is not explained.")
+    return said
+
+
+def _between(every: Sequence[Breakdown]) -> list[str]:
+    """Where models differ: of the step from the cheapest to the dearest, the kernel's part."""
+    said = []
+    for family in dict.fromkeys(id(b.family) for b in every):
+        mine = sorted((b for b in every if id(b.family) == family), key=lambda b: b.cpu.ns)
+        low, high = mine[0], mine[-1]
+        step = high.cpu.ns - low.cpu.ns
+        kernels = [b.layer(KERNEL) for b in (low, high)]
+        if len(mine) < 2 or step <= 0 or not all(kernels):
+            continue
+        part = (kernels[1].ns - kernels[0].ns) / step  # type: ignore[union-attr]
+        prices = [layer.ns for b in mine if (layer := b.layer(MODEL))]
+        inside = (
+            f" In process handing a request over costs {words.fixed(min(prices), 0)} to"
+            f" {words.fixed(max(prices), 0)} ns."
+            if prices
+            else ""
+        )
+        said.append(
+            f"`{about.subject(low.family)}`: from {words.label(low.member)} to"
+            f" {words.label(high.member)} it is {words.fixed(step / 1e3, 1)} µs, of which"
+            f" {_percent(part)} in the kernel (medians).{inside}"
+        )
+    return said
+
+
+def _doubt(b: Breakdown, layer: Layer) -> str:
+    if layer.interval is None:
+        return " (too few rounds for an interval)"
+    low, high = (100 * end / b.cpu.ns for end in layer.interval)
+    return f" ({words.span(low, high, 0)}{words.SPACE}%)"
+
+
+def _could_save(judged: Judgement, every: Sequence[Breakdown]) -> list[str]:
+    """What another codec could change: predicted from its time alone, not measured."""
+    said = []
+    for family in dict.fromkeys(id(b.family) for b in every):
+        mine = [b for b in every if id(b.family) == family and b.layer(CODEC)]
+        if not mine:
+            continue
+        shares = [b.share(CODEC) or 0.0 for b in mine]
+        least, most = _percent(min(shares)), _percent(max(shares))
+        between = most if least == most else f"{least} to {most}"
+        text = (
+            f"`{about.subject(mine[0].family)}`: the codec is {between} of the CPU per request; a codec"
+            " that took no time at all could save no more than that"
+        )
+        said.append(f"{text}{_rivals(judged, mine)}.")
+    return said
+
+
+def _rivals(judged: Judgement, mine: Sequence[Breakdown]) -> str:
+    """The page's other two codecs in the place of this one, by their own times."""
+    family = mine[0].family
+    load = family.plan.get("load") or {}
+    payload, own = str(load.get("payload")), str(load.get("codec"))
+    count = layers.CODINGS.get(about.subject(family), 0)
+    now = layers.codec_time(judged, payload, own)
+    parts = []
+    for rival in words.LABELS:
+        then = layers.codec_time(judged, payload, rival)
+        if rival == own or now is None or then is None:
+            continue
+        ratios = sorted((b.cpu.ns + count * (then.ns - now.ns)) / b.cpu.ns for b in mine)
+        ends = dict.fromkeys((words.fixed(ratios[0], 2), words.fixed(ratios[-1], 2)))
+        parts.append(f"{' to '.join(ends)} × with {words.label(rival)}")
+    if not parts:
+        return ""
+    return f". By their own times the CPU per request would be {words.listed(parts)} (predicted, not measured)"
+
+
+def _table(every: Sequence[Breakdown]) -> Table:
+    table = Table(
+        "CPU per request, µs, and what it is made of; intervals are at 95 %, of the rest the sum of all ends",
+        [
+            Column("workload"),
+            Column("model"),
+            Column("CPU", True),
+            *(Column("not explained" if n == REST else n, True) for n in LAYERS),
+            Column("interval of the rest", True),
+        ],
+        shows=(NAME,),
+    )
+    for i, b in enumerate(every):
+        first = i == 0 or every[i - 1].family is not b.family
+        cells = []
+        for name in LAYERS:
+            layer = b.layer(name)
+            cells.append(words.fixed(layer.ns / 1e3, 2) if layer else "–")
+        rest = b.layer(REST)
+        ends = rest.interval if rest else None
+        table.add(
+            Cell(about.subject(b.family) if first else "", "head"),
+            words.label(b.member),
+            words.fixed(b.cpu.ns / 1e3, 2),
+            *cells,
+            words.span(ends[0] / 1e3, ends[1] / 1e3, 2, " to ") if ends else "–",
+        )
+    table.notes.append(
+        "Parts are medians of processes of their own, which ran at other times than the services: the"
+        " machine's speed may have differed, and medians need not add up. In the picture parts that exceed the user time are drawn"
+        " smaller, so that they fit."
+    )
+    if any(about.subject(b.family) == "call" for b in every):
+        table.notes.append(
+            "`call`: two decodes, two encodes, and the parsing of the downstream's answer; writing the"
+            " request to it and waiting for it are in the kernel's share and in the rest."
+        )
+    return table
+
+
+# --- Whether ranks survive -----------------------------------------------------------------------
+
+
+def _survive(found: Sequence[Ranking]) -> Section:
+    section = Section("meeting-ranks", "Do the ranks in process survive over sockets?")
+    section.blocks += [Text(answer(found)), Items([_ranking(r) for r in found]), _pairs(found)]
+    return section
+
+
+def answer(found: Sequence[Ranking]) -> str:
+    """The answer in one sentence; it depends on nothing but the pairs."""
+    pairs = [pair for ranking in found for pair in ranking.pairs]
+    if all(pair.inside == EQUIVALENT for pair in pairs):
+        return (
+            f"**There is no rank to survive**: in process all {_of_pairs(len(pairs))} are equal within"
+            " the margin. What tells them apart over sockets, if anything does, is not in the"
+            " micro-benchmarks."
+        )
+    counts = {fate: sum(p.fate == fate for p in pairs) for fate in ranks.FATES}
+    total, open_ = len(pairs), counts[ranks.OPEN]
+    known = total - open_
+    if not known:
+        return f"**Not decidable from this run**: of {_of_pairs(total)} not one is decided on both sides."
+    said = [
+        f"{counts[fate]} {text}"
+        for fate, text in (
+            (ranks.KEPT, "kept their order"),
+            (ranks.REVERSED, "reversed it"),
+            (ranks.LOST, "lost a lead"),
+            (ranks.GAINED, "gained one"),
+            (ranks.TIED, "tied on both sides"),
+        )
+        if counts[fate]
+    ]
+    if counts[ranks.REVERSED]:
+        lead = "**Not all of them**"
+    elif counts[ranks.LOST] or counts[ranks.GAINED]:
+        lead = "**Order is not reversed, but leads come and go**"
+    else:
+        lead = "**Yes, as far as this run decides**" if open_ else "**Yes**"
+    text = f"{lead}: of {_of_pairs(total)}, {words.listed(said)}"
+    return text + (f"; {open_} cannot be decided here." if open_ else ".")
+
+
+def _of_pairs(total: int) -> str:
+    return f"{words.counted(total, 'pair')} of models (per workload and metric)"
+
+
+def _ranking(ranking: Ranking) -> str:
+    low, high = ranking.tau
+    tau = words.fixed(low, 2)
+    if high != low:
+        tau = f"between {tau} and {words.fixed(high, 2)}"
+    tau = f"Kendall's τ {tau}"
+    if all(pair.inside == EQUIVALENT for pair in ranking.pairs):
+        tau = "no rank in process, all tie"
+    text = f"`{about.subject(ranking.service)}`, {words.FIGURES[ranking.metric]}: {tau}"
+    parts = []
+    for fate, said in (
+        (ranks.REVERSED, "reversed: "),
+        (ranks.LOST, "a lead in process that does not show over sockets: "),
+        (ranks.GAINED, "a lead over sockets that does not show in process: "),
+        (ranks.OPEN, "open: "),
+    ):
+        if mine := ranking.of(fate):
+            parts.append(said + words.listed(map(_pair, mine)))
+    return "; ".join([text, *parts]) + "."
+
+
+def _pair(pair: Pair) -> str:
+    return f"{words.label(pair.first)} and {words.label(pair.second)}"
+
+
+def _pairs(found: Sequence[Ranking]) -> Block:
+    table = Table(
+        "Every two models: the first against the second",
+        [
+            Column("workload"),
+            Column("metric over sockets"),
+            Column("first"),
+            Column("second"),
+            Column("in process"),
+            Column("over sockets"),
+            Column("rank"),
+        ],
+        folded=True,
+    )
+    for ranking in found:
+        for i, pair in enumerate(ranking.pairs):
+            table.add(
+                Cell(about.subject(ranking.service) if i == 0 else "", "head"),
+                words.FIGURES[ranking.metric] if i == 0 else "",
+                words.label(pair.first),
+                words.label(pair.second),
+                Cell(f"{words.MARKS[pair.inside]} {pair.inside}", pair.inside),
+                Cell(f"{words.MARKS[pair.outside]} {pair.outside}", pair.outside),
+                Cell(pair.fate, {ranks.REVERSED: "worse", ranks.KEPT: "better"}.get(pair.fate, "soft")),
+            )
+    table.notes.append(
+        "Verdicts from paired rounds, simultaneous over all pairs and metrics of a family, against its"
+        " margin δ. τ: +1 for an order kept, −1 for one reversed, 0 for a tie on either side, over all"
+        " pairs; an open pair could be any of them, hence two ends."
+    )
+    return table
