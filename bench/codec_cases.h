@@ -20,6 +20,7 @@ struct codec_operation {
     bool hot;                               /* one document, again and again */
     bool threaded;                          /* a family for 1, 2, 4 ... threads */
     bool by_hand;                           /* beside adapters that have no plan, and no others */
+    bool unformatted;                       /* beside cJSON's that of cJSON_PrintUnformatted */
     size_t fields;                          /* that it reads from the root; 0: no such thing */
 };
 extern const struct codec_operation codec_operations[]; /* ends with a NULL name */
@@ -51,8 +52,14 @@ void codec_case_finish(struct gbench_state *state, struct codec_case *c, size_t 
 /* Registers all, and these slow-downs of the baseline. 0 or a negative errno. */
 int codec_cases_register(const struct inject *inject);
 
-/* Bodies with a clock of their own, in codec_timed.c. */
-gbench_function codec_time_encode, codec_time_decode, codec_time_evicted;
+/* Bodies with a clock of their own, in codec_timed.c and codec_phases.c. */
+gbench_function codec_time_encode, codec_time_decode, codec_time_encode_evicted,
+    codec_time_decode_evicted;
+gbench_function codec_time_build, codec_time_print, codec_time_free_built, codec_time_parse,
+    codec_time_convert, codec_time_free_parsed, codec_time_release;
 gbench_function codec_run_move;
+
+/* What a sample of nothing reads, ns: the median of some. */
+double codec_clock_cost_ns(void);
 
 #endif

@@ -109,7 +109,8 @@ static int make_bytes(struct codec_wire *wire, size_t i, size_t cap)
     return source ? source->encode(plan, document, wire->bytes[i], cap, &wire->lens[i]) : -ENOTSUP;
 }
 
-/* And back. Own structs are encoded again, and those bytes read by a codec that knows messages. */
+/* And back, by another one if this codec only encodes. Own structs are encoded again, and those
+ * bytes read by a codec that knows messages. */
 static int read_bytes(struct codec_wire *wire, size_t i, size_t cap, struct arena *arena,
                       ProtobufCMessage **back)
 {
@@ -118,7 +119,9 @@ static int read_bytes(struct codec_wire *wire, size_t i, size_t cap, struct aren
     const uint8_t *src = wire->bytes[i];
     arena_reset(arena);
     if (!codec->own)
-        return codec->decode(plan, src, wire->lens[i], &arena->allocator, back);
+        return codec_reader(codec)
+                   ? codec_reader(codec)->decode(plan, src, wire->lens[i], &arena->allocator, back)
+                   : -ENOTSUP;
     void *place = codec->own->open(plan);
     uint8_t *again = malloc(cap ? cap : 1);
     const void *own;
@@ -165,8 +168,6 @@ static int check_document(struct codec_wire *wire, size_t i, struct arena *arena
         return -ENOMEM;
     wire->bytes[i] = bytes;
     int err = source ? make_bytes(wire, i, cap) : -ENOTSUP;
-    if (err == 0 && !codec->own && codec->decode == NULL)
-        return 0;
     if (err == 0)
         err = read_bytes(wire, i, cap, arena, &back);
     if (err != 0) {

@@ -81,19 +81,9 @@ static inline int codec_decode_cold(const struct codec_job *job, size_t i)
     return err;
 }
 
-static inline int codec_build(const struct codec_job *job, size_t i)
-{
-    return job->codec->build(job->plan, job->documents[i]);
-}
-
-static inline int codec_check(const struct codec_job *job, size_t i)
+static inline int codec_look(const struct codec_job *job, size_t i)
 {
     return job->codec->check(job->plan, job->bytes[i], job->lens[i]);
-}
-
-static inline int codec_parse(const struct codec_job *job, size_t i)
-{
-    return job->codec->parse(job->bytes[i], job->lens[i]);
 }
 
 /* What depends on a singular field that is no message. */

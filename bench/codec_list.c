@@ -17,8 +17,9 @@ static void write_flag(const char *key, bool value)
 int codec_list(void)
 {
     fputs("{\"schema\":1,\"codecs\":[", stdout);
-    for (size_t i = 0; codecs[i]; i++) {
-        const struct codec *codec = codecs[i];
+    for (size_t i = 0; i == 0 || codecs[i - 1]; i++) {
+        /* Behind the table what stands beside it in single rows. */
+        const struct codec *codec = codecs[i] ? codecs[i] : &cjson_unformatted_codec;
         printf("%s\n{\"name\":\"%s\"", i ? "," : "", codec->name);
         write_name("label", codec->label);
         write_name("format", codec->format);
@@ -29,9 +30,9 @@ int codec_list(void)
         write_flag("own_structs", codec->own != NULL);
         write_flag("encodes", codec->encode != NULL);
         write_flag("decodes", codec->decode != NULL);
-        write_flag("builds", codec->build != NULL);
+        write_flag("builds", codec->tree && codec->tree->build);
         write_flag("checks", codec->check != NULL);
-        write_flag("parses", codec->parse != NULL);
+        write_flag("parses", codec->tree && codec->tree->parse);
         write_flag("reads", codec->read != NULL);
         const struct codec *source = codec_source(codec);
         write_name("reads_bytes_of", source ? source->name : NULL);

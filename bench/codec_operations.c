@@ -27,9 +27,7 @@ OPERATION(run_encode, codec_encode)
 OPERATION(run_decode, codec_decode)
 OPERATION(run_encode_cold, codec_encode_cold)
 OPERATION(run_decode_cold, codec_decode_cold)
-OPERATION(run_build, codec_build)
-OPERATION(run_check, codec_check)
-OPERATION(run_parse, codec_parse)
+OPERATION(run_check, codec_look)
 OPERATION(run_read, codec_read)
 OPERATION(run_move, codec_move)
 
@@ -50,7 +48,7 @@ static bool decodes(const struct codec *codec)
 
 static bool builds(const struct codec *codec)
 {
-    return codec->build;
+    return codec->tree && codec->tree->build;
 }
 
 static bool checks(const struct codec *codec)
@@ -60,7 +58,12 @@ static bool checks(const struct codec *codec)
 
 static bool parses(const struct codec *codec)
 {
-    return codec->parse;
+    return codec->tree && codec->tree->parse;
+}
+
+static bool drops_parsed(const struct codec *codec)
+{
+    return codec->tree && codec->tree->drop_parsed;
 }
 
 static bool reads(const struct codec *codec)
@@ -84,23 +87,45 @@ const struct codec_operation codec_operations[] = {
     {.name = "encode_cold",
      .help = "into a buffer from the heap, given back",
      .run = run_encode_cold,
-     .has = encodes},
+     .has = encodes,
+     .unformatted = true},
     {.name = "decode_cold",
      .help = "all from the heap, and all given back",
      .run = run_decode_cold,
      .has = decodes},
     {.name = "build",
-     .help = "the library's own tree from the message, and freed",
-     .run = run_build,
+     .help = "the library's own tree from the message, and no more",
+     .run = codec_time_build,
+     .has = builds},
+    {.name = "print",
+     .help = "that tree to bytes in the caller's buffer",
+     .run = codec_time_print,
+     .has = builds,
+     .unformatted = true},
+    {.name = "free_built",
+     .help = "that tree given back",
+     .run = codec_time_free_built,
      .has = builds},
     {.name = "check",
      .help = "what comes before a library may see untrusted bytes",
      .run = run_check,
      .has = checks},
     {.name = "parse",
-     .help = "bytes to the library's own tree, and freed",
-     .run = run_parse,
+     .help = "bytes to the library's own tree, with that check in front",
+     .run = codec_time_parse,
      .has = parses},
+    {.name = "convert",
+     .help = "that tree to a message in an arena",
+     .run = codec_time_convert,
+     .has = parses},
+    {.name = "free_parsed",
+     .help = "that tree given back",
+     .run = codec_time_free_parsed,
+     .has = drops_parsed},
+    {.name = "release",
+     .help = "a message from the heap given back, piece by piece",
+     .run = codec_time_release,
+     .has = decodes},
     {.name = "read1",
      .help = "the first scalar field of the root",
      .run = run_read,
@@ -121,9 +146,13 @@ const struct codec_operation codec_operations[] = {
      .has = encodes,
      .hot = true},
     {.name = "decode_hot", .help = "the same", .run = run_decode, .has = decodes, .hot = true},
-    {.name = "decode_evicted",
+    {.name = "encode_evicted",
      .help = "the caches of a core emptied before each, off the clock",
-     .run = codec_time_evicted,
+     .run = codec_time_encode_evicted,
+     .has = encodes},
+    {.name = "decode_evicted",
+     .help = "the same",
+     .run = codec_time_decode_evicted,
      .has = decodes},
     {.name = "encode_latency",
      .help = "a clock around each: p50_ns, p99_ns, clock_ns",

@@ -5,9 +5,9 @@
  * one reading of the clock, whose cost is stated beside it (clock_ns); the block's time is the sum
  * of the samples.
  */
+#include "clock.h"
 #include "codec_cases.h"
 
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -30,9 +30,7 @@ struct codec_latency {
 
 static int64_t now_ns(void)
 {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return at.tv_sec * INT64_C(1000000000) + at.tv_nsec;
+    return (int64_t)clock_ns();
 }
 
 static size_t bucket_of(uint32_t ns)
@@ -82,8 +80,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* What a sample of nothing reads: the median, found once. */
-static double clock_cost_ns(void)
+double codec_clock_cost_ns(void)
 {
     static double cost = -1;
     int64_t costs[CLOCK_SAMPLES];
@@ -102,7 +99,7 @@ static void report(struct gbench_state *state, const struct codec_latency *laten
     gbench_counter(state, "p50_ns", percentile(latency, 50), GBENCH_LAST);
     gbench_counter(state, "p99_ns", percentile(latency, 99), GBENCH_LAST);
     gbench_counter(state, "samples", (double)latency->total, GBENCH_LAST);
-    gbench_counter(state, "clock_ns", clock_cost_ns(), GBENCH_LAST);
+    gbench_counter(state, "clock_ns", codec_clock_cost_ns(), GBENCH_LAST);
 }
 
 static struct codec_latency *latency_of(struct gbench_state *state, struct codec_case *c)
@@ -187,14 +184,25 @@ static inline void evict(void)
 
 TIMED(void codec_time_encode, codec_encode, (void)0)
 TIMED(void codec_time_decode, codec_decode, (void)0)
-TIMED(static void time_evicted, codec_decode, evict())
+TIMED(static void encode_evicted, codec_encode, evict())
+TIMED(static void decode_evicted, codec_decode, evict())
 
-void codec_time_evicted(struct gbench_state *state, void *arg)
+static void time_evicted(struct gbench_state *state, void *arg, gbench_function *run)
 {
     if (!eviction_ready()) {
         gbench_fail(state, "out of memory");
         return;
     }
-    time_evicted(state, arg);
+    run(state, arg);
     gbench_counter(state, "evicted_bytes", (double)eviction.len, GBENCH_LAST);
+}
+
+void codec_time_encode_evicted(struct gbench_state *state, void *arg)
+{
+    time_evicted(state, arg, encode_evicted);
+}
+
+void codec_time_decode_evicted(struct gbench_state *state, void *arg)
+{
+    time_evicted(state, arg, decode_evicted);
 }

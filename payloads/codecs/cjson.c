@@ -22,43 +22,26 @@
 
 #include "cjson_make.inc"
 
-static int build(const struct plan *plan, const ProtobufCMessage *message)
-{
-    int error = -ENOMEM;
-    cJSON *tree = make_message(plan->root, message, 1, &error);
-    cJSON_Delete(tree);
-    return tree != NULL ? 0 : error;
-}
-
 /* cJSON's estimate of what it will print is a few bytes too high, and it writes a NUL: a buffer
  * that is nearly too small gets the text through one of the library's own. */
-static int print_exactly(const cJSON *tree, uint8_t *dst, size_t cap, size_t *len)
+static int tree_print(const union codec_hold *hold, uint8_t *dst, size_t cap, size_t *len)
 {
-    char *text = cJSON_PrintUnformatted(tree);
-    if (text == NULL)
-        return -ENOMEM;
-    *len = strlen(text);
-    if (*len <= cap)
-        memcpy(dst, text, *len);
-    cJSON_free(text);
-    return *len <= cap ? 0 : -ENOSPC;
+    const int room = cap < INT_MAX ? (int)cap : INT_MAX;
+    if (!cJSON_PrintPreallocated(hold->tree, (char *)dst, room, false))
+        return print_unformatted(hold->tree, dst, cap, len);
+    *len = strlen((char *)dst);
+    return 0;
 }
 
 static int encode(const struct plan *plan, const ProtobufCMessage *message, uint8_t *dst,
                   size_t cap, size_t *len)
 {
-    int error = -ENOMEM;
-    cJSON *tree = make_message(plan->root, message, 1, &error);
-    if (tree == NULL)
+    union codec_hold hold;
+    int error = tree_build(plan, message, &hold);
+    if (error != 0)
         return error;
-    int room = cap < INT_MAX ? (int)cap : INT_MAX;
-    if (cJSON_PrintPreallocated(tree, (char *)dst, room, false)) {
-        *len = strlen((char *)dst);
-        error = 0;
-    } else {
-        error = print_exactly(tree, dst, cap, len);
-    }
-    cJSON_Delete(tree);
+    error = tree_print(&hold, dst, cap, len);
+    tree_drop(&hold);
     return error;
 }
 
@@ -105,6 +88,18 @@ static int parse_tree(const uint8_t *src, size_t len, cJSON **tree)
     return -EBADMSG;
 }
 
+static int convert(const struct plan *plan, const cJSON *tree, ProtobufCAllocator *allocator,
+                   ProtobufCMessage **message)
+{
+    *message = field_new_message(plan->root, allocator);
+    int error = *message ? read_message(plan->root, tree, *message, allocator, 1) : -ENOMEM;
+    if (error != 0 && *message != NULL) {
+        protobuf_c_message_free_unpacked(*message, allocator);
+        *message = NULL;
+    }
+    return error;
+}
+
 static int decode(const struct plan *plan, const uint8_t *src, size_t len,
                   ProtobufCAllocator *allocator, ProtobufCMessage **message)
 {
@@ -113,24 +108,33 @@ static int decode(const struct plan *plan, const uint8_t *src, size_t len,
     int error = parse_tree(src, len, &tree);
     if (error != 0)
         return error;
-    *message = field_new_message(plan->root, allocator);
-    error = *message ? read_message(plan->root, tree, *message, allocator, 1) : -ENOMEM;
+    error = convert(plan, tree, allocator, message);
     cJSON_Delete(tree);
-    if (error != 0 && *message != NULL) {
-        protobuf_c_message_free_unpacked(*message, allocator);
-        *message = NULL;
-    }
     return error;
 }
 
-static int parse(const uint8_t *src, size_t len)
+static int tree_parse(const uint8_t *src, size_t len, union codec_hold *hold)
 {
-    cJSON *tree;
+    cJSON *tree = NULL;
     int error = parse_tree(src, len, &tree);
-    if (error == 0)
-        cJSON_Delete(tree);
+    hold->tree = tree;
     return error;
 }
+
+static int tree_convert(const struct plan *plan, const union codec_hold *hold,
+                        ProtobufCAllocator *allocator, ProtobufCMessage **message)
+{
+    return convert(plan, hold->tree, allocator, message);
+}
+
+static const struct codec_tree phases = {
+    .build = tree_build,
+    .print = tree_print,
+    .drop_built = tree_drop,
+    .parse = tree_parse,
+    .convert = tree_convert,
+    .drop_parsed = tree_drop,
+};
 
 /* ---- read: the tree, and no message -----------------------------------------------------------
  */
@@ -177,8 +181,7 @@ const struct codec cjson_codec = {
     .version = cJSON_Version,
     .encode = encode,
     .decode = decode,
-    .build = build,
     .check = check,
-    .parse = parse,
     .read = read_fields,
+    .tree = &phases,
 };

@@ -38,6 +38,39 @@ const struct codec *codec_source(const struct codec *codec)
     return first;
 }
 
+const struct codec *codec_reader(const struct codec *codec)
+{
+    if (codec->decode != NULL)
+        return codec;
+    for (const struct codec *const *other = codecs; *other != NULL; other++) {
+        if ((*other)->decode != NULL && same_bytes(*other, codec))
+            return *other;
+    }
+    return NULL;
+}
+
+int codec_build(const struct codec *codec, const struct plan *plan, const ProtobufCMessage *message)
+{
+    union codec_hold hold;
+    if (codec->tree == NULL || codec->tree->build == NULL)
+        return 0;
+    int error = codec->tree->build(plan, message, &hold);
+    if (error == 0)
+        codec->tree->drop_built(&hold);
+    return error;
+}
+
+int codec_parse(const struct codec *codec, const uint8_t *src, size_t len)
+{
+    union codec_hold hold;
+    if (codec->tree == NULL || codec->tree->parse == NULL)
+        return 0;
+    int error = codec->tree->parse(src, len, &hold);
+    if (error == 0 && codec->tree->drop_parsed != NULL)
+        codec->tree->drop_parsed(&hold);
+    return error;
+}
+
 /* Bytes of a string in the wordiest spelling: JSON that escapes '/' and everything beyond ASCII. */
 static size_t text_bound(const char *text)
 {

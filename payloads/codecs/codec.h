@@ -9,6 +9,7 @@
 #ifndef ASSAY_CODEC_H
 #define ASSAY_CODEC_H
 
+#include "codec_tree.h"
 #include "plan.h"
 
 #include <protobuf-c/protobuf-c.h>
@@ -59,15 +60,11 @@ struct codec {
                   ProtobufCAllocator *allocator, ProtobufCMessage **message);
 
     /*
-     * Parts of the work, each for a row of its own, and each giving back everything that it takes;
-     * errors as above. NULL where the library has no such step.
+     * Parts of the work, each for a row of its own; errors as above. NULL where the library has no
+     * such step.
      */
-    /* The library's own tree from a message: encode without this is printing. */
-    int (*build)(const struct plan *plan, const ProtobufCMessage *message);
     /* What we do before the library may see bytes that nobody vouches for, and only that. */
     int (*check)(const struct plan *plan, const uint8_t *src, size_t len);
-    /* Bytes to the library's own tree or tape: decode without this is converting. */
-    int (*parse)(const uint8_t *src, size_t len);
     /* The cheapest way of this library to read some fields of the root, without a message: those
      * in fields, or every scalar in there if fields is NULL. Whatever depends on each value read
      * goes into *sum. A library that can may leave the rest of src unchecked then, but not if
@@ -75,7 +72,8 @@ struct codec {
     int (*read)(const struct plan *plan, const uint8_t *src, size_t len,
                 const struct plan_field *const *fields, size_t count, uint64_t *sum);
 
-    const struct codec_own *own; /* of a library that knows no other structs than its own */
+    const struct codec_tree *tree; /* of a library that makes one on the way */
+    const struct codec_own *own;   /* of a library that knows no other structs than its own */
 };
 
 /*
@@ -113,8 +111,15 @@ static inline bool codec_is_whole(const struct codec *codec)
  */
 const struct codec *codec_source(const struct codec *codec);
 
-/* cjson compiled a second time, for the A/A rows of codec_bench; not in the table. */
-extern const struct codec cjson_copy_codec;
+/*
+ * Who reads the bytes that this codec makes: itself, or if it does not decode the first of its
+ * format in the table that does. NULL: none.
+ */
+const struct codec *codec_reader(const struct codec *codec);
+
+/* Not in the table: cjson compiled a second time, for the A/A rows of codec_bench; and its encode
+ * by cJSON_PrintUnformatted, which stands beside the other where printing is timed. */
+extern const struct codec cjson_copy_codec, cjson_unformatted_codec;
 
 /* An upper bound of the encoded message in any format here, escapes and all: what a caller
  * allocates for dst. Walks the message; not meant for a hot path. */

@@ -87,25 +87,24 @@ static inline bool add_copied_member(json_maker maker, json_made object, const c
 
 #include "json_to_tree.inc"
 
-static int encode(const struct plan *plan, const ProtobufCMessage *message, uint8_t *dst,
-                  size_t cap, size_t *len)
+static int tree_build(const struct plan *plan, const ProtobufCMessage *message,
+                      union codec_hold *hold)
 {
     int error = -ENOMEM;
-    json_t *tree = make_message(NULL, plan->root, message, 1, &error);
-    if (tree == NULL)
-        return error;
+    hold->tree = make_message(NULL, plan->root, message, 1, &error);
+    return hold->tree != NULL ? 0 : error;
+}
+
+static int tree_print(const union codec_hold *hold, uint8_t *dst, size_t cap, size_t *len)
+{
     /* 0: text that is not UTF-8. (Memory it takes for sorting only.) */
-    *len = json_dumpb(tree, (char *)dst, cap, JSON_COMPACT);
-    json_decref(tree);
+    *len = json_dumpb(hold->tree, (char *)dst, cap, JSON_COMPACT);
     return *len == 0 ? -EINVAL : *len <= cap ? 0 : -ENOSPC;
 }
 
-static int build(const struct plan *plan, const ProtobufCMessage *message)
+static void tree_drop_built(union codec_hold *hold)
 {
-    int error = -ENOMEM;
-    json_t *tree = make_message(NULL, plan->root, message, 1, &error);
-    json_decref(tree);
-    return tree != NULL ? 0 : error;
+    json_decref(hold->tree);
 }
 
 /* ---- decode: the library's tree first, then the struct ----------------------------------------
@@ -257,7 +256,7 @@ const struct codec jansson_codec = {
     .version = jansson_version_str,
     .encode = encode,
     .decode = decode,
-    .build = build,
-    .parse = parse,
+    .check = check,
     .read = read_fields,
+    .tree = &phases,
 };

@@ -3,8 +3,9 @@
  * JSON by json-c: a tree of reference-counted values, each string copied into it; objects are hash
  * tables, so of two equal keys the last stays. Printed with 17 digits (every bit of a double) into
  * a buffer of the tree's own, from which it is copied. UTF-8 is not checked, which is the library's
- * default. Its parser is strict here, takes a new tokener for each document, as json_tokener_parse
- * does, and stops at as many levels as it is told to: it has no stack that could run over.
+ * default. Its parser is strict here, and stops at as many levels as it is told to: it has no stack
+ * that could run over. Its tokener, whose levels take more time to make than a small document takes
+ * to parse, is kept per thread.
  */
 #include "codec.h"
 
@@ -13,6 +14,7 @@
 
 #include <json-c/json.h>
 #include <limits.h>
+#include <pthread.h>
 
 /* ---- encode: a tree, printed, and given back --------------------------------------------------
  */
@@ -60,7 +62,6 @@ static inline json_made make_copy(json_maker maker, const char *text, size_t len
     return len < INT_MAX ? json_object_new_string_len(text, (int)len) : NULL;
 }
 #define make_text make_copy /* there is no borrowing */
-
 static inline bool add_element(json_maker maker, json_made array, json_made item)
 {
     bool added = json_object_array_add(array, item) == 0;
@@ -96,28 +97,29 @@ static inline bool add_copied_member(json_maker maker, json_made object, const c
 
 #include "json_to_tree.inc"
 
-static int encode(const struct plan *plan, const ProtobufCMessage *message, uint8_t *dst,
-                  size_t cap, size_t *len)
+static int tree_build(const struct plan *plan, const ProtobufCMessage *message,
+                      union codec_hold *hold)
 {
     int error = -ENOMEM;
-    json_made tree = make_message(NULL, plan->root, message, 1, &error);
-    if (tree == NULL)
-        return error;
-    const char *text = json_object_to_json_string_length(
-        tree, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, len);
-    error = text == NULL ? -ENOMEM : *len <= cap ? 0 : -ENOSPC;
-    if (error == 0)
-        memcpy(dst, text, *len);
-    json_object_put(tree);
-    return error;
+    hold->tree = make_message(NULL, plan->root, message, 1, &error);
+    return hold->tree != NULL ? 0 : error;
 }
 
-static int build(const struct plan *plan, const ProtobufCMessage *message)
+static int tree_print(const union codec_hold *hold, uint8_t *dst, size_t cap, size_t *len)
 {
-    int error = -ENOMEM;
-    json_made tree = make_message(NULL, plan->root, message, 1, &error);
-    json_object_put(tree);
-    return tree != NULL ? 0 : error;
+    const char *text = json_object_to_json_string_length(
+        hold->tree, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, len);
+    if (text == NULL)
+        return -ENOMEM;
+    if (*len > cap)
+        return -ENOSPC;
+    memcpy(dst, text, *len);
+    return 0;
+}
+
+static void tree_drop_built(union codec_hold *hold)
+{
+    json_object_put(hold->tree);
 }
 
 /* ---- decode: the library's tree first, then the struct ----------------------------------------
@@ -244,8 +246,9 @@ enum { DEEPEST = 2 * PLAN_MAX_DEPTH + 1 };
 
 /* Objects begin with a table of 16 entries, arrays with room for 32; both double. A number's text
  * is kept beside it. */
-static const struct json_cost cost = {
-    .value = 200, .string = 96, .array = 400, .object = 800, .byte = 2};
+static const struct json_cost cost = {200, 96, 400, 800, 2};
+
+#include "json_c_tokener.inc"
 
 static int parse_tree(const uint8_t *src, size_t len, json_node *tree)
 {
@@ -254,17 +257,17 @@ static int parse_tree(const uint8_t *src, size_t len, json_node *tree)
         return -ENOMEM;
     if (len == 0 || len >= INT_MAX)
         return -EBADMSG;
-    struct json_tokener *tokener = json_tokener_new_ex(DEEPEST);
+    struct json_tokener *tokener = kept_tokener();
     if (tokener == NULL)
         return -ENOMEM;
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     *tree = json_tokener_parse_ex(tokener, (const char *)src, (int)len);
-    bool whole = json_tokener_get_error(tokener) == json_tokener_success &&
-                 json_tokener_get_parse_end(tokener) == len;
-    json_tokener_free(tokener);
+    const bool whole = json_tokener_get_error(tokener) == json_tokener_success &&
+                       json_tokener_get_parse_end(tokener) == len;
+    forget_tokener(len, whole);
     if (whole && *tree != NULL)
         return 0;
     json_object_put(*tree);
+    *tree = NULL;
     return -EBADMSG;
 }
 
@@ -291,7 +294,7 @@ const struct codec json_c_codec = {
     .version = json_c_version,
     .encode = encode,
     .decode = decode,
-    .build = build,
-    .parse = parse,
+    .check = check,
     .read = read_fields,
+    .tree = &phases,
 };

@@ -89,6 +89,18 @@ static int decode(const struct plan *plan, const uint8_t *src, size_t len,
     return error;
 }
 
+static int tree_convert(const struct plan *plan, const union codec_hold *hold,
+                        ProtobufCAllocator *allocator, ProtobufCMessage **message)
+{
+    return msgpack_tree_read(held_tree(hold), plan->root, allocator, message);
+}
+
+static const struct codec_tree phases = {
+    .parse = tree_parse,
+    .convert = tree_convert,
+    .drop_parsed = tree_drop,
+};
+
 /* ---- read: the tree, and no message -----------------------------------------------------------
  */
 
@@ -133,6 +145,6 @@ const struct codec msgpack_c_codec = {
     .encode = encode,
     .decode = decode,
     .check = check,
-    .parse = parse,
     .read = read_fields,
+    .tree = &phases,
 };

@@ -95,6 +95,18 @@ static int read_message(const struct plan_message *type, const msgpack_object *f
 
 #include "msgpack_unpack.inc"
 
+static int convert(const struct plan *plan, const msgpack_object *tree,
+                   ProtobufCAllocator *allocator, ProtobufCMessage **message)
+{
+    *message = field_new_message(plan->root, allocator);
+    int error = *message ? read_message(plan->root, tree, *message, allocator, 1) : -ENOMEM;
+    if (error != 0 && *message != NULL) {
+        protobuf_c_message_free_unpacked(*message, allocator);
+        *message = NULL;
+    }
+    return error;
+}
+
 static int decode(const struct plan *plan, const uint8_t *src, size_t len,
                   ProtobufCAllocator *allocator, ProtobufCMessage **message)
 {
@@ -104,15 +116,22 @@ static int decode(const struct plan *plan, const uint8_t *src, size_t len,
     int error = unpack(&zone, &tree, src, len);
     if (error != 0)
         return error;
-    *message = field_new_message(plan->root, allocator);
-    error = *message ? read_message(plan->root, &tree, *message, allocator, 1) : -ENOMEM;
+    error = convert(plan, &tree, allocator, message);
     msgpack_zone_destroy(&zone);
-    if (error != 0 && *message != NULL) {
-        protobuf_c_message_free_unpacked(*message, allocator);
-        *message = NULL;
-    }
     return error;
 }
+
+static int tree_convert(const struct plan *plan, const union codec_hold *hold,
+                        ProtobufCAllocator *allocator, ProtobufCMessage **message)
+{
+    return convert(plan, held_tree(hold), allocator, message);
+}
+
+static const struct codec_tree phases = {
+    .parse = tree_parse,
+    .convert = tree_convert,
+    .drop_parsed = tree_drop,
+};
 
 /* ---- read: the tree, and no message -----------------------------------------------------------
  */
@@ -150,6 +169,6 @@ const struct codec msgpack_c_array_codec = {
     .encode = encode,
     .decode = decode,
     .check = check,
-    .parse = parse,
     .read = read_fields,
+    .tree = &phases,
 };

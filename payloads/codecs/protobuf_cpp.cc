@@ -166,6 +166,11 @@ void close(void *place)
     delete static_cast<Place *>(place);
 }
 
+int check(const plan *plan, const uint8_t *src, size_t len)
+{
+    return wire_heap_fits(plan, src, len) ? 0 : -ENOMEM;
+}
+
 int decode(const plan *plan, void *place, const uint8_t *src, size_t len, const void **own)
 try {
     if (!wire_heap_fits(plan, src, len))
@@ -199,6 +204,7 @@ constexpr codec make_codec()
     made.library = "protobuf (C++)";
     made.content_type = "application/x-protobuf";
     made.version = version;
+    made.check = check;
     made.own = &own_hooks;
     return made;
 }

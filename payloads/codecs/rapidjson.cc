@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON by RapidJSON, headers only. Encode: its Writer, fed value by value, into its StringBuffer,
- * which has the fast paths, and from there a copy. Decode: a copy of the text, parsed in place into
- * a Document, the fast way to a tree; iteratively, as its default is to recurse without a limit,
- * and with full precision, as its default may be wrong in the last digits. Values live in a pool
- * that begins on the stack. Equal keys both stay. UTF-8 is not checked, which is its default; nor
- * is, in the library, whether memory was there.
+ * JSON by RapidJSON, headers only, with its SIMD paths where the target has them. Encode: its
+ * Writer, fed value by value, into its StringBuffer, which has the fast paths, and from there a
+ * copy. Decode: a copy of the text, parsed in place into a Document, the fast way to a tree;
+ * iteratively, as its default is to recurse without a limit, and with full precision, as its
+ * default may be wrong in the last digits. Writer, buffer, and the pool that values live in are
+ * kept per thread. Equal keys both stay. UTF-8 is not checked, which is its default; nor is, in the
+ * library, whether memory was there.
  */
 #include "codec.h"
 
@@ -25,6 +26,14 @@
                                                         "signed-integer-overflow"))),              \
                              apply_to = function)
 #endif
+/* What the compiler may use anyway; there is a portable path for all of it. */
+#if defined(__SSE4_2__)
+#define RAPIDJSON_SSE42
+#elif defined(__SSE2__)
+#define RAPIDJSON_SSE2
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+#define RAPIDJSON_NEON
+#endif
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
@@ -42,17 +51,31 @@ using Writer = rapidjson::Writer<rapidjson::StringBuffer>;
 
 #include "rapidjson_write.inc"
 
+/* No thread holds on to what one very long document took. */
+constexpr size_t long_text = size_t{4} << 20;
+
+/* A thread's writer: what one text needed is there for the next. */
+struct Kept {
+    rapidjson::StringBuffer buffer;
+    Writer writer;
+};
+
 int encode(const plan *plan, const ProtobufCMessage *message, uint8_t *dst, size_t cap, size_t *len)
 {
-    rapidjson::StringBuffer buffer;
-    Writer writer(buffer);
-    if (!write_message(writer, plan->root, message, 1))
+    static thread_local Kept kept;
+    kept.buffer.Clear();
+    kept.writer.Reset(kept.buffer);
+    if (!write_message(kept.writer, plan->root, message, 1))
         return -EINVAL;
-    *len = buffer.GetSize();
-    if (*len > cap)
-        return -ENOSPC;
-    memcpy(dst, buffer.GetString(), *len);
-    return 0;
+    *len = kept.buffer.GetSize();
+    const int error = *len <= cap ? 0 : -ENOSPC;
+    if (error == 0)
+        memcpy(dst, kept.buffer.GetString(), *len);
+    if (*len > long_text) {
+        kept.buffer.Clear();
+        kept.buffer.ShrinkToFit();
+    }
+    return error;
 }
 
 /* ---- decode: the library's tree first, then the struct -----------------------------------------
@@ -178,70 +201,71 @@ inline bool node_find(json_node object, const plan_field *field, json_node *item
  * into the tree; members are two of them. Strings stay in the copy of the text. */
 const json_cost cost = {80, 64, 0, 0, 2};
 
-/* A tree and the text that its strings are in. */
-class Tree
+#include "rapidjson_tree.inc"
+
+Tree &kept_tree()
 {
-  public:
-    Tree() : pool(first_block, sizeof(first_block)), document(&pool)
-    {
-    }
-    ~Tree()
-    {
-        free(text);
-    }
-    Tree(const Tree &) = delete;
-    Tree &operator=(const Tree &) = delete;
-
-    int parse(const uint8_t *src, size_t len)
-    {
-        constexpr unsigned flags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
-                                   rapidjson::kParseFullPrecisionFlag;
-        if (!json_heap_fits(src, len, &cost))
-            return -ENOMEM;
-        text = static_cast<char *>(malloc(len + 1));
-        if (text == nullptr)
-            return -ENOMEM;
-        memcpy(text, src, len);
-        text[len] = '\0';
-        rapidjson::InsituStringStream stream(text);
-        document.ParseStream<flags>(stream);
-        /* A NUL ends the text for the library, wherever it is. */
-        return !document.HasParseError() && stream.Tell() == len ? 0 : -EBADMSG;
-    }
-
-    const rapidjson::Value *root() const
-    {
-        return &document;
-    }
-
-  private:
-    char first_block[16 << 10];
-    char *text = nullptr;
-    rapidjson::MemoryPoolAllocator<> pool;
-    Document document;
-};
+    static thread_local Tree kept;
+    return kept;
+}
 
 int decode(const plan *plan, const uint8_t *src, size_t len, ProtobufCAllocator *allocator,
            ProtobufCMessage **message)
 {
-    Tree tree;
+    Tree &tree = kept_tree();
     *message = nullptr;
     int error = tree.parse(src, len);
-    return error != 0 ? error : read_root(plan, tree.root(), allocator, message);
+    if (error != 0)
+        return error;
+    error = read_root(plan, tree.root(), allocator, message);
+    tree.drop();
+    return error;
 }
 
-int parse(const uint8_t *src, size_t len)
+int check(const plan *, const uint8_t *src, size_t len)
 {
-    Tree tree;
-    return tree.parse(src, len);
+    return json_heap_fits(src, len, &cost) ? 0 : -ENOMEM;
 }
+
+int tree_parse(const uint8_t *src, size_t len, codec_hold *hold)
+{
+    hold->tree = &kept_tree();
+    return kept_tree().parse(src, len);
+}
+
+int tree_convert(const plan *plan, const codec_hold *hold, ProtobufCAllocator *allocator,
+                 ProtobufCMessage **message)
+{
+    return read_root(plan, static_cast<const Tree *>(hold->tree)->root(), allocator, message);
+}
+
+void tree_drop(codec_hold *hold)
+{
+    static_cast<Tree *>(hold->tree)->drop();
+}
+
+constexpr codec_tree make_phases()
+{
+    codec_tree made{};
+    made.parse = tree_parse;
+    made.convert = tree_convert;
+    made.drop_parsed = tree_drop;
+    made.single = true;
+    return made;
+}
+
+constexpr codec_tree phases = make_phases();
 
 int read_fields(const plan *, const uint8_t *src, size_t len, const plan_field *const *fields,
                 size_t count, uint64_t *sum)
 {
-    Tree tree;
+    Tree &tree = kept_tree();
     int error = tree.parse(src, len);
-    return error != 0 ? error : read_nodes(tree.root(), fields, count, sum);
+    if (error != 0)
+        return error;
+    error = read_nodes(tree.root(), fields, count, sum);
+    tree.drop();
+    return error;
 }
 
 const char *version()
@@ -260,8 +284,9 @@ constexpr codec make_codec()
     made.version = version;
     made.encode = encode;
     made.decode = decode;
-    made.parse = parse;
+    made.check = check;
     made.read = read_fields;
+    made.tree = &phases;
     return made;
 }
 

@@ -199,13 +199,38 @@ int decode(const plan *plan, const uint8_t *src, size_t len, ProtobufCAllocator 
     return error;
 }
 
-int parse(const uint8_t *src, size_t len)
+int check(const plan *, const uint8_t *src, size_t len)
 {
-    json_node root;
-    int error = parse_tree(src, len, &root);
-    forget(len);
-    return error;
+    return json_heap_fits(src, len, &cost) ? 0 : -ENOMEM;
 }
+
+/* The parser holds the tree, and keeps its memory: there is nothing to drop. */
+struct Held {
+    json_node root;
+};
+static_assert(sizeof(Held) <= sizeof(codec_hold), "it is held in place");
+
+int tree_parse(const uint8_t *src, size_t len, codec_hold *hold)
+{
+    return parse_tree(src, len, &(new (hold) Held())->root);
+}
+
+int tree_convert(const plan *plan, const codec_hold *hold, ProtobufCAllocator *allocator,
+                 ProtobufCMessage **message)
+{
+    return read_root(plan, reinterpret_cast<const Held *>(hold)->root, allocator, message);
+}
+
+constexpr codec_tree make_phases()
+{
+    codec_tree made{};
+    made.parse = tree_parse;
+    made.convert = tree_convert;
+    made.single = true;
+    return made;
+}
+
+constexpr codec_tree phases = make_phases();
 
 #include "simdjson_demand.inc"
 
@@ -224,8 +249,9 @@ constexpr codec make_codec()
     made.content_type = "application/json";
     made.version = version;
     made.decode = decode;
-    made.parse = parse;
+    made.check = check;
     made.read = read_fields;
+    made.tree = &phases;
     return made;
 }
 

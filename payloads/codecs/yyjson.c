@@ -66,30 +66,27 @@ static inline bool add_copied_member(json_maker maker, json_made object, const c
 
 #include "json_to_tree.inc"
 
-static int build_tree(const struct plan *plan, const ProtobufCMessage *message,
-                      yyjson_mut_doc **tree)
+static int tree_build(const struct plan *plan, const ProtobufCMessage *message,
+                      union codec_hold *hold)
 {
     int error = -ENOMEM;
-    *tree = yyjson_mut_doc_new(NULL);
-    if (*tree == NULL)
+    yyjson_mut_doc *tree = yyjson_mut_doc_new(NULL);
+    hold->tree = tree;
+    if (tree == NULL)
         return -ENOMEM;
-    json_made root = make_message(*tree, plan->root, message, 1, &error);
-    yyjson_mut_doc_set_root(*tree, root);
+    json_made root = make_message(tree, plan->root, message, 1, &error);
+    yyjson_mut_doc_set_root(tree, root);
     if (root != NULL)
         return 0;
-    yyjson_mut_doc_free(*tree);
+    yyjson_mut_doc_free(tree);
     return error;
 }
 
-static int encode(const struct plan *plan, const ProtobufCMessage *message, uint8_t *dst,
-                  size_t cap, size_t *len)
+static int tree_print(const union codec_hold *hold, uint8_t *dst, size_t cap, size_t *len)
 {
-    yyjson_mut_doc *tree;
     yyjson_write_err why;
-    int error = build_tree(plan, message, &tree);
-    if (error != 0)
-        return error;
-    char *text = yyjson_mut_write_opts(tree, YYJSON_WRITE_NOFLAG, NULL, len, &why);
+    int error = 0;
+    char *text = yyjson_mut_write_opts(hold->tree, YYJSON_WRITE_NOFLAG, NULL, len, &why);
     if (text == NULL)
         error = why.code == YYJSON_WRITE_ERROR_MEMORY_ALLOCATION ? -ENOMEM : -EINVAL;
     else if (*len > cap)
@@ -97,17 +94,12 @@ static int encode(const struct plan *plan, const ProtobufCMessage *message, uint
     else
         memcpy(dst, text, *len);
     free(text);
-    yyjson_mut_doc_free(tree);
     return error;
 }
 
-static int build(const struct plan *plan, const ProtobufCMessage *message)
+static void tree_drop_built(union codec_hold *hold)
 {
-    yyjson_mut_doc *tree;
-    int error = build_tree(plan, message, &tree);
-    if (error == 0)
-        yyjson_mut_doc_free(tree);
-    return error;
+    yyjson_mut_doc_free(hold->tree);
 }
 
 /* ---- decode: the library's tree first, then the struct ----------------------------------------
@@ -264,7 +256,7 @@ const struct codec yyjson_codec = {
     .version = version,
     .encode = encode,
     .decode = decode,
-    .build = build,
-    .parse = parse,
+    .check = check,
     .read = read_fields,
+    .tree = &phases,
 };

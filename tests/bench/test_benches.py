@@ -53,7 +53,9 @@ def test_operations(codec_bench: Bench) -> None:
     """Each has the codecs that have it, beside the baseline and its aliases; and is explained."""
     explained = codec_bench.run("--list-operations").stdout.splitlines()
     codecs = strict_json(codec_bench.run("--list-codecs").stdout)["codecs"]
-    hooks = {"build": "builds", "check": "checks", "parse": "parses"}
+    hooks = {"build": "builds", "print": "builds", "free_built": "builds", "check": "checks",
+             "parse": "parses", "convert": "parses"}  # fmt: skip
+    beside = {"cjson_unformatted"} & {codec["name"] for codec in codecs}
     listed = codec_bench.run("--list").stdout.splitlines()
     for line in explained:
         name, text = line.split(maxsplit=1)
@@ -65,6 +67,7 @@ def test_operations(codec_bench: Bench) -> None:
             assert members >= {"cjson", "cjson.same", "cjson.copy"}
             if name in hooks:
                 have = {codec["name"] for codec in codecs if codec[hooks[name]]}
+                have -= set() if name == "print" else beside
                 assert {member for member in members if "." not in member} == have
     threads = [case for case in listed if case.startswith("codec/ack/encode_threads")]
     assert "codec/ack/encode_threads1/cjson" in threads
@@ -75,7 +78,7 @@ def test_operations(codec_bench: Bench) -> None:
 
 
 def test_latencies(codec_bench: Bench) -> None:
-    for operation in ("encode_latency", "decode_latency", "decode_evicted"):
+    for operation in ("encode_latency", "decode_latency", "encode_evicted", "decode_evicted"):
         name = f"codec/order/{operation}/protobuf_c"
         entry = codec_bench.case(name, *fixed(codec_bench, {name: 320}), "--benchmark_repetitions=3")
         counters = entry["counters"]
@@ -85,6 +88,21 @@ def test_latencies(codec_bench: Bench) -> None:
         # The block's time is the samples' sum: nothing that happens between them.
         assert all(0 < ns <= counters["loop_ns"] * 3 for _, ns in entry["blocks"])
         assert counters.get("evicted_bytes", 1 << 20) >= 1 << 20
+
+
+def test_phases(codec_bench: Bench) -> None:
+    """Each has a clock of its own, around groups that divide the corpus, and no more on it."""
+    phases = "build print free_built parse convert free_parsed release".split()
+    names = [f"codec/ack/{phase}/cjson" for phase in phases]
+    wanted = fixed(codec_bench, dict.fromkeys(names, 64))
+    chosen = f"--benchmark_filter=^codec/ack/({'|'.join(phases)})/cjson$"
+    found = codec_bench.results(chosen, *wanted, "--benchmark_repetitions=2")["benchmarks"]
+    assert {entry["case"] for entry in found} == set(names)
+    for entry in found:
+        counters = entry["counters"]
+        assert entry["iterations"] == 64 and counters["documents"] % counters["together"] == 0
+        assert counters["together"] > 1 and counters["clock_ns"] > 0
+        assert all(0 < ns <= counters["loop_ns"] * 64 for _, ns in entry["blocks"])
 
 
 def test_one_hot_document(codec_bench: Bench) -> None:

@@ -260,8 +260,7 @@ static void check_steps(const struct codec *codec, const struct subject *subject
     size_t count = 0;
     if (codec->check)
         check_error(codec, subject, codec->check(subject->plan, src, len));
-    if (codec->parse)
-        check_error(codec, subject, codec->parse(src, len));
+    check_error(codec, subject, codec_parse(codec, src, len));
     if (!codec->read)
         return;
     for (uint32_t i = 0; i < subject->plan->root->count && count < 3; i++) {

@@ -55,8 +55,9 @@ static void does_the_same(const struct by_hand *row, const struct codec *walk,
                                               &by_hand_len),
                          -ENOSPC);
         assert_int_equal(walk->decode(subject->plan, bytes, len, &heap_allocator, &walked), 0);
-        assert_int_equal(decode(row->adapter, subject, bed_walled_copy(bytes, len), len, walked),
-                         0);
+        if (row->adapter->decode != NULL)
+            assert_int_equal(
+                decode(row->adapter, subject, bed_walled_copy(bytes, len), len, walked), 0);
         message_free(walked, &heap_allocator);
         free(bytes);
     }
@@ -73,6 +74,8 @@ static void survives(const struct by_hand *row, const struct codec *walk,
                      const struct subject *subject)
 {
     size_t len, refused = 0;
+    if (row->adapter->decode == NULL)
+        return;
     uint8_t *bytes = bed_encode(walk, subject, subject->corpus.documents[0], &len);
     size_t step = len / 300 + 1;
     for (size_t cut = 0; cut < len; cut += step)
@@ -115,7 +118,8 @@ static void any_order(const struct by_hand *row, const struct codec *walk,
         {"[]", "\x90", -EBADMSG},
     };
     bool json = strcmp(walk->format, "JSON") == 0;
-    if (strcmp(row->payload, "order") != 0 || strcmp(row->codec, "protobuf_c") == 0)
+    if (strcmp(row->payload, "order") != 0 || strcmp(row->codec, "protobuf_c") == 0 ||
+        row->adapter->decode == NULL)
         return;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const char *text = json ? cases[i].json : cases[i].msgpack;

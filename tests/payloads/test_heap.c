@@ -129,7 +129,7 @@ static int decode(const struct codec *codec, const struct subject *subject, cons
         return error;
     }
     if (codec->decode == NULL)
-        return codec->parse != NULL ? codec->parse(bytes, len) : -ENOTSUP;
+        return -ENOTSUP;
     arena_reset(arena);
     return codec->decode(subject->plan, bytes, len, &arena->allocator, &message);
 }
@@ -141,8 +141,8 @@ static size_t heap_of(const struct codec *codec, const uint8_t *bytes, size_t le
     const size_t before = heap_live();
     heap_forget_peak();
     int error = decode(codec, bed_subject("implicit"), bytes, len, arena);
-    if (error == 0 && codec->parse != NULL && len <= SMALL)
-        error = codec->parse(bytes, len);
+    if (error == 0 && len <= SMALL)
+        error = codec_parse(codec, bytes, len);
     if (error != 0 && error != -EBADMSG && error != -ENOMEM)
         fail_msg("%s: %d", codec->name, error);
     const size_t most = heap_peak() - before, after = heap_live();

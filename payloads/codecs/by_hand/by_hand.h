@@ -7,8 +7,8 @@
  *     usual    as a library's own examples have it: two calls of the packer per key, keys copied
  *              into the tree, a search of the tree for each field
  *     tight    keys as constants, nothing copied twice, fields looked for where they must come next
- *     inlined  MessagePack: tight, and the packer's callback is in line; no interpreter of a table
- *              comes near that, and it is there to say how far away
+ *     inlined  MessagePack, encode: tight, and the packer's callback is in line; no interpreter of
+ * a table comes near that, and it is there to say how far away
  *
  * protobuf-c has no style but its own: what it generates for a type calls the same walk over its
  * descriptor that the codec calls, and code that wrote the wire format itself would no longer be

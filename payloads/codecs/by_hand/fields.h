@@ -146,6 +146,10 @@ static inline int by_hand_settle(int error, void *made, ProtobufCAllocator *allo
     return error;
 }
 
+#ifndef BY_HAND_SHAPE
+#define BY_HAND_SHAPE NULL
+#endif
+
 /* by_hand_CODEC_TYPE_STYLE, of the functions encode_TYPE and decode_TYPE. */
 #define BY_HAND_TEXT_(text) #text
 #define BY_HAND_TEXT(text) BY_HAND_TEXT_(text)
@@ -159,6 +163,7 @@ static inline int by_hand_settle(int error, void *made, ProtobufCAllocator *allo
         .format = format_,                                                                         \
         .library = library_,                                                                       \
         .content_type = "",                                                                        \
+        .shape = BY_HAND_SHAPE,                                                                    \
         .version = version_,                                                                       \
         .encode = encode_##T,                                                                      \
         .decode = decode_##T,                                                                      \

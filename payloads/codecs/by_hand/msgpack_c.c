@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* MessagePack by hand; compiled once per style. TIGHT: a key is one constant that is copied into
  * the buffer, and keys are looked for where they are expected first; above 1, the packer's callback
- * gets in line, too. */
+ * gets in line, too, and there is no decode: it would be the tight one. */
+#define BY_HAND_SHAPE "keys"
 #include "fields.h"
 #include "msgpack_counts.h"
 
@@ -100,6 +101,8 @@ ALL_TYPES(PACKER)
 
 /* ---- decode -----------------------------------------------------------------------------------
  */
+
+#if TIGHT < 2
 
 static inline int get_string(const msgpack_object *from, char **slot, ProtobufCAllocator *allocator)
 {
@@ -255,11 +258,12 @@ static int unpack(msgpack_zone *zone, msgpack_object *tree, const uint8_t *src, 
     msgpack_zone_destroy(zone);
     return -EBADMSG;
 }
+#endif
 
 /* ---- the two payloads -------------------------------------------------------------------------
  */
 
-#define ADAPTER(T)                                                                                 \
+#define ENCODER(T)                                                                                 \
     static int encode_##T(const struct plan *plan, const ProtobufCMessage *message, uint8_t *dst,  \
                           size_t cap, size_t *len)                                                 \
     {                                                                                              \
@@ -270,7 +274,9 @@ static int unpack(msgpack_zone *zone, msgpack_object *tree, const uint8_t *src, 
         pack_##T(&packer, (const STRUCT_##T *)message, 1);                                         \
         *len = (size_t)(writer.at - (char *)dst);                                                  \
         return writer.error;                                                                       \
-    }                                                                                              \
+    }
+#if TIGHT < 2
+#define DECODER(T)                                                                                 \
     static int decode_##T(const struct plan *plan, const uint8_t *src, size_t len,                 \
                           ProtobufCAllocator *allocator, ProtobufCMessage **message)               \
     {                                                                                              \
@@ -285,7 +291,15 @@ static int unpack(msgpack_zone *zone, msgpack_object *tree, const uint8_t *src, 
         error = get_##T(&tree, &made, allocator, 1);                                               \
         msgpack_zone_destroy(&zone);                                                               \
         return by_hand_settle(error, made, allocator, message);                                    \
-    }                                                                                              \
+    }
+#else
+#define DECODER(T)
+#define decode_Order NULL
+#define decode_Feed NULL
+#endif
+#define ADAPTER(T)                                                                                 \
+    ENCODER(T)                                                                                     \
+    DECODER(T)                                                                                     \
     BY_HAND(msgpack_c, T, "MessagePack", "msgpack-c", msgpack_version)
 ADAPTER(Order)
 ADAPTER(Feed)
