@@ -24,7 +24,9 @@ TABLES = "The figures are in the tables of the payload."
 
 
 def pictures(judged: Judgement, families: Sequence[Family]) -> list[Chart | None]:
-    codecs = members.of(judged.run, families)
+    every = members.of(judged.run, families)
+    # What stands beside codecs in single rows only is in no picture of whole ones.
+    codecs = members.of(judged.run, operations.headlines(families))
     found: list[Chart | None] = [_formats(families, codecs, op) for op in operations.HEADLINES]
     found.append(_ladder(judged, families, codecs))
     for payload in members.single(families):
@@ -32,7 +34,7 @@ def pictures(judged: Judgement, families: Sequence[Family]) -> list[Chart | None
         found += [
             _times(payload, mine, codecs),
             _pareto(judged, payload, mine, codecs),
-            _costs(payload, mine, codecs),
+            _costs(payload, mine, every),
         ]
     return found
 
@@ -174,12 +176,13 @@ def _costs(payload: str, families: Sequence[Family], codecs: dict[str, Codec]) -
     if not found:
         return None
     sides = ["encode", "decode"]
+    found = [s for s in found if s.side in sides]
     parts = [p for p in costs.PARTS if any(p == name for s in found for name, _ in s.parts)]
     rows = [
         charts.StackRow(
             codecs[s.member].label,
             sides.index(s.side),
-            tuple((parts.index(part), 100 * ns / s.whole) for part, ns in s.parts),
+            tuple((parts.index(part), 100 * ns / s.drawn) for part, ns in s.parts),
             f"{words.fixed(s.whole, 0 if s.whole >= 100 else 1)} ns",
         )
         for s in found
@@ -187,8 +190,8 @@ def _costs(payload: str, families: Sequence[Family], codecs: dict[str, Codec]) -
     return charts.stacks(
         f"costs-{payload}",
         f"{payload}: what encoding and decoding consist of",
-        f"Parts of encode and decode of {payload} in percent of each codec's own time, which stands at the"
-        f" right. {TABLES}",
+        f"Phases of encode and decode of {payload}, each timed alone, in percent of each codec's own time,"
+        f" which stands at the right. {TABLES}",
         sides,
         rows,
         [costs.PARTS[p] for p in parts],

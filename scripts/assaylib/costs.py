@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What a codec's encode and decode consist of, from the rows that time a part alone.
+"""What a codec's encode and decode consist of, from the rows that time each phase alone.
 
-Parts come from processes of their own, so shares rest on medians over rounds and are for
-orientation; a part that measures longer than its whole is shown as the whole.
+Phases come from processes of their own, so shares rest on medians over rounds and are for
+orientation. What the whole takes beyond its phases is shown as the rest; phases that take longer one
+by one than in one go leave none.
 """
 
 from __future__ import annotations
@@ -13,25 +14,46 @@ from typing import Sequence
 from .about import operation
 from .judge import Family
 
-#: part → what a picture calls it, in the order of the work
+#: phase → what a picture calls it, in the order of the work
 PARTS = {
-    "build": "tree built and freed",
+    "build": "building the tree",
     "print": "printing",
     "check": "checking, before the library",
-    "parse": "parsing, tree freed",
+    "parse": "parsing",
     "convert": "converting",
+    "free": "freeing the tree",
+    "release": "freeing the message",
     "whole": "in one go",
+    "rest": "the rest",
 }
+#: side → the rows that time its phases, each with the phase that it is
+SIDES = {
+    "encode": (("build", "build"), ("print", "print"), ("free_built", "free")),
+    "decode": (
+        ("check", "check"),
+        ("parse", "parse"),
+        ("convert", "convert"),
+        ("free_parsed", "free"),
+    ),
+    "decode_cold": (("release", "release"),),
+}
+#: Without any of these a library does its work in one go.
+TREE = {"build", "print", "parse", "convert", "free"}
 
 
 @dataclass(frozen=True)
 class Split:
     """ns per operation of one codec, whole and by parts."""
 
-    side: str  #: encode or decode
+    side: str  #: encode, decode or decode_cold
     member: str
     whole: float
     parts: tuple[tuple[str, float], ...]
+
+    @property
+    def drawn(self) -> float:
+        """What 100 % is in a picture."""
+        return max(self.whole, sum(ns for _, ns in self.parts))
 
 
 def level(families: Sequence[Family], name: str, member: str) -> float | None:
@@ -43,25 +65,27 @@ def level(families: Sequence[Family], name: str, member: str) -> float | None:
 
 
 def splits(families: Sequence[Family], members: Sequence[str]) -> list[Split]:
-    """Of one payload's families; nothing where no part was timed."""
-    if not any(operation(f) in ("build", "check", "parse") for f in families):
-        return []
-    found = []
-    for side, timed, rest in (
-        ("encode", ("build",), "print"),
-        ("decode", ("check", "parse"), "convert"),
-    ):
-        for member in members:
-            whole = level(families, side, member)
-            if not whole:
-                continue
-            parts, left = [], whole
-            for part in timed:
-                ns = level(families, part, member)
-                if ns is not None:
-                    parts.append((part, min(ns, left)))
-                    left -= parts[-1][1]
-            stands_alone = not any(part in ("build", "parse") for part, _ in parts)
-            parts.append(("whole" if stands_alone else rest, left))
-            found.append(Split(side, member, whole, tuple(parts)))
-    return found
+    """Of one payload's families; nothing where no phase was timed."""
+    return [
+        split
+        for side in SIDES
+        for member in members
+        if (split := _split(families, side, member)) is not None
+    ]
+
+
+def _split(families: Sequence[Family], side: str, member: str) -> Split | None:
+    rows = SIDES[side]
+    if not any(operation(f) == row for f in families for row, _ in rows):
+        return None
+    whole = level(families, side, member)
+    timed = {phase: ns for row, phase in rows if (ns := level(families, row, member)) is not None}
+    if not whole or (side == "decode_cold" and not timed):
+        return None
+    if "parse" in timed:  # its row has the check in front
+        timed["parse"] = max(0.0, timed["parse"] - timed.get("check", 0.0))
+    left = whole - sum(timed.values())
+    last = "rest" if TREE & timed.keys() or side == "decode_cold" else "whole"
+    if left > 0:
+        timed[last] = left
+    return Split(side, member, whole, tuple((p, timed[p]) for p in PARTS if p in timed))

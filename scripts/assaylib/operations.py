@@ -13,18 +13,24 @@ from .families import Family
 
 #: operation → (verb of a codec, title of a row, what is on the clock)
 OPERATIONS = {
-    "encode": ("encodes", "encode", "into the caller's buffer"),
-    "decode": ("decodes", "decode", "into an arena that is reset before each"),
+    "encode": ("encodes", "encode", "policy reuse: into the caller's buffer"),
+    "decode": ("decodes", "decode", "policy reuse: into an arena that is reset before each"),
     "encode_cold": ("encodes cold", "encode, cold", "into a buffer from the heap, given back"),
     "decode_cold": ("decodes cold", "decode, cold", "all memory from the heap, and given back"),
-    "build": ("builds its tree", "build", "the library's own tree from the message, and freed"),
+    "build": ("builds its tree", "build", "the library's own tree from the message, and no more"),
+    "print": ("prints its tree", "print", "that tree to bytes in the caller's buffer"),
+    "free_built": ("frees the built tree", "free what was built", "that tree given back"),
     "check": ("checks", "check", "what comes before a library may see untrusted bytes"),
-    "parse": ("parses", "parse", "bytes to the library's own tree, and freed"),
+    "parse": ("parses", "parse", "bytes to the library's own tree, with that check in front"),
+    "convert": ("converts its tree", "convert", "that tree to a message in an arena"),
+    "free_parsed": ("frees the parsed tree", "free what was parsed", "that tree given back"),
+    "release": ("frees the message", "free the message", "from the heap, piece by piece"),
     "read1": ("reads a field", "read 1 field", "in the cheapest way of the library"),
     "read3": ("reads three fields", "read 3 fields", "in the cheapest way of the library"),
     "readall": ("reads every value", "read all", "without keeping a message"),
     "encode_hot": ("encodes one document", "encode, hot", "one document again and again"),
     "decode_hot": ("decodes one document", "decode, hot", "one document again and again"),
+    "encode_evicted": ("encodes evicted", "encode, evicted", "a core's caches emptied before each"),
     "decode_evicted": ("decodes evicted", "decode, evicted", "a core's caches emptied before each"),
     "encode_latency": ("encodes", "encode, each timed", "a clock around every single one"),
     "decode_latency": ("decodes", "decode, each timed", "a clock around every single one"),
@@ -35,6 +41,13 @@ THREADS = re.compile(r"encode_threads_?(\d*)")
 
 #: Those that page one speaks about.
 HEADLINES = WHOLE
+#: Phases of encode by themselves; those of decode have no "encode" in their names either.
+ENCODING = ("build", "print", "free_built")
+
+
+def encodes(name: str) -> bool:
+    """Is it on the way from a message to bytes?"""
+    return name.startswith("encode") or name in ENCODING
 
 
 def headlines(families: Sequence[Family]) -> list[Family]:

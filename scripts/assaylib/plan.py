@@ -86,8 +86,9 @@ YOURS = "your own"  # every payload that is none of these
 WHOLE = ("encode", "decode")
 COLD = ("encode_cold", "decode_cold")
 COSTS = (
-    *COLD, "build", "check", "parse", "read1", "read3", "readall", "encode_hot", "decode_hot",
-    "decode_evicted", "encode_latency", "decode_latency", "encode_threads",
+    *COLD, "build", "print", "free_built", "check", "parse", "convert", "free_parsed", "release",
+    "read1", "read3", "readall", "encode_hot", "decode_hot", "encode_evicted", "decode_evicted",
+    "encode_latency", "decode_latency", "encode_threads",
 )  # fmt: skip
 
 
@@ -107,8 +108,9 @@ CODEC_ROWS = {
     "quick": (Rows((*CORE, YOURS), WHOLE, 10, 0.6),),
     "standard": (
         Rows((*CORE, YOURS), WHOLE, 12, 0.7),
-        Rows((*SHAPES, *LADDER), WHOLE, 10, 0.25),
-        Rows(("order",), (*COSTS, *WALK), 10, 0.25),
+        Rows((*SHAPES, *LADDER), WHOLE, 9, 0.25),
+        Rows(("order",), COSTS, 9, 0.17),
+        Rows(("order", "feed"), WALK, 9, 0.25),
     ),
     "publish": (
         Rows((*CORE, YOURS), WHOLE, 22, 1.2),

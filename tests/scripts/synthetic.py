@@ -415,9 +415,15 @@ TRUE_SPEED = {
 SIZES = {"ack": 60, "order": 1100, "telemetry": 9800, "feed": 95000}
 LADDER = {f"order_{n}": s for n, s in (("64", 64), ("1k", 1024), ("16k", 16384), ("256k", 262144))}
 OTHER_OPERATIONS = (
-    "encode_cold decode_cold build parse read1 readall encode_hot decode_evicted decode_latency"
+    "encode_cold decode_cold build print free_built check parse convert free_parsed release read1"
+    " readall encode_hot decode_evicted decode_latency"
     " encode_threads1 encode_threads2"
 ).split()
+#: Of cJSON's encode or decode; parse has check in front.
+PHASES = {
+    "build": 0.3, "print": 0.5, "free_built": 0.15, "check": 0.02, "parse": 0.6, "convert": 0.2,
+    "free_parsed": 0.1, "release": 0.3, "read1": 0.72,
+}  # fmt: skip
 
 
 def codec_records() -> list[dict[str, Any]]:
@@ -440,7 +446,7 @@ def codec_records() -> list[dict[str, Any]]:
 
 
 def side_of(operation: str) -> str:
-    return "decode" if operation.startswith(("decode", "parse", "read")) else "encode"
+    return "encode" if operation.startswith(("encode", "build", "print", "free_built")) else "decode"
 
 
 def speed(member: str, operation: str, size: int) -> float:
@@ -472,11 +478,12 @@ def make_wide_run(
     for payload, operation in wanted:
         size = sizes[payload]
         cjson_ns = 16.0 * size ** (1.02 if side_of(operation) == "encode" else 0.98)
-        cjson_ns *= {"build": 0.6, "parse": 0.7, "read1": 0.72}.get(operation, 1.0)
+        cjson_ns *= PHASES.get(operation, 1.0)
         members = {
             m: cjson_ns / speed(m, operation, size)
             for m in LIBRARIES
-            if speed(m, operation, size) and not (operation == "build" and LIBRARIES[m][1] != "JSON")
+            if speed(m, operation, size)
+            and not (operation in ("build", "print", "free_built") and LIBRARIES[m][1] != "JSON")
         }
         wire = {m: size * {"JSON": 1.0, "MessagePack": 0.8}.get(LIBRARIES[m][1], 0.6) for m in members}
         truth = members | {"cjson.same": cjson_ns, "cjson.copy": cjson_ns}

@@ -21,8 +21,9 @@ BY_HAND = "cjson_usual cjson_tight protobuf_c_usual msgpack_c_usual msgpack_c_ti
 WALK_MEMBERS = ("cjson", "protobuf_c", "msgpack_c", "json_floor", *BY_HAND, "cjson.same", "cjson.copy")
 PAYLOADS = (*plan.CORE, *plan.SHAPES, *plan.LADDER)
 OPERATIONS = (
-    "encode decode encode_cold decode_cold build check parse read1 read3 readall encode_hot"
-    " decode_hot decode_evicted encode_latency decode_latency encode_threads1 encode_threads2"
+    "encode decode encode_cold decode_cold build print free_built check parse convert free_parsed"
+    " release read1 read3 readall encode_hot decode_hot encode_evicted decode_evicted encode_latency"
+    " decode_latency encode_threads1 encode_threads2"
 ).split()
 MODEL_MEMBERS = (
     "thread_pool event_loop actor thread_per_connection inline thread_pool.same thread_pool.copy"
@@ -80,7 +81,7 @@ def ids(name: str, built: plan.Built = BUILT) -> set[str]:
 
 def test_every_family_is_planned() -> None:
     made = plan.make(BUILT, plan.TIERS["standard"], seed=1)
-    assert Counter(family.kind for family in made.families) == {"codec": 47, "model": 9, "service": 3}
+    assert Counter(family.kind for family in made.families) == {"codec": 55, "model": 9, "service": 3}
     assert [f.id for f in plan.make(BUILT, plan.TIERS["quick"], 1).families if f.kind == "service"] == [
         "service/rpc",
         "service/call",

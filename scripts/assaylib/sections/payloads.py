@@ -14,6 +14,7 @@ from ..charts.pareto import front
 from ..figures import p_value, slid, slide_notes, spread, wire_bytes
 from ..judge import Family, Judgement
 from ..members import Codec
+from .conditions import conditions
 from .exact import exact
 
 
@@ -33,6 +34,7 @@ def payload(
     section.blocks += parts(families, codecs)
     others = [f for f in families if f not in headlines]
     section.blocks += matrix(families, codecs) if others else []
+    section.blocks += conditions(families, codecs)
     section.blocks += latencies(families, codecs)
     section.blocks += exact(judged, name, codecs)
     section.blocks += [ratios(family, codecs, folded=True) for family in others]
@@ -155,14 +157,18 @@ def parts(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Block]:
         timed = dict(split.parts)
         decimals = 0 if split.whole >= 100 else 1
         table.add(
-            Cell(split.side if new else "", "head" if new else ""),
+            Cell(operations.title(split.side) if new else "", "head" if new else ""),
             codecs[split.member].label,
             words.fixed(split.whole, decimals),
             *(words.fixed(timed[p], decimals) if p in timed else "" for p in costs.PARTS),
         )
     table.notes.append(
-        "Building, checking and parsing are timed alone, in processes of their own; printing and"
-        " converting are what is left of the whole. Quotients of such medians are for orientation."
+        "Each phase is timed alone, in processes of its own, with what it needs made before the clock"
+        " runs and the clock's own cost taken off; where several small documents go through a phase"
+        " together, their trees are in the first cache still. The rest is what the whole takes beyond"
+        " its phases; none is left where they take longer one by one. “In one go”: the library makes"
+        " no tree. Under each row of a phase stand its ratios, with intervals. Quotients of such medians"
+        " are for orientation."
     )
     return [table]
 
@@ -171,7 +177,7 @@ def matrix(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Block]:
     """Everything that was timed of the payload, a column per operation: one table for each way."""
     sides: dict[str, list[Family]] = {"Encoding": [], "Decoding and reading": []}
     for f in operations.plain(families):
-        out = about.operation(f).startswith("encode") or about.operation(f) == "build"
+        out = operations.encodes(about.operation(f))
         sides["Encoding" if out else "Decoding and reading"].append(f)
     return [_matrix(side, mine, codecs) for side, mine in sides.items() if len(mine) > 1]
 

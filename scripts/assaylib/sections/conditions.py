@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""What other conditions do to encode and decode: one hot document, emptied caches, memory from the
+heap, several threads at once."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from .. import costs, operations, words
+from ..about import operation
+from ..blocks import Block, Column, Table
+from ..figures import mean_bytes
+from ..judge import Family
+from ..members import Codec
+
+#: operation → what it is held against, and the title of its column
+AGAINST = {
+    "encode_cold": ("encode", "encode, cold ÷ reuse"),
+    "encode_hot": ("encode", "encode, one hot document ÷ corpus, per byte"),
+    "encode_evicted": ("encode", "encode, caches emptied ÷ warm"),
+    "decode_cold": ("decode", "decode, cold ÷ reuse"),
+    "decode_hot": ("decode", "decode, one hot document ÷ corpus, per byte"),
+    "decode_evicted": ("decode", "decode, caches emptied ÷ warm"),
+}
+
+
+def conditions(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Block]:
+    """Of one payload's families; nothing where no such row was timed."""
+    timed = {operation(f): f for f in families}
+    columns = [(row, *AGAINST[row]) for row in AGAINST if row in timed and AGAINST[row][0] in timed]
+    counts = {n: name for name in timed if (n := operations.threads(name)) is not None}
+    columns += [
+        (counts[n], counts[1], f"encode, {n} threads at once ÷ 1")
+        for n in sorted(counts)
+        if n > 1 and 1 in counts
+    ]
+    if not columns:
+        return []
+    table = Table(
+        "Under other conditions: time against the plain row's, quotients of medians",
+        [Column("codec"), *(Column(title, True) for _, _, title in columns)],
+    )
+    for member, codec in codecs.items():
+        cells = [_quotient(families, timed, member, row, plain) for row, plain, _ in columns]
+        if any(cell != "–" for cell in cells):
+            table.add(codec.label, *cells)
+    table.notes.append(
+        "Rows of different processes, so for orientation; each row's own ratios stand below, with intervals."
+        " Of one document run again and again the branches are learnt: what a benchmark over a single sample"
+        " would have shown. With as many threads as there are cores, 1 is no contention at all."
+    )
+    return [table]
+
+
+def _quotient(
+    families: Sequence[Family], timed: dict[str, Family], member: str, row: str, plain: str
+) -> str:
+    a, b = costs.level(families, row, member), costs.level(families, plain, member)
+    if not a or not b:
+        return "–"
+    if row.endswith("_hot"):
+        here, there = mean_bytes([timed[row]], member), mean_bytes([timed[plain]], member)
+        if not here or not there:
+            return "–"
+        a, b = a / here, b / there
+    return words.fixed(a / b, 2)
