@@ -5,6 +5,8 @@
     schema_cc.py PROTOC FOLDER VIRTUAL FLAT OUTDIR
 
 shared/money.proto becomes OUTDIR/shared_money.pb.cc and .h. What google/protobuf holds is in the library.
+Of the names in the schema only the root message's is in the code: all else is known by number, and so
+nothing there can be called as a macro or as another function of its class is.
 """
 
 from __future__ import annotations
@@ -15,13 +17,21 @@ import sys
 import tempfile
 from pathlib import Path
 
+from rewrite import without_names
+
 INCLUDE = re.compile(r'^#include "(?!google/protobuf/)(.*\.pb\.h)"$', re.MULTILINE)
 
 
 def main() -> int:
     protoc, folder, virtual, flat, outdir = sys.argv[1:]
     with tempfile.TemporaryDirectory() as scratch:
-        done = subprocess.run([protoc, f"--cpp_out={scratch}", f"--proto_path={folder}", virtual], check=False)
+        known = Path(scratch) / "set"
+        done = subprocess.run([protoc, "--include_imports", f"--descriptor_set_out={known}",
+                               f"--proto_path={folder}", virtual], check=False)
+        if done.returncode == 0:
+            known.write_bytes(without_names(known.read_bytes()))
+            done = subprocess.run([protoc, f"--cpp_out={scratch}", f"--descriptor_set_in={known}",
+                                   virtual], check=False)
         if done.returncode != 0:
             return done.returncode
         for suffix in (".pb.cc", ".pb.h"):

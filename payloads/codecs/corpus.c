@@ -197,6 +197,8 @@ static bool read_documents(struct json_reader *reader, const struct plan *plan,
 {
     if (!json_reader_expect(reader, '[', "an array of documents"))
         return false;
+    if (json_reader_peek(reader) == ']')
+        return json_reader_fail(reader, -EBADMSG, "no documents");
     do {
         ProtobufCMessage **more =
             realloc(corpus->documents, (corpus->count + 1) * sizeof(*corpus->documents));

@@ -19,7 +19,7 @@ struct bad {
 static const struct bad bad[] = {
     {"", ":1: the file ends where an array of documents should be", -EBADMSG},
     {"{}", ":1: expected an array of documents", -EBADMSG},
-    {"[]", ":1: [0]: expected an object", -EBADMSG},
+    {"[]", ":1: no documents", -EBADMSG},
     {"[{}]", ":1: [0]: required field must is missing", -EBADMSG},
     {"[{\"must\":1},\n{\"must\":1,\n \"self\":{}}]", ":3: [1].self: required field must is missing",
      -EBADMSG},
