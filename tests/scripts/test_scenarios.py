@@ -138,12 +138,12 @@ def test_the_command_line_refuses(arguments: tuple[str, ...], said: str, assay: 
 KNEES = {"thread_pool": 10000.0, "event_loop": 20000.0, "actor": 10000.0}
 
 
-def made_up(folder: Path, rounds: int = 7) -> Path:
+def made_up(folder: Path, rounds: int = 7, pilot: float = 1.1) -> Path:
     """The shipped scenario, with servers that break off at rates which are known."""
     wanted = scenarios.load("capacity", rounds)
     (family,) = plans.make([wanted], BUILT, 1, None).families
     shares = [0.35 * (1.15 / 0.35) ** (i / 9) for i in range(10)]
-    rates = {m: 1.1 * KNEES[plans.model_of(m)] * shares[int(plans.setting_of(m)) - 1] for m in family.members}
+    rates = {m: pilot * KNEES[plans.model_of(m)] * shares[int(plans.setting_of(m)) - 1] for m in family.members}
     family = plans.fixed(family, rates_hz=rates)
     lines = []
     for number in range(1, rounds + 1):
@@ -184,6 +184,12 @@ def test_a_known_capacity_is_found_and_told(tmp_path: Path) -> None:
 def test_few_rounds_give_no_interval_and_no_ranking(tmp_path: Path) -> None:
     text = sections.text(one(made_up(tmp_path, rounds=3)))
     assert "No ranking" in text and "3 of 6 rounds needed" in text and "highest rate at" not in text.split("No ranking")[0]
+
+
+def test_a_grid_that_ends_below_a_knee_ranks_nobody(tmp_path: Path) -> None:
+    text = sections.text(one(made_up(tmp_path, pilot=0.8))).replace(words.SPACE, "")
+    assert "No ranking: the grid of rates ends below the knee of" in text and "at least 9200/s" in text
+    assert "beyond the grid" in text and "highest rate at" not in text.splitlines()[1]
 
 
 def test_a_step_whose_gate_failed_has_no_number(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def curves(
     y_title: str,
 ) -> Chart:
     """x linear from 0, y logarithmic; the intervals of the knees stand in rows below the plot."""
-    left, right, top, bottom = 46, WIDTH - 16, 30, 330
+    left, right, top, bottom = 46, WIDTH - 24, 30, 330
     across = linear_axis(max([p.x for p in points] + [k.x for k in knees]), left, right)
     up = decade_axis([*(p.y for p in points), limit], bottom, top)
     parts = [write(left, 18, y_title, "soft small"), frame(across, top, bottom, x_title)]

@@ -124,13 +124,21 @@ def knees(outcome: Outcome, row: str) -> dict[int, Knee]:
     return found
 
 
+def capacities(outcome: Outcome) -> dict[str, Capacity | None]:
+    return {m: knee.over_rounds(list(knees(outcome, m).values())) for m in outcome.models}
+
+
 def ranking(outcome: Outcome) -> Ranking | None:
     """By the knees of paired rounds. What half a step of the grid may hide is no difference, nor what
-    the baseline differs from itself by."""
+    the baseline differs from itself by. Where the grid ends below a knee nobody is put in order: that
+    model may be the best."""
     steps = outcome.scenario.steps
     half_step = (steps["highest"] / steps["lowest"]) ** (0.5 / (steps["count"] - 1)) - 1
     values = {m: {n: k.hz for n, k in knees(outcome, m).items()} for m in outcome.models}
-    return rank(values, more=True, delta=max(DELTA, half_step, floor(outcome) or 0.0))
+    found = rank(values, more=True, delta=max(DELTA, half_step, floor(outcome) or 0.0))
+    if found and any(c and c.open for c in capacities(outcome).values()):
+        return replace(found, resolved=False, tied=[m for m, rounds in values.items() if rounds], over={})
+    return found
 
 
 def floor(outcome: Outcome) -> float | None:
@@ -166,13 +174,17 @@ def bounds(capacity: Capacity) -> str:
 
 
 def answer(outcome: Outcome) -> list[str]:
-    found = {m: knee.over_rounds(list(knees(outcome, m).values())) for m in outcome.models}
+    found = capacities(outcome)
     ranked = ranking(outcome)
     if ranked is None:
-        return ["No model has a capacity here: the reasons stand below."]
+        return [outcome.nothing]
     listed = "; ".join(f"{words.label(m)} {said(c)}" for m, c in found.items())
-    if not ranked.resolved:
-        lead = f"No ranking: {outcome.scenario.rounds} rounds are too few for an interval"
+    unknown = [m for m, c in found.items() if c and c.open]
+    if unknown:
+        who = words.listed(map(words.label, unknown))
+        lead = f"No ranking: the grid of rates ends below the knee of {who} (more of steps.highest)"
+    elif not ranked.resolved:
+        lead = "No ranking: too few rounds count for an interval"
     elif len(ranked.tied) == 1:
         lead = f"{words.label(ranked.best)} carries the highest rate at {level(outcome)}"
     else:
@@ -185,7 +197,7 @@ def tables(outcome: Outcome) -> list[Table]:
 
 
 def _capacities(outcome: Outcome) -> Table:
-    ranked = ranking(outcome)
+    ranked, found = ranking(outcome), capacities(outcome)
     table = Table(
         f"Highest rate at which {level(outcome)}; median of rounds, interval of the sign test at 95 %",
         [
@@ -199,12 +211,16 @@ def _capacities(outcome: Outcome) -> Table:
         ],
     )
     for model in outcome.models:
-        capacity = knee.over_rounds(list(knees(outcome, model).values()))
+        capacity = found[model]
         over = ranked.over.get(model) if ranked else None
         place = ""
-        if ranked and model in ranked.tied:
-            place = ("tied" if len(ranked.tied) > 1 else "highest") if ranked.resolved else "not ranked"
-        ratio = words.fixed(math.exp(-over.median), 2) if over else "1.00" if ranked and model == ranked.best else "–"
+        if ranked and not ranked.resolved:
+            place = "not ranked"
+        elif ranked and model in ranked.tied:
+            place = "tied" if len(ranked.tied) > 1 else "highest"
+        ratio = words.fixed(math.exp(-over.median), 2) if over else "–"
+        if ranked and ranked.over and model == ranked.best:
+            ratio = words.fixed(1, 2)
         ends = ""
         if over and over.interval:
             ends = words.span(math.exp(-over.interval[1]), math.exp(-over.interval[0]), 2)
@@ -228,7 +244,8 @@ def _steps(outcome: Outcome) -> Table:
 
 def pictures(outcome: Outcome) -> list[Chart]:
     """Latency over load; medians of the rounds that have a number, marked where the tail is the machine's."""
-    family, points, marks = outcome.family, [], []
+    family, found = outcome.family, capacities(outcome)
+    points, marks = [], []
     for s, model in enumerate(outcome.models):
         for member in family.plan["members"]:
             if member.partition(plans.SEPARATOR)[0] != model:
@@ -237,16 +254,14 @@ def pictures(outcome: Outcome) -> list[Chart]:
             rate = family.level(member, "offered_hz")
             if p99 and rate:
                 points.append(charts.CurvePoint(s, rate.median, p99.median / 1e6, member in family.late))
-        capacity = knee.over_rounds(list(knees(outcome, model).values()))
+        capacity = found[model]
         if capacity and not capacity.censored:
             marks.append(_mark(s, capacity))
     if not points:
         return []
     most = max(p.x for p in points)
     marks = [replace(m, high=min(m.high, most)) if m.high else m for m in marks]
-    told = "; ".join(
-        f"{words.label(m)} {said(knee.over_rounds(list(knees(outcome, m).values())))}" for m in outcome.models
-    )
+    told = "; ".join(f"{words.label(m)} {said(c)}" for m, c in found.items())
     return [
         charts.curves(
             outcome.chart("curves"),

@@ -101,7 +101,7 @@ def answer(outcome: Outcome) -> list[str]:
     family, ranked = outcome.family, ranking(outcome)
     rates = set((family.plan["load"].get("rates_hz") or {}).values())
     if ranked is None or not rates:
-        return ["No model has a number here: the reasons stand below."]
+        return [outcome.nothing]
     at = f"at {words.fixed(rates.pop(), 0)} requests/s"
     costs = "; ".join(f"{words.label(m)} {shown(family.level(m, CPU), 1e3, 1, 'µs')}" for m in outcome.models)
     tied = words.listed(map(words.label, ranked.tied))

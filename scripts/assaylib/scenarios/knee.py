@@ -94,6 +94,11 @@ class Capacity:
     censored: str = ""  #: "above" or "below": the median lies beyond the grid
 
     @property
+    def open(self) -> bool:
+        """May it lie above the grid?"""
+        return self.censored == "above" or bool(self.interval and math.isinf(self.interval[1]))
+
+    @property
     def needed(self) -> int:
         return rounds_needed(ALPHA)
 

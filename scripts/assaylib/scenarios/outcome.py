@@ -40,6 +40,17 @@ class Outcome:
         """What a picture is called: unique in a report."""
         return f"scenario-{self.scenario.name}-{name}{self.suffix}"
 
+    @property
+    def nothing(self) -> str:
+        """Why there is no answer at all."""
+        gone = sum(len(f.discarded) for f in self.judged.families)
+        failed = [line for f in self.judged.families for line in f.failures]
+        if gone == len(self.lines) and gone:
+            return "No answer: every process was discarded (steal, other programs): the machine was not quiet."
+        if failed:
+            return f"No answer: {len(failed)} of {len(self.lines)} processes failed: {words.reason(failed[0].get('reason'))}"
+        return "No answer: no process has a figure that counts."
+
     def counting(self, family: Family | None = None) -> list[dict[str, Any]]:
         """Lines that are good and not discarded: with points and timelines, for which a gate says
         itself what it withholds."""
