@@ -98,3 +98,18 @@ def test_strips_show_percent_of_the_median():
     assert dots[0] == dots[3] == dots[4] == dots[5]
     assert dots[1] - dots[0] == pytest.approx(dots[0] - dots[2], abs=0.2) and dots[1] > dots[0]
     assert not math.isnan(dots[1])
+
+
+def test_curves_meet_the_limit_where_the_knees_are():
+    points = [charts.CurvePoint(s, x, x / 1000 * (s + 1), s == 1) for s in (0, 1) for x in (1000, 2000, 5000)]
+    knees = [charts.Knee(0, 4000, 3000, 5000), charts.Knee(1, 2000)]
+    chart = charts.curves("c", "t", "words", points, knees, ["a", "b"], 4.0, "x", "y")
+    root = ElementTree.fromstring(chart.standalone())
+    paths = [e for e in root.iter() if e.tag.endswith("path")]
+    (limit,) = [e.get("d") for e in paths if e.get("class") == "one dash"]
+    y = float(limit.split()[1].split("L")[0])
+    marks = [e.get("d") for e in paths if (e.get("class") or "").startswith("s1") and e.get("class").endswith("bar")]
+    upright, interval = (tuple(map(float, d[1:].replace("L", " ").split())) for d in marks)
+    assert upright[0] == upright[2] and upright[1] < y < upright[3], "on the limit"
+    assert interval[0] < upright[0] < interval[2] and interval[1] == interval[3] > y, "its interval below"
+    assert sum((e.get("class") or "").endswith("pale") for e in root.iter()) == 3
