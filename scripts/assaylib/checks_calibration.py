@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 
-from . import judge, slides, stability, words
+from . import drifts, judge, slides, stability, words
 from .about import discarded
 from .blocks import Check
 from .judge import Judgement
@@ -117,6 +117,10 @@ def injected(judged: Judgement) -> list[Check]:
     ]
 
 
+def _two(parts: tuple[float, float]) -> str:
+    return " × and ".join(words.ratio(math.exp(part)) for part in parts)
+
+
 def stable(judged: Judgement) -> list[Check]:
     every = [c for f in judged.families for c in f.comparisons]
     drifting, doubted = [c for c in every if c.drift], [c for c in every if c.doubt]
@@ -125,15 +129,10 @@ def stable(judged: Judgement) -> list[Check]:
         return [Check("note", "Stable", "nothing to test: no comparison has a value that counts")]
     parts = []
     if drifting:
-        named = [f"{c.family}/{c.member}" for c in drifting]
-        parts.append(f"drift over the run (p < {judge.DRIFT_P:g}) in {_few(named)}")
+        named = [f"{c.family}/{c.member} ({_two(c.drift)} ×)" for c in drifting if c.drift]
+        parts.append(f"drift over the run (p < {drifts.DRIFT_P:g}) in {_few(named)}")
     if modes:
-        named = [
-            f"{c.family}/{c.member} ({words.ratio(math.exp(c.modes[0]))} × and"
-            f" {words.ratio(math.exp(c.modes[1]))} ×)"
-            for c in modes
-            if c.modes
-        ]
+        named = [f"{c.family}/{c.member} ({_two(c.modes)} ×)" for c in modes if c.modes]
         parts.append(f"two modes in {_few(named)}")
     tested = [c for c in every if c.estimate]
     sliding = [(abs(c.slide[1] - c.slide[0]), c) for c in every if c.slide]

@@ -67,7 +67,8 @@ class Family:
     counted: int = 0  #: rounds that the discard rule leaves to the worst-off member
     discarded: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)  #: what it took
     excuses: dict[tuple[str, int], str] = field(default_factory=dict)  #: … and why
-    stopped: str = ""  #: "all counted" or "time budget", as the run recorded it
+    stopped: str = ""  #: why, as the run recorded it (makeup.py)
+    wanted: int = 0  #: rounds that should have counted in the end
     no_covariate: int = 0
     samples: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)  #: that count
     failures: list[dict[str, Any]] = field(default_factory=list)
@@ -158,6 +159,7 @@ class Judgement:
     resumes: int = 0
     forced_later: list[str] = field(default_factory=list)  #: when it was resumed
     lines: int = 0
+    calibrated: list[Any] = field(default_factory=list)  #: calibrate.Calibration, of a report's --with
 
     def kind(self, kind: str) -> list[Family]:
         return [f for f in self.families if f.kind == kind]

@@ -11,14 +11,16 @@ judged metrics (Bonferroni).
 
 What is judged is in families.py, estimates and verdicts in verdicts.py, A/A and margins in
 calibration.py, tie sets in ties.py, gates in gates.py, the rule about which processes count in
-discard.py, ratios that slide with the machine's speed in slides.py, the arithmetic in intervals.py.
+discard.py, ratios that slide with the machine's speed in slides.py, those that drift over the run in
+drifts.py, the arithmetic in intervals.py.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, Iterable, Sequence
 
-from . import calibration, discard, gates, slides, ties
+from . import calibration, discard, drifts, gates, slides, ties
 from .families import Family, Judgement, floors_of, role  # noqa: F401
 from .gates import GATE_FAILURES_MAX, GateTally, gate_name  # noqa: F401
 from .intervals import (  # noqa: F401: check and the report ask the judge for all of them
@@ -51,9 +53,6 @@ from .verdicts import (  # noqa: F401
     paired_log_ratio,
     verdict,
 )
-
-#: A trend over the rounds is noted below this p-value; dozens of comparisons are looked at.
-DRIFT_P = 0.001
 
 RIG_DOUBT = "the rig was the limit, not the server"
 
@@ -94,6 +93,7 @@ def judge(
             for family in result.families:
                 told = (row.get("families") or {}).get(family.id) or {}
                 family.stopped = str(told.get("stopped") or "")
+                family.wanted = int(told.get("wanted") or 0)
     return result
 
 
@@ -181,8 +181,6 @@ def _judge_one(family: Family, member: str, metric: str, more: bool) -> Comparis
     found.estimate = Estimate.of(values, family.alpha)
     found.verdict = verdict(found.estimate.interval, family.deltas[metric])
     found.p = sign_test(values)
-    tau, p = trend(values)
-    found.drift = (tau, p) if p < DRIFT_P else None
     found.modes = two_modes(values)
     if found.modes and found.verdict in (BETTER, WORSE, EQUIVALENT):
         said = {verdict((mode, mode), family.deltas[metric]) for mode in found.modes}
@@ -191,6 +189,9 @@ def _judge_one(family: Family, member: str, metric: str, more: bool) -> Comparis
     found.slide = slides.slide(family, member, family.baseline, metric, more)
     if not slides.stands(found.verdict, found.slide, family.deltas[metric]):
         found.verdict, found.doubt = UNRESOLVED, slides.DOUBT
+    found.drift = drifts.drift(values)
+    if not slides.stands(found.verdict, found.drift, family.deltas[metric]):
+        found.verdict, found.doubt = UNRESOLVED, drifts.DOUBT
     if not family.bound_allows(member, family.baseline, metric, found.verdict):
         found.verdict, found.doubt = UNRESOLVED, RIG_DOUBT
     if metric in family.uncalibrated and found.verdict in (BETTER, WORSE, EQUIVALENT):
@@ -212,7 +213,11 @@ def disagree(ours: Judgement, others: Sequence[tuple[str, Judgement]]) -> None:
                     found.estimate and found.estimate.interval,
                 )
                 if a and b and (a[1] < b[0] or b[1] < a[0]):
-                    mine.verdict, mine.doubt = UNRESOLVED, f"not reproducible: run {name} disagrees"
+                    there = " to ".join(f"{math.exp(end):.3f}" for end in b)
+                    mine.verdict, mine.doubt = (
+                        UNRESOLVED,
+                        f"not reproducible: run {name} disagrees, {there} × there",
+                    )
 
 
 def _absence(family: Family, member: str) -> str:

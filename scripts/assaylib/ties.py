@@ -6,14 +6,15 @@ leaves the set if its interval against the best puts it behind by more than delt
 that the family's comparisons have, the truly best member of a family stays in its set with 95 %,
 over all metrics together: it could only be lost to one of the others (Gupta's subset selection;
 Gibbons, Olkin and Sobel, Selecting and Ordering Populations, 1977). Where the two slide against each
-other with the machine's speed, both halves have to say so (slides.py).
+other with the machine's speed, or drift apart over the run, both halves have to say so (slides.py,
+drifts.py).
 """
 
 from __future__ import annotations
 
 from typing import Sequence
 
-from . import slides
+from . import drifts, slides
 from .families import Family
 from .intervals import median, order_interval
 from .verdicts import BETTER, TieSet, verdict
@@ -41,8 +42,9 @@ def among(family: Family, members: Sequence[str], metric: str, more: bool) -> Ti
         interval = order_interval(values, family.alpha)
         resolved = resolved and interval is not None
         said = verdict(interval, family.deltas[metric])
-        halves = slides.slide(family, ranked[0], other, metric, more)
+        halves = (slides.slide(family, ranked[0], other, metric, more), drifts.drift(values))
+        stands = all(slides.stands(said, each, family.deltas[metric]) for each in halves)
         hidden = metric == "closed_hz" and other in family.bounded  # how much better it is
-        if hidden or said != BETTER or not slides.stands(said, halves, family.deltas[metric]):
+        if hidden or said != BETTER or not stands:
             tied.append(other)
     return TieSet(metric, ranked[0], tied, resolved)

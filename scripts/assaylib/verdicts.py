@@ -153,8 +153,8 @@ class Comparison:
     p: float | None = None  #: sign test
     p_holm: float | None = None  #: … adjusted over the family
     why_not: str = ""  #: for NO_NUMBER
-    drift: tuple[float, float] | None = None  #: Kendall's tau and p, if p < judge.DRIFT_P
-    modes: tuple[float, float] | None = None
+    drift: tuple[float, float] | None = None  #: medians of the first and the second half (drifts.py)
+    modes: tuple[float, float] | None = None  #: medians of two groups that lie apart
     slide: tuple[float, float] | None = None  #: medians of the faster and the slower half (slides.py)
     doubt: str = ""  #: why a verdict was taken back
 

@@ -127,12 +127,13 @@ CLAIMS = {
 
 
 def claimed(comparison: judge.Comparison) -> float:
-    """The end of the interval nearest to 1, or the half of a sliding ratio that is nearer to it, as
-    the factor that a claim names."""
+    """The end of the interval nearest to 1, or what a sliding or drifting or split ratio has nearer to
+    it, as the factor that a claim names."""
     assert comparison.estimate and comparison.estimate.interval
     low, high = comparison.estimate.interval
-    if comparison.slide:
-        low, high = min(low, *comparison.slide), max(high, *comparison.slide)
+    for part in (comparison.slide, comparison.drift, comparison.modes):
+        if part:
+            low, high = min(low, *part), max(high, *part)
     if comparison.verdict == judge.BETTER:
         return math.exp(low)
     return math.exp(high) if comparison.metric == "closed_hz" else math.exp(-high)
@@ -206,13 +207,22 @@ SLIDES = "§"
 def halves(comparison: judge.Comparison) -> str:
     """Both numbers of a ratio that slides: "2.71 × where the machine ran fast, 3.31 × where slow"."""
     assert comparison.slide
-    fast, slow = (ratio(math.exp(half)) + SPACE + "×" for half in comparison.slide)
+    fast, slow = _both(comparison.slide)
     return f"{fast} where the machine ran fast, {slow} where slow"
 
 
 def sliding(comparison: judge.Comparison) -> str:
-    """Behind a verdict; "" if the ratio does not slide."""
-    return f" ({SLIDES} {halves(comparison)})" if comparison.slide else ""
+    """Behind a verdict: both numbers of a ratio that slides, drifts or has two modes; else ""."""
+    said = [f"{SLIDES} {halves(comparison)}"] if comparison.slide else []
+    if comparison.drift:
+        said.append("drifts: {} in the first half of the rounds, {} in the second".format(*_both(comparison.drift)))
+    if comparison.modes:
+        said.append("two modes: {} and {}".format(*_both(comparison.modes)))
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def _both(parts: tuple[float, float]) -> list[str]:
+    return [ratio(math.exp(part)) + SPACE + "×" for part in parts]
 
 
 def test_alone(comparison: judge.Comparison) -> str:

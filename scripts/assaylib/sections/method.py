@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from .. import about, judge, slides, words
+from .. import about, drifts, judge, slides, words
 from ..about import KEPT
 from ..blocks import Items, Section, Text
 from ..judge import Judgement
@@ -71,6 +71,11 @@ def method(judged: Judgement) -> Section:
                     " in the slower half of the rounds are shown. A verdict then stands only if both"
                     " halves say it, and “at least” is the end of the interval or the half, whichever"
                     " is less favourable. One in a hundred may be marked by chance."
+                ),
+                (
+                    "**Drift and modes**: where a comparison has a trend over its rounds (Kendall, exact, p <"
+                    f" {drifts.DRIFT_P:g}), or its values lie in two groups with a wide gap between, both"
+                    " numbers are shown, and a verdict stands only if both say it."
                 ),
                 (
                     "**Rounds**: a process is discarded only by its covariates, never by its time:"
