@@ -15,6 +15,7 @@ def checks(judged: Judgement) -> list[Check]:
     found = [
         *checks_calibration.aa(judged),
         *checks_calibration.injected(judged),
+        *checks_calibration.calibrated(judged),
         *checks_rounds.gates(judged),
         *checks_rounds.late(judged),
         *checks_rounds.rounds(judged),

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import math
 
-from . import drifts, judge, slides, stability, words
-from .about import discarded
+from . import calibrate, drifts, judge, slides, stability, words
+from .about import QUICK, discarded
 from .blocks import Check
 from .judge import Judgement
 
@@ -115,6 +115,41 @@ def injected(judged: Judgement) -> list[Check]:
             text,
         )
     ]
+
+
+def calibrated(judged: Judgement) -> list[Check]:
+    """The long runs of this machine that were given with the report."""
+    if not judged.calibrated and judged.run.get("tier") in QUICK:
+        return []
+    if not judged.calibrated:
+        text = (
+            "no long calibration of this machine was given; this run's own A/A and slow-downs are all that"
+            " is known (`scripts/assay calibrate`, then `report --with` its folder)"
+        )
+        return [Check("note", "Calibrated", text)]
+    return [_calibrated(calibration) for calibration in judged.calibrated]
+
+
+def _calibrated(calibration: calibrate.Calibration) -> Check:
+    result = calibration.result
+    equal, seen = result.tallies[0], result.tallies.get(calibrate.DETECTED_PERCENT)
+    text = (
+        f"run {calibration.run['id']}: {equal.apart} of {equal.count} A/A intervals exclude 1 (chance allows"
+        f" {judge.binomial_bound(equal.count)})"
+    )
+    if seen:
+        text += f"; {seen.percent}{words.SPACE}% slower claimed in {seen.slower} of {seen.count}"
+    if equal.usually.two.count:
+        ways = equal.usually
+        text += (
+            f". Of equals, compare.py would have claimed a difference in {ways.two.claims} of"
+            f" {ways.two.count}, the means in {ways.means.claims}"
+        )
+    if result.failures:
+        return Check("bad", "Calibrated", f"{text}. Not all bounds hold: {'; '.join(result.failures)}")
+    if calibration.apart:
+        return Check("note", "Calibrated", f"{text}. Not of this machine or build: {calibration.apart[0]}")
+    return Check("good", "Calibrated", f"{text}. All bounds hold")
 
 
 def _two(parts: tuple[float, float]) -> str:

@@ -53,14 +53,19 @@ def hashes(folder: Path) -> list[Raw]:
     return raw
 
 
-def appendix(folder: Path, number: int) -> Section | list[outcome.Outcome] | None:
+def appendix(
+    folder: Path, number: int, judged: judge.Judgement
+) -> Section | list[outcome.Outcome] | None:
     """What a run of peers, of calibration, of a sweep or of scenarios adds to a report; None if it is
     another session. number: of those before it."""
     try:
         run = store.read_run(folder)
         if run["tier"] == store.SCENARIO_TIER:
             return outcome.outcomes(*command.read(folder), f"-{number + 1}" if number else "")
-        for kind in (peer_table, calibrate, sweep_table):
+        if run["tier"] == calibrate.TIER:
+            judged.calibrated.append(calibrate.read(folder, judged.run))
+            return sections.calibrated.section(judged.calibrated[-1], hashes(folder))
+        for kind in (peer_table, sweep_table):
             if run["tier"] == kind.TIER:
                 return kind.section(*kind.read(folder), hashes(folder))
         return None
@@ -103,7 +108,7 @@ def _run(folder: Path, with_runs: Sequence[Path | str]) -> dict[str, Any]:
     judged, raw = read(folder)
     others, appendices, scenarios, under_load = [], [], [], []
     for number, path in enumerate(with_runs):
-        added = appendix(Path(path), number)
+        added = appendix(Path(path), number, judged)
         if isinstance(added, Section):
             added.id += f"-{len(appendices) + 1}" if appendices else ""
             appendices.append(added)

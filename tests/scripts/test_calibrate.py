@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import synthetic
-from assaylib import UsageError, calibrate, judge, plan
+from assaylib import UsageError, calibrate, judge, plan, usual
 from conftest import Assay
+from test_export import COMPARE, DEBIAN_PYTHON
 
 PERCENTS = plan.TIERS["calibrate"].inject
 GROUPS, FAMILIES = 12, 17  # 204 comparisons of equals
@@ -51,7 +55,7 @@ def simulated(
 
 @pytest.fixture(scope="module")
 def sound() -> calibrate.Result:
-    return calibrate.evaluate(judge.judge(*simulated()))
+    return calibrate.evaluate(*simulated())
 
 
 def test_a_sound_method_passes(sound: calibrate.Result) -> None:
@@ -68,8 +72,15 @@ def test_what_is_there_is_seen_and_what_is_not_is_not(sound: calibrate.Result) -
 
 def test_the_usual_ways_claim_more_of_equals(sound: calibrate.Result) -> None:
     """Processes differ by more than repetitions in one of them: METHOD 1.1."""
-    noisy = calibrate.evaluate(judge.judge(*simulated(seed=2, between=0.02))).tallies[0]
-    assert noisy.u_test + noisy.means > 3 * noisy.apart
+    noisy = calibrate.evaluate(*simulated(seed=2, between=0.02))
+    equal, usually = noisy.tallies[0], noisy.tallies[0].usually
+    assert equal.apart <= judge.binomial_bound(equal.count)
+    assert usually.two.count == usually.one.count == usually.means.count == equal.count
+    assert min(usually.two.claims, usually.one.claims, usually.means.claims) > equal.count / 3
+    # … and take some that are slower for faster, which nobody here does.
+    slowed = noisy.tallies[1]
+    assert slowed.usually.two.reversed > 0 and slowed.faster == 0
+    assert f"{sum(t.usually.two.reversed for p, t in noisy.tallies.items() if p)} by compare.py" in calibrate.wrong_way(noisy)
 
 
 @pytest.mark.parametrize(
@@ -78,33 +89,59 @@ def test_the_usual_ways_claim_more_of_equals(sound: calibrate.Result) -> None:
         ({"equal": 1.03}, "A/A: .* intervals exclude 1, chance allows"),
         ({"slow": 0.5}, "slowed down by 5 %: found in"),
         ({"slow": 0.5}, "slowed down by 10 %: .* intervals miss the truth"),
-        ({"slow": -1.0}, "slowed down by 10 %: .* verdicts are wrong"),
+        ({"slow": -1.0}, "slowed down by 10 %: .* verdicts are reversed"),
         ({"groups": 2}, "34 comparisons of equals, 200 are needed"),
     ],
 )
 def test_a_method_that_is_not_fails(options: dict[str, Any], said: str) -> None:
-    result = calibrate.evaluate(judge.judge(*simulated(**{"groups": 6, **options})))
+    result = calibrate.evaluate(*simulated(**{"groups": 6, **options}))
     assert any(re.search(said, failure) for failure in result.failures), result.failures
 
 
-def test_u_test_is_the_one_of_compare_py() -> None:
+def test_u_test_is_that_of_scipy() -> None:
+    """Exact for few repetitions, as compare.py leaves it to scipy."""
     stats = pytest.importorskip("scipy.stats")
     generator = random.Random(9)
-    for size in (9, 20, 45):
-        first = [round(generator.gauss(10, 1), 1) for _ in range(size)]
-        second = [round(generator.gauss(10.4, 1), 1) for _ in range(size + 3)]
-        found = stats.mannwhitneyu(first, second, alternative="two-sided", method="asymptotic")
-        assert calibrate.u_test(first, second) == pytest.approx(float(found.pvalue))
+    for size, decimals in ((2, 9), (5, 9), (5, 0), (8, 9), (9, 1), (20, 1), (45, 1)):
+        first = [round(generator.gauss(10, 1), decimals) for _ in range(size)]
+        second = [round(generator.gauss(10.4, 1), decimals) for _ in range(size + 3)]
+        found = stats.mannwhitneyu(first, second, alternative="two-sided")
+        assert usual.u_test(first, second) == pytest.approx(float(found.pvalue)), size
+
+
+def test_it_is_what_compare_py_says(tmp_path: Path) -> None:
+    if not COMPARE.exists():
+        pytest.skip(f"{COMPARE} is not installed (Debian: libbenchmark-tools)")
+    if subprocess.run([DEBIAN_PYTHON, "-c", "import scipy"], check=False).returncode != 0:
+        pytest.skip("compare.py needs scipy (Debian: python3-scipy)")
+    generator = random.Random(4)
+    sizes = (2, 8, 9, 40)
+    sides = [{n: [generator.gauss(level, 10) for _ in range(n)] for n in sizes} for level in (1000, 1004)]
+    for number, side in enumerate(sides):
+        each = [
+            {"name": f"of{n}", "run_name": f"of{n}", "run_type": "iteration", "repetitions": n, "repetition_index": i,
+             "threads": 1, "iterations": 100, "real_time": ns, "cpu_time": ns, "time_unit": "ns"}
+            for n, values in side.items()
+            for i, ns in enumerate(values)
+        ]  # fmt: skip
+        (tmp_path / f"{number}.json").write_text(json.dumps({"context": {}, "benchmarks": each}))
+    done = subprocess.run(
+        [DEBIAN_PYTHON, str(COMPARE), "--no-color", "benchmarks", str(tmp_path / "0.json"), str(tmp_path / "1.json")],
+        capture_output=True, text=True, check=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    for n in sizes:
+        said = re.search(rf"of{n}_pvalue +([0-9.]+)", done.stdout)
+        assert said and float(said[1]) == pytest.approx(usual.u_test(sides[0][n], sides[1][n]), abs=0.5e-4), n
 
 
 def test_all_equal_is_no_claim() -> None:
-    assert calibrate.u_test([1.0] * 9, [1.0] * 9) == 1.0
+    assert usual.u_test([1.0] * 9, [1.0] * 9) == 1.0
 
 
 def test_told_as_a_table(sound: calibrate.Result) -> None:
     lines = calibrate.told(sound)
-    assert lines[-1] == "all bounds hold"
-    assert [line[:14].strip() for line in lines[1:-1]] == [
+    assert lines[-1] == "all bounds hold" and "called faster although slowed down" in lines[-2]
+    assert [line[:11].strip() for line in lines[1:-2]] == [
         "same code", "second copy", *(f"{p} % slower" for p in PERCENTS),
     ]  # fmt: skip
 
@@ -130,6 +167,25 @@ def test_an_appendix_of_a_report(tmp_path: Path) -> None:
     assert "Does the method cry wolf" in page
     assert "17 comparisons of equals, 200 are needed" in page
     assert report.hashes(folder)[1].sha256 in page
+    # Page one says it, too, and that it does not hold; and what it is worth elsewhere.
+    assert "✗ **Calibrated**: run" in page
+    facts, lines = simulated(groups=1)
+    facts["environment"]["cpu"] = "another"
+    other = calibrate.read(synthetic.write_run(tmp_path / "other", facts, lines), judge.judge(*synthetic.make_run(kinds=())).run)
+    assert [difference.partition(":")[0] for difference in other.apart] == ["environment.cpu"]
+    assert "Not of the same machine or build**: environment.cpu: " in str(report.sections.calibrated.section(other, []))
+
+
+def test_every_report_has_its_own_in_short(tmp_path: Path) -> None:
+    report = pytest.importorskip("assaylib.report")
+    pytest.importorskip("jinja2")
+    facts, lines = synthetic.make_run("standard", rounds=12, kinds=("codec", "service"))
+    folder = synthetic.write_run(tmp_path / "run", facts, lines)
+    page = report.render(folder).with_name("report.md").read_text("utf-8")
+    assert "! **Calibrated**: no long calibration of this machine was given" in page
+    (row,) = [line for line in page.splitlines() if line.startswith("| same code | ")]
+    # Eight codec families, and three services in two metrics, which compare.py has nothing of.
+    assert row.split(" | ")[1] == "14" and re.search(r"\| \d \([\d.]+ %\) \|$", row)
 
 
 def test_the_real_thing_begins(assay: Assay, tmp_path: Path, build: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Sequence
 from ..blocks import Raw, Section, Text
 from ..charts import Chart
 from ..judge import Judgement
+from . import calibrated  # noqa: F401: report.py asks for it
 from .calibration import calibration
 from .codecs import codecs
 from .meeting import meeting

@@ -10,10 +10,11 @@ from ..blocks import Block, Cell, Column, Picture, Section, Table, Text
 from ..calibration import FORMS
 from ..charts import Chart
 from ..judge import Judgement
+from . import calibrated
 
 
 def calibration(judged: Judgement, drawn: dict[str, Chart]) -> Section:
-    section = Section("calibration", "Calibration")
+    section = Section("calibration", "Calibration", calibrated.own(judged))
     aliases = judged.aliases()
     if not aliases:
         held = any(f.plan.get("aliases") for f in judged.families)

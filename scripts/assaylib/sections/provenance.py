@@ -96,7 +96,7 @@ def data(judged: Judgement, raw: Sequence[Raw]) -> Section:
             str(len(f.rounds)),
             str(f.counted),
             str(about.discarded(f)),
-            f.stopped or "–",
+            (f.stopped or "–") + (f" ({f.wanted} wanted)" if f.wanted > int(f.plan.get("rounds") or 0) else ""),
             _widest_arm(f),
             words.listed(words.margin(d) for d in sorted(set(f.deltas.values()))),
         )
