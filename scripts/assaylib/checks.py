@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import checks_calibration, checks_rounds, words
+from . import checks_calibration, checks_rounds, widths, words
 from .about import tails
 from .blocks import Check
 from .judge import Judgement
@@ -19,6 +19,7 @@ def checks(judged: Judgement) -> list[Check]:
         *checks_rounds.gates(judged),
         *checks_rounds.late(judged),
         *checks_rounds.rounds(judged),
+        *widths.check(judged),
         *of_machine(judged),
         *checks_calibration.stable(judged),
     ]

@@ -4,7 +4,8 @@
 First for families of which the discard rule leaves fewer than planned: only covariates decide who
 gets one. Then, in tiers with a half_width, for families whose intervals are wider than that: how many
 rounds each takes follows once from the width that the first stage has left, and nobody looks again
-before they are all measured. (Looking after each round and stopping when the interval happens to be
+before they are all measured. Where the time is not enough for all, those come first that take least of
+it, so that as many as possible get there. (Looking after each round and stopping when the interval happens to be
 narrow would let it miss more often than it says: Stein's two stages do not.) What a difference is,
 or if it is significant, is never asked. Every attempt stays in samples.jsonl. When it is over one
 line there says per family why it stopped.
@@ -39,7 +40,8 @@ def stopping_rule(tier: Tier) -> str:
     return (
         f"{rule}. Then once: a codec or model family whose widest interval has an arm of more than"
         f" {100 * tier.half_width:g} % gets as many rounds in all as that width takes, rounds × (arm ÷"
-        f" {100 * tier.half_width:g} %)², at most {AIM_MAX} × the planned, as far as the time lasts"
+        f" {100 * tier.half_width:g} %)², at most {AIM_MAX} × the planned, as far as the time lasts: first"
+        " those that take least of it, as many as fit, then the others"
     )
 
 
@@ -51,6 +53,7 @@ class Ledger:
     rule: dict[str, Any]
     lines: dict[str, list[dict[str, Any]]]  # family → its lines, with nothing but covariates needed
     aim: dict[str, int] = field(default_factory=dict)  # second stage: family → rounds that shall count
+    first: frozenset[str] = frozenset()  # … of these, for which the time is enough
 
     @staticmethod
     def of(made: Plan, rule: dict[str, Any], lines: Sequence[dict[str, Any]]) -> Ledger:
@@ -112,6 +115,7 @@ def next_round(ledger: Ledger, left_s: float) -> list[Task]:
     needy = sorted(
         (family for family in ledger.made.families if ledger.lacks(family)),
         key=lambda family: (
+            family.id not in ledger.first,
             ledger.counted(family) / ledger.wanted(family),
             ledger.run(family),
             order[family.id],
@@ -135,26 +139,46 @@ def measure(ledger: Ledger, left_s: Callable[[], float], process: Callable[[Task
 def aims(made: Plan, judged: Judgement) -> dict[str, int]:
     """Family → how many rounds its widest interval takes to be as narrow as the tier wants it; those
     that are narrow already are not in it."""
-    found = {}
+    if made.tier.half_width is None:
+        return {}
+    found, limit = {}, math.log1p(made.tier.half_width)
     for family in judged.families:
         arms = [
             (c.estimate.half_width, len(c.estimate.values))
             for c in family.comparisons
             if c.estimate and c.estimate.half_width is not None
         ]
-        if made.tier.half_width is None or family.kind == "service" or not arms:
+        if family.kind == "service" or not arms:
             continue
         arm, rounds = max(arms)
-        if arm is not None and arm > made.tier.half_width:
+        if arm > limit:
             planned = made.family(family.id).rounds
-            wanted = math.ceil(rounds * (arm / made.tier.half_width) ** 2)
+            wanted = math.ceil(rounds * (arm / limit) ** 2)
             found[family.id] = min(wanted, AIM_MAX * planned)
     return found
 
 
-def aim_line(aim: dict[str, int], started: str) -> dict[str, Any]:
+def affordable(ledger: Ledger, left_s: float) -> frozenset[str]:
+    """Of the families that lack rounds those that can all have theirs in that time, cheapest first."""
+    cost = {f.id: ledger.lacks(f) * plan.round_s(f, ledger.made.tier) for f in ledger.made.families}
+    chosen = set()
+    for id in sorted((id for id, seconds in cost.items() if seconds), key=lambda id: (cost[id], id)):
+        left_s -= cost[id]
+        if left_s < 0:
+            break
+        chosen.add(id)
+    return frozenset(chosen)
+
+
+def aim_line(ledger: Ledger, started: str) -> dict[str, Any]:
     """The decision, as a resumed run finds it again."""
-    return {"schema": SCHEMA, "kind": "aim", "started": started, "families": aim}
+    return {
+        "schema": SCHEMA,
+        "kind": "aim",
+        "started": started,
+        "families": ledger.aim,
+        "first": sorted(ledger.first),
+    }
 
 
 def _stopped(ledger: Ledger, family: Family) -> str:

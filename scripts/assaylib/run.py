@@ -319,6 +319,7 @@ def _facts(
         **({"sweep_defaults": plan.SWEEP_DEFAULTS} if made.tier.name == store.SWEEP_TIER else {}),
         "families": [],
         "stopping_rule": makeup.stopping_rule(made.tier),
+        "half_width": made.tier.half_width,
         "discard_rule": discard.declared(),
     }
 
@@ -362,7 +363,9 @@ def _measure(
     before = store.read_samples(folder / "samples.jsonl")
     have = [line for line in before.lines if line["process"] in complete]
     ledger = makeup.Ledger.of(made, facts["discard_rule"], have)
-    ledger.aim = before.aims[-1]["families"] if before.aims else {}
+    if before.aims:
+        ledger.aim = before.aims[-1]["families"]
+        ledger.first = frozenset(before.aims[-1].get("first", ()))
     writer = store.Writer(folder)
 
     def process(task: Task) -> None:
@@ -391,7 +394,8 @@ def _measure(
         if made.tier.half_width is not None and not before.aims and left_s() > 0:
             judged = judge.judge(facts, store.read_samples(folder / "samples.jsonl").every)
             ledger.aim = makeup.aims(made, judged)
-            writer.append([makeup.aim_line(ledger.aim, utc())])
+            ledger.first = makeup.affordable(ledger, left_s())
+            writer.append([makeup.aim_line(ledger, utc())])
             if ledger.aim:
                 progress.say(
                     f"assay: {len(ledger.aim)} families with intervals wider than"

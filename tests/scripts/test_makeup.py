@@ -242,6 +242,31 @@ def test_rounds_follow_from_the_width_once() -> None:
     assert makeup.aims(made(), judged(0.5)) == {}  # a tier that does not ask
 
 
+def test_who_takes_least_comes_first_where_the_time_is_short() -> None:
+    """Three families want rounds; there is time for the two cheaper ones, which share it."""
+    names = ("codec/a/encode", "codec/b/encode", "codec/c/encode")
+    cheap, dear, middling = (
+        replace(family(name, CODEC), load={"blocks_s": seconds}) for name, seconds in zip(names, (0.5, 5.0, 1.0))
+    )
+    every = (cheap, dear, middling)
+    tasks = plan.order(every, 7)
+    ledger = makeup.Ledger.of(
+        plan.Plan(NARROWING, 7, every, tasks, 0.0), RULE, [line for task in tasks for line in lines_of(task)]
+    )
+    ledger.aim = {cheap.id: 9, dear.id: 5, middling.id: 5}
+    each = {f.id: plan.round_s(f, NARROWING) for f in every}
+    left_s = 6 * each[cheap.id] + 2 * each[middling.id] + 0.5 * each[dear.id]
+    ledger.first = makeup.affordable(ledger, left_s)
+    assert ledger.first == {cheap.id, middling.id}
+    assert makeup.aim_line(ledger, "now")["first"] == [cheap.id, middling.id]
+    done = [task.family for task in measured(ledger, lambda task: 0.0, left_s)]
+    assert Counter(done) == {cheap.id: 6, middling.id: 2}
+    assert done[0] == cheap.id and middling.id in done[1:5]  # by turns, not one after the other
+    told = makeup.end_line(ledger, "now", 1.0)["families"]
+    assert told[cheap.id]["stopped"] == told[middling.id]["stopped"] == makeup.WIDENED
+    assert told[dear.id]["stopped"] == makeup.TIME_BUDGET
+
+
 def test_a_wide_family_gets_its_rounds_and_resume_keeps_to_them(
     tmp_path: Path, stolen: Stolen, monkeypatch: pytest.MonkeyPatch
 ) -> None:

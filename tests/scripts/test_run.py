@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assaylib import RefusedError, discard, machine, run, store
+from assaylib import RefusedError, cli, discard, machine, run, store
 from assaylib.programs import Child, execute
 from commands import finish
 from conftest import ROOT, Assay
@@ -91,6 +91,30 @@ def finished(assay: Assay, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return reports / "run"
 
 
+def wrapped(build: Path, probed: Path, folder: Path, body: str = "") -> Path:
+    """A build whose codec_bench is the real one behind a script, and whose machine says again what the
+    real one has said in the run `probed`."""
+    (folder / "bench").mkdir(parents=True)
+    (folder / "meson-info").symlink_to(build / "meson-info")
+    said = folder / "machine.json"
+    said.write_text(json.dumps({"machine": store.read_run(probed)["machine"]}))
+    script(folder, "machine", f'[ "$1" = --json ] && cp {said} "$2"')
+    script(folder, "codec_bench", f'real={build}/bench/codec_bench\n{body}\nexec $real "$@"')
+    return folder
+
+
+def script(folder: Path, name: str, body: str) -> None:
+    path = folder / "bench" / name
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture(scope="module")
+def light(build: Path, finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where it is not the machine, the exact figures and the other programs that a test is about."""
+    return wrapped(build, finished, tmp_path_factory.mktemp("light") / "build")
+
+
 def test_every_case_of_every_round_once(finished: Path) -> None:
     assert_complete(finished)
 
@@ -130,9 +154,11 @@ def test_nothing_private_in_what_is_kept(finished: Path, build: Path) -> None:
 def test_what_a_line_says(finished: Path) -> None:
     facts = store.read_run(finished)
     blocks = {family["id"]: family["load"]["blocks"] for family in facts["families"]}
+    counts = {case: n for family in facts["families"] for case, n in family["iterations"].items()}
     for line in store.read_samples(finished / "samples.jsonl").lines:
         slots = [slot for slot, _ in line["repetitions"]]
         assert len(slots) == blocks[line["family"]] and slots == sorted(slots)
+        assert line["metrics"]["block_iterations"] == counts[line["case"]]  # the same in every round
         assert line["metrics"]["time_ns"] > 0 and line["metrics"]["wire_bytes"] > 0
         assert set(line["covariates"]) >= {"steal_percent", "load1", "involuntary_switches"}
 
@@ -165,23 +191,28 @@ def test_models_in_process(build: Path, assay: Assay, tmp_path: Path) -> None:
         assert line["metrics"]["turns_per_request"] == 1
 
 
-@pytest.mark.parametrize("lines", [0, 1, 12])
-def test_kill_9_loses_at_most_the_process_in_flight(
-    lines: int, build: Path, assay: Assay, tmp_path: Path
-) -> None:
-    folder = tmp_path / "run"
-    process = started(build, options(tmp_path), tmp_path)
-    wait_for_lines(folder, lines, process)
-    process.kill()
-    process.communicate()
-    kept = (folder / "samples.jsonl").read_bytes()
-    deadline = time.monotonic() + 60
-    while marked(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not marked(tmp_path), "a child outlived the run"
-    assert kept.count(b"\n") >= lines and kept[-1:] in (b"", b"\n")
+def lines_of(folder: Path) -> int:
+    path = folder / "samples.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
 
-    done = assay("run", "--resume", folder, "--force")
+
+def test_kill_9_loses_at_most_the_process_in_flight(light: Path, tmp_path: Path) -> None:
+    """Killed before the first line, then twice more in what goes on with it."""
+    folder, arguments = tmp_path / "run", options(tmp_path)
+    for more in (0, 2, 2):  # a resumed run begins with a line that says so
+        process = started(light, arguments, tmp_path)
+        wait_for_lines(folder, lines_of(folder) + more, process)
+        process.kill()
+        process.communicate()
+        kept = (folder / "samples.jsonl").read_bytes()
+        deadline = time.monotonic() + 60
+        while marked(tmp_path) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not marked(tmp_path), "a child outlived the run"
+        assert kept[-1:] in (b"", b"\n")
+        arguments = ["run", "--resume", str(folder), "--force"]
+
+    done = with_build(light, *arguments)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == str(folder)
     assert (folder / "samples.jsonl").read_bytes().startswith(kept)
@@ -214,17 +245,18 @@ def test_resuming_what_is_complete_changes_nothing(finished: Path, assay: Assay)
     assert (finished / "samples.jsonl").read_bytes() == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted(number: signal.Signals, build: Path, assay: Assay, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    process = started(build, options(tmp_path), tmp_path)
-    wait_for_lines(folder, 1, process)
-    process.send_signal(number)
-    _, said = process.communicate(timeout=300)
-    assert process.returncode == 130
-    assert f"run --resume {folder}" in said and "Traceback" not in said
-    assert not marked(tmp_path)
-    assert assay("run", "--resume", folder, "--force").returncode == 0
+def test_interrupted(light: Path, tmp_path: Path) -> None:
+    folder, arguments = tmp_path / "run", options(tmp_path)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = started(light, arguments, tmp_path)
+        wait_for_lines(folder, lines_of(folder) + 2, process)  # one of them says that it goes on
+        process.send_signal(number)
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 130
+        assert f"run --resume {folder}" in said and "Traceback" not in said
+        assert not marked(tmp_path)
+        arguments = ["run", "--resume", str(folder), "--force"]
+    assert with_build(light, *arguments).returncode == 0
     assert_complete(folder)
 
 
@@ -264,28 +296,17 @@ def test_a_busy_machine_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-def wrapped(build: Path, folder: Path, body: str) -> Path:
-    """A build whose codec_bench is the real one behind a script."""
-    (folder / "bench").mkdir(parents=True)
-    (folder / "meson-info").symlink_to(build / "meson-info")
-    (folder / "bench" / "machine").symlink_to(build / "bench" / "machine")
-    script = folder / "bench" / "codec_bench"
-    script.write_text(f"#!/bin/sh\nreal={build}/bench/codec_bench\n{body}\nexec $real \"$@\"\n")
-    script.chmod(0o755)
-    return folder
-
-
 def with_build(build: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, str(ROOT / "scripts" / "assay"), "--build", str(build), *arguments]
     return finish(argv)
 
 
-def test_a_crash_is_a_line_and_the_run_goes_on(build: Path, tmp_path: Path) -> None:
+def test_a_crash_is_a_line_and_the_run_goes_on(build: Path, finished: Path, tmp_path: Path) -> None:
     crash = (
         'case "$*" in *--iterations*) n=$(cat $0.n 2>/dev/null || echo 0); echo $((n+1)) >$0.n\n'
         "if [ $n = 1 ]; then echo out of luck >&2; kill -SEGV $$; fi;; esac"
     )
-    broken = wrapped(build, tmp_path / "build", crash)
+    broken = wrapped(build, finished, tmp_path / "build", crash)
     done = with_build(broken, *options(tmp_path))
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == str(tmp_path / "run")
@@ -300,9 +321,9 @@ def test_a_crash_is_a_line_and_the_run_goes_on(build: Path, tmp_path: Path) -> N
     assert {line["process"] for line in lines} == {0, 1, 2, 3}
 
 
-def test_a_failing_pilot_spoils_its_family_only(build: Path, tmp_path: Path) -> None:
+def test_a_failing_pilot_spoils_its_family_only(build: Path, finished: Path, tmp_path: Path) -> None:
     fail = 'case "$*" in *ack/encode*) echo not today >&2; exit 1;; esac'
-    broken = wrapped(build, tmp_path / "build", fail)
+    broken = wrapped(build, finished, tmp_path / "build", fail)
     done = with_build(broken, *options(tmp_path))
     assert done.returncode == 1
     lines = store.read_samples(tmp_path / "run" / "samples.jsonl").lines
@@ -312,13 +333,13 @@ def test_a_failing_pilot_spoils_its_family_only(build: Path, tmp_path: Path) -> 
     assert len(reasons) == 1 and "not today" in reasons.pop()
 
 
-def test_an_unfit_build_is_refused(build: Path, tmp_path: Path) -> None:
+def test_an_unfit_build_is_refused(light: Path, tmp_path: Path) -> None:
     info = tmp_path / "build" / "meson-info"
     info.mkdir(parents=True)
     (info / "intro-buildoptions.json").write_text(
         json.dumps([{"name": "optimization", "value": "0"}, {"name": "buildtype", "value": "debug"}])
     )
-    (tmp_path / "build" / "bench").symlink_to(build / "bench")
+    (tmp_path / "build" / "bench").symlink_to(light / "bench")
     arguments = [word for word in options(tmp_path) if word != "--force"]
     done = with_build(tmp_path / "build", *arguments)
     assert done.returncode == 3 and "without optimization" in done.stderr
@@ -338,14 +359,33 @@ def test_padding_moves_the_environment(tmp_path: Path) -> None:
         del os.environ["BENCHMARK_FILTER"]
 
 
-def test_a_machine_that_cannot_be_probed_is_measured_on_all_the_same(
-    build: Path, tmp_path: Path
+def test_padding_is_another_in_every_process(
+    finished: Path, build: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = wrapped(build, tmp_path / "build", "")
-    probe = broken / "bench" / "machine"
-    probe.unlink()
-    probe.write_text("#!/bin/sh\necho not here >&2; exit 1\n")
-    probe.chmod(0o755)
+    """And the same again when a run of that seed is resumed."""
+    facts = store.read_run(finished)
+    families = tuple(map(run.plan.Family.from_json, facts["families"]))
+    seen: list[int] = []
+
+    def measure(build: Any, family: Any, tier: Any, *, padding: int) -> Any:
+        seen.append(padding)
+        return dict.fromkeys(family.members, {})
+
+    monkeypatch.setattr(run.inprocess, "measure", measure)
+    made = run.Plan(run.plan.TIERS["smoke"], 7, families, run.plan.order(families, 7), 0.0)
+    for _ in range(2):
+        for task in made.tasks:
+            run._process(run.Build.open(build), made, task)
+    half = len(seen) // 2
+    assert len(set(seen[:half])) == half and seen[:half] == seen[half:]
+    assert all(0 <= padding < run.PADDING_MAX for padding in seen)
+
+
+def test_a_machine_that_cannot_be_probed_is_measured_on_all_the_same(
+    build: Path, finished: Path, tmp_path: Path
+) -> None:
+    broken = wrapped(build, finished, tmp_path / "build")
+    script(broken, "machine", "echo not here >&2; exit 1")
     done = with_build(broken, *options(tmp_path, only="^codec/ack/encode"))
     assert done.returncode == 0, done.stderr
     assert "is not known: machine: exit code 1: not here" in done.stderr
@@ -413,13 +453,25 @@ BAD = [
 
 
 @pytest.mark.parametrize(("arguments", "words"), BAD, ids=[" ".join(a) for a, _ in BAD])
-def test_bad_input(arguments: list[str], words: str, assay: Assay, tmp_path: Path) -> None:
+def test_bad_input(
+    arguments: list[str], words: str, build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "taken").mkdir()
-    done = assay(*(word.format(tmp=tmp_path) for word in arguments))
-    assert done.returncode == 2, done.stderr
-    assert words in done.stderr and "Traceback" not in done.stderr
-    assert not done.stdout
+    argv = ["--build", str(build), *(word.format(tmp=tmp_path) for word in arguments)]
+    try:
+        code: object = cli.main(argv)
+    except SystemExit as exit:  # argparse
+        code = exit.code
+    told = capsys.readouterr()
+    assert code == 2, told.err
+    assert words in told.err and not told.out
+
+
+def test_bad_input_as_people_type_it(assay: Assay) -> None:
+    done = assay("run", "--id", "a/b")
+    assert done.returncode == 2 and "--id a/b" in done.stderr
+    assert "Traceback" not in done.stderr and not done.stdout
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "."])

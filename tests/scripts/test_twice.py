@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import synthetic
-from assaylib import RefusedError, UsageError, compare, gate
+from assaylib import RefusedError, UsageError, cli, compare, gate
 from assaylib.shifts import shift
 from conftest import Assay
 
@@ -226,3 +226,21 @@ def test_as_people_type_it(assay: Assay, tmp_path: Path) -> None:
     done = assay("gate", first, tmp_path / "nowhere")
     assert done.returncode == 2
     assert "not a run" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command,second,change,code",
+    [
+        (["compare"], AGAIN, slower("codec/ack/encode/msgpack_c", 40), 1),
+        (["compare"], AGAIN, other_machine, 3),
+        (["compare", "--anyway"], AGAIN, other_machine, 0),
+        (["gate"], AGAIN, slower("codec/order/encode/msgpack_c", 1.3), 1),
+        (["gate"], AGAIN, other_machine, 3),
+        (["gate"], synthetic.make_run("quick", rounds=2, seed=3, kinds=("codec",)), None, 4),
+        (["gate", "--slower-than", "nan"], AGAIN, None, 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_exit_codes(command: list[str], second: Any, change: Any, code: int, tmp_path: Path) -> None:
+    first, other = written(tmp_path, second, change)
+    assert cli.main([command[0], str(first), str(other), *command[1:]]) == code
