@@ -22,6 +22,7 @@ class Field:
     group: bool
     has_flag: bool  # in proto2, if it is optional: a number or bytes, and in no oneof
     proto3_optional: bool
+    oneof: int | None  # which of the message's; None if in none, and of proto3's optional ones
 
 
 @dataclass
@@ -35,6 +36,13 @@ class Message:
 
 
 @dataclass
+class Enum:
+    name: str  # full
+    line: int
+    values: list[tuple[str, int]]  # with their lines
+
+
+@dataclass
 class File:
     name: str  # as an import spells it
     package: str = ""
@@ -44,6 +52,7 @@ class File:
     imports: list[tuple[str, int]] = field(default_factory=list)
     extensions: list[tuple[str, int]] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)  # nested ones too
+    enums: list[Enum] = field(default_factory=list)
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
@@ -107,7 +116,14 @@ def read_field(data: bytes, where: Where, lines: dict[Where, int], outer: int) -
         required=label == LABEL_REQUIRED, group=kind == TYPE_GROUP,
         has_flag=label not in (LABEL_REPEATED, LABEL_REQUIRED) and not in_oneof
         and kind not in (TYPE_STRING, TYPE_GROUP, TYPE_MESSAGE),
-        proto3_optional=number_of(data, 17) != 0)
+        proto3_optional=number_of(data, 17) != 0,
+        oneof=number_of(data, 9) if in_oneof and not number_of(data, 17) else None)
+
+
+def read_enum(data: bytes, where: Where, prefix: str, lines: dict[Where, int]) -> Enum:
+    name, line = f"{prefix}.{text(data, 1)}" if prefix else text(data, 1), lines.get(where, 1)
+    return Enum(name, line, [(text(one, 1), lines.get(where + (2, at), line))
+                             for at, one in enumerate(several(data, 2))])
 
 
 def read_messages(data: bytes, where: Where, prefix: str, file: File,
@@ -124,6 +140,8 @@ def read_messages(data: bytes, where: Where, prefix: str, file: File,
                 for at, one in enumerate(several(data, 2))]))
     file.extensions += [(text(one, 2), lines.get(where + (6, at), line))
                         for at, one in enumerate(several(data, 6))]
+    file.enums += [read_enum(one, where + (4, at), name, lines)
+                   for at, one in enumerate(several(data, 4))]
     for at, inner in enumerate(several(data, 3)):
         read_messages(inner, where + (3, at), name, file, lines)
 
@@ -138,6 +156,8 @@ def read_file(data: bytes) -> File:
                     for at, name in enumerate(several(data, 3))]
     file.extensions = [(text(one, 2), lines.get((7, at), 1))
                        for at, one in enumerate(several(data, 7))]
+    file.enums = [read_enum(one, (5, at), file.package, lines)
+                  for at, one in enumerate(several(data, 5))]
     for at, message in enumerate(several(data, 4)):
         read_messages(message, (4, at), file.package, file, lines)
     return file

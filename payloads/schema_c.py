@@ -5,7 +5,7 @@
     schema_c.py PROTOC PROTOC_GEN_C FOLDER VIRTUAL FLAT OUTDIR
 
 google/protobuf/timestamp.proto becomes OUTDIR/google_protobuf_timestamp.pb-c.c and .h. Services are left
-out, and defaults that are no numbers of C are spelt as C spells them.
+out, and defaults are spelt so that C reads them: infinities, NaN, INT64_MIN, ??.
 """
 
 from __future__ import annotations
@@ -28,8 +28,15 @@ def spelt(found: re.Match[str]) -> str:
     return sign + {"inf": "__builtin_inf()", "nan": '__builtin_nan("")'}[word]
 
 
+def default_as_c(line: str) -> str:
+    if '"' in line:
+        return line.replace("??", r"?\?")  # else a trigraph of C11
+    line = line.replace("-9223372036854775808ll", "(-9223372036854775807ll - 1)")
+    return SPECIAL.sub(spelt, line)
+
+
 def as_c(code: str) -> str:
-    lines = (SPECIAL.sub(spelt, line) if "__default_value = " in line or line.startswith("    , ") else line
+    lines = (default_as_c(line) if "__default_value" in line or line.startswith("    , ") else line
              for line in code.splitlines(keepends=True))
     return INCLUDE.sub(lambda name: f'#include "{name[1].replace("/", "_")}"', "".join(lines))
 

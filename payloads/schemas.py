@@ -34,7 +34,7 @@ KEYWORDS = frozenset(
     "thread_local throw true try typedef typeid typename typeof union unsigned using virtual void "
     "volatile wchar_t while xor xor_eq".split())
 TAKEN = frozenset("codec codecs memcpy payload payloads google std test tests build check encode decode "
-                  "parse read".split())
+                  "parse read print convert release errno".split())
 MOST_REQUIRED = 64  # bits of plan_message.required
 # What protoc-gen-c does not compile, or not so that its names are there.
 UNSUPPORTED = {"protobuf-c/protobuf-c.proto": "options of protobuf-c change its names: not supported"}
@@ -45,24 +45,58 @@ def root_of(name: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in name.split("_"))
 
 
+def lower(word: str) -> str:
+    """As protoc-gen-c spells it: an underscore before a capital that follows another character than a
+    capital."""
+    return "".join(("_" if at > 0 and letter.isupper() and not word[at - 1].isupper() else "")
+                   + letter.lower() for at, letter in enumerate(word))
+
+
+def stem_of(name: str) -> str:
+    """parcel.Parcel.LabelsEntry → parcel__parcel__labels_entry."""
+    return "__".join(lower(word) for word in name.split("."))
+
+
+def type_of(name: str) -> str:
+    """parcel.Parcel.line_item → Parcel__Parcel__LineItem."""
+    return "__".join(root_of(word) for word in name.split("."))
+
+
 def symbol_of(name: str, root: str) -> str:
-    """The descriptor's name as protoc-gen-c spells it: an underscore before a capital that follows
-    another character than a capital."""
-    lower = "".join(("_" if at > 0 and letter.isupper() and not root[at - 1].isupper() else "")
-                    + letter.lower() for at, letter in enumerate(root))
-    return f"{name}__{lower}__descriptor"
+    """The descriptor's name."""
+    return f"{stem_of(f'{name}.{root}')}__descriptor"
+
+
+def symbols_of(file: File) -> list[tuple[str, str, int]]:
+    """What the generated code declares for everybody: the symbol, what for, and where that is said."""
+    found = []
+    for message in file.messages:
+        stem = stem_of(message.name)
+        found += [(one, message.name, message.line) for one in (stem, type_of(message.name))]
+        for at, oneof in enumerate(message.oneofs):
+            what, prefix = f"the oneof {message.name}.{oneof}", f"{stem}__{lower(oneof)}"
+            found.append((type_of(f"{message.name}.{oneof}_case"), what, message.line))
+            found.append((f"{prefix.upper()}__NOT_SET", what, message.line))
+            found += [(f"{prefix.upper()}_{lower(one.name).upper()}", f"{message.name}.{one.name}", one.line)
+                      for one in message.fields if one.oneof == at]
+    for enum in file.enums:
+        stem = stem_of(enum.name)
+        found += [(one, enum.name, enum.line) for one in (stem, type_of(enum.name))]
+        found += [(f"{stem.upper()}__{value}", f"{enum.name}, value {value}", line)
+                  for value, line in enum.values]
+    return found
 
 
 def members_of(message: Message) -> list[tuple[str, int]]:
     """The members of protobuf-c's struct with the line of what they are for."""
     found = [("base", message.line)]
     for one in message.fields:
-        lower = one.name.lower()
-        found.append((lower + ("_" if lower in KEYWORDS else ""), one.line))
+        member = one.name.lower()
+        found.append((member + ("_" if member in KEYWORDS else ""), one.line))
         if one.repeated:
-            found.append(("n_" + lower, one.line))
+            found.append(("n_" + member, one.line))
         elif one.has_flag and message.syntax == "proto2":
-            found.append(("has_" + lower, one.line))
+            found.append(("has_" + member, one.line))
     found += [(name.lower() + "_case", message.line) for name in message.oneofs]
     return found
 
@@ -129,6 +163,7 @@ class Report:
     faults: list[str] = field(default_factory=list)
     flat: dict[str, tuple[str, Path]] = field(default_factory=dict)  # FLAT → VIRTUAL, FOLDER
     types: dict[str, tuple[str, Path]] = field(default_factory=dict)  # full name → where it is from
+    symbols: dict[str, str] = field(default_factory=dict)  # of the C code → what for
 
     def add_compile(self, file: File, folder: Path, paths: list[str], where: str) -> None:
         flat = file.name.removesuffix(".proto").replace("/", "_")
@@ -138,6 +173,11 @@ class Report:
             if first != (file.name, place):
                 self.faults.append(f"{where}:{message.line}: there is a message {message.name} in "
                                    f"{first[1] / first[0]} already")
+        for symbol, what, line in symbols_of(file) if flat not in self.flat else []:
+            first_what = self.symbols.setdefault(symbol, what)
+            if first_what != what:
+                self.faults.append(f"{where}:{line}: {what} and {first_what}: protobuf-c would call both "
+                                   f"{symbol}")
         if flat not in self.flat:
             self.flat[flat] = (file.name, place)
             self.lines.append("\t".join(["compile", flat, file.name, str(folder), ";".join(paths)]))

@@ -90,6 +90,20 @@ CASES: list[Case] = [
     ("a member called as a case",
      payload("message Parcel { oneof what { int32 x = 1; }\n int32 what_case = 2; }"),
      ["called what_case"]),
+    ("two messages of one name in C", payload("message Parcel { errno a = 1; }\nmessage errno {}\n"
+                                              "message Errno {}"),
+     ["parcel.proto:6: parcel.Errno and parcel.errno: protobuf-c would call both parcel__errno"]),
+    ("two messages of one type in C", payload("message Parcel { message Stop_at {} }\n"
+                                              "message Other { message StopAt {} }"), None),
+    ("two messages of one type in C, side by side", payload("message Parcel { message Stop_at {}\n"
+                                                            " message StopAt {} }"),
+     ["parcel.proto:5: parcel.Parcel.StopAt and parcel.Parcel.Stop_at: protobuf-c would call both"]),
+    ("a message called as a case", payload("message Parcel {\n oneof what { int32 x = 1; }\n"
+                                           " message WhatCase {} }"),
+     ["parcel.proto:6: parcel.Parcel.WhatCase and the oneof parcel.Parcel.what"]),
+    ("an enum's value called as a case",
+     payload("message Parcel {\n oneof what { int32 x = 1; }\n enum What { NOT_SET = 0; } }"),
+     ["parcel.proto:6: parcel.Parcel.What, value NOT_SET and the oneof parcel.Parcel.what"]),
     ("65 required fields",
      payload("message Parcel {" + "".join(f"required bool b{n} = {n};" for n in range(1, 66)) + "}",
              "proto2"), ["parcel.proto:4: parcel.Parcel: more than 64 required fields"]),

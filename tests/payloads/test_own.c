@@ -22,8 +22,9 @@ static void for_all(void (*check)(const struct owner *owner))
         if (codecs[i]->own == NULL)
             continue;
         for (const struct subject *subject = subjects; subject->payload.name != NULL; subject++) {
-            if (subject->again || payload_find(subject->payload.name) == NULL)
-                continue; /* the tests' own types are not generated for it */
+            if (subject->again || (payload_find(subject->payload.name) == NULL &&
+                                   strcmp(subject->payload.name, "names") != 0))
+                continue; /* of the tests' own types only one is generated for it */
             struct owner owner = {codecs[i], subject, codecs[i]->own->open(subject->plan)};
             assert_non_null(owner.place);
             check(&owner);
