@@ -6,6 +6,7 @@ its neighbours'.
     check_imports.py NM ARCHIVE CODEC...
 
 A benchmark whose rows did not call their libraries has been published; this is the proof that ours do.
+No adapter may hand its work to another one either, itself or by way of what it shares with others.
 Of a library that is all in its headers, what was not inlined is in the object as a weak symbol.
 """
 
@@ -57,6 +58,15 @@ LIBRARIES = {
 }
 
 
+#: Where a codec is to be had, other than by its own name.
+TABLES = frozenset(("codecs", "codec_find", "codec_source", "codec_reader", "codec_build", "codec_parse"))
+#: What may look there: the table itself, and who does it off the clock and for what.
+MAY_LOOK = {
+    "codec": TABLES,
+    "protobuf_cpp": {"codec_find"},  # adopt makes its own struct from what protobuf-c packs
+}
+
+
 def symbols(nm: str, archive: str) -> dict[str, set[str]]:
     """What each member of the archive leaves undefined or defines for whoever comes first."""
     listing = subprocess.run([nm, archive], check=True, capture_output=True, text=True).stdout
@@ -85,10 +95,35 @@ def faults_of(codec: str, found: dict[str, set[str]]) -> list[str]:
     return faults
 
 
+def borrowed(codecs: list[str], found: dict[str, set[str]]) -> list[str]:
+    """Objects of whatever kind that reach for a codec which is not theirs."""
+    structs = {f"{codec}_codec" for codec in (*codecs, "cjson_copy", "cjson_unformatted")}
+    faults = []
+    for member, there in sorted(found.items()):
+        foreign = (structs - {f"{member}_codec"} if member != "codec" else set()) | TABLES
+        faults += [f"{member}: uses {symbol}: that is another codec's work"
+                   for symbol in sorted(there & foreign - MAY_LOOK.get(member, set()))]
+    return faults
+
+
+def prove(codecs: list[str], found: dict[str, set[str]]) -> list[str]:
+    """Does this see what it is there to see? Asked of the real symbols, with one more or one less."""
+    def changed(member: str, more: str = "", less: str = "") -> dict[str, set[str]]:
+        return found | {member: found.get(member, set()) - {less} | ({more} if more else set())}
+
+    wrong = [("a delegate", borrowed(codecs, changed("msgpack_c", "cjson_codec"))),
+             ("a delegate by name", borrowed(codecs, changed("msgpack_c", "codec_find"))),
+             ("a delegate by a helper", borrowed(codecs, changed("json_scalar", "cjson_codec"))),
+             ("a stub", faults_of("cjson", changed("cjson", less="cJSON_Delete"))),
+             ("a neighbour's call", faults_of("cjson", changed("cjson", "msgpack_unpack")))]
+    return [f"check_imports.py does not see {what}" for what, faults in wrong if not faults]
+
+
 def main() -> int:
     nm, archive, *codecs = sys.argv[1:]
     found = symbols(nm, archive)
     faults = [fault for codec in codecs for fault in faults_of(codec, found)]
+    faults += borrowed(codecs, found) + prove(codecs, found)
     print("\n".join(faults), file=sys.stderr)
     return 1 if faults else 0
 
