@@ -11,7 +11,7 @@
 
 /* Ids in probe.proto and probe_required.proto; above them all is unknown. */
 enum { NUMBER = 5, TEXT = 6, COLOUR = 8, CHILD = 9, COUNTS = 14, UNKNOWN = 100 };
-enum { MUST = 1, BESIDE = 2 };
+enum { MUST = 1, BESIDE = 2, PAIR = 3, ONE = 1, TWO = 2 };
 
 /* A message of these fields, decoded. 0, or an answer that ends the question. */
 static const char *decode_fields(struct fidelity_bed *bed, const struct foreign_field *fields,
@@ -119,6 +119,34 @@ static struct fidelity_answer ask_duplicate_message(struct fidelity_bed *bed)
                         : colour         ? "last"
                         : number         ? "first"
                                          : "changed");
+}
+
+/* The same in proto2, where a number that is there differs from none: protobuf-c then merges. */
+static struct fidelity_answer ask_duplicate_message_proto2(struct fidelity_bed *bed)
+{
+    static const struct foreign_field one = {.id = ONE, .integer = 1},
+                                      two = {.id = TWO, .integer = 1};
+    static const struct foreign_message first = {&one, 1}, second = {&two, 1};
+    const struct foreign_field fields[] = {
+        {.id = MUST, .integer = 1},
+        {.id = PAIR, .kind = FOREIGN_MESSAGE, .message = &first},
+        {.id = PAIR, .kind = FOREIGN_MESSAGE, .message = &second}};
+    ProtobufCMessage *message;
+    const char *end = cannot_repeat(bed);
+    if (end)
+        return fidelity_say(end);
+    const int err =
+        fidelity_decode_foreign(bed, bed->required, &(struct foreign_message){fields, 3}, &message);
+    if (err != 0)
+        return fidelity_say(err == -ENOTSUP ? "not probed" : "refused");
+    const ProbeRequired__ProbeRequired__Pair *pair =
+        ((const ProbeRequired__ProbeRequired *)message)->pair;
+    if (!pair)
+        return fidelity_say("changed");
+    return fidelity_say(pair->has_one && pair->has_two ? "merged"
+                        : pair->has_two                ? "last"
+                        : pair->has_one                ? "first"
+                                                       : "changed");
 }
 
 /* A map's keys are data: they can come twice where a message is an array of values, too. */
@@ -248,7 +276,10 @@ const struct fidelity_probe fidelity_schema[] = {
     {"missing_field", SCHEMA, "a missing field", ask_missing_field},
     {"missing_required", SCHEMA, "a missing required field (proto2)", ask_missing_required},
     {"duplicate", SCHEMA, "a field that comes twice", ask_duplicate},
-    {"duplicate_message", SCHEMA, "a message field that comes twice", ask_duplicate_message},
+    {"duplicate_message", SCHEMA, "a message field that comes twice (proto3)",
+     ask_duplicate_message},
+    {"duplicate_message_proto2", SCHEMA, "a message field that comes twice (proto2)",
+     ask_duplicate_message_proto2},
     {"duplicate_map_key", SCHEMA, "a map's key that comes twice", ask_duplicate_map_key},
     {"null", SCHEMA, "null in place of a value", ask_null},
     {"wrong_type", SCHEMA, "text in place of a number", ask_wrong_type},

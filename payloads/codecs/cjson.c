@@ -2,8 +2,8 @@
 /*
  * JSON by cJSON, in proto3's mapping: 64-bit integers as decimal strings, bytes in base64, enums by
  * name, NaN and the infinities as strings. cJSON prints a double with 15 digits if that is close
- * enough for it, so some lose bits, and the largest doubles become too large to be read; strings
- * are not checked for UTF-8.
+ * enough for it, so some lose bits; what it would make of the largest doubles cannot be read, and
+ * they are printed here. Strings are not checked for UTF-8.
  */
 #include "codec.h"
 
@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- encode: a tree, printed, and given back --------------------------------------------------

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "json_real.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cmath>
@@ -47,11 +48,14 @@ template <typename Real> int get(const char *text, std::size_t len, Real *value)
     return 0;
 }
 
-// "-0" is an integer to many a reader (simdjson, Python), and integers know no -0.
+// Digits without a point are an integer to many a reader: "-0" is one that knows no -0 (simdjson,
+// Python), and from 2^63 on it is none at all (simdjson, Jansson). What is as large has 16 digits
+// or an exponent.
 template <typename Real> char *put(char *at, Real value)
 {
     char *end = std::to_chars(at, at + JSON_PUT_REAL, value).ptr;
-    if (value == 0 && end == at + 2) {
+    const bool is_large = std::fabs(value) >= Real(0x1p53) && std::find(at, end, 'e') == end;
+    if (is_large || (value == 0 && end == at + 2)) {
         *end++ = '.';
         *end++ = '0';
     }

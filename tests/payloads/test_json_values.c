@@ -4,6 +4,7 @@
 #include "field.h"
 #include "floor_bed.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -220,6 +221,58 @@ static void all_say_the_same(void **state)
     assert_true(others >= 1);
 }
 
+/* Nobody takes a large double for an integer that it cannot hold, nor the largest for infinity. */
+static void large_numbers_pass(const struct codec *from, const struct codec *to)
+{
+    static const double large[] = {0x1p53,
+                                   0x1p53 + 2,
+                                   -0x1p62,
+                                   0x1p63,
+                                   -0x1p63,
+                                   0x1p64,
+                                   -0x1p64,
+                                   0x1p66,
+                                   1e15,
+                                   1e17,
+                                   1e20,
+                                   1e21,
+                                   1e22,
+                                   -1e23,
+                                   DBL_MAX,
+                                   -DBL_MAX,
+                                   0x1.ffffffffffffep1023,
+                                   1.797693134862312e308};
+    for (size_t i = 0; i < sizeof(large) / sizeof(*large); i++) {
+        ProtobufCMessage *message = new_message(), *back = NULL;
+        struct message_diff diff = {0};
+        uint8_t json[256];
+        size_t len;
+        set(message, "real64", &large[i]);
+        set(message, "real32", &(float){(float)fmin(fmax(large[i], -FLT_MAX), FLT_MAX)});
+        assert_int_equal(from->encode(everything->plan, message, json, sizeof(json), &len), 0);
+        const int error = to->decode(everything->plan, json, len, &heap_allocator, &back);
+        if (error != 0)
+            fail_msg("%.*s from %s to %s: %d", (int)len, json, from->name, to->name, error);
+        assert_true(message_compare(message, back, &diff));
+        assert_true(diff.changed == 0 || !bed_exact(from));
+        message_free(message, &heap_allocator);
+        message_free(back, &heap_allocator);
+    }
+}
+
+static void all_take_large_numbers(void **state)
+{
+    (void)state;
+    for (size_t from = 0; codecs[from] != NULL; from++) {
+        if (strcmp(codecs[from]->format, "JSON") != 0 || codecs[from]->encode == NULL)
+            continue;
+        for (size_t to = 0; codecs[to] != NULL; to++) {
+            if (strcmp(codecs[to]->format, "JSON") == 0 && codecs[to]->decode != NULL)
+                large_numbers_pass(codecs[from], codecs[to]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +281,7 @@ int main(void)
         cmocka_unit_test(every_character_comes_back),
         cmocka_unit_test(specials_are_words),
         cmocka_unit_test(all_say_the_same),
+        cmocka_unit_test(all_take_large_numbers),
     };
     return cmocka_run_group_tests_name("json values", tests, floor_set_up, bed_tear_down);
 }

@@ -109,7 +109,9 @@ def questions(judged: Judgement) -> list[Block]:
     table.notes.append(
         "Coloured: values that come back altered or lost without a word. ULP: steps between"
         " neighbouring floating-point numbers. A depth is the deepest message that works, the root"
-        " being 1; “ours” is the limit that every codec here is held to."
+        " being 1; “ours” is the limit that every codec here is held to. Doubles beyond"
+        " 1.79769313486231e308 cJSON itself would print as 1.79769313486232e+308, which no reader takes, its own"
+        " included: its adapter here prints those, so that one of them does not cost a payload its baseline."
     )
     return [table]
 
