@@ -46,9 +46,10 @@ class Outcome:
         gone = sum(len(f.discarded) for f in self.judged.families)
         failed = [line for f in self.judged.families for line in f.failures]
         if gone == len(self.lines) and gone:
-            return "No answer: every process was discarded (steal, other programs): the machine was not quiet."
+            return "No answer: every process was discarded (steal, other programs): the machine was busy."
         if failed:
-            return f"No answer: {len(failed)} of {len(self.lines)} processes failed: {words.reason(failed[0].get('reason'))}"
+            why = words.reason(failed[0].get("reason"))
+            return f"No answer: {len(failed)} of {len(self.lines)} processes failed: {why}"
         return "No answer: no process has a figure that counts."
 
     def counting(self, family: Family | None = None) -> list[dict[str, Any]]:

@@ -55,7 +55,10 @@ def _table(found: Sequence[Outcome]) -> Table:
     """The table of one scenario; of several, what each of them says."""
     if len(found) == 1:
         return KINDS[found[0].scenario.kind].tables(found[0])[0]
-    table = Table("What each scenario says; its own table stands in its section", [Column("scenario"), Column("rounds", True), Column("answer")])
+    table = Table(
+        "What each scenario says; its own table stands in its section",
+        [Column("scenario"), Column("rounds", True), Column("answer")],
+    )
     for each in found:
         said = next(iter(KINDS[each.scenario.kind].answer(each)), "–").replace("**", "")
         table.add(Cell(each.scenario.title, "head"), str(each.scenario.rounds), said)

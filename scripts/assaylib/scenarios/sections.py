@@ -38,17 +38,17 @@ def section(outcome: Outcome, raw: Sequence[Raw], *, first_too: bool = True) -> 
 def conditions(outcome: Outcome) -> str:
     """What the file said, and where it ran."""
     scenario, load = outcome.scenario, outcome.family.plan["load"]
-    said = []
-    for name, program in PROGRAMS.items():
-        given = {k: v for k, v in getattr(scenario, name).items() if v is not None and v is not False}
-        if given:
-            said.append(f"{program}: " + ", ".join(f"{k.replace('_', ' ')} {_one(v)}" for k, v in given.items()))
-    for model, changed in scenario.of_model.items():
-        said.append(f"{model} alone: " + ", ".join(f"{k.replace('_', ' ')} {_one(v)}" for k, v in changed.items()))
-    for each in scenario.classes:
-        said.append("class " + ", ".join(f"{k.replace('_', ' ')} {_one(v)}" for k, v in each.items() if v is not None))
+    tables = {what: _given(getattr(scenario, name)) for name, what in PROGRAMS.items()}
+    said = [f"{what}: {given}" for what, given in tables.items() if given]
+    said += [f"{model} alone: {_given(changed)}" for model, changed in scenario.of_model.items()]
+    said += [f"class: {_given(each)}" for each in scenario.classes]
     said.append(f"server on CPU {load['server_cpu']}, load and what is downstream on CPU {load['load_cpu']}")
     return f"Conditions: kind `{scenario.kind}`; {'; '.join(said)}."
+
+
+def _given(options: dict[str, Any]) -> str:
+    said = [f"{name.replace('_', ' ')} {_one(v)}" for name, v in options.items() if v is not None and v is not False]
+    return ", ".join(said)
 
 
 def _one(value: Any) -> str:
@@ -76,14 +76,21 @@ def counted(outcome: Outcome) -> str:
 def gate_table(outcome: Outcome) -> Table:
     table = Table(
         "Gates: what failed one has no number where its scope says so; “tail” marks only",
-        [Column("gate"), Column("limit", True), Column("scope"), Column("failed", True), Column("of", True), Column("members with a failure")],
+        [
+            Column("gate"),
+            Column("limit", True),
+            Column("scope"),
+            Column("failed", True),
+            Column("of", True),
+            Column("members with a failure"),
+        ],
         folded=True,
     )
     every = [gate for family in outcome.judged.families for gate in family.gates]
     for name in dict.fromkeys(gate.name for gate in every):
         mine = [gate for gate in every if gate.name == name]
         bad = [gate.member for gate in mine if gate.failed]
-        limits = sorted({f"{gate.limit:.4g}" if isinstance(gate.limit, (int, float)) else "–" for gate in mine})
+        limits = sorted({_limit(gate.limit) for gate in mine})
         table.add(
             gate_name(name),
             " ".join(limits) if len(limits) < 4 else "each its own",
@@ -93,6 +100,10 @@ def gate_table(outcome: Outcome) -> Table:
             ", ".join(bad[:8]) + (f" and {len(bad) - 8} more" if len(bad) > 8 else ""),
         )
     return table
+
+
+def _limit(limit: Any) -> str:
+    return f"{limit:.4g}" if isinstance(limit, (int, float)) else str(limit or "–")
 
 
 def lead(found: Sequence[Outcome]) -> Section:
