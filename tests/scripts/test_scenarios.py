@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import synthetic
 from assaylib import UsageError, plan, report, scenarios, service, store, words
+from assaylib.gates import passes
 from assaylib.programs import Build
-from assaylib.scenarios import command, outcome, plans, scenario, sections
+from assaylib.scenarios import capacity, command, outcome, plans, scenario, sections
 from conftest import Assay
 
 SHIPPED = sorted(scenario.FOLDER.glob("*.toml"))
@@ -115,6 +116,13 @@ def test_a_model_can_have_options_of_its_own(tmp_path: Path) -> None:
     (family,) = plans.make([found], BUILT, 1, None).families
     assert family.load["threads"]["thread_pool@1"] == 64
     assert {m.partition("@")[0] for m in family.members} == {"thread_pool", "event_loop", "thread_pool.same"}
+
+
+@pytest.mark.parametrize(("lag_ns", "counts"), [(2.4e6, True), (2.6e6, False), (None, True)])
+def test_a_generator_late_by_half_the_limit_says_nothing(lag_ns: float | None, counts: bool) -> None:
+    (family,) = plans.make([scenarios.load("capacity")], BUILT, 1, None).families
+    gates = capacity.in_time(family, {"lag_p99_ns": lag_ns})
+    assert passes({"gates": gates}, "p99_ns") is counts
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from .. import charts, words
 from ..blocks import Column, Table
 from ..charts import Chart
 from ..gates import passes
+from ..gates.validity import most
 from ..plan import CAPTURE_S, DRAIN_S, SERVE_START_S, Built, Family
 from ..programs import Build
 from . import keys, knee, plans, readings
@@ -37,6 +38,7 @@ KEYS: keys.Keys = {
         "duration_s": keys.number(keys.REQUIRED, 0.05, 3600),
     },
 }
+LAG_SHARE_MAX = 0.5  # of the limit
 SAME = "same"  # the baseline once more: what two knees of the same code differ by
 
 
@@ -88,9 +90,16 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
         final, done = here.stop()
     return {
         "metrics": {**readings.opened(opened), **readings.final(final)},
-        "gates": readings.gates(family, opened, final, below_knee=False),
+        "gates": {**readings.gates(family, opened, final, below_knee=False), **in_time(family, opened)},
         "server": done,
     }
+
+
+def in_time(family: Family, opened: dict[str, Any]) -> dict[str, Any]:
+    """A generator that was late by a good part of the limit itself says nothing about who keeps it;
+    one that lags by a part of p50 only marks the tail."""
+    limit_ns = 1e3 * family.load["scenario"]["level"]["p99_us"]
+    return {"lag_p99_over_level": most((opened["lag_p99_ns"] or 0) / limit_ns, LAG_SHARE_MAX, "open")}
 
 
 # --- What the lines say -------------------------------------------------------------------------
