@@ -26,6 +26,7 @@ HEAVY_ITERATIONS = 400_000  # of a heavy request of `mixed` behind sockets: a mi
 FAN = 4  # calls of a `fanout`
 OFFLOAD_THREADS = 4  # helpers of `journal`: it waits for the disk
 MACHINE_S = 10.0  # what this machine can resolve, fingerprint, fidelity, waiting for quiet
+RIG_PILOT_S = 1.2  # what a server that does nothing reaches (gates/noop.py)
 DRAIN_S = 0.2  # the closed loop in whose middle a server is told to stop
 REPORT_S = 8.0
 PILOT_S = 1.0  # a model family's discarded pilot
@@ -286,7 +287,8 @@ def pilot_s(family: Family, tier: Tier) -> float:
     if "pilot_s" in family.load:  # declared: a scenario (scenarios/)
         return float(family.load["pilot_s"])
     if family.kind == "service":
-        return len(family.members) * (SERVE_START_S + family.load["closed_duration_s"] * 4 / 3)
+        each_s = SERVE_START_S + family.load["closed_duration_s"] * 4 / 3
+        return len(family.members) * each_s + RIG_PILOT_S
     if family.kind == "codec":
         return START_S + PILOT_MEMBER_S * len(family.members)
     return PILOT_S

@@ -53,6 +53,7 @@ class Server:
     address: str
     startup_ns: int
     json: Path
+    beside_pid: int | None = None  #: what it asks in turn: load watches that, too
 
     @property
     def target(self) -> str:
@@ -205,6 +206,7 @@ def start_load(build: Build, server: Server, options: Options, *, cpu: int | str
     with tempfile.TemporaryDirectory(prefix="assay-") as folder:
         path = Path(folder) / "load.json"
         own = {"target": server.target, "watch_pid": server.pid, "json": path}
+        own["beside_pid"] = server.beside_pid
         words = [str(build.program("load")), *argv({**own, **given}), *lines]
         lasts_s = float(given.get("warmup") or 0) + float(given["duration"])
         with Child(words, cpus=cpus(cpu)) as child:

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from . import machine, rig
+from . import gates, machine, rig
+from .gates import Conditions, noop
 from .plan import DRAIN_S, Family
 from .programs import Build, Finished
 from .rig import Failure, Server
@@ -27,12 +28,6 @@ STOP_LOAD_S = DRAIN_S  # of closed loop, in whose middle SIGTERM comes
 OFFLOADING = ("event_loop", "actor")  # models with helper threads; others may block where they are
 PILOT_S = (0.1, 0.3)  # warm-up and window
 
-# METHOD section 4.
-ACHIEVED_MIN = 0.99
-LAG_SHARE_MAX = 0.1
-LITTLE_MAX = 0.1
-
-
 def workloads(build: Build) -> tuple[str, ...]:
     """Those that can be measured over sockets with what is built."""
     return WORKLOADS if all(build.find(name) for name in rig.PROGRAMS) else ()
@@ -41,7 +36,8 @@ def workloads(build: Build) -> tuple[str, ...]:
 def pilot(
     build: Build, family: Family, say: Callable[[str], None]
 ) -> tuple[Family, dict[str, str]]:
-    """Every member once in a closed loop; the rate follows from the slowest, below all ceilings.
+    """Every member once in a closed loop; the rate follows from the slowest, below all ceilings. What
+    the rig can carry, from a server that does nothing.
     And the versions of libraries that only a server knows."""
     load = {**family.load, "closed_warmup_s": PILOT_S[0], "closed_duration_s": PILOT_S[1]}
     short = replace(family, load=load)
@@ -66,6 +62,9 @@ def pilot(
     if family.load["rate_hz"]:
         bound = min(bound, family.load["rate_hz"])
     load = {**family.load, "rate_hz": two_digits(bound), "pilot_closed_hz": measured}
+    load["rig_hz"] = noop.closed_hz(
+        build, _asked(family), server_cpu=load["server_cpu"], load_cpu=load["load_cpu"], say=say
+    )
     return replace(family, load=load), versions
 
 
@@ -90,7 +89,8 @@ def measure(
             closed = _closed(build, family, server)
             final, server_usage = _stop(build, family, server)
         result["metrics"] = _metrics(opened, closed, final, server.startup_ns)
-        result["gates"] = _gates(family, member, opened, closed, final)
+        asked = _conditions(family, member)
+        result["gates"] = gates.of(asked, opened=opened, closed=closed, final=final)
     except Failure as failure:
         result.update(status="failed", reason=str(failure))
     covariates = watch.covariates(server_usage)
@@ -120,13 +120,16 @@ def _rig(build: Build, family: Family, member: str, *, padding: int) -> Iterator
     if workload in ("rpc", "call"):
         options |= {"payload": load["payload"], "codec": load["codec"]}
     with contextlib.ExitStack() as stack:
+        beside = None
         if load.get("downstream_delay_us"):
             delay = {"delay": f"fixed:{load['downstream_delay_us']}"}
-            beside = rig.downstream(build, delay, cpu=load["downstream_cpu"])
-            options["downstream"] = stack.enter_context(beside).address
+            beside = stack.enter_context(rig.downstream(build, delay, cpu=load["downstream_cpu"]))
+            options["downstream"] = beside.address
             options["downstream_connections"] = load["downstream_connections"]
         serving = rig.server(build, options, cpu=load["server_cpu"], padding=padding)
-        yield stack.enter_context(serving)
+        server = stack.enter_context(serving)
+        server.beside_pid = beside.child.pid if beside else None
+        yield server
 
 
 def _workload(family: Family) -> str:
@@ -231,40 +234,15 @@ def _busy_percent(result: dict[str, Any], key: str) -> float:
     return 100.0 * result[key] / result["duration_ns"]
 
 
-def _gate(value: float, limit: float, scope: str, *, most: bool) -> dict[str, Any]:
-    ok = value <= limit if most else value >= limit
-    return {"value": round(value, 6), "limit": limit, "scope": scope, "ok": ok}
-
-
-def _gates(
-    family: Family,
-    member: str,
-    opened: dict[str, Any],
-    closed: dict[str, Any],
-    final: dict[str, Any],
-) -> dict[str, Any]:
-    """METHOD section 4; scope says which of the line's figures fall with the gate."""
-    asked = family.load["connections"]
-    held = min(opened["connections_held"], closed["connections_held"])
-    little = closed["little_ratio"]
-    achieved = opened["achieved_hz"] / opened["offered_hz"] if opened["offered_hz"] else 0.0
-    gates = {
-        "achieved_over_offered": _gate(achieved, ACHIEVED_MIN, "open", most=False),
-        "replies_wrong": _gate(opened["wrong"] + opened["failed"], 0, "open", most=True),
-        "closed_replies_wrong": _gate(closed["wrong"] + closed["failed"], 0, "closed", most=True),
-        "lag_p99_over_p50": _gate(
-            opened["lag_p99_ns"] / max(1, opened["p50_ns"]), LAG_SHARE_MAX, "tail", most=True
-        ),
-        "littles_law": _gate(
-            abs(little - 1) if little is not None else 1.0, LITTLE_MAX, "closed", most=True
-        ),
-        "connections_held": _gate(held, asked, "all", most=False),
-        "lost": _gate(final["lost"], 0, "all", most=True),
-    }
-    ceiling = _ceiling_hz(family, member)
-    if ceiling is not None:
-        gates["below_ceiling"] = _gate(closed["achieved_hz"], ceiling, "closed", most=True)
-    return gates
+def _conditions(family: Family, member: str) -> Conditions:
+    load = family.load
+    return Conditions(
+        load["connections"],
+        threads=load["threads"][member],
+        spins=bool(load["spin_us"]),
+        ceiling_hz=_ceiling_hz(family, member),
+        rig_hz=load.get("rig_hz"),
+    )
 
 
 def _ceiling_hz(family: Family, member: str) -> float | None:

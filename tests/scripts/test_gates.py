@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,6 +90,7 @@ def test_lost_requests_and_a_rate_that_is_the_rig_s() -> None:
     assert failed(gates.of(ASKED, final={"lost": 1})) == {"lost"}
     near = Conditions(CONNECTIONS, rig_hz=1200.0)
     assert failed(gates.of(near, closed=SOUND)) == {"rig_share"}
+    assert failed(gates.of(near, opened=SOUND)) == {"open_rig_share"}
 
 
 def test_what_a_scenario_provokes_is_tolerated_and_no_more() -> None:
@@ -96,6 +98,10 @@ def test_what_a_scenario_provokes_is_tolerated_and_no_more() -> None:
     asked = Conditions(CONNECTIONS, below_knee=False, tolerated=40)
     assert failed(gates.of(asked, opened=refusing)) == set()
     assert failed(gates.of(asked, opened={**refusing, "failed": 1})) == {"replies_wrong"}
+    finding = Conditions(CONNECTIONS, below_knee=False, tolerated=None)
+    nobody = {"p50_ns": None, "lag_p50_ns": None}  # not one right answer
+    found = gates.of(finding, opened={**refusing, **nobody, "achieved_hz": 0.0})
+    assert set(found) == {"saturated", "connections_held"} and failed(found) == set()
 
 
 @pytest.mark.parametrize(
@@ -236,12 +242,18 @@ def test_a_generator_that_is_too_small(loaded: Loaded, programs: Build) -> None:
 
 def test_a_generator_that_is_late(programs: Build, tmp_path: Path) -> None:
     """Stopped for a part of its window, as a busy machine may stop it."""
-    path = tmp_path / "load.json"
-    with serving("serve", "--model", "inline", "--workload", "echo") as server:
+    path, asked, begun = tmp_path / "load.json", iter(range(1 << 30)), threading.Event()
+
+    def answer(request: bytes) -> bytes:
+        if next(asked) == 20:
+            begun.set()
+        return reply(body_of(request))
+
+    with Misbehaving(answer) as server:
         argv = [programs.program("load"), "--target", f"http://{server.address}/", "--rate", "200",
-                "--connections", "64", "--warmup", "0", "--duration", "2", "--json", path]  # fmt: skip
+                "--connections", "64", "--warmup", "0", "--duration", "2", *ECHO, "--json", path]  # fmt: skip
         with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            time.sleep(0.5)
+            assert begun.wait(300)
             process.send_signal(signal.SIGSTOP)
             time.sleep(0.6)
             process.send_signal(signal.SIGCONT)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assaylib import machine, plan, rig, service, store
+from assaylib import gates, machine, plan, rig, service, store
 from assaylib.programs import Build
 from conftest import Assay
 
@@ -52,6 +52,13 @@ def test_what_a_line_says(workload: str, lines: list[store.Line]) -> None:
         for gate in ("replies_wrong", "closed_replies_wrong", "connections_held", "lost"):
             assert line["gates"][gate]["ok"], gate
         assert "others_percent" in line["covariates"]
+        assert set(line["gates"]) <= set(gates.GATE_NAMES)
+        for name in ("saturated", "closed_saturated"):  # who was at his limit, and how near each was
+            gate = line["gates"][name]
+            assert gate["ok"] == (gate["value"] == "nobody" or "server" in gate["value"])
+            for who in ("server", "generator", *(["downstream"] if workload == "call" else [])):
+                assert f"{who} " in gate["said"]
+        assert line["gates"]["rig_share"]["value"] > 0, "a server that does nothing was asked, too"
 
 
 def test_call_waits_for_its_downstream_and_stays_below_the_ceiling(
@@ -169,3 +176,4 @@ def test_the_pilot_s_rate_is_below_everybody_s(build: Path) -> None:
     assert not said and versions["llhttp"]
     slowest = min(piloted.load["pilot_closed_hz"].values())
     assert 0 < piloted.load["rate_hz"] <= service.RATE_SHARE * slowest
+    assert piloted.load["rig_hz"] > 0

@@ -53,6 +53,7 @@ GATE_NAMES = {
     "saturated": "saturated at the fixed rate",
     "closed_saturated": "saturated in the closed loop",
     "rig_share": "closed-loop rate ÷ that of a server that does nothing",
+    "open_rig_share": "fixed rate ÷ what a server that does nothing reaches",
     "others_percent": "percent of the CPUs taken by other programs",
     "steal_percent": "percent of the CPUs taken by the host",
     "lost": "requests lost at SIGTERM",

@@ -31,7 +31,7 @@ class Conditions:
     threads: int | None = None  #: of the server
     spins: bool = False  #: the generator polls in the open loop
     below_knee: bool = True  #: the fixed rate is one that everybody should keep
-    tolerated: int = 0  #: replies that the scenario provokes: rejections, say, of the open loop
+    tolerated: int | None = 0  #: wrong or failed replies of the open loop; None: they are the finding
     ceiling_hz: float | None = None  #: connections ÷ delay, threads ÷ delay
     rig_hz: float | None = None  #: closed loop, through the same rig, of a server that does nothing
 
@@ -68,19 +68,20 @@ def least(value: float, limit: float, scope: str) -> dict[str, Any]:
 
 def _open(asked: Conditions, opened: Figures) -> Gates:
     achieved = opened["achieved_hz"] / opened["offered_hz"] if opened["offered_hz"] else 0.0
-    wrong = opened["wrong"] + opened["failed"] - asked.tolerated
-    lag = (opened["lag_p99_ns"] or 0) / max(1, opened["p50_ns"] or 0)
-    found = {
-        "replies_wrong": most(max(0, wrong), 0, "open"),
-        "lag_p99_over_p50": most(lag, LAG_SHARE_MAX, "tail"),
-        "saturated": _saturated(
-            saturation(opened, threads=asked.threads, spins=asked.spins), "tail"
-        ),
-    }
+    who = saturation(opened, threads=asked.threads, spins=asked.spins)
+    found = {"saturated": _saturated(who, "tail")}
+    if asked.tolerated is not None:
+        wrong = opened["wrong"] + opened["failed"]
+        found["replies_wrong"] = most(wrong, asked.tolerated, "open")
+    if opened["p50_ns"] and opened["lag_p99_ns"] is not None:
+        lag = opened["lag_p99_ns"] / opened["p50_ns"]
+        found["lag_p99_over_p50"] = most(lag, LAG_SHARE_MAX, "tail")
     if asked.below_knee:
         found["achieved_over_offered"] = least(achieved, ACHIEVED_MIN, "open")
     if asked.ceiling_hz is not None:
         found["open_below_ceiling"] = most(opened["achieved_hz"], asked.ceiling_hz, "open")
+    if asked.rig_hz:
+        found["open_rig_share"] = most(opened["achieved_hz"] / asked.rig_hz, RIG_SHARE_MAX, "tail")
     return found
 
 

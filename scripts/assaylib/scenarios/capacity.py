@@ -58,7 +58,7 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
             built,
             members,
             process_s=SERVE_START_S + loads + CAPTURE_S,
-            pilot_s=len(wanted) * plans.PILOT_PROCESS_S,
+            pilot_s=len(wanted) * plans.PILOT_PROCESS_S + plans.noop.PILOT_S,
         )
     ]
 
@@ -74,7 +74,7 @@ def pilot(build: Build, family: Family, say: plans.Say) -> tuple[Family, dict[st
         for member in family.members
         if plans.model_of(member) in closed
     }
-    return plans.fixed(family, pilot_closed_hz=closed, rates_hz=rates), {}
+    return plans.fixed(family, pilot_closed_hz=closed, rates_hz=rates, rig_hz=plans.rig_hz(build, family, say)), {}
 
 
 def measure(build: Build, family: Family, member: str, seed: int, padding: int) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
             [*wanted, same],
             aliases={same: "same"},
             process_s=SERVE_START_S + steps["warmup_s"] + steps["duration_s"] + CAPTURE_S,
-            pilot_s=len(wanted) * plans.PILOT_PROCESS_S,
+            pilot_s=len(wanted) * plans.PILOT_PROCESS_S + plans.noop.PILOT_S,
         )
     ]
 
@@ -73,7 +73,7 @@ def pilot(build: Build, family: Family, say: plans.Say) -> tuple[Family, dict[st
     if rate is None and closed:
         rate = two_digits(steps["share"] * min(closed.values()))
     rates = dict.fromkeys(family.members, rate) if rate else {}
-    return plans.fixed(family, pilot_closed_hz=closed, rates_hz=rates), {}
+    return plans.fixed(family, pilot_closed_hz=closed, rates_hz=rates, rig_hz=plans.rig_hz(build, family, say)), {}
 
 
 def measure(build: Build, family: Family, member: str, seed: int, padding: int) -> dict[str, Any]:

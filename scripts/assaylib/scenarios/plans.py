@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from .. import UsageError, plan
+from ..gates import noop
 from ..plan import Built, Family, Plan, Tier
 from ..programs import Build
 from ..rig import Failure
 from ..store import SCENARIO_TIER
 from .scenario import Scenario
-from .stand import stand
+from .stand import of, requests, stand
 
 SEPARATOR = "@"  # model@setting
 PILOT_S = (0.15, 0.4)  # warm-up and window of a closed loop
@@ -95,6 +96,15 @@ def closed_hz(build: Build, of_family: Family, wanted: Sequence[str], say: Say) 
         except Failure as failure:
             say(f"assay: {of_family.id}/{model}: the pilot failed: {failure}")
     return found
+
+
+def rig_hz(build: Build, of_family: Family, say: Say) -> float | None:
+    """What a server that does nothing reaches with the scenario's requests: a bound of the rig."""
+    load = of_family.load
+    asked = requests(of(of_family))
+    return noop.closed_hz(
+        build, asked, server_cpu=load["server_cpu"], load_cpu=load["load_cpu"], say=say
+    )
 
 
 def fixed(of_family: Family, **found: Any) -> Family:

@@ -8,14 +8,12 @@ from typing import Any
 from .. import words
 from ..blocks import Column, Table
 from ..intervals import median
-from ..gates import passes
+from ..gates import Conditions, of, passes
+from ..gates.validity import ACHIEVED_MIN  # noqa: F401: capacity judges by it, too
 from ..plan import Family
+from ..sections.gates import saturated
 from . import plans
 from .outcome import Outcome
-
-ACHIEVED_MIN = 0.99
-LAG_SHARE_MAX = 0.1
-BUSY_PERCENT = 90.0  # of its CPU: saturated
 
 COPIED = (
     "offered_hz achieved_hz p50_ns p90_ns p99_ns p999_ns max_ns mean_ns service_p50_ns service_p99_ns"
@@ -48,28 +46,20 @@ def final(result: dict[str, Any]) -> dict[str, Any]:
     return {**each, "drain_ns": result["drain_ns"], "lost": result["lost"], "max_rss_bytes": result["max_rss_bytes"]}
 
 
-def gate(value: float, limit: float, scope: str, *, most: bool) -> dict[str, Any]:
-    ok = value <= limit if most else value >= limit
-    return {"value": round(value, 6), "limit": limit, "scope": scope, "ok": ok}
-
-
 def gates(
     family: Family, result: dict[str, Any], end: dict[str, Any], *, below_knee: bool
 ) -> dict[str, Any]:
     """below_knee: at this rate the server has to keep up; else that it does not is the finding."""
-    scenario = family.load["scenario"]
-    found = {
-        "connections_held": gate(result["connections_held"], scenario["load"]["connections"], "all", most=False),
-        "lost": gate(end["lost"], 0, "all", most=True),
-    }
-    if result["lag_p99_ns"] is not None and result["p50_ns"]:
-        share = result["lag_p99_ns"] / result["p50_ns"]
-        found["lag_p99_over_p50"] = gate(share, LAG_SHARE_MAX, "tail", most=True)
-    if below_knee:
-        achieved = result["achieved_hz"] / result["offered_hz"]
-        found["achieved_over_offered"] = gate(achieved, ACHIEVED_MIN, "open", most=False)
-        found["replies_wrong"] = gate(result["wrong"] + result["failed"], 0, "open", most=True)
-    return found
+    load, threads = family.load["scenario"]["load"], set(family.load["threads"].values())
+    asked = Conditions(
+        load["connections"],
+        threads=threads.pop() if len(threads) == 1 else None,
+        spins=bool(load.get("spin_us")),
+        below_knee=below_knee,
+        tolerated=0 if below_knee else None,
+        rig_hz=family.load.get("rig_hz"),
+    )
+    return of(asked, opened=result, final=end)
 
 
 def table(outcome: Outcome, caption: str, *shows: str) -> Table:
@@ -87,6 +77,7 @@ def table(outcome: Outcome, caption: str, *shows: str) -> Table:
             Column("server busy, %", True),
             Column("generator busy, %", True),
             Column("generator's lag p99, ms", True),
+            Column("saturated"),
             Column("rounds", True),
         ],
         folded=True,
@@ -109,6 +100,7 @@ def table(outcome: Outcome, caption: str, *shows: str) -> Table:
             middle("server_busy_percent"),
             middle("load_busy_percent"),
             middle("lag_p99_ns", 1e6, 2),
+            saturated(family, member, "saturated"),
             str(len(every)),
         )
     return found

@@ -87,6 +87,7 @@ def stand(
             options["downstream"] = beside.address
         cpu = family.load["server_cpu"]
         server = stack.enter_context(rig.server(build, options, cpu=cpu, padding=padding))
+        server.beside_pid = beside.child.pid if beside else None
         yield Stand(build, scenario, server, beside, load_cpu, seed)
 
 
@@ -97,6 +98,12 @@ def _asked(scenario: Scenario) -> dict[str, Any]:
     if not scenario.classes:
         return {**load, **what}
     return {**load, "classes": [{**what, **_said(each)} for each in scenario.classes]}
+
+
+def requests(scenario: Scenario) -> dict[str, Any]:
+    """The same without saying when they come."""
+    when = ("arrival", "rate", "burst", "spin_us", "slack_us")
+    return {name: value for name, value in _asked(scenario).items() if name not in when}
 
 
 def _said(options: dict[str, Any]) -> dict[str, Any]:
