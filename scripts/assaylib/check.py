@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Reviews a finished run: may claims rest on it? Prints what speaks against it, and what a reader
-should know."""
+"""Reviews a finished run: should its page one claim what it claims? Prints what speaks against that, and
+what a reader should know.
+
+Here are doubts about the run as a whole: what was measured, under which conditions, by which build, and
+whether A/A and the injected slow-down bear the intervals out. Doubts about single claims are in review/.
+"""
 
 from __future__ import annotations
 
@@ -10,42 +14,69 @@ from typing import Any
 
 from . import about, judge, store, words
 from .about import QUICK
+from .review import doubts
+
+
+SHOWN = 5  # of notes of one kind; the report has them all
 
 
 def main(folder: Path) -> int:
-    against, notes = review(folder)
-    for text in against:
+    found = examine(folder)
+    for text in found.against:
         print(f"AGAINST  {text}")
-    for text in notes:
+    for text in found.open:
+        print(f"open     {text}")
+    for text in found.notes:
         print(f"note     {text}")
-    if against:
-        print(f"{folder.name}: {len(against)} findings speak against claims from this run")
+    made = f"{folder.name}: {words.counted(found.claims, 'claim')} on page one"
+    if found.against:
+        print(f"{made}; {words.counted(len(found.against), 'finding')} against making them")
         return 1
-    print(f"{folder.name}: nothing speaks against claims from this run")
+    print(f"{made}; nothing speaks against them")
     return 0
 
 
 def review(folder: Path) -> tuple[list[str], list[str]]:
     """(what speaks against claims, what a reader should know)."""
+    found = examine(folder)
+    return found.against, [*found.open, *found.notes]
+
+
+def examine(folder: Path) -> doubts.Review:
     run, samples = store.read(folder)
     result = judge.judge(run, samples.every)
-    against = [
+    found = doubts.review(result)
+    few = _too_few(result)
+    found.against = [
         *_incomplete(run, samples),
         *_failed(samples.lines),
         *_conditions(run, samples),
-        *_too_few(result),
+        *_build(run),
+        *([] if found.claims else few),
         *_calibration(result),
+        *_injected(result),
         *_gates(result),
+        *found.against,
     ]
-    return against, [
-        *samples.notices,
-        *_unfinished(samples, run),
-        *_discards(run, result),
-        *_late(run, result),
-        *_slides(result),
-        *_wide_margins(run, result),
-        *_provenance(run),
-    ]
+    found.open = [*(few if found.claims else []), *_taken_back(result)]
+    kinds = (
+        samples.notices,
+        _unfinished(samples, run),
+        _discards(run, result),
+        _late(run, result),
+        found.notes,
+        _slides(result),
+        _wide_margins(run, result),
+        _provenance(run),
+    )
+    found.notes = [note for notes in kinds for note in _shortened(notes)]
+    return found
+
+
+def _shortened(notes: list[str]) -> list[str]:
+    if len(notes) <= SHOWN:
+        return notes
+    return [*notes[: SHOWN - 1], f"… and {len(notes) - SHOWN + 1} more like that: in the report"]
 
 
 def _incomplete(run: dict[str, Any], samples: store.Samples) -> list[str]:
@@ -69,12 +100,29 @@ def _conditions(run: dict[str, Any], samples: store.Samples) -> list[str]:
     found = [f"measured by force: {reason}" for reason in run.get("forced", [])]
     for line in samples.resumes:
         found += [f"resumed by force: {reason}" for reason in line.get("forced") or []]
-    if not run["build"].get("fit", True) and not run.get("forced"):
-        found.append("the build was not fit for measuring")
+    quiet = run.get("quiet") or {}
+    if quiet.get("held") is False and not found:
+        found.append(
+            f"the machine was busy when the run began: other programs at {quiet['busy_percent']:.1f} % of the"
+            f" CPUs, the host at {quiet['steal_percent']:.1f} %"
+        )
     return found
 
 
+def _build(run: dict[str, Any]) -> list[str]:
+    """What the harness found; and what it must have overlooked, should it have said that all is well."""
+    build = run["build"]
+    if not build.get("fit", True):
+        why = "; ".join(map(str, build.get("unfit") or [])) or "no reason recorded"
+        return [f"the build was not fit for measuring: {why}"]
+    if str(build.get("type")) == "debug":
+        return ["a debug build"]
+    sanitizers = str(build.get("sanitizers") or build.get("sanitize") or "none")
+    return [] if sanitizers == "none" else [f"built with sanitizers: {sanitizers}"]
+
+
 def _too_few(result: judge.Judgement) -> list[str]:
+    """Nothing is claimed where there is no interval. That is open, unless nothing is claimed at all."""
     found = []
     for family in result.families:
         alphas = [c.estimate.alpha for c in family.comparisons if c.estimate]
@@ -106,6 +154,33 @@ def _calibration(result: judge.Judgement) -> list[str]:
     return found
 
 
+def _injected(result: judge.Judgement) -> list[str]:
+    """Slow-downs of known size: intervals that miss the truth too often, or claim the opposite."""
+    rows = [i for f in result.families for i in f.injected if i.estimate.interval]
+    missed = [i for i in rows if not i.covered]
+    found = [
+        f"{i.family}: a slow-down of {i.percent:g} % was injected and called faster"
+        for i in rows
+        if i.verdict == judge.BETTER
+    ]
+    if len(missed) > judge.binomial_bound(len(rows)):
+        found.append(
+            f"injected slow-down: {len(missed)} of {len(rows)} intervals miss the truth, chance allows"
+            f" {judge.binomial_bound(len(rows))}: {' '.join(i.family for i in missed)}"
+        )
+    return found
+
+
+def _taken_back(result: judge.Judgement) -> list[str]:
+    """What the judge has not claimed, so that page one does not."""
+    return [
+        f"{c.family}/{c.member}: {c.metric}: nothing is claimed: {c.doubt}"
+        for family in result.families
+        for c in family.comparisons
+        if c.doubt and c.metric not in family.uncalibrated
+    ]
+
+
 def _gates(result: judge.Judgement) -> list[str]:
     return [
         f"{family.id}/{member}: no {scope} figures: {why}"
@@ -115,16 +190,18 @@ def _gates(result: judge.Judgement) -> list[str]:
 
 
 def _discards(run: dict[str, Any], result: judge.Judgement) -> list[str]:
-    found = []
-    for family in result.families:
-        planned = family.plan["rounds"]
-        if family.discarded:
-            found.append(
-                f"{family.id}: {len(family.rounds)} rounds run, {family.counted} count, {planned}"
-                f" planned (stopped: {family.stopped or 'not recorded'})"
-            )
+    lost = [family for family in result.families if family.discarded]
+    lost.sort(key=lambda family: family.counted / max(1, family.plan["rounds"]))
+    found = [
+        f"{family.id}: {len(family.rounds)} rounds run, {family.counted} count, {family.plan['rounds']}"
+        f" planned (stopped: {family.stopped or 'not recorded'})"
+        for family in lost
+    ]
+    if len(found) > SHOWN:
+        found = [f"{words.counted(len(found), 'family')} lost rounds to the discard rule; worst off: {found[0]}"]
     if found:
-        found.append(f"rule: {(run.get('discard_rule') or {}).get('text') or 'not recorded'}")
+        rule = str((run.get("discard_rule") or {}).get("text") or "not recorded")
+        found.append(f"rule: {rule.split('. ')[0]}")
     return found
 
 
@@ -147,21 +224,25 @@ def _unfinished(samples: store.Samples, run: dict[str, Any]) -> list[str]:
 
 def _wide_margins(run: dict[str, Any], result: judge.Judgement) -> list[str]:
     margin = float(run["margin_percent"]) / 100
-    return [
-        f"{family.id}: {metric}: A/A reaches {100 * floor:.1f} %; nothing below that is claimed"
+    wide = [
+        (floor, f"{family.id}: {metric}")
         for family in result.families
-        for metric, floor in sorted(family.floors.items())
+        for metric, floor in family.floors.items()
         if floor is not None and floor > margin
+    ]
+    return [
+        f"{name}: A/A reaches {100 * floor:.1f} %; nothing below that is claimed"
+        for floor, name in sorted(wide, reverse=True)
     ]
 
 
 def _slides(result: judge.Judgement) -> list[str]:
-    """Whoever quotes these says for which speed of the machine."""
+    """Whoever quotes these says for which speed of the machine. The widest first."""
+    sliding = [c for family in result.families for c in family.comparisons if c.slide]
+    sliding.sort(key=lambda c: -abs(c.slide[1] - c.slide[0]) if c.slide else 0.0)
     return [
         f"{c.family}/{c.member}: {c.metric}: slides with the machine's speed: {words.halves(c)}"
-        for family in result.families
-        for c in family.comparisons
-        if c.slide
+        for c in sliding
     ]
 
 
