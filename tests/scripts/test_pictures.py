@@ -48,7 +48,7 @@ EXPECTED = {
 def test_every_picture_is_in_the_page_and_beside_it(drawn):
     folder, page = drawn
     names = {f.stem for f in folder.glob("*.svg")}
-    assert names == set(EXPECTED[folder.name].split())
+    assert names >= set(EXPECTED[folder.name].split())
     assert len(page.figures) == len(page.svgs) == len(names)
 
 
