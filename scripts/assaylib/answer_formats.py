@@ -129,6 +129,9 @@ STEPS = {
 def _arrows(steps: Sequence[Share]) -> str:
     """ "yyjson → msgpuck 1.68 × (1.62 to 1.97), → protobuf-c 0.859 × (0.810 to 0.886)"."""
     parts, last = [], ""
+    if steps[0].kind == shares.LIBRARY and steps[0].median < 0:
+        # Then the steps to other formats begin at the baseline, and this one ends at the next best.
+        parts.append(f"{words.label(steps[0].start)} itself has the best median of its format")
     for share in steps:
         start = f"{words.label(share.start)} " if share.start != last else ""
         last = share.start

@@ -113,3 +113,11 @@ def test_curves_meet_the_limit_where_the_knees_are():
     assert upright[0] == upright[2] and upright[1] < y < upright[3], "on the limit"
     assert interval[0] < upright[0] < interval[2] and interval[1] == interval[3] > y, "its interval below"
     assert sum((e.get("class") or "").endswith("pale") for e in root.iter()) == 3
+
+
+@pytest.mark.parametrize("values", [(0.005, 5.6), (0.27, 13.0), (0.9, 1.1), (0.0004, 900.0), (1.0,)])
+def test_an_axis_from_tick_to_tick_has_room_for_its_outermost_marks(values):
+    axis = axes.ratio_axis(values, 150.0, 0.0, whole=True)
+    assert len(axis.ticks) >= 3 and any(tick == 1 for tick, _ in axis.ticks)
+    assert (axis.low, axis.high) == (axis.ticks[0][0], axis.ticks[-1][0])
+    assert all(2 < axis.at(value) < 148 for value in values)

@@ -249,6 +249,17 @@ def test_what_other_conditions_do_is_a_quotient(wide):
     assert cells[0] == "cJSON" and all(0.85 < float(cell) < 1.18 for cell in cells[1:])
 
 
+def test_the_same_code_is_held_to_one_percent(wide):
+    _, judged, text = wide
+    said = next(l for l in text.splitlines() if l.startswith("The same code beside itself, within 1 %"))
+    same = {a.family: math.exp(a.estimate.median) for a in judged.aliases("codec", "same")}
+    whole = [r for f, r in same.items() if f.endswith(("/encode", "/decode"))]
+    held = sum(abs(r - 1) <= 0.01 for r in whole)
+    assert f"codecs, encode and decode: {held} of {len(whole)} families" in said
+    assert "codecs, other rows: " in said
+    assert all((f"`{f}`" in said) == (abs(r - 1) > 0.01) for f, r in same.items())
+
+
 def test_exact_figures_are_shown_as_they_were_recorded(tmp_path):
     run, lines = synthetic.make_wide_run(payloads=SMALL, rounds=2, count=2)
     run["exact"] = [

@@ -28,20 +28,27 @@ class Axis:
         return self.left + min(1.0, max(0.0, share)) * (self.right - self.left)
 
 
-def ratio_axis(values: Sequence[float], left: float, right: float) -> Axis:
-    """Logarithmic, with 1 on it and readable ticks whatever the range."""
+def ratio_axis(
+    values: Sequence[float], left: float, right: float, whole: bool = False
+) -> Axis:
+    """Logarithmic, with 1 on it and readable ticks whatever the range; whole: from a tick to a tick,
+    with room between them and what is outermost, so that marks stay inside."""
+    room = 1.25 if whole else 1.02
     low, high = min([1.0, *values]), max([1.0, *values])
-    low, high = min(low / 1.02, 0.97), max(high * 1.02, 1.03)
+    low, high = min(low / room, 0.97), max(high * room, 1.03)
     grids: tuple[tuple[float, ...], ...] = (
         (0.94, 0.96, 0.98, 1, 1.02, 1.04, 1.06),
         (0.8, 0.85, 0.9, 0.95, 1, 1.05, 1.1, 1.15, 1.2, 1.25),
         (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.4, 1.6, 1.8, 2),
         (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10),
-        (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100),
+        tuple(float(f"{m}e{k}") for k in range(-4, 5) for m in (1, 2, 5)),
         tuple(10.0**k for k in range(-9, 10)),
     )
     reach = math.log(high / low)
-    grid = grids[sum(reach >= limit for limit in (0.12, 0.3, 1.0, 2.6, 7))]
+    grid = grids[sum(reach >= limit for limit in (0.12, 0.3, 1.0, 2.6, 8))]
+    if whole:
+        low = max((t for t in grid if t <= low), default=low)
+        high = min((t for t in grid if t >= high), default=high)
     return Axis(low, high, left, right, tuple((t, f"{t:g}") for t in grid if low <= t <= high))
 
 

@@ -36,8 +36,8 @@ def formats(
     fastest across the others."""
     panels = list(dict.fromkeys(p.panel for p in points))
     columns = min(COLUMNS, len(panels))
-    first, gap = 46, 24
-    width = (WIDTH - first - gap * columns) / columns
+    first, gap = 46, 42
+    width = (WIDTH - first - 8 - gap * (columns - 1)) / columns
     parts = []
     for k, panel in enumerate(panels):
         left = first + (k % columns) * (width + gap)
@@ -70,7 +70,7 @@ def _panel(
     every: Sequence[float],
 ) -> str:
     bottom = top + PANEL
-    up = ratio_axis(every, bottom, top)
+    up = ratio_axis(every, bottom, top, whole=True)
     parts = [write(left, top - 8, panel, "head")]
     last = 1e9
     for value, said in up.ticks:

@@ -35,7 +35,7 @@ def lines(
     for k, panel in enumerate(panels):
         left = first + k * (width + gap)
         across = decade_axis([p.x for p in points], left, left + width)
-        up = ratio_axis([p.y for p in points], bottom, top)
+        up = ratio_axis([p.y for p in points], bottom, top, whole=True)
         parts.append(write(left, 18, panel, "head") + write(left, 36, y_title, "soft small"))
         parts.append(frame(across, top, bottom, x_title))
         for value, said in up.ticks:

@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 import math
+from typing import Sequence
 
 from .. import about, judge, stability, words
 from ..blocks import Block, Cell, Column, Picture, Section, Table, Text
-from ..calibration import FORMS
+from ..calibration import FORMS, WHOLE
 from ..charts import Chart
 from ..judge import Judgement
+from ..verdicts import Alias
 from . import calibrated
+
+NEAR = 0.01  # of 1, where the same code stands beside itself
 
 
 def calibration(judged: Judgement, drawn: dict[str, Chart]) -> Section:
@@ -33,6 +37,8 @@ def calibration(judged: Judgement, drawn: dict[str, Chart]) -> Section:
                 " chance."
             )
         )
+        if said := _within(judged):
+            section.blocks.append(Text(said))
         table = Table(
             "A/A by family",
             [
@@ -95,6 +101,33 @@ def calibration(judged: Judgement, drawn: dict[str, Chart]) -> Section:
         if f"rounds-{kind}" in drawn:
             section.blocks += [Picture(drawn[f"rounds-{kind}"]), _round_table(judged, kind)]
     return section
+
+
+def _within(judged: Judgement) -> str:
+    """How near 1 the same code beside itself reads, per kind, as medians over rounds."""
+    parts = []
+    for kind in about.KINDS:
+        same = [a for a in judged.aliases(kind, "same") if a.metric == "time_ns"]
+        if kind == "codec":
+            groups = [
+                ("codecs, encode and decode", [a for a in same if a.family.split("/")[-1] in WHOLE]),
+                ("codecs, other rows", [a for a in same if a.family.split("/")[-1] not in WHOLE]),
+            ]
+        else:
+            groups = [(kind + "s", same)]
+        for name, found in groups:
+            if found:
+                parts.append(f"{name}: {_near(found)}")
+    return f"The same code beside itself, within {100 * NEAR:g} % of 1? {'; '.join(parts)}." if parts else ""
+
+
+def _near(found: Sequence[Alias]) -> str:
+    ratios = {a.family: math.exp(a.estimate.median) for a in found}
+    far = {f: r for f, r in ratios.items() if abs(r - 1) > NEAR}
+    span = words.span(min(ratios.values()), max(ratios.values()), 4)
+    held = f"{len(ratios) - len(far)} of {words.counted(len(ratios), 'family')} ({span})"
+    named = [f"`{f}` {words.fixed(r, 4)}" for f, r in sorted(far.items())]
+    return held + (f", not {words.listed(named)}" if named else "")
 
 
 def _swings(judged: Judgement) -> list[Block]:

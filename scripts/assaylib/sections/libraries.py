@@ -90,8 +90,9 @@ def _steps(
         if name in drawn
     ]
     table = Table(
-        "From the baseline to the fastest library of its format, and from there to the others: the"
-        " second of a step against the first, from pairs in the same processes",
+        "From the baseline to the fastest other library of its format; from the fastest of all those, the"
+        " baseline too, to other formats: the second of a step against the first, from pairs in the same"
+        " processes",
         [
             Column("payload"),
             Column("step"),
