@@ -387,3 +387,36 @@ def test_what_the_machine_did_stands_beside_the_gates() -> None:
     assert (steal.failed, steal.total, steal.limit, max(steal.values)) == (1, 12, 5.0, 22.0)
     assert ("actor", 5) in family.discarded
     assert tallies["actor", "others_percent"].failed == 0
+
+
+def reported(folder: Path, cores: int, load_cpu: int, downstream_cpu: int, held_down: str = "") -> str:
+    """The Markdown of services whose server had CPU 0."""
+    pytest.importorskip("jinja2")
+    from assaylib import report
+
+    run, lines = synthetic.make_run(kinds=("service",), service_rounds=12)
+    run["environment"]["cores"] = cores
+    for family in run["families"]:
+        family["load"] |= {"server_cpu": 0, "load_cpu": load_cpu, "rig_hz": 40000.0}
+        if family["id"].endswith("call"):
+            family["load"]["downstream_cpu"] = downstream_cpu
+    for line in lines:
+        who = "generator" if line["case"] == held_down else "server"
+        gate(line, "closed_saturated", who == "server", "bound", who)
+    report.render(synthetic.write_run(folder, run, lines))
+    return (folder / "report.md").read_text("utf-8")
+
+
+def test_a_machine_with_too_few_cores_says_what_it_cannot_decide(tmp_path: Path) -> None:
+    text = reported(tmp_path / "two", 2, 1, 1, held_down="service/rpc/event_loop")
+    assert "What a machine with 2 cores cannot decide here:" in text
+    assert "In `call` generator and downstream service share a CPU; it would take a third." in text
+    assert "show a shape: whether that many threads pay" in text, "4 threads on 2 cores"
+    assert "`rpc`: the throughput of event_loop is the rig's" in text
+    assert "≥ event_loop: a bound from below" in text and "| ≥ " in text
+    assert "a server that does nothing, through the same rig, in a closed loop: 40" in text
+    one = reported(tmp_path / "one", 1, 0, 0)
+    assert "Server and generator share a CPU" in one and "Two CPUs are the least" in one
+    many = reported(tmp_path / "many", 8, 1, 2)
+    assert "share a CPU" not in many and "show a shape" not in many and "the rig's" not in many
+    assert "how a model scales over cores" in many, "the server had one CPU there, too"

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: MIT
+"""Where micro-benchmarks and services meet: on runs whose truth is known, what a request's CPU time is
+made of and whether ranks survive is found, and nothing is said where that is open."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import synthetic
+from assaylib import judge, plan
+from assaylib.meeting import Ranking, breakdown, layers, parts, rankings, ranks
+from assaylib.programs import Build
+
+pytest.importorskip("jinja2")
+from assaylib import report  # noqa: E402, needs jinja2
+section = importlib.import_module("assaylib.sections.meeting")  # the package has a function of that name
+
+HTTP_NS = 1500.0
+Run = tuple[dict[str, Any], list[dict[str, Any]]]
+
+
+def made(**arguments: Any) -> Run:
+    run, lines = synthetic.make_run(count=6, **{"service_rounds": 12, **arguments})
+    run["parts"] = {
+        "request_ns": [HTTP_NS * (1 + 0.01 * i) for i in range(-3, 4)],
+        "response_ns": [500.0 + i for i in range(-3, 4)],
+    }
+    return run, lines
+
+
+def judged(run: Run) -> judge.Judgement:
+    return judge.judge(*run)
+
+
+def between(
+    monkeypatch: pytest.MonkeyPatch, inside: tuple[float, ...], outside: tuple[float, ...], **arguments: Any
+) -> list[Ranking]:
+    """Rankings of `rpc`, where thread_pool, event_loop and actor truly take so long in process and so
+    much CPU over sockets; throughput goes with the CPU."""
+    monkeypatch.setitem(synthetic.MODEL_NS, "rpc", (*inside, 50.0))
+    names = ("thread_pool", "event_loop", "actor")
+    served = {name: (cpu, 1e9 / cpu, 1.0, 200, 800) for name, cpu in zip(names, outside)}
+    monkeypatch.setitem(synthetic.SERVICE, "rpc", served)
+    found = rankings(judged(made(kinds=("model", "service"), **arguments)))
+    return [r for r in found if r.service.id == "service/rpc"]
+
+
+def test_ranks_that_survive(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = between(monkeypatch, (9000, 5000, 7000), (90000, 50000, 70000))
+    assert [r.metric for r in found] == ["cpu_ns_per_request", "closed_hz"]
+    for ranking in found:
+        assert [p.fate for p in ranking.pairs] == [ranks.KEPT] * 3 and ranking.decided
+        assert ranking.tau == (1.0, 1.0)
+    assert section.answer(found).startswith("**Yes**: of 6 pairs")
+
+
+def test_ranks_that_are_reversed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fastest in process is the dearest over sockets."""
+    found = between(monkeypatch, (9000, 5000, 7000), (50000, 90000, 70000))
+    for ranking in found:
+        assert [p.fate for p in ranking.pairs] == [ranks.REVERSED] * 3
+        assert ranking.tau == (-1.0, -1.0)
+    assert section.answer(found).startswith("**Not all of them**: of 6 pairs")
+
+
+def test_a_lead_that_is_lost_and_one_that_is_gained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """event_loop leads thread_pool in process only, actor over sockets only."""
+    inside, outside = (9000, 6000, 9000), (70000, 70000, 45000)
+    cpu, throughput = between(monkeypatch, inside, outside, service_rounds=40, rounds=40)
+    assert {(p.first, p.second): p.fate for p in cpu.pairs} == {
+        ("thread_pool", "event_loop"): ranks.LOST,
+        ("thread_pool", "actor"): ranks.GAINED,
+        ("event_loop", "actor"): ranks.REVERSED,
+    }
+    assert cpu.tau == (pytest.approx(-1 / 3),) * 2
+    # Throughput varies more: that the two are equal cannot be said in so many rounds.
+    assert [p.fate for p in throughput.pairs] == [ranks.OPEN, ranks.GAINED, ranks.REVERSED]
+    assert throughput.tau == (pytest.approx(-2 / 3), 0.0)
+
+
+def test_ties_count_nothing_and_open_pairs_anything() -> None:
+    def ranking(*pairs: tuple[str, str]) -> Ranking:
+        made = tuple(ranks.Pair("a", "b", inside, outside) for inside, outside in pairs)
+        return Ranking(None, None, "closed_hz", made)  # type: ignore[arg-type]
+
+    better, worse, equal = judge.BETTER, judge.WORSE, judge.EQUIVALENT
+    open_, none = judge.UNRESOLVED, judge.NO_INTERVAL
+    assert ranking((better, better), (equal, equal)).tau == (0.5, 0.5)
+    assert ranking((better, equal), (equal, worse)).tau == (0.0, 0.0)
+    assert ranking((better, better), (better, open_)).tau == (0.0, 1.0)
+    assert ranking((better, better), (equal, open_)).tau == (0.5, 0.5), "a tie, whatever comes out"
+    assert ranking((none, worse)).tau == (-1.0, 1.0)
+
+
+def test_what_few_rounds_cannot_decide_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = between(monkeypatch, (9000, 5000, 7000), (90000, 50000, 70000), service_rounds=4)
+    for ranking in found:
+        assert [p.fate for p in ranking.pairs] == [ranks.OPEN] * 3 and ranking.tau == (-1.0, 1.0)
+    assert section.answer(found).startswith("**Not decidable from this run**: of 6 pairs")
+
+
+def test_where_all_tie_in_process_there_is_no_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, outside = (7000, 7000, 7000), (90000, 50000, 70000)
+    found = between(monkeypatch, inside, outside, service_rounds=40, rounds=40)
+    assert {p.fate for r in found for p in r.pairs} == {ranks.GAINED}
+    assert section.answer(found).startswith("**There is no rank to survive**")
+
+
+# --- What a request's CPU time is made of ---------------------------------------------------------
+
+
+def test_layers_are_those_of_the_truth() -> None:
+    """Of thread_pool in `rpc`: 71 µs, 60 % of it kernel; order as MessagePack takes 820 + 3080 ns, the
+    model 2900 - 95."""
+    result = judged(made())
+    family = next(f for f in result.families if f.id == "service/rpc")
+    found = breakdown(result, family, "thread_pool")
+    assert found and not found.missing
+    truth = {"kernel": 42600, "HTTP": HTTP_NS, "codec": 3900, "model": 2805}
+    for name, ns in truth.items():
+        layer = found.layer(name)
+        assert layer and layer.ns == pytest.approx(ns, rel=0.06)
+        assert layer.interval and layer.interval[0] <= layer.ns <= layer.interval[1]
+    rest = found.layer("rest")
+    assert rest and rest.interval and rest.interval[0] < 28400 - 8205 < rest.interval[1]
+    assert sum(layer.ns for layer in found.layers) == pytest.approx(found.cpu.ns, rel=0.03)
+    assert sum(ns for _, ns in section.fitted(found)) == pytest.approx(found.cpu.ns, rel=0.03)
+
+
+def test_a_call_codes_twice_and_parses_an_answer_more() -> None:
+    result = judged(made())
+    family = next(f for f in result.families if f.id == "service/call")
+    found = breakdown(result, family, "actor")
+    assert found
+    codec, http = found.layer("codec"), found.layer("HTTP")
+    assert codec and codec.ns == pytest.approx(7800, rel=0.06)
+    assert http and http.ns == pytest.approx(HTTP_NS + 500, rel=0.02)
+
+
+def test_what_is_missing_is_said_and_in_the_rest() -> None:
+    run, lines = made(kinds=("service",))
+    del run["parts"]
+    result = judged((run, lines))
+    found = breakdown(result, result.families[0], "event_loop")
+    assert found and [layer.name for layer in found.layers] == ["kernel", "rest"]
+    assert len(found.missing) == 3
+    assert found.layer("rest") and found.layer("rest").ns == pytest.approx(0.4 * 52000, rel=0.06)
+
+
+def test_parts_that_exceed_the_whole_are_drawn_to_fit() -> None:
+    """Alone HTTP takes more than all the user time that there is."""
+    run, lines = made()
+    run["parts"]["request_ns"] = [50000.0] * 7
+    result = judged((run, lines))
+    found = breakdown(result, result.kind("service")[0], "thread_pool")
+    assert found and found.layer("rest") and found.layer("rest").ns < 0
+    assert sum(ns for _, ns in section.fitted(found)) == pytest.approx(found.cpu.ns)
+
+
+def test_intervals_add_up_whatever_the_parts_have_to_do_with_each_other() -> None:
+    a, b = layers.Layer("a", 10, (8, 13)), layers.Layer("b", 4, (3, 6))
+    assert layers.minus("c", a, b) == layers.Layer("c", 6, (2, 10))
+    assert layers.plus("c", a, b) == layers.Layer("c", 14, (11, 19))
+    assert layers.times(b, 2) == layers.Layer("b", 8, (6, 12))
+    assert layers.plus("c", a, layers.Layer("d", 1, None)).interval is None
+    assert layers.minus("c", layers.Layer("d", 1, None), a).interval is None
+
+
+def test_the_section_says_it_in_words_a_picture_and_tables(tmp_path: Path) -> None:
+    folder = synthetic.write_run(tmp_path / "run", *made())
+    report.render(folder)
+    text = (folder / "report.md").read_text("utf-8")
+    said = text[text.index("## Micro-benchmarks and services") :]
+    said = said[: said.index("\n## ")]
+    assert "`rpc`, thread_pool," in said and "Most is the kernel" in said
+    assert "the codec is" in said and "(predicted, not measured)" in said
+    assert "of which" in said and "in the kernel (medians)" in said
+    assert "Kendall's τ" in said and f"({section.NAME}.svg)" in said
+    picture = (folder / f"{section.NAME}.svg").read_text("utf-8")
+    assert "kernel (measured in the service)" in picture and "not explained" in picture
+
+
+def test_without_services_there_is_no_such_section(tmp_path: Path) -> None:
+    folder = synthetic.write_run(tmp_path / "run", *made(kinds=("codec", "model")))
+    report.render(folder)
+    assert "Micro-benchmarks and services" not in (folder / "report.md").read_text("utf-8")
+
+
+def test_what_http_costs_alone_is_measured(build: Path) -> None:
+    made_here = Build.open(build)
+    if made_here.find("parts_bench") is None:
+        pytest.skip("parts_bench is not built")
+    service = plan.Family("service/rpc", "service", "rpc", "a", ("a",), {}, {}, {}, 1)
+    small = plan.Plan(plan.TIERS["smoke"], 1, (service,), (), 0.0)
+    said: list[str] = []
+    found = parts.measure(made_here, small, said.append)
+    assert not said and {len(values) for values in found.values()} == {parts.PROCESSES}
+    assert min(found["response_ns"]) > 0
+    none = plan.Plan(plan.TIERS["smoke"], 1, (), (), 0.0)
+    assert parts.measure(made_here, none, said.append) == {} and not said
