@@ -224,3 +224,48 @@ def load(
     """One run of the load generator; warmup and duration are seconds."""
     with start_load(build, server, options, cpu=cpu) as loading:
         return loading.wait(unanswered=unanswered)
+
+
+# --- What they said -----------------------------------------------------------------------------
+
+COPIED = (
+    "offered_hz achieved_hz p50_ns p90_ns p95_ns p99_ns p999_ns max_ns mean_ns"
+    " service_p50_ns service_p99_ns lag_p50_ns lag_p99_ns lag_max_ns in_flight_mean"
+    " sent answered unsent failed wrong"
+).split()
+
+
+def opened(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A line's metrics from load's JSON; per request where there was one, else None."""
+    answered = result["answered"] or None
+    switches = result["watch_voluntary_switches"] + result["watch_involuntary_switches"]
+    totals = {
+        "cpu_ns": result["watch_cpu_ns"],
+        "cpu_user_ns": result["watch_cpu_user_ns"],
+        "cpu_system_ns": result["watch_cpu_system_ns"],
+        "context_switches": switches,
+    }
+    return {
+        **{key: result[key] for key in COPIED},
+        **{f"{name}_per_request": answered and total / answered for name, total in totals.items()},
+        "rss_bytes": result["watch_rss_bytes"],
+        "server_busy_percent": busy_percent(result, "watch_cpu_ns"),
+        "load_busy_percent": busy_percent(result, "cpu_ns"),
+    }
+
+
+def busy_percent(result: Mapping[str, Any], key: str) -> float:
+    """Of one CPU, in load's window."""
+    return float(100.0 * result[key] / result["duration_ns"])
+
+
+def final(result: Mapping[str, Any]) -> dict[str, Any]:
+    """… from serve's, over its whole life."""
+    served = max(1, result["answered"])
+    counted = ("turns", "messages", "wakeups", "syscalls")
+    return {
+        "drain_ns": result["drain_ns"],
+        "lost": result["lost"],
+        "max_rss_bytes": result["max_rss_bytes"],
+        **{f"{name}_per_request": result[name] / served for name in counted},
+    }

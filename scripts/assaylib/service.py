@@ -190,36 +190,17 @@ def _stop(build: Build, family: Family, server: Server) -> tuple[dict[str, Any],
 def _metrics(
     opened: dict[str, Any], closed: dict[str, Any], final: dict[str, Any], startup_ns: int
 ) -> dict[str, Any]:
-    answered, served = opened["answered"], max(1, final["answered"])
-    switches = opened["watch_voluntary_switches"] + opened["watch_involuntary_switches"]
-    copied = (
-        "offered_hz achieved_hz p50_ns p90_ns p95_ns p99_ns p999_ns max_ns mean_ns"
-        " service_p50_ns service_p99_ns lag_p50_ns lag_p99_ns lag_max_ns in_flight_mean"
-        " sent answered unsent failed wrong"
-    ).split()
+    answered = closed["answered"]
     return {
-        **{key: opened[key] for key in copied},
-        "cpu_ns_per_request": opened["watch_cpu_ns"] / answered,
-        "cpu_user_ns_per_request": opened["watch_cpu_user_ns"] / answered,
-        "cpu_system_ns_per_request": opened["watch_cpu_system_ns"] / answered,
-        "context_switches_per_request": switches / answered,
-        "rss_bytes": opened["watch_rss_bytes"],
-        "server_busy_percent": _busy_percent(opened, "watch_cpu_ns"),
-        "load_busy_percent": _busy_percent(opened, "cpu_ns"),
+        **rig.opened(opened),
         "closed_hz": closed["achieved_hz"],
         "closed_p50_ns": closed["p50_ns"],
         "closed_p99_ns": closed["p99_ns"],
-        "closed_cpu_ns_per_request": closed["watch_cpu_ns"] / closed["answered"],
-        "closed_server_busy_percent": _busy_percent(closed, "watch_cpu_ns"),
-        "closed_load_busy_percent": _busy_percent(closed, "cpu_ns"),
+        "closed_cpu_ns_per_request": closed["watch_cpu_ns"] / answered,
+        "closed_server_busy_percent": rig.busy_percent(closed, "watch_cpu_ns"),
+        "closed_load_busy_percent": rig.busy_percent(closed, "cpu_ns"),
         "startup_ns": startup_ns,
-        "drain_ns": final["drain_ns"],
-        "lost": final["lost"],
-        "max_rss_bytes": final["max_rss_bytes"],
-        "turns_per_request": final["turns"] / served,
-        "messages_per_request": final["messages"] / served,
-        "wakeups_per_request": final["wakeups"] / served,
-        "syscalls_per_request": final["syscalls"] / served,
+        **rig.final(final),
         **{
             f"{each['name']}_{key}": each[key]
             for each in opened.get("classes") or []
@@ -227,11 +208,6 @@ def _metrics(
             if each.get(key) is not None
         },
     }
-
-
-def _busy_percent(result: dict[str, Any], key: str) -> float:
-    """Of one CPU, in the window: near 100 says who was saturated."""
-    return 100.0 * result[key] / result["duration_ns"]
 
 
 def _conditions(family: Family, member: str) -> Conditions:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What most kinds take from one open loop and from a server's end: figures, gates, and their table."""
+"""What most kinds take from one open loop and from a server's end: metrics, gates, and their table."""
 
 from __future__ import annotations
 
@@ -11,39 +11,10 @@ from ..intervals import median
 from ..gates import Conditions, of, passes
 from ..gates.validity import ACHIEVED_MIN  # noqa: F401: capacity judges by it, too
 from ..plan import Family
+from ..rig import final, opened  # noqa: F401: what a kind's metrics are made of
 from ..sections.gates import saturated
 from . import plans
 from .outcome import Outcome
-
-COPIED = (
-    "offered_hz achieved_hz p50_ns p90_ns p99_ns p999_ns max_ns mean_ns service_p50_ns service_p99_ns"
-    " lag_p50_ns lag_p99_ns lag_max_ns in_flight_mean sent answered unsent failed wrong"
-).split()
-
-
-def opened(result: dict[str, Any]) -> dict[str, Any]:
-    """Of load's JSON; per request where there was one."""
-    answered = result["answered"] or None
-    switches = result["watch_voluntary_switches"] + result["watch_involuntary_switches"]
-    found = {key: result[key] for key in COPIED}
-    for name, total in (
-        ("cpu_ns", result["watch_cpu_ns"]),
-        ("cpu_user_ns", result["watch_cpu_user_ns"]),
-        ("cpu_system_ns", result["watch_cpu_system_ns"]),
-        ("context_switches", switches),
-    ):
-        found[f"{name}_per_request"] = total / answered if answered else None
-    found["rss_bytes"] = result["watch_rss_bytes"]
-    found["server_busy_percent"] = 100.0 * result["watch_cpu_ns"] / result["duration_ns"]
-    found["load_busy_percent"] = 100.0 * result["cpu_ns"] / result["duration_ns"]
-    return found
-
-
-def final(result: dict[str, Any]) -> dict[str, Any]:
-    """Of serve's JSON, over its whole life."""
-    served = max(1, result["answered"])
-    each = {f"{name}_per_request": result[name] / served for name in ("turns", "messages", "wakeups", "syscalls")}
-    return {**each, "drain_ns": result["drain_ns"], "lost": result["lost"], "max_rss_bytes": result["max_rss_bytes"]}
 
 
 def gates(
