@@ -47,11 +47,17 @@ def answers(judged: Judgement) -> list[Section]:
             if kind == "codec" and members.wide(judged.run, families) and not unanswered(families):
                 section.blocks += answer_formats.blocks(judged, families)
             else:
-                section.blocks.append(Items([f"**{lead}**" for lead in leads(families, kind)]))
+                section.blocks.append(Items([_marked(lead) for lead in leads(families, kind)]))
                 said = [ties(families, kind), *asides(judged, families, kind)]
                 section.blocks.append(Text(" ".join(said)))
             found.append(section)
     return found
+
+
+def _marked(lead: str) -> str:
+    """What a sentence is about stands out."""
+    about, colon, rest = lead.partition(": ")
+    return f"**{about}{colon.rstrip()}** {rest}" if rest else f"**{lead}**"
 
 
 def quoting(judged: Judgement) -> str:
@@ -142,8 +148,8 @@ def unanswered(families: Sequence[Family]) -> str:
             else ""
         )
         return (
-            f"No answer: {words.counted(most, 'round')} with both members counted, an interval takes"
-            f" {needed}.{why} The values below are not claims."
+            f"No answer: an interval takes {needed} rounds that count for both sides of a comparison, and"
+            f" there {'is' if most == 1 else 'are'} {most or 'none'}.{why} The values below are not claims."
         )
     return ""
 

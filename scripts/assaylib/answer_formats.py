@@ -145,7 +145,7 @@ def _arrows(steps: Sequence[Share]) -> str:
 
 
 def tables(judged: Judgement, families: Sequence[Family]) -> list[Table]:
-    """The ratio table of page one, a row per payload: the first codecs by name, and the fastest."""
+    """A row per payload: the first codecs by name, and the fastest of each format."""
     codecs = members.of(judged.run, families)
     return [
         _table(judged, of_operation(families, name), name, codecs)
@@ -162,7 +162,7 @@ def _table(
     table = Table(
         f"Codecs, {operations.title(name)}: times as fast as {words.label(baseline)} (each interval at"
         f" {words.listed(alphas)}, so that all members of one family hold together at 95 %; every member"
-        " stands under Codecs)",
+        " stands under its payload)",
         [Column("payload"), Column(f"{words.label(baseline)}, ns", True)],
         shows=("forest-codec",),
     )

@@ -46,7 +46,8 @@ def aa(judged: Judgement) -> list[Check]:
         said = [judge.verdict(a.estimate.interval, margin) for a in tested]
         beyond = sum(v in (judge.BETTER, judge.WORSE) for v in said)
         text = (
-            f"{wrong} of {len(tested)} intervals (95 %) exclude 1; chance allows {allowed};"
+            f"the baseline against itself: {wrong} of {len(tested)} intervals (95 %) exclude 1; chance allows"
+            f" {allowed};"
             f" {beyond or 'none'} beyond the margin of {words.margin(margin)}"
         )
         if wrong > allowed:
@@ -57,8 +58,8 @@ def aa(judged: Judgement) -> list[Check]:
         wrong = sum(a.estimate.excludes_one for a in copies)
         largest = max(abs(a.estimate.median) for a in copies)
         text = (
-            f"{wrong} of {len(copies)} intervals exclude 1, up to"
-            f" {words.percent(math.expm1(largest))}: what code layout alone does"
+            f"the baseline against itself, compiled a second time: {wrong} of {len(copies)} intervals exclude"
+            f" 1, up to {words.percent(math.expm1(largest))}: what code layout alone does"
         )
         found.append(Check("note" if wrong else "good", "A/A, second copy", text))
     margin = float(judged.run.get("margin_percent", 3)) / 100

@@ -10,7 +10,7 @@ from . import makeup, plan, words
 from .blocks import Check
 from .families import Family, Judgement
 
-SHOWN_MAX = 6
+SHOWN_MAX = 2
 
 
 @dataclass(frozen=True)

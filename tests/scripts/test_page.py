@@ -158,7 +158,8 @@ def test_attempts_and_what_counts_are_said(tmp_path):
 
 def test_a_single_round_claims_nothing(tmp_path):
     text = rendered(tmp_path, tier="smoke", rounds=1, service_rounds=1)
-    assert "No answer: 1 round with both members counted, an interval takes 7" in text
+    said = "an interval takes 7 rounds that count for both sides of a comparison, and there is 1."
+    assert f"**No answer:** {said}" in text
     assert "faster, at least" not in text and "equivalent within" not in text
 
 
