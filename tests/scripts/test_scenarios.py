@@ -248,6 +248,7 @@ def test_a_real_one_in_small(assay: Assay, build: Path, tmp_path: Path) -> None:
         pytest.skip("serve, load and downstream are not built")
     fixed = (scenario.FOLDER / "fixed-rate.toml").read_text()
     fixed = fixed.replace("[server]", '[server]\nmodels = ["event_loop"]').replace("2.5", "0.2")
+    fixed = fixed.replace("share = 0.4", "rate_hz = 200")
     files = file(tmp_path, CAPACITY), file(tmp_path, fixed, "rate.toml")
     named = [word for path in files for word in ("--scenario", path)]
     done = assay(

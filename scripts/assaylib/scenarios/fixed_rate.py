@@ -61,17 +61,17 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
             [*wanted, same],
             aliases={same: "same"},
             process_s=SERVE_START_S + steps["warmup_s"] + steps["duration_s"] + CAPTURE_S,
-            pilot_s=len(wanted) * plans.PILOT_PROCESS_S + plans.noop.PILOT_S,
+            pilot_s=plans.noop.PILOT_S + (len(wanted) * plans.PILOT_PROCESS_S if steps["share"] else 0),
         )
     ]
 
 
 def pilot(build: Build, family: Family, say: plans.Say) -> tuple[Family, dict[str, str]]:
     steps, wanted = family.load["scenario"]["steps"], [m for m in family.members if m not in family.aliases]
-    closed = plans.closed_hz(build, family, wanted, say)
-    rate = steps["rate_hz"]
-    if rate is None and closed:
-        rate = two_digits(steps["share"] * min(closed.values()))
+    rate, closed = steps["rate_hz"], {}
+    if rate is None:
+        closed = plans.closed_hz(build, family, wanted, say)
+        rate = two_digits(steps["share"] * min(closed.values())) if closed else None
     rates = dict.fromkeys(family.members, rate) if rate else {}
     return plans.fixed(family, pilot_closed_hz=closed, rates_hz=rates, rig_hz=plans.rig_hz(build, family, say)), {}
 
@@ -133,6 +133,7 @@ def _costs(outcome: Outcome) -> Table:
     table = Table(
         "At the fixed rate: median of rounds",
         [Column("model"), *(Column(title, True) for title, _, _ in COLUMNS.values()), Column("rounds", True)],
+        shows=(outcome.chart("cost"),),
     )
     for model in outcome.models:
         cells = []
