@@ -59,7 +59,7 @@ def test_a_wide_one_is_named_with_its_reason(told: dict[str, Any], why: str) -> 
 
 
 def test_the_widest_come_first_and_not_all() -> None:
-    spread = {f"codec/p{i}/encode": 0.01 * (i + 1) for i in range(9)}
+    spread = {f"codec/p{i}/encode": 0.002 * 2**i for i in range(9)}
     _, text = said(measured(spread, {}))
     assert text.index("p8") < text.index("p7") and text.endswith("; 7 more under Raw data")
 
