@@ -118,10 +118,15 @@ def test_a_model_can_have_options_of_its_own(tmp_path: Path) -> None:
     assert {m.partition("@")[0] for m in family.members} == {"thread_pool", "event_loop", "thread_pool.same"}
 
 
-@pytest.mark.parametrize(("lag_ns", "counts"), [(2.4e6, True), (2.6e6, False), (None, True)])
-def test_a_generator_late_by_half_the_limit_says_nothing(lag_ns: float | None, counts: bool) -> None:
+@pytest.mark.parametrize(
+    ("lag_ns", "planned", "counts"),
+    [(2.4e6, 300, True), (2.6e6, 300, False), (None, 300, True), (1e5, 299, False)],
+)
+def test_a_late_generator_or_few_requests_say_nothing_of_the_level(
+    lag_ns: float | None, planned: int, counts: bool
+) -> None:
     (family,) = plans.make([scenarios.load("capacity")], BUILT, 1, None).families
-    gates = capacity.in_time(family, {"lag_p99_ns": lag_ns})
+    gates = capacity.of_level(family, {"lag_p99_ns": lag_ns, "planned": planned})
     assert passes({"gates": gates}, "p99_ns") is counts
 
 
@@ -210,6 +215,10 @@ def test_a_step_whose_gate_failed_has_no_number(tmp_path: Path) -> None:
     text = sections.text(one(folder))
     assert next(row for row in text.splitlines() if row.startswith("actor ")).split()[1:3] == ["–", "–"]
     assert "actor no number" in text
+    for row in lines:
+        row["gates"] = {"enough_for_p99": {"value": 3, "limit": 300, "scope": "open", "ok": False}}
+    (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    assert "gates failed: requests of a step (limit 300)" in sections.text(one(folder))
 
 
 def test_a_report_alone_and_as_a_part_of_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

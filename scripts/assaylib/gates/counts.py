@@ -44,6 +44,7 @@ GATE_NAMES = {
     "achieved_over_offered": "achieved ÷ offered",
     "lag_p99_over_p50": "generator's lag p99 ÷ p50",
     "lag_p99_over_level": "generator's lag p99 ÷ the service level",
+    "enough_for_p99": "requests of a step",
     "littles_law": "deviation from Little's law",
     "replies_wrong": "wrong or failed replies",
     "closed_replies_wrong": "wrong or failed replies, closed loop",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import judge, store, words
+from ..gates import INVALIDATING, gate_name
 from ..intervals import ALPHA, median, order_interval, rounds_needed
 from ..judge import Estimate, Family, Judgement
 from .plans import model_of
@@ -50,7 +51,10 @@ class Outcome:
         if failed:
             why = words.reason(failed[0].get("reason"))
             return f"No answer: {len(failed)} of {len(self.lines)} processes failed: {why}"
-        return "No answer: no process has a figure that counts."
+        gates = [g for f in self.judged.families for g in f.gates if g.failed and g.scope in INVALIDATING]
+        names = dict.fromkeys(f"{gate_name(g.name)} (limit {g.limit:g})" for g in gates)
+        why = f": gates failed: {words.listed(names)}" if names else ""
+        return f"No answer: no process has a figure that counts{why}."
 
     def counting(self, family: Family | None = None) -> list[dict[str, Any]]:
         """Lines that are good and not discarded: with points and timelines, for which a gate says
