@@ -221,6 +221,19 @@ def test_a_step_whose_gate_failed_has_no_number(tmp_path: Path) -> None:
     assert "gates failed: requests of a step (limit 300)" in sections.text(one(folder))
 
 
+def test_a_round_whose_highest_steps_have_no_number_has_no_knee(tmp_path: Path) -> None:
+    folder = made_up(tmp_path)
+    lines = [json.loads(row) for row in (folder / "samples.jsonl").read_text().splitlines()]
+    for row in lines:
+        if row["round"] == 3 and row["member"] in ("actor@9", "actor@10", "actor@8"):
+            row["gates"] = {"lag_p99_over_level": {"value": 3, "limit": 0.5, "scope": "open", "ok": False}}
+    (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    found = one(folder)
+    assert sorted(capacity.knees(found, "actor")) == [1, 2, 4, 5, 6, 7]
+    assert not any(k.censored for m in MODELS for k in capacity.knees(found, m).values())
+    assert sorted(capacity.knees(found, "event_loop")) == list(range(1, 8))
+
+
 def test_a_report_alone_and_as_a_part_of_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = made_up(tmp_path / "scenario")
     assert report.main([str(folder)]) == 0

@@ -116,24 +116,34 @@ def broken(metrics: dict[str, Any]) -> bool:
 
 
 def knees(outcome: Outcome, row: str) -> dict[int, Knee]:
-    """Round → knee, of a model or of the baseline's alias."""
-    limit_ns = 1e3 * outcome.scenario.level["p99_us"]
+    """Round → knee, of a model or of the baseline's alias. A round without half of its steps has none,
+    nor one that only seems to end beyond the grid, because the grid's end has no number."""
+    limit_ns, rates = 1e3 * outcome.scenario.level["p99_us"], _rates(outcome, row)
     found = {}
-    family = outcome.family
-    for number in family.rounds:
-        steps = []
-        for member in family.plan["members"]:
-            sample = family.samples.get(member, {}).get(number)
-            if member.partition(plans.SEPARATOR)[0] != row or not sample:
-                continue
-            if passes(sample, "p99_ns"):
-                metrics = sample["metrics"]
-                rate = float(family.plan["load"]["rates_hz"][member])
-                steps.append(Step(rate, metrics["p99_ns"], broken(metrics)))
-        if len(steps) > outcome.scenario.steps["count"] / 2:
-            one = knee.of_round(steps, limit_ns)
-            if one:
-                found[number] = one
+    for number in outcome.family.rounds:
+        steps = _steps_of(outcome, rates, number)
+        one = knee.of_round(steps, limit_ns) if len(steps) > len(rates) / 2 else None
+        ends = {min(rates.values()), max(rates.values())} if rates else set()
+        if one and not (one.censored and one.hz not in ends):
+            found[number] = one
+    return found
+
+
+def _rates(outcome: Outcome, row: str) -> dict[str, float]:
+    """Member → rate, of those that are steps of it."""
+    plan = outcome.family.plan
+    rates = plan["load"].get("rates_hz") or {}
+    mine = [m for m in plan["members"] if m.partition(plans.SEPARATOR)[0] == row]
+    return {member: float(rates[member]) for member in mine if member in rates}
+
+
+def _steps_of(outcome: Outcome, rates: dict[str, float], number: int) -> list[Step]:
+    """Those of a round that have a number."""
+    found = []
+    for member, rate in rates.items():
+        sample = outcome.family.samples.get(member, {}).get(number)
+        if sample and passes(sample, "p99_ns"):
+            found.append(Step(rate, sample["metrics"]["p99_ns"], broken(sample["metrics"])))
     return found
 
 
