@@ -54,6 +54,7 @@ class Server:
     startup_ns: int
     json: Path
     beside_pid: int | None = None  #: what it asks in turn: load watches that, too
+    admin: str | None = None  #: where /metrics is answered whatever the model does, if it was asked for
 
     @property
     def target(self) -> str:
@@ -77,7 +78,7 @@ class Server:
     def metrics(self) -> dict[str, float]:
         """What GET /metrics says now, by name."""
         found = {}
-        for line in get(self.child, self.address, "/metrics").splitlines():
+        for line in get(self.child, self.admin or self.address, "/metrics").splitlines():
             name, _, value = line.rpartition(" ")
             if name and not line.startswith("#"):
                 found[name] = float(value)
@@ -100,7 +101,9 @@ def server(
         child = stack.enter_context(Child(words, cpus=cpus(cpu), padding=padding, line=True))
         address = listening(child)
         get(child, address, "/health")
-        yield Server(child, address, time.monotonic_ns() - began, folder / "serve.json")
+        startup_ns = time.monotonic_ns() - began
+        admin = listening(child, "admin") if options.get("admin") else None
+        yield Server(child, address, startup_ns, folder / "serve.json", admin=admin)
 
 
 def cpus(listed: int | str) -> list[int]:
@@ -177,6 +180,7 @@ class Loading:
     server: Server
     path: Path
     timeout_s: float
+    requests: Path | None = None  #: a line for each of them, when it has ended
 
     def wait(self, *, stopped: bool = False, unanswered: bool = False) -> dict[str, Any]:
         """Its figures. Its exit code 1 (wrong or failed replies) is for the gates. stopped: the server
@@ -195,9 +199,11 @@ class Loading:
 
 @contextlib.contextmanager
 def start_load(build: Build, server: Server, options: Options, *, cpu: int | str) -> Iterator[Loading]:
-    """Load that runs beside other things. `classes`: a list of options with a `name` each."""
+    """Load that runs beside other things. `classes`: a list of options with a `name` each; `steps`: a
+    list of (rate, seconds) instead of `rate` and `duration`; `requests`: true for its file of them."""
     given = dict(options)
     lines = []
+    steps = [(float(hz), float(seconds)) for hz, seconds in given.pop("steps", None) or []]
     for each in given.pop("classes", None) or []:
         one = dict(each)
         lines += ["--class", " ".join([str(one.pop("name")), *argv(one)])]
@@ -205,12 +211,15 @@ def start_load(build: Build, server: Server, options: Options, *, cpu: int | str
         given.pop("seed", None)
     with tempfile.TemporaryDirectory(prefix="assay-") as folder:
         path = Path(folder) / "load.json"
-        own = {"target": server.target, "watch_pid": server.pid, "json": path}
+        own: dict[str, Any] = {"target": server.target, "watch_pid": server.pid, "json": path}
         own["beside_pid"] = server.beside_pid
+        log = Path(folder) / "requests.csv" if given.pop("requests", False) else None
+        own |= {"requests": log, "steps": ",".join(f"{hz:.9g}:{s:.9g}" for hz, s in steps) or None}
         words = [str(build.program("load")), *argv({**own, **given}), *lines]
-        lasts_s = float(given.get("warmup") or 0) + float(given["duration"])
+        window_s = sum(seconds for _, seconds in steps) or float(given["duration"])
+        lasts_s = float(given.get("warmup") or 0) + window_s
         with Child(words, cpus=cpus(cpu)) as child:
-            yield Loading(child, server, path, lasts_s + LOAD_SLACK_S)
+            yield Loading(child, server, path, lasts_s + LOAD_SLACK_S, log)
 
 
 def load(

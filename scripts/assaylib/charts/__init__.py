@@ -21,4 +21,5 @@ from .formats import FormatPoint, formats  # noqa: F401
 from .lines import LinePoint, lines  # noqa: F401
 from .pareto import ParetoPoint, pareto  # noqa: F401
 from .stacks import StackRow, stacks  # noqa: F401
+from .timeline import Panel, Span, TimeLine, timeline  # noqa: F401
 from .curves import CurvePoint, Knee, curves  # noqa: F401

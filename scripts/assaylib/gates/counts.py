@@ -58,6 +58,12 @@ GATE_NAMES = {
     "others_percent": "percent of the CPUs taken by other programs",
     "steal_percent": "percent of the CPUs taken by the host",
     "lost": "requests lost at SIGTERM",
+    "answered_before": "share answered before anything failed",
+    "answered_over_maximum": "answered in the overload ÷ the maximum measured before it",
+    "generator_lag_ms": "generator's lag p99, ms",
+    "rss_growth_mb": "growth of memory, MB",
+    "phases_late_ms": "phases longer or shorter than planned by, ms",
+    "hits_held_back": "share of unrelated requests that the generator had no connection for",
 }
 
 SCOPES = ("tail", "bound", "closed", "open", "all")

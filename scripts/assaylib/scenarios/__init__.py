@@ -35,13 +35,16 @@ from .. import machine
 from ..plan import Built, Family
 from ..programs import Build, Finished
 from ..rig import Failure
-from . import capacity, fixed_rate, scenario
+from . import capacity, fixed_rate, mixed, overload, scenario, slow_downstream
 from .scenario import Scenario
 
 #: A kind's name in a file → its module.
 KINDS: dict[str, ModuleType] = {
     "capacity": capacity,
     "fixed-rate": fixed_rate,
+    "overload": overload,
+    "slow-downstream": slow_downstream,
+    "mixed": mixed,
 }
 
 

@@ -108,6 +108,7 @@ CLASS: dict[str, Key] = {
     "hot_percent": count(None, 0, 100),
     "put_percent": count(None, 0, 100),
     "heavy_percent": count(None, 0, 100),
+    "hit_percent": count(None, 0, 100),
 }
 
 

@@ -19,7 +19,7 @@ WITHOUT_USE = {
     "thread_per_connection": ("offload_threads", "batch"),
 }
 #: Workloads whose requests are messages: serve wants to know of which type.
-PAYLOADS = ("rpc", "call")
+PAYLOADS = ("rpc", "call", "cache")
 ANSWERS = ("workload", "payload", "codec", "cpu_iterations", "hops", "messages")
 
 
@@ -46,7 +46,10 @@ class Stand:
 
     def start_load(self, **options: Any) -> contextlib.AbstractContextManager[rig.Loading]:
         """The same, beside other things."""
-        given = {**_asked(self.scenario), "seed": self.seed, **options}
+        asked = _asked(self.scenario)
+        if "classes" in options:  # each says what it asks for
+            asked = {name: value for name, value in asked.items() if name not in ANSWERS}
+        given = {**asked, "seed": self.seed, **options}
         for ours in ("warmup", "duration"):
             if f"{ours}_s" in given:
                 given[ours] = float(given.pop(f"{ours}_s"))

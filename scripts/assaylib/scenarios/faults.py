@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""What a downstream service is told to be, phase after phase, and when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from .. import rig
+from .scenario import Scenario
+
+HITS, MISSES = "hits", "misses"
+NORMAL = "normal"
+#: Fault → what the control address is told; slow is told its delay.
+FAULTS: dict[str, dict[str, str]] = {
+    "slow": {},
+    "stalled": {"state": "stopped"},
+    "refusing": {"state": "refusing"},
+    "dead": {"state": "dead"},
+}
+
+
+def phases(faults: Sequence[str]) -> list[str]:
+    """Their names in order."""
+    return [NORMAL, *(name for fault in faults for name in (fault, back_name(fault)))]
+
+
+def metric(phase: str) -> str:
+    """A phase as the beginning of a figure's name."""
+    return phase.replace(" ", "_")
+
+
+def tell(downstream: rig.Downstream, scenario: Scenario) -> list[tuple[str, int]]:
+    """Phase after phase: (its name, when it began by CLOCK_MONOTONIC). A fault begins when it was asked
+    for, being back when that was confirmed: what lies between the two belongs to the fault."""
+    steps, usual = scenario.steps, scenario.downstream["delay"]
+    told = [(NORMAL, time.monotonic_ns())]
+    next_s = time.monotonic() + steps["normal_s"]
+    for fault in steps["faults"]:
+        _sleep_until(next_s)
+        told.append((fault, time.monotonic_ns()))
+        downstream.control(**(FAULTS[fault] or {"delay": steps["slow_delay"]}))
+        _sleep_until(next_s + steps["fault_s"])
+        downstream.control(state="up", delay=usual)
+        told.append((back_name(fault), time.monotonic_ns()))
+        next_s += steps["fault_s"] + steps["back_s"]
+    _sleep_until(next_s)
+    return [*told, ("", time.monotonic_ns())]
+
+
+def _sleep_until(at_s: float) -> None:
+    time.sleep(max(0.0, at_s - time.monotonic()))
+
+
+def back_name(fault: str) -> str:
+    return f"after {fault}"
+
+
+def spans(told: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
+    """[{"name", "from_ns", "to_ns"}]; the last of told only ends the one before."""
+    return [
+        {"name": name, "from_ns": at_ns, "to_ns": told[i + 1][1]}
+        for i, (name, at_ns) in enumerate(told[:-1])
+    ]

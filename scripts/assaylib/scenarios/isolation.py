@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: MIT
+"""What the lines of a slow, stalled, refusing and dead downstream service say (slow_downstream.py)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from .. import words
+from ..blocks import Column, Table
+from ..charts import Chart, Panel, Span, TimeLine, timeline
+from ..judge import Estimate
+from . import faults, plans, series
+from .faults import HITS, MISSES, NORMAL, back_name
+from .outcome import Outcome
+
+NEVER = "not while it was watched"
+
+
+def deadline_name(ms: int) -> str:
+    """As a setting of a member."""
+    return f"{ms}ms" if ms else "none"
+
+
+def of_deadline(outcome: Outcome, ms: int) -> list[str]:
+    return [m for m in outcome.family.plan["members"] if plans.setting_of(m) == deadline_name(ms)]
+
+
+def deadline_said(ms: int) -> str:
+    return f"with a deadline of {ms}{words.SPACE}ms" if ms else "without a deadline"
+
+
+def isolation(outcome: Outcome, member: str, fault: str) -> Estimate | None:
+    """The p99 of hits in the fault, as a multiple of that of the same process before it."""
+    return series.ratio(outcome.family, member, f"{fault}_{HITS}_p99_ns", f"{NORMAL}_{HITS}_p99_ns")
+
+
+def worst(outcome: Outcome, member: str) -> tuple[str, Estimate] | None:
+    """The fault that hits suffer most from."""
+    found = [(f, e) for f in outcome.scenario.steps["faults"] if (e := isolation(outcome, member, f))]
+    return max(found, key=lambda one: one[1].median) if found else None
+
+
+def answer(outcome: Outcome) -> list[str]:
+    steps = outcome.scenario.steps
+    every = [worst(outcome, m) for m in outcome.family.plan["members"]]
+    if not any(every):
+        return ["There is no answer: no process has a number; the reasons stand below.", *_withheld(outcome)]
+    parts = [_lead(outcome, ms) for ms in steps["deadlines_ms"]]
+    why = series.why_no_interval([one[1] for one in every if one])
+    first = f"**Requests that do not need the failing service are {'; '.join(parts)}**{why}."
+    return [
+        first,
+        *(_said(outcome, ms) for ms in steps["deadlines_ms"]),
+        *(_recovery_said(outcome, ms) for ms in steps["deadlines_ms"]),
+        *series.late(outcome.family),
+        *_withheld(outcome),
+    ]
+
+
+#: Where the interval of the ratio lies → what is said of it.
+VERDICTS = {
+    "above": "held up in {}",
+    "below": "at most twice as slow in {}",
+    "across": "not resolved to be either in {}",
+    "none": "without a verdict in {}",
+}
+HELD_UP = 2.0  # times their usual p99: more, and unrelated requests do notice
+
+
+def _lead(outcome: Outcome, ms: int) -> str:
+    """By the fault that costs a model most."""
+    found: dict[str, list[str]] = {verdict: [] for verdict in VERDICTS}
+    for member in of_deadline(outcome, ms):
+        one = worst(outcome, member)
+        if one is None:
+            continue
+        low, high = one[1].interval or (0.0, 0.0)
+        verdict = "above" if low > HELD_UP else "none" if not high else "below" if high <= HELD_UP else "across"
+        found[verdict].append(f"{words.label(plans.model_of(member))} ({one[0]}: {_times(one[1])})")
+    parts = [VERDICTS[v].format(words.listed(said)) for v, said in found.items() if said]
+    return f"{deadline_said(ms)} {', '.join(parts) or 'without numbers'}"
+
+
+def _times(found: Estimate | None) -> str:
+    """"12 × (9 to 15)"; whole numbers beyond ten."""
+    if found is None:
+        return "–"
+    decimals = 0 if math.isinf(found.median) or found.median >= 10 else 1
+    said = series.number(found.median, 1, decimals, "never answered")
+    if not math.isinf(found.median):
+        said += f"{words.SPACE}×"
+    return f"{said} ({series.ends(found, 1, decimals, 'never answered')})" if found.interval else said
+
+
+def _said(outcome: Outcome, ms: int) -> str:
+    """p99 of the hits, fault by fault."""
+    said = []
+    for member in of_deadline(outcome, ms):
+        each = [
+            f"{phase} {series.shown(_p99(outcome, member, phase), 1e6, 1, 'ms', 'never')}"
+            for phase in (NORMAL, *outcome.scenario.steps["faults"])
+        ]
+        said.append(f"{words.label(plans.model_of(member))} {', '.join(each)}")
+    head = deadline_said(ms)
+    return f"{head[0].upper()}{head[1:]}, p99 of unrelated requests: {'; '.join(said)}."
+
+
+def _p99(outcome: Outcome, member: str, phase: str, kind: str = HITS) -> Estimate | None:
+    return series.estimate(outcome.family, member, f"{phase}_{kind}_p99_ns", math.inf)
+
+
+def _recovery_said(outcome: Outcome, ms: int) -> str:
+    said = []
+    for fault in outcome.scenario.steps["faults"]:
+        name = faults.metric(back_name(fault))
+        each = []
+        for member in of_deadline(outcome, ms):
+            both = [
+                series.estimate(outcome.family, member, f"{name}_{kind}_recovery_ns", math.inf)
+                for kind in (HITS, MISSES)
+            ]
+            model = words.label(plans.model_of(member))
+            each.append(f"{model} {' and '.join(series.shown(e, 1e9, 2, 's', NEVER) for e in both)}")
+        said.append(f"after it was {fault}: {', '.join(each)}")
+    head = deadline_said(ms)
+    return f"{head[0].upper()}{head[1:]}, as fast as before (hits and misses) {'; '.join(said)}."
+
+
+def _withheld(outcome: Outcome) -> list[str]:
+    return series.withheld(outcome.family, outcome.family.plan["members"], f"{NORMAL}_{HITS}_p99_ns")
+
+
+def tables(outcome: Outcome) -> list[Table]:
+    return [_figures(outcome), _kinds(outcome), _slots(outcome)]
+
+
+def _figures(outcome: Outcome) -> Table:
+    family, limit = outcome.family, outcome.scenario.server["downstream_connections"]
+    table = Table(
+        "Phase by phase: unrelated requests (hits) and those that ask the downstream service (misses); medians of"
+        " rounds with intervals of the sign test at 95 %",
+        [
+            Column("deadline"),
+            Column("model"),
+            Column("phase"),
+            Column("hits p99, ms", True),
+            Column("÷ normal", True),
+            Column("hits without a right answer, %", True),
+            Column("misses p99, ms", True),
+            Column("misses without a right answer, %", True),
+            Column(f"pool in use, most{f' of {limit}' if limit else ''}", True),
+            Column("hits back after, s", True),
+            Column("misses back after, s", True),
+            Column("rounds", True),
+        ],
+        notes=[
+            "A request belongs to the phase in which it was due, and its latency counts from then; one without a right"
+            " answer counts as never answered. Back: the end of the first slot of"
+            f" {outcome.scenario.steps['slot_ms']} ms after the service was back in which all was rightly answered with a"
+            f" p99 of at most {outcome.scenario.level['back_factor']:g} × that before."
+        ],
+    )
+    for member in family.plan["members"]:
+        for phase in faults.phases(outcome.scenario.steps["faults"]):
+            name = faults.metric(phase)
+            ratio = isolation(outcome, member, name) if phase != NORMAL else None
+            bad = [series.estimate(family, member, f"{name}_{k}_bad_share") for k in (HITS, MISSES)]
+            back = [
+                series.estimate(family, member, f"{name}_{k}_recovery_ns", math.inf) if phase.startswith("after") else None
+                for k in (HITS, MISSES)
+            ]
+            table.add(
+                plans.setting_of(member),
+                words.label(plans.model_of(member)),
+                phase,
+                series.shown(_p99(outcome, member, name), 1e6, 1),
+                _times(ratio),
+                series.shown(bad[0], 0.01, 1),
+                series.shown(_p99(outcome, member, name, MISSES), 1e6, 1),
+                series.shown(bad[1], 0.01, 1),
+                series.shown(series.estimate(family, member, f"{name}_pool_max")),
+                *(series.shown(e, 1e9, 2, beyond=NEVER) for e in back),
+                str(len(series.rounds(family, member, f"{name}_{HITS}_p99_ns", math.inf))),
+            )
+    return table
+
+
+def _kinds(outcome: Outcome) -> Table:
+    """What requests without a right answer got instead, summed over rounds."""
+    table = Table(
+        "What came instead of right answers, over all rounds: 503 the server refuses, 502 the call failed, 504 its"
+        " deadline passed",
+        [Column("deadline"), Column("model"), Column("phase"), Column("hits"), Column("misses")],
+        folded=True,
+    )
+    family = outcome.family
+    for member in family.plan["members"]:
+        samples = family.samples.get(member, {}).values()
+        for phase in faults.phases(outcome.scenario.steps["faults"]):
+            said = []
+            for kind in (HITS, MISSES):
+                total: dict[str, int] = {}
+                for each in (p for s in samples for p in s["timeline"]["phases"] if p["name"] == phase):
+                    for name, number in each[kind]["kinds"].items():
+                        total[name] = total.get(name, 0) + number
+                said.append(", ".join(f"{n} × {name}" for name, n in sorted(total.items())) or "none")
+            if said != ["none", "none"]:
+                table.add(plans.setting_of(member), words.label(plans.model_of(member)), phase, *said)
+    return table
+
+
+def _timeline(outcome: Outcome, member: str, kind: str) -> list[float | None]:
+    every = [s["timeline"][kind]["p99_ns"] for s in outcome.family.samples.get(member, {}).values()]
+    middles = [series.middle(column) for column in zip(*every, strict=False)]
+    return [None if value is None else value / 1e6 for value in middles]
+
+
+def _slots(outcome: Outcome) -> Table:
+    """The pictures' data."""
+    members, slot_s = outcome.family.plan["members"], outcome.scenario.steps["slot_ms"] / 1e3
+    names = [f"{words.label(plans.model_of(m))}, {plans.setting_of(m)}" for m in members]
+    table = Table(
+        f"Slot by slot of {slot_s:g} s, medians of rounds: p99 in ms of the right answers to what was due",
+        [Column("from, s", True), *(Column(f"{name}: {kind}", True) for name in names for kind in (HITS, MISSES))],
+        folded=True,
+        shows=tuple(outcome.chart(deadline_name(ms)) for ms in outcome.scenario.steps["deadlines_ms"]),
+    )
+    columns = [_timeline(outcome, m, kind) for m in members for kind in (HITS, MISSES)]
+    for i in range(max(map(len, columns), default=0)):
+        cells = [column[i] if i < len(column) else None for column in columns]
+        table.add(f"{i * slot_s:.2f}", *("–" if c is None else words.fixed(c, 1) for c in cells))
+    return table
+
+
+def pictures(outcome: Outcome) -> list[Chart]:
+    """One for each deadline: the models together."""
+    return [_picture(outcome, ms) for ms in outcome.scenario.steps["deadlines_ms"]]
+
+
+def _picture(outcome: Outcome, ms: int) -> Chart:
+    members, slot_s = of_deadline(outcome, ms), outcome.scenario.steps["slot_ms"] / 1e3
+    lines = [
+        TimeLine(k, i, [((n + 0.5) * slot_s, y) for n, y in enumerate(_timeline(outcome, member, kind))])
+        for i, member in enumerate(members)
+        for k, kind in enumerate((HITS, MISSES))
+    ]
+    return timeline(
+        outcome.chart(deadline_name(ms)),
+        f"A downstream service that fails, {deadline_said(ms)}",
+        "The 99th percentile over time of requests that do not need the downstream service and of those that do, by"
+        " model, while it is slow, stalls, refuses, dies and comes back. The figures are in the table.",
+        [Panel("Unrelated requests (hits), p99", "ms", True), Panel("Those that ask it (misses), p99", "ms", True)],
+        lines,
+        [words.label(plans.model_of(m)) for m in members],
+        _shaded(outcome, members),
+        f"seconds; a mark for each {outcome.scenario.steps['slot_ms']} ms, median of rounds",
+    )
+
+
+def _shaded(outcome: Outcome, members: Sequence[str]) -> list[Span]:
+    """Faults, where they lay on the median."""
+    found = []
+    for fault in outcome.scenario.steps["faults"]:
+        ends = [
+            (p["from_ns"], p["to_ns"])
+            for m in members
+            for s in outcome.family.samples.get(m, {}).values()
+            for p in s["timeline"]["phases"]
+            if p["name"] == fault
+        ]
+        from_ns, to_ns = (series.middle(each) for each in zip(*ends, strict=True)) if ends else (None, None)
+        if from_ns is not None and to_ns is not None:
+            found.append(Span(from_ns / 1e9, to_ns / 1e9, fault))
+    return found

@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: MIT
+"""A share of requests that takes a thousand times the CPU of the others, run where it comes or
+offloaded: what do the fast ones notice?
+
+Each model twice, with the same number of threads that may run turns. Offloading means helper threads
+where a model has them; a model that blocks its threads anyway gets as many threads more.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .. import words
+from ..blocks import Column, Table
+from ..charts import Chart, LevelRow, levels
+from ..gates import passes
+from ..gates.validity import LAG_SHARE_MAX, most
+from ..intervals import median
+from ..judge import Estimate
+from ..plan import CAPTURE_S, SERVE_START_S, Built, Family
+from ..programs import Build
+from ..rig import Failure
+from ..service import OFFLOADING
+from . import keys, plans, readings, series
+from .outcome import Outcome, rank
+from .scenario import Scenario
+from .stand import of, stand
+
+IN_PLACE, OFFLOADED = "in_place", "offloaded"
+SETTINGS = (IN_PLACE, OFFLOADED)
+FAST, HEAVY = "fast", "heavy"
+#: The workload and whether it is offloaded are the kind's own.
+SERVER = {n: k for n, k in keys.SERVER.items() if n not in ("workload", "offload", "offload_threads", "cpu_iterations")}
+
+KEYS: keys.Keys = {
+    "server": {
+        **SERVER,
+        "cpu_iterations": keys.count(keys.REQUIRED, 1, 10**15),
+        "offload_threads": keys.count(keys.REQUIRED, 1, 1024),
+    },
+    "load": {**keys.LOAD, "arrival": keys.text("poisson", "poisson", "uniform", "burst")},
+    "steps": {
+        "heavy_percent": keys.number(keys.REQUIRED, 0.01, 99),
+        "rate_hz": keys.number(keys.REQUIRED, 0, 1e7),
+        "load_share": keys.number(keys.REQUIRED, 0.01, 0.95),
+        "warmup_s": keys.number(keys.REQUIRED, 0, 600),
+        "duration_s": keys.number(keys.REQUIRED, 0.1, 3600),
+        "closed_s": keys.number(keys.REQUIRED, 0.1, 600),
+    },
+}
+
+
+def check(scenario: Scenario) -> None:
+    if scenario.classes:
+        raise scenario.wrong("load.classes", "are this kind's own: fast and heavy, by steps.heavy_percent")
+
+
+def families(scenario: Scenario, built: Built) -> list[Family]:
+    wanted, steps = plans.models(scenario, built), scenario.steps
+    members = [f"{m}{plans.SEPARATOR}{setting}" for setting in SETTINGS for m in wanted]
+    loads = 2 * steps["warmup_s"] + steps["duration_s"] + steps["closed_s"]
+    pilot_s = 0.0 if steps["rate_hz"] else len(wanted) * plans.PILOT_PROCESS_S
+    process_s = SERVE_START_S + loads + CAPTURE_S
+    return [plans.family(scenario, built, members, process_s=process_s, pilot_s=pilot_s)]
+
+
+def pilot(build: Build, family: Family, say: plans.Say) -> tuple[Family, dict[str, str]]:
+    """One rate for all, below the slowest model's maximum with the heavy requests in place."""
+    scenario = of(family)
+    if scenario.steps["rate_hz"]:
+        return plans.fixed(family, rate_hz=scenario.steps["rate_hz"]), {}
+    found: dict[str, float] = {}
+    for model in dict.fromkeys(map(plans.model_of, family.members)):
+        try:
+            member = f"{model}{plans.SEPARATOR}{IN_PLACE}"
+            with stand(build, family, model, seed=1, padding=0, **options(scenario, member)) as here:
+                found[model] = _closed(here, scenario, plans.PILOT_S)["achieved_hz"]
+        except Failure as failure:
+            say(f"assay: {family.id}/{model}: the pilot failed: {failure}")
+    rate_hz = scenario.steps["load_share"] * min(found.values()) if found else 0.0
+    return plans.fixed(family, pilot_closed_hz=found, rate_hz=round(rate_hz, 1)), {}
+
+
+def options(scenario: Scenario, member: str) -> dict[str, Any]:
+    """Of serve, beside the scenario's."""
+    model, helpers = plans.model_of(member), scenario.server["offload_threads"]
+    changed: dict[str, Any] = {"workload": "mixed", "offload": plans.setting_of(member) == OFFLOADED}
+    if changed["offload"] and model not in OFFLOADING:
+        changed |= {"offload_threads": None, "threads": scenario.options(model)["threads"] + helpers}
+    return changed
+
+
+def classes(scenario: Scenario) -> list[dict[str, Any]]:
+    share, server = scenario.steps["heavy_percent"], scenario.server
+    what = {key: server[key] for key in ("payload", "codec", "cpu_iterations")}
+    each = {"workload": "mixed", **what}
+    return [
+        {"name": FAST, "share": 100 - share, "heavy_percent": 0, **each},
+        {"name": HEAVY, "share": share, "heavy_percent": 100, **each},
+    ]
+
+
+def _closed(here: Any, scenario: Scenario, seconds: tuple[float, float]) -> dict[str, Any]:
+    closed = {"warmup_s": seconds[0], "duration_s": seconds[1], "classes": classes(scenario)}
+    return dict(here.load(arrival="closed", **closed))
+
+
+def measure(build: Build, family: Family, member: str, seed: int, padding: int) -> dict[str, Any]:
+    scenario, model = of(family), plans.model_of(member)
+    steps, rate = scenario.steps, family.load.get("rate_hz")
+    if not rate:
+        raise Failure("no rate: the pilot failed")
+    with stand(build, family, model, seed=seed, padding=padding, **options(scenario, member)) as here:
+        opened = here.load(
+            rate=rate,
+            warmup_s=steps["warmup_s"],
+            duration_s=steps["duration_s"],
+            classes=classes(scenario),
+        )
+        closed = _closed(here, scenario, (steps["warmup_s"], steps["closed_s"]))
+        final, done = here.stop()
+    metrics = {**readings.opened(opened), **readings.final(final), "closed_hz": closed["achieved_hz"]}
+    for each in opened["classes"]:
+        metrics |= {f"{each['name']}_{k}": each[k] for k in ("p50_ns", "p99_ns", "max_ns", "answered")}
+    return {
+        "metrics": metrics,
+        "gates": gates(family, opened, closed, final),
+        "timeline": {"seconds": opened["seconds"], "classes": opened["classes"]},
+        "server": done,
+    }
+
+
+def gates(
+    family: Family, opened: dict[str, Any], closed: dict[str, Any], final: dict[str, Any]
+) -> dict[str, Any]:
+    """METHOD 4: the rate lies below all knees, so nothing may be missing."""
+    fast = next(each for each in opened["classes"] if each["name"] == FAST)
+    found = readings.gates(family, opened, final, below_knee=True)
+    found["closed_replies_wrong"] = most(closed["wrong"] + closed["failed"], 0, "closed")
+    if fast["p50_ns"]:
+        share = opened["lag_p99_ns"] / fast["p50_ns"]
+        found["lag_p99_over_p50"] = most(share, LAG_SHARE_MAX, "tail")
+    return found
+
+
+# --- What the lines say -------------------------------------------------------------------------
+
+
+def member_of(model: str, setting: str) -> str:
+    return f"{model}{plans.SEPARATOR}{setting}"
+
+
+def gain(outcome: Outcome, model: str, metric: str, *, more: bool = False) -> Estimate | None:
+    """What offloading does: the figure in place over that offloaded, round by round; of throughput the
+    other way round. Above 1 it is better."""
+    place, other = member_of(model, IN_PLACE), member_of(model, OFFLOADED)
+    if more:
+        place, other = other, place
+    return series.ratio(outcome.family, place, metric, metric, other)
+
+
+def answer(outcome: Outcome) -> list[str]:
+    gains = {m: e for m in outcome.models if (e := gain(outcome, m, "fast_p99_ns"))}
+    if not gains:
+        return ["There is no answer: no model has both numbers; the reasons stand below.", *_withheld(outcome)]
+    return [
+        f"**{_lead(outcome, gains)}**{series.why_no_interval(list(gains.values()))}.",
+        *(_said(outcome, model) for model in outcome.models),
+        *(_best(outcome, setting) for setting in SETTINGS),
+        *series.late(outcome.family),
+        *_withheld(outcome),
+    ]
+
+
+#: Where the interval of the ratio lies → what is said of it.
+VERDICTS = {
+    "above": "offloading lowers the p99 of fast requests in {}",
+    "below": "offloading raises the p99 of fast requests in {}",
+    "across": "whether offloading changes the p99 of fast requests is not resolved in {}",
+    "none": "no verdict on {}",
+}
+
+
+def _lead(outcome: Outcome, gains: dict[str, Estimate]) -> str:
+    found: dict[str, list[str]] = {verdict: [] for verdict in VERDICTS}
+    for model, estimate in gains.items():
+        low, high = estimate.interval or (0.0, 0.0)
+        verdict = "above" if low > 1 else "below" if 0 < high < 1 else "across" if high else "none"
+        ends = (_p99(outcome, model, setting) for setting in SETTINGS)
+        found[verdict].append(f"{words.label(model)} (from {' to '.join(ends)})")
+    text = "; ".join(VERDICTS[v].format(words.listed(said)) for v, said in found.items() if said)
+    return text[:1].upper() + text[1:]
+
+
+def _p99(outcome: Outcome, model: str, setting: str) -> str:
+    found = series.estimate(outcome.family, member_of(model, setting), "fast_p99_ns")
+    return series.shown(found, 1e6, 2, "ms")
+
+
+def _times(found: Estimate | None) -> str:
+    if found is None:
+        return "no ratio"
+    said = f"{words.ratio(found.median)}{words.SPACE}×"
+    return f"{said} ({series.ends(found, 1, 2)})" if found.interval else said
+
+
+def _said(outcome: Outcome, model: str) -> str:
+    """In place over offloaded."""
+    p99, p50 = (gain(outcome, model, f"fast_{p}_ns") for p in ("p99", "p50"))
+    closed = gain(outcome, model, "closed_hz", more=True)
+    return (
+        f"{words.label(model)}: in place the fast requests' p99 is {_times(p99)} and their p50 {_times(p50)} that with"
+        f" the heavy ones offloaded; offloading changes throughput to {_times(closed)}."
+    )
+
+
+def _best(outcome: Outcome, setting: str) -> str:
+    """Between the models."""
+    values = {m: series.rounds(outcome.family, member_of(m, setting), "fast_p99_ns") for m in outcome.models}
+    ranked = rank(values, more=False)
+    said = setting.replace("_", " ")
+    if ranked is None:
+        return f"With the heavy requests {said}: no numbers."
+    if not ranked.resolved:
+        return f"With the heavy requests {said}: too few rounds to tell the models apart."
+    names = words.listed(map(words.label, ranked.tied))
+    verb = "has the lowest p99 of fast requests" if len(ranked.tied) == 1 else "are not told apart as the lowest p99 of fast requests"
+    return f"With the heavy requests {said}: {names} {verb}."
+
+
+def _withheld(outcome: Outcome) -> list[str]:
+    return series.withheld(outcome.family, outcome.family.plan["members"], "fast_p99_ns")
+
+
+COLUMNS: tuple[tuple[str, str, float, int], ...] = (
+    ("fast p50, ms", "fast_p50_ns", 1e6, 2),
+    ("fast p99, ms", "fast_p99_ns", 1e6, 2),
+    ("heavy p50, ms", "heavy_p50_ns", 1e6, 2),
+    ("heavy p99, ms", "heavy_p99_ns", 1e6, 2),
+    ("closed loop, 1/s", "closed_hz", 1, 0),
+    ("server busy, %", "server_busy_percent", 1, 0),
+)
+
+
+def tables(outcome: Outcome) -> list[Table]:
+    return [_figures(outcome), _gains(outcome)]
+
+
+def _figures(outcome: Outcome) -> Table:
+    family, steps = outcome.family, outcome.scenario.steps
+    table = Table(
+        f"{steps['heavy_percent']:g} % heavy requests among fast ones at {words.fixed(_rate(outcome), 0)}/s; medians of"
+        " rounds with intervals of the sign test at 95 %",
+        [Column("model"), Column("heavy work"), *(Column(name, True) for name, *_ in COLUMNS), Column("rounds", True)],
+        shows=(outcome.chart("fast"),),
+    )
+    for model in outcome.models:
+        for setting in SETTINGS:
+            member = member_of(model, setting)
+            found = [series.estimate(family, member, metric) for _, metric, _, _ in COLUMNS]
+            cells = [series.shown(e, d, n) for e, (_, _, d, n) in zip(found, COLUMNS, strict=True)]
+            counted = len(series.rounds(family, member, "fast_p99_ns"))
+            table.add(words.label(model), setting.replace("_", " "), *cells, str(counted))
+    return table
+
+
+def _rate(outcome: Outcome) -> float:
+    return float(outcome.family.plan["load"].get("rate_hz") or 0.0)
+
+
+def _gains(outcome: Outcome) -> Table:
+    table = Table(
+        "What offloading does, round by round: figure in place ÷ offloaded, throughput offloaded ÷ in place; above 1"
+        " offloading is better; intervals of the sign test at 95 %",
+        [
+            Column("model"),
+            Column("fast p50", True),
+            Column("fast p99", True),
+            Column("heavy p50", True),
+            Column("throughput", True),
+            Column("rounds", True),
+        ],
+    )
+    for model in outcome.models:
+        each = [gain(outcome, model, m) for m in ("fast_p50_ns", "fast_p99_ns", "heavy_p50_ns")]
+        each.append(gain(outcome, model, "closed_hz", more=True))
+        table.add(words.label(model), *map(_times, each), str(len(each[1].values) if each[1] else 0))
+    return table
+
+
+def pictures(outcome: Outcome) -> list[Chart]:
+    family = outcome.family
+    rows = []
+    for model in outcome.models:
+        for i, setting in enumerate(SETTINGS):
+            samples = family.samples.get(member_of(model, setting), {}).values()
+            values = {
+                metric: [s["metrics"][metric] for s in samples if passes(s, metric) and s["metrics"].get(metric)]
+                for metric in ("fast_p50_ns", "fast_p99_ns")
+            }
+            p50, p99 = (median(v) / 1e6 if v else None for v in values.values())
+            rows.append(LevelRow(words.label(model), setting.replace("_", " "), i, (p99,), (p50,)))
+    return [
+        levels(
+            outcome.chart("fast"),
+            "Fast requests among heavy ones",
+            "The 99th percentile of the fast requests, and where their median lies, by model, with the heavy requests in"
+            " place and offloaded. The figures are in the table.",
+            ["p99 of the fast requests"],
+            rows,
+            [setting.replace("_", " ") for setting in SETTINGS],
+            "ms, median of rounds",
+            "their p50",
+            first=250,
+        )
+    ]

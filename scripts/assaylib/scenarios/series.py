@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""Figures of members over rounds, of which some may be beyond all bounds: a server that did not come
+back within what was looked at counts as one that took longer, and the median and its interval, which
+go by order alone, are right about it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from .. import words
+from ..gates import passes
+from ..intervals import median
+from ..judge import Estimate, Family
+from .outcome import level, too_few
+
+
+def rounds(
+    family: Family, member: str, metric: str, missing: float | None = None
+) -> dict[int, float]:
+    """Round → figure, of rounds that count and passed the gates. missing: what None stands for."""
+    found = {}
+    for number in family.rounds:
+        sample = family.samples.get(member, {}).get(number)
+        if sample and passes(sample, metric):
+            value = sample["metrics"].get(metric)
+            value = missing if value is None else value
+            if value is not None:
+                found[number] = float(value)
+    return found
+
+
+def estimate(
+    family: Family, member: str, metric: str, missing: float | None = None
+) -> Estimate | None:
+    return level(list(rounds(family, member, metric, missing).values()))
+
+
+def ratio(
+    family: Family, member: str, metric: str, over: str, other: str | None = None
+) -> Estimate | None:
+    """Of two figures of one process, or of two members' in one round; None counts as beyond all bounds."""
+    ours = rounds(family, member, metric, math.inf)
+    theirs = rounds(family, other or member, over)
+    return level([ours[n] / theirs[n] for n in ours if theirs.get(n)])
+
+
+def middle(values: Iterable[float | None]) -> float | None:
+    """Median, None counting as beyond all bounds; None of nothing, or if that is what it is."""
+    found = [math.inf if value is None else value for value in values]
+    half = median(found) if found else math.inf
+    return None if math.isinf(half) else half
+
+
+def timeline(family: Family, member: str, key: str, divisor: float = 1.0) -> list[float | None]:
+    """Slot by slot, the median of rounds; a slot has none if most of its rounds have none."""
+    every = [
+        sample["timeline"][key]
+        for _, sample in sorted(family.samples.get(member, {}).items())
+        if sample.get("timeline") and passes(sample, "timeline")
+    ]
+    middles = [middle(column) for column in zip(*every, strict=False)]
+    return [None if value is None else value / divisor for value in middles]
+
+
+def number(value: float, divisor: float, decimals: int, beyond: str = "never") -> str:
+    return beyond if math.isinf(value) else words.fixed(value / divisor, decimals)
+
+
+def shown(
+    found: Estimate | None, divisor: float = 1.0, decimals: int = 0, unit: str = "", beyond: str = "never"
+) -> str:
+    """"12.3 ms (11.9 to 12.6)"; the figure alone with too few rounds; "–" without one."""
+    if found is None:
+        return "–"
+    said = number(found.median, divisor, decimals, beyond)
+    if unit and not math.isinf(found.median):
+        said += words.SPACE + unit
+    return f"{said} ({ends(found, divisor, decimals, beyond)})" if found.interval else said
+
+
+def ends(found: Estimate | None, divisor: float = 1.0, decimals: int = 0, beyond: str = "never") -> str:
+    """"11.9 to 12.6", rounded outwards; "" without an interval."""
+    if found is None or found.interval is None:
+        return ""
+    low, high = found.interval
+    first = beyond if math.isinf(low) else words.floor(low / divisor, decimals)
+    last = beyond if math.isinf(high) else words.ceiling(high / divisor, decimals)
+    return first if math.isinf(low) else f"{first} to {last}"
+
+
+def hull(
+    found: Sequence[Estimate | None], divisor: float = 1.0, decimals: int = 0, beyond: str = "never"
+) -> str:
+    """From the lowest to the highest that any interval allows: "0.91 to 0.97"; of medians where there
+    are no intervals."""
+    known = [each for each in found if each is not None]
+    if not known:
+        return "–"
+    low = min(each.interval[0] if each.interval else each.median for each in known)
+    high = max(each.interval[1] if each.interval else each.median for each in known)
+    if math.isinf(low):
+        return beyond
+    first = words.floor(low / divisor, decimals)
+    last = beyond if math.isinf(high) else words.ceiling(high / divisor, decimals)
+    return first if first == last else f"{first} to {last}"
+
+
+def why_no_interval(found: Sequence[Estimate | None]) -> str:
+    """" (no interval: 1 of 6 rounds needed)", or ""."""
+    why = next((said for each in found if (said := too_few(each))), "")
+    return f" ({why})" if why else ""
+
+
+def withheld(family: Family, members: Iterable[str], metric: str) -> list[str]:
+    """A sentence for each member whose gates withhold what would be said of it."""
+    found = []
+    for member in members:
+        why = family.why_withheld(member, metric)
+        if why:
+            found.append(f"{words.label(member)} has no number: {why}.")
+    return found
+
+
+def late(family: Family) -> list[str]:
+    """A sentence if tails are the machine's, too (METHOD 4)."""
+    if not family.late:
+        return []
+    every = len(family.late) == len(family.plan["members"])
+    names = "every member" if every else words.listed(map(words.label, family.late))
+    return [f"The generator itself was late beside {names}: these tails are the machine's, too."]

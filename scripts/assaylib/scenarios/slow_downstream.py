@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: MIT
+"""The service that some requests ask becomes slow, stalls, refuses, dies, and comes back: what do the
+requests notice that have nothing to do with it?
+
+One server, one plan of arrivals at one rate, two kinds of request (workload `cache`: hits are answered
+at once, misses ask), while the downstream service is told over HTTP what to be. When it was told is
+noted by the clock that load's requests go by; what is made of that is here, and in requests.py.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ..gates.validity import ACHIEVED_MIN, LAG_SHARE_MAX, least, most
+from ..plan import CAPTURE_S, SERVE_START_S, Built, Family
+from ..programs import Build
+from ..rig import Failure
+from . import faults, keys, plans, readings, requests, series, watching
+from .faults import FAULTS, HITS, MISSES
+from .isolation import answer, deadline_name, pictures, tables  # noqa: F401: what a kind has
+from .requests import Request
+from .scenario import Scenario
+from .stand import of, stand
+
+NO_DEADLINE_MS = 3_600_000  # the most that serve takes: none, as far as a scenario goes
+#: The workload, its classes and the deadline are the kind's own.
+SERVER = {n: k for n, k in keys.SERVER.items() if n not in ("workload", "call_timeout_ms")}
+
+KEYS: keys.Keys = {
+    "server": SERVER,
+    "downstream": keys.DOWNSTREAM,
+    "load": {**keys.LOAD, "arrival": keys.text("poisson", "poisson", "uniform", "burst")},
+    "level": {"back_factor": keys.number(keys.REQUIRED, 1, 100)},
+    "steps": {
+        "deadlines_ms": keys.many(keys.count(keys.REQUIRED, 0, NO_DEADLINE_MS)),
+        "faults": keys.many(keys.text(keys.REQUIRED, *FAULTS)),
+        "slow_delay": keys.text(),
+        "hits_hz": keys.number(keys.REQUIRED, 1, 1e6),
+        "misses_hz": keys.number(keys.REQUIRED, 1, 1e6),
+        "warmup_s": keys.number(keys.REQUIRED, 0, 600),
+        "normal_s": keys.number(keys.REQUIRED, 0.1, 3600),
+        "fault_s": keys.number(keys.REQUIRED, 0.1, 3600),
+        "back_s": keys.number(keys.REQUIRED, 0.1, 3600),
+        "slot_ms": keys.count(keys.REQUIRED, 10, 10000),
+    },
+}
+LATE_MAX_MS = 100.0  # by which a phase may be longer or shorter than the file says
+HELD_BACK_MAX = 0.01  # of the hits: more, and the generator's own connections ran out
+SETTLE_S = 0.3  # load has its connections; and its plan goes on for so long after the last phase
+
+
+def check(scenario: Scenario) -> None:
+    steps = scenario.steps
+    for name in ("deadlines_ms", "faults"):
+        if len(set(steps[name])) < len(steps[name]):
+            raise scenario.wrong(f"steps.{name}", "names one twice")
+    if not scenario.downstream:
+        raise scenario.wrong("downstream", "is missing: it is what fails")
+    if scenario.classes:
+        raise scenario.wrong("load.classes", "are this kind's own: hits and misses, at steps.hits_hz and misses_hz")
+    for name in ("normal_s", "fault_s", "back_s"):
+        if steps[name] * 1e3 < 2 * steps["slot_ms"]:
+            raise scenario.wrong(f"steps.{name}", "must hold two slots (steps.slot_ms) at least")
+
+
+def families(scenario: Scenario, built: Built) -> list[Family]:
+    wanted, steps = plans.models(scenario, built), scenario.steps
+    members = [
+        f"{m}{plans.SEPARATOR}{deadline_name(ms)}" for ms in steps["deadlines_ms"] for m in wanted
+    ]
+    seconds = steps["warmup_s"] + lasts_s(steps)
+    return [plans.family(scenario, built, members, process_s=SERVE_START_S + seconds + 2 * CAPTURE_S)]
+
+
+def planned_s(steps: dict[str, Any]) -> list[float]:
+    """How long each phase lasts."""
+    return [steps["normal_s"], *([steps["fault_s"], steps["back_s"]] * len(steps["faults"]))]
+
+
+def lasts_s(steps: dict[str, Any]) -> float:
+    return float(2 * SETTLE_S + sum(planned_s(steps)))
+
+
+def measure(build: Build, family: Family, member: str, seed: int, padding: int) -> dict[str, Any]:
+    scenario, model = of(family), plans.model_of(member)
+    steps = scenario.steps
+    deadline_ms = {deadline_name(ms): ms for ms in steps["deadlines_ms"]}[plans.setting_of(member)]
+    options = {
+        "workload": "cache",
+        "call_timeout_ms": deadline_ms or NO_DEADLINE_MS,
+        "admin": "127.0.0.1:0",
+    }
+    with stand(build, family, model, seed=seed, padding=padding, control=True, **options) as here:
+        assert here.downstream
+        rate = steps["hits_hz"] + steps["misses_hz"]
+        with watching.Watching(here.server) as watch:
+            plan = {"rate": rate, "warmup_s": steps["warmup_s"], "duration_s": lasts_s(steps)}
+            with here.start_load(requests=True, classes=classes(scenario), **plan) as loading:
+                time.sleep(steps["warmup_s"] + SETTLE_S)
+                told = faults.tell(here.downstream, scenario)
+                result = loading.wait()
+                every = requests.read(loading)
+        final, ended = here.stop()
+    zero_ns = result["window_began_ns"]
+    phases = faults.spans([(name, at_ns - zero_ns) for name, at_ns in told])
+    phases[0]["from_ns"] = max(0, phases[0]["from_ns"])
+    if phases[0]["to_ns"] <= 0 or phases[-1]["to_ns"] > result["duration_ns"]:
+        raise Failure("the phases lay outside of what load had planned: this machine was too busy")
+    looks = watch.since(zero_ns)
+    for phase, seconds in zip(phases, planned_s(steps), strict=True):
+        phase["planned_ns"] = round(seconds * 1e9)
+    metrics, line = judged(scenario, every, looks, phases)
+    metrics |= {"lag_p99_ns": result["lag_p99_ns"], **readings.final(final)}
+    return {
+        "metrics": metrics,
+        "gates": {
+            **readings.gates(family, result, final, below_knee=False),
+            **gates(every, phases, result),
+        },
+        "timeline": {**line, "looks": looks},
+        "server": ended,
+    }
+
+
+def classes(scenario: Scenario) -> list[dict[str, Any]]:
+    server, steps = scenario.server, scenario.steps
+    what = {"workload": "cache", "payload": server["payload"], "codec": server["codec"]}
+    return [
+        {"name": HITS, "share": steps["hits_hz"], "hit_percent": 100, **what},
+        {"name": MISSES, "share": steps["misses_hz"], "hit_percent": 0, **what},
+    ]
+
+
+def judged(
+    scenario: Scenario, every: list[Request], looks: dict[str, Any], phases: list[dict[str, Any]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(metrics, timeline) of one process."""
+    slot_ns = scenario.steps["slot_ms"] * 1_000_000
+    count = phases[-1]["to_ns"] // slot_ns
+    slots = {k: requests.slots(_of(every, k), slot_ns, count) for k in (HITS, MISSES)}
+    metrics: dict[str, Any] = {}
+    for phase in phases:
+        name = faults.metric(phase["name"])
+        ends = phase["from_ns"], phase["to_ns"]
+        for kind in (HITS, MISSES):
+            phase[kind] = requests.figures(requests.due(every, *ends, kind))
+            metrics[f"{name}_{kind}_p99_ns"] = phase[kind]["whole_p99_ns"]
+            metrics[f"{name}_{kind}_p50_ns"] = phase[kind]["p50_ns"]
+            metrics[f"{name}_{kind}_bad_share"] = 1 - phase[kind]["right"] / max(1, phase[kind]["planned"])
+        pool = watching.seen(looks, "pool_in_use", *ends)
+        metrics[f"{name}_pool_max"] = max(pool, default=None)
+        metrics[f"{name}_pool_mean"] = sum(pool) / len(pool) if pool else None
+    for phase in phases:
+        if phase["name"].startswith(faults.back_name("")):
+            name, factor = faults.metric(phase["name"]), scenario.level["back_factor"]
+            for kind in (HITS, MISSES):
+                metrics[f"{name}_{kind}_recovery_ns"] = _back(every, kind, slot_ns, phase, phases[0], factor)
+    return metrics, {"phases": phases, **slots}
+
+
+def _of(every: list[Request], kind: str) -> list[Request]:
+    return [r for r in every if r.kind == kind]
+
+
+def _back(
+    every: list[Request],
+    kind: str,
+    slot_ns: int,
+    phase: dict[str, Any],
+    normal: dict[str, Any],
+    factor: float,
+) -> int | None:
+    """Slots are counted from when the service was back, and until the next fault: that is where the
+    question begins and ends. The level is that of slots of the same length."""
+    usual = _slots_of(every, kind, slot_ns, normal)["whole_p99_ns"]
+    level_ns = series.middle(usual)
+    if level_ns is None:
+        return None
+    return requests.back_ns(_slots_of(every, kind, slot_ns, phase), 0, factor * level_ns)
+
+
+def _slots_of(
+    every: list[Request], kind: str, slot_ns: int, phase: dict[str, Any]
+) -> dict[str, Any]:
+    """With time counting from the phase's beginning."""
+    begin, end = phase["from_ns"], phase["to_ns"]
+    moved = [
+        r._replace(
+            due_ns=r.due_ns - begin,
+            ended_ns=None if r.ended_ns is None else r.ended_ns - begin,
+        )
+        for r in requests.due(every, begin, end, kind)
+    ]
+    return requests.slots(moved, slot_ns, (end - begin) // slot_ns)
+
+
+def gates(
+    every: list[Request], phases: list[dict[str, Any]], result: dict[str, Any]
+) -> dict[str, Any]:
+    """Beside those of METHOD 4. Hits and misses share the generator's connections: were they all taken
+    by misses that wait, hits would wait in the generator and not in the server."""
+    hits = _of(every, HITS)
+    held = sum(phase[HITS]["held_back"] for phase in phases) / max(1, len(hits))
+    wrong = sum(r.outcome == requests.WRONG and r.status == 200 for r in every)
+    normal = [phases[0][kind] for kind in (HITS, MISSES)]
+    good = sum(f["right"] for f in normal) / max(1, sum(f["planned"] for f in normal))
+    late_ns = max(abs(phase["to_ns"] - phase["from_ns"] - phase["planned_ns"]) for phase in phases)
+    found = {
+        "phases_late_ms": most(late_ns / 1e6, LATE_MAX_MS, "all"),
+        "hits_held_back": most(held, HELD_BACK_MAX, "all"),
+        "replies_wrong": most(wrong, 0, "all"),
+        "answered_before": least(good, ACHIEVED_MIN, "all"),
+    }
+    usual_ns = normal[0]["p50_ns"]
+    if usual_ns:
+        found["lag_p99_over_p50"] = most(result["lag_p99_ns"] / usual_ns, LAG_SHARE_MAX, "tail")
+    return found

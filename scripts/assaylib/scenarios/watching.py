@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""Looks at a server now and then while something else happens to it: its memory, from /proc, and what
+its admin address tells (requests inside, connections of the pool in use), which a stuck model does not
+hold up."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from types import TracebackType
+from typing import Any
+
+from .. import rig
+
+EVERY_S = 0.05
+PAGE = os.sysconf("SC_PAGE_SIZE")
+METRICS = {
+    "in_flight": "assay_in_flight",
+    "pool_in_use": "assay_pool_in_use",
+    "answered": "assay_answered_total",
+    "rejected": "assay_rejected_total",
+    "call_errors": "assay_call_errors_total",
+}
+
+
+class Watching:
+    """`with Watching(server) as watching: …`; then watching.since(window_began_ns)."""
+
+    def __init__(self, server: rig.Server) -> None:
+        self._server = server
+        self._rows: list[tuple[int, dict[str, float]]] = []
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Watching:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while True:
+            try:
+                # The figures are those of the moment between the two readings of the clock.
+                before = time.monotonic_ns()
+                row = {"rss_bytes": float(rss_bytes(self._server.pid)), **self._told()}
+                self._rows.append(((before + time.monotonic_ns()) // 2, row))
+            except (OSError, ValueError, rig.Failure):
+                pass  # a server that ended: whoever waits for the load says so
+            if self._end.wait(EVERY_S):
+                return
+
+    def _told(self) -> dict[str, float]:
+        said = self._server.metrics()
+        by_name: dict[str, float] = {}
+        for name, value in said.items():
+            by_name.setdefault(name.partition("{")[0], value)
+        return {key: by_name[name] for key, name in METRICS.items() if name in by_name}
+
+    def since(self, zero_ns: int) -> dict[str, Any]:
+        """Lists, a value for each look; at_ns counts from zero_ns."""
+        columns = ("rss_bytes", *METRICS)
+        found: dict[str, Any] = {"at_ns": [at - zero_ns for at, _ in self._rows]}
+        for name in columns:
+            found[name] = [int(row[name]) if name in row else None for _, row in self._rows]
+        return found
+
+
+def rss_bytes(pid: int) -> int:
+    with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * PAGE
+
+
+def seen(looks: dict[str, Any], column: str, from_ns: int, to_ns: int) -> list[int]:
+    """What was looked at in a span."""
+    pairs = zip(looks["at_ns"], looks[column], strict=True)
+    return [value for at, value in pairs if from_ns <= at < to_ns and value is not None]
+
+
+def mean_age_ns(looks: dict[str, Any], from_ns: int, to_ns: int) -> float | None:
+    """How long a request was inside on average: the number inside over the rate of answers (Little's
+    law). Refused ones leave at once and are not counted. None with too few looks or no answers."""
+    rows = [
+        (at, inside, answered)
+        for at, inside, answered in zip(looks["at_ns"], looks["in_flight"], looks["answered"], strict=True)
+        if from_ns <= at < to_ns and inside is not None and answered is not None
+    ]
+    if len(rows) < 2 or rows[-1][2] <= rows[0][2]:
+        return None
+    rate = (rows[-1][2] - rows[0][2]) / (rows[-1][0] - rows[0][0])
+    return float(sum(inside for _, inside, _ in rows) / len(rows) / rate)
