@@ -54,10 +54,10 @@ def bimodal(run: Any, lines: Lines) -> None:
 
 
 def noisy(run: Any, lines: Lines) -> None:
-    """The baseline differs from itself by up to 30 %: what is equal within that is anybody's guess."""
+    """The baseline differs from itself by up to 150 %: what is equal within that is anybody's guess."""
     rng = random.Random(1)
     for alias in ("same", "copy"):
-        shifts = [rng.uniform(-0.3, 0.3) for _ in range(ROUNDS)]
+        shifts = [rng.uniform(-0.9, 0.9) for _ in range(ROUNDS)]
         scale(lines, f"model/cpu/thread_pool.{alias}", lambda number: math.exp(shifts[number]))
 
 
@@ -162,7 +162,8 @@ def test_clean_runs_are_rarely_accused(tmp_path):
     A/A is allowed by its own bound, the other half is shared by all other doubts."""
     accused = []
     for seed in range(RUNS):
-        run, lines = synthetic.make_run("standard", seed=seed, rounds=15, count=6, kinds=("model",))
+        kinds = ("model", "service") if seed % 2 else ("codec",)
+        run, lines = synthetic.make_run("standard", seed, rounds=12, service_rounds=10, count=3, kinds=kinds)
         against, _ = check.review(synthetic.write_run(tmp_path / str(seed), run, lines))
         accused += [(seed, against)] if against else []
     assert len(accused) <= judge.binomial_bound(RUNS, FALSE_ALARMS), accused
