@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the payloads and workloads that the suite brings along are, in a few words. One of your own is
+"""What the payloads, workloads and models that the suite brings along are, in a few words. One of your own is
 shown by its name."""
 
 from __future__ import annotations
@@ -30,9 +30,15 @@ WORKLOADS = {
     "mixed": "heavy requests among light ones",
     "mixed_offloaded": "the same, the heavy part handed to helper threads",
 }
+MODELS = {
+    "thread_pool": "workers that block",
+    "event_loop": "a loop that never blocks, on epoll",
+    "actor": "cells with a mailbox each, run by a few threads",
+    "thread_per_connection": "a thread for each connection, which blocks",
+}
 
 
 def said(names: Iterable[str]) -> str:
     """ "`ack`: a short acknowledgement; `echo`: the body goes back as it came" of those known."""
-    known = PAYLOADS | WORKLOADS
+    known = PAYLOADS | WORKLOADS | MODELS
     return "; ".join(f"`{n}`: {known[n]}" for n in dict.fromkeys(names) if n in known)

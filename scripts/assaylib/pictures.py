@@ -79,6 +79,11 @@ def _forest(judged: Judgement, kind: str) -> Chart | None:
     title = {"codec": "Codecs", "model": "Models in process", "service": "Services"}[
         kind
     ] + f" against {baseline}"
+    if shown is not None:
+        some = len({about.subject(f) for f in families if any(f.id == id for id, _ in shown)})
+        every = len(members.single(families))
+        title += f", {some} of {every} payloads" if some < every else ""
+        title += ": the libraries that the suite began with, and the fastest of each format"
     listed = "; ".join(f"{r.group} {r.member} {r.said[0]} ({r.said[1]})" for r in rows)
     return charts.forest(
         f"forest-{kind}",

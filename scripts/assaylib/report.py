@@ -125,7 +125,7 @@ def _run(folder: Path, with_runs: Sequence[Path | str]) -> dict[str, Any]:
     labels = {name: codec.label for name, codec in members.codecs(judged.run).items()}
     with words.named(labels):
         drawn = pictures.pictures(judged)
-        first = page.build(judged, raw, drawn, [Path(path).name for path in with_runs])
+        first = page.build(judged, raw, drawn, [str(store.read_run(Path(p))["id"]) for p in with_runs])
         if scenarios:
             first["answers"].append(scenario_sections.lead(scenarios))
         rest = sections.build(judged, raw, drawn, others, appendices, under_load)

@@ -120,8 +120,9 @@ def _notes(judged: Judgement, table: Table, left_out: Sequence[str]) -> list[str
         " not equal (in full: under Method). Every member of every case, with its margin δ: under"
         " Codecs, Models in process and Services."
     ]
-    families = [f for f in judged.families if f.kind != "codec" or f in operations.headlines(judged.kind("codec"))]
-    known = glossary.said(subject(f) for f in families if subject(f) in {t.split(",")[0].split(" ")[0] for t in texts})
+    models = [f for f in judged.families if f.kind != "codec"]
+    names = [*members.single(operations.headlines(judged.kind("codec"))), *map(subject, models)]
+    known = glossary.said([*names, *(m for f in models for m in f.candidates)])
     notes += [f"{known}."] if known else []
     if left_out:
         notes.append(

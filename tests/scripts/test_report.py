@@ -62,6 +62,24 @@ def test_the_same_bytes_whatever_the_time_zone_and_locale(standard, zone, locale
     assert hashes(standard) == before
 
 
+def test_the_same_bytes_in_another_folder(standard, tmp_path, monkeypatch):
+    """Neither the folder's name nor where one stands is in the page."""
+    for name in ("run.json", "samples.jsonl"):
+        (tmp_path / name).write_bytes((standard / name).read_bytes())
+    monkeypatch.chdir(tmp_path)
+    report.render(".")
+    assert hashes(tmp_path) == hashes(standard)
+
+
+def test_headings_lead_through_the_page(standard):
+    """One of the first order, and none that skips one: readers who listen move by them."""
+    page = Page((standard / "report.html").read_text("utf-8"))
+    levels = [int(tag[1]) for tag in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:]))
+    assert page.tags.count("caption") + page.tags.count("summary") == len(page.tables)
+
+
 def test_the_page_is_self_contained(standard):
     text = (standard / "report.html").read_text("utf-8")
     page = Page(text)

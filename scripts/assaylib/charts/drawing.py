@@ -10,11 +10,11 @@ from typing import Sequence
 from .. import judge
 
 PALETTE = """
-:root{--ink:#1b1f24;--soft:#57606a;--line:#d5dae0;--faint:#eceff2;--paper:#fff;--band:#dfe4ea;
+:root{--ink:#1b1f24;--soft:#57606a;--line:#d5dae0;--faint:#eceff2;--paper:#fff;--band:#cdd5de;
 --better:#0072b2;--worse:#c14a00;--same:#3d444d;--open:#6e7781;
 --s1:#0072b2;--s2:#c14a00;--s3:#00805b;--s4:#9a4b7d;--s5:#6e5a00;--s6:#3d444d}
 @media screen and (prefers-color-scheme:dark){:root{--ink:#e6e8eb;--soft:#9aa4af;--line:#3a424c;--faint:#232a32;
---paper:#14181d;--band:#2b333d;--better:#56b4e9;--worse:#f0883e;--same:#c6ccd3;--open:#8b949e;
+--paper:#14181d;--band:#364150;--better:#56b4e9;--worse:#f0883e;--same:#c6ccd3;--open:#8b949e;
 --s1:#56b4e9;--s2:#f0883e;--s3:#2cc79b;--s4:#e59bc4;--s5:#d9c14a;--s6:#c6ccd3}}
 """
 
