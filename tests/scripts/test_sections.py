@@ -39,7 +39,7 @@ def test_latency_is_described_with_ordinary_intervals(standard):
 def test_whose_pairs_ran_side_by_side_is_said_per_kind(standard):
     text = (standard / "report.md").read_text("utf-8")
     inside, after = "blocks that alternated inside one process", "one after another, seconds apart"
-    services = text.split("## Services over sockets")[1].split("## Overload and failures")[0]
+    services = text.split("## Services over sockets")[1].split("## Scenarios under load")[0]
     models = text.split("## Models in process")[1].split("## Services over sockets")[0]
     assert after in services and inside not in services
     assert inside in models and after not in models
@@ -158,7 +158,7 @@ def test_quick_makes_no_claims_about_tails(tmp_path):
     assert "makes no claims about tails" in text
     assert "987" + words.SPACE + "654" not in text and "p99" not in text.split(
         "## Services over sockets"
-    )[1].split("## Overload and failures")[0].replace("lag p99", "")
+    )[1].split("## Scenarios under load")[0].replace("lag p99", "")
     assert "6 of 8 rounds needed" in text
 
 

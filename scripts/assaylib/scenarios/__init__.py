@@ -12,9 +12,9 @@ To add a kind of scenario, write one module here, name it in KINDS, and ship a f
                                          processes, whose results are fixed in family.load (plans.closed_hz helps)
     measure(build, family, member, seed, padding)
                                          one process: stand.stand() starts server, downstream and load. Returns
-                                         {"metrics": …, "gates": …} and, raw enough to be judged again, "points" or
-                                         "timeline"; "server": what server.stop() said of its process. Raise
-                                         rig.Failure for why there is no result
+                                         {"metrics": …, "gates": …} (readings.py, gates.of) and, raw enough to be
+                                         judged again, "points" or "timeline"; "server": what server.stop() said of
+                                         its process. Raise rig.Failure for why there is no result
     answer(outcome)                      sentences, the answer first; without enough rounds no interval
     tables(outcome)                      blocks.Table; the first is also printed in the terminal
     pictures(outcome)                    charts.Chart, whose data are in one of the tables

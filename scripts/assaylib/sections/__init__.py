@@ -45,7 +45,7 @@ def build(
 
 
 def failures(scenarios: Sequence[Section]) -> Section:
-    section = Section("failures", "Overload and failures", subsections=list(scenarios))
+    section = Section("scenarios", "Scenarios under load", subsections=list(scenarios))
     if not scenarios:
         section.blocks.append(
             Text(
