@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from . import makeup, plan, words
+from . import makeup, plan, stability, words
 from .blocks import Check
 from .families import Family, Judgement
 
@@ -25,7 +25,7 @@ class Width:
     @property
     def text(self) -> str:
         width = "no interval" if self.arm is None else f"±{words.margin(math.expm1(self.arm))}"
-        return f"{self.family.id} ({words.label(self.member)} {width}: {_why(self.family)})"
+        return f"{self.family.id} ({words.label(self.member)} {width}: {_why(self.family)}{_swing(self.family)})"
 
 
 def aim(judged: Judgement) -> float | None:
@@ -57,6 +57,12 @@ def _why(family: Family) -> str:
     if family.stopped == makeup.WIDENED:
         return f"{count}, as many as its first width took, came out wider"
     return f"{count}{', stopped: ' + family.stopped if family.stopped else ''}"
+
+
+def _swing(family: Family) -> str:
+    """Where the machine's own speed moved from process to process, ratios of unlike programs move, too."""
+    moved = [s for s in stability.swings([family]) if s.ratio > stability.SWING_MAX]
+    return f"; {words.label(family.baseline)}'s own time swung by {words.ratio(moved[0].ratio)} ×" if moved else ""
 
 
 def check(judged: Judgement) -> list[Check]:

@@ -58,6 +58,11 @@ def test_a_wide_one_is_named_with_its_reason(told: dict[str, Any], why: str) -> 
     assert "model/b (rival ±" in text and text.endswith(f": {why})")
 
 
+def test_a_machine_whose_speed_swings_is_named() -> None:
+    _, text = said(measured({"model/b": 0.3}, {}))
+    assert "12 rounds; cJSON's own time swung by " in text
+
+
 def test_the_widest_come_first_and_not_all() -> None:
     spread = dict.fromkeys((f"codec/p{i}/encode" for i in range(7)), 0.02) | {"model/b": 0.9, "model/a": 0.2}
     _, text = said(measured(spread, {}))
