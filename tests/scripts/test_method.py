@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import synthetic
-from assaylib import drifts, judge, usual, words
+from assaylib import drifts, judge, usual, verdicts, words
 
 #: Rule → (what it says, where it is kept, what tests it).
 RULES: dict[int, tuple[str, str, str]] = {
@@ -29,7 +29,7 @@ RULES: dict[int, tuple[str, str, str]] = {
     2: (
         "pair closely, then replicate; random order from one seed",
         "verdicts.Blocks plan.order",
-        "drift_meets_both_sides_of_a_pair blocks_are_paired_with_their_neighbours_in_time"
+        "drift_meets_both_sides_of_a_pair skewed_blocks_do_not_bias_a_process blocks_are_paired_with_their_neighbours_in_time"
         " members_alternate order_is_the_seed_s rounds_are_spread_over_the_run"
         " members_of_a_service_round_stay_together_in_changing_order",
     ),
@@ -167,6 +167,35 @@ def test_drift_meets_both_sides_of_a_pair() -> None:
         ours += judge.Estimate.of([b - a for a, b in pairs], judge.ALPHA).excludes_one
     assert claims / trials > 0.25
     assert ours / trials <= bound(judge.ALPHA, trials)
+
+
+@pytest.mark.parametrize("slow", [0.0, 0.05])
+def test_skewed_blocks_do_not_bias_a_process(slow: float) -> None:
+    """On a disturbed machine blocks have long tails upwards. Whoever holds each of one side's blocks
+    against the other's nearest, a mean of two where two are as near, finds the first side faster than it
+    is; the difference of both directions does not."""
+    rng = random.Random(f"skew {slow}")
+    one_way, values = [], []
+    for _ in range(400):
+        order = rng.sample([False, True] * 24, 48)
+        ours, theirs = (
+            verdicts.Blocks.of(
+                [
+                    (slot, math.exp(0.03 * rng.lognormvariate(0, 1.5) + (math.log1p(slow) if mine else 0.0)))
+                    for slot, owner in enumerate(order)
+                    if owner == mine
+                ]
+            )
+            for mine in (True, False)
+        )
+        one_way.append(ours._against(theirs))
+        values.append(ours.advantage_over(theirs))
+        assert ours.advantage_over(theirs) == -theirs.advantage_over(ours)
+    truth = -math.log1p(slow)
+    low, high = judge.order_interval(values, 0.001)  # type: ignore[misc]
+    assert low <= truth <= high
+    low, high = judge.order_interval(one_way, 0.001)  # type: ignore[misc]
+    assert truth < low
 
 
 # --- 5: intervals --------------------------------------------------------------------------------

@@ -27,7 +27,8 @@ def method(judged: Judgement) -> Section:
                 (
                     "**Unit**: a fresh process. Inside it the members of a family alternate in"
                     " short blocks, in an order drawn anew per round; the process's value is the"
-                    " median log ratio of each block to the baseline's nearest in time. Services:"
+                    " median log ratio of each block to the baseline's nearest in time, less the same from"
+                    " the baseline's side, halved (one side alone is biased where times are skewed). Services:"
                     " one server process per member and round, in random order."
                 ),
                 (
