@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import UsageError, judge, plan, store, twice, usual
+from . import UsageError, discard, judge, plan, store, twice, usual
 from .families import Family, Judgement
 from .intervals import binomial_bound
 from .verdicts import BETTER, WORSE, Estimate, verdict
@@ -117,14 +117,27 @@ def read(folder: Path, of: dict[str, Any] | None = None) -> Calibration:
 def evaluate(run: dict[str, Any], lines: Sequence[dict[str, Any]]) -> Result:
     """Of a run of the tier: each group of rounds by itself, then all of them against the bounds."""
     groups: dict[int, list[dict[str, Any]]] = {}
+    counted = _counted(run, lines)
     for line in lines:
-        if "round" in line:
-            groups.setdefault((int(line["round"]) - 1) // plan.CALIBRATION_ROUNDS, []).append(line)
+        place = counted.get((line.get("family"), line.get("round")))
+        if place is not None:
+            groups.setdefault(place // plan.CALIBRATION_ROUNDS, []).append(line)
     result = Result(margin=float(run["margin_percent"]) / 100)
     for _, rows in sorted(groups.items()):
         result.add(judge.judge(run, rows))
     result.failures = list(_failures(result))
     return result
+
+
+def _counted(run: dict[str, Any], lines: Sequence[dict[str, Any]]) -> dict[tuple[Any, Any], int]:
+    """(family, round) → its place among the family's rounds that count: what the discard rule takes leaves
+    no gap, as in a run that makes up for it."""
+    rounds: dict[str, set[int]] = {}
+    for line in lines:
+        if "round" in line and line["status"] == "ok":
+            if not discard.excuse(run.get("discard_rule"), line["kind"], line.get("covariates")):
+                rounds.setdefault(line["family"], set()).add(line["round"])
+    return {(id, n): place for id, found in rounds.items() for place, n in enumerate(sorted(found))}
 
 
 def own(judged: Judgement) -> Result:

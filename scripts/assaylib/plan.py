@@ -70,7 +70,7 @@ TIERS = {
         Tier("publish", 7200, 30, 1.5, 60, 15, ("rpc", "cpu", "call"), 2.0, 12.0, 4.0, 7100,
              "everything, for publication", half_width=0.01,
              short_services=("store", "fanout", "mixed", "mixed_offloaded", "journal")),
-        Tier("calibrate", 2400, 240, 0.3, 0, 0, (), 0, 0, 0, 0,
+        Tier("calibrate", 1500, 240, 0.2, 0, 0, (), 0, 0, 0, 1450,
              "baselines against themselves, equal and slowed down: for assay calibrate",
              inject=(1, 2, 3, 5, 10), rivals=False),
         Tier("sweep", 1300, 0, 0, 0, 12, (), 0.1, 0.4, 0.4, 1250,
@@ -122,7 +122,7 @@ CODEC_ROWS = {
 }
 # Small documents: only in blocks of hundreds of iterations there is such a thing as 1 % more.
 CODEC_ROWS["sweep"] = ()
-CODEC_ROWS["calibrate"] = (Rows(("ack", "order_64", "order_256"), WHOLE, 240, 0.3),)
+CODEC_ROWS["calibrate"] = (Rows(("ack", "order_64", "order_256"), WHOLE, 240, 0.25),)
 # Which workloads are measured in process in which tier; your own are in every one.
 MODEL_ROWS = {"quick": ("echo", "rpc", "cpu", "ring")}
 MODEL_ROWS["smoke"] = (*MODEL_ROWS["quick"], "count", "mixed")

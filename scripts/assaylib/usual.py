@@ -30,11 +30,11 @@ class Way:
     claims: int = 0
     reversed: int = 0  #: claims that a member is faster which is slowed down or equal
 
-    def add(self, claim: bool, first: Sequence[float], second: Sequence[float]) -> None:
-        """first: the baseline's."""
+    def add(self, claim: bool, first: float, second: float) -> None:
+        """first: what this way takes for the baseline's time."""
         self.count += 1
         self.claims += claim
-        self.reversed += claim and statistics.fmean(second) < statistics.fmean(first)
+        self.reversed += claim and second < first
 
 
 @dataclass
@@ -49,12 +49,12 @@ class Claims:
         both = [number for number in base if number in rival]
         if not both:
             return
-        first = base[both[0]]
-        self.one.add(u_test(first, rival[both[0]]) < ALPHA, first, rival[both[0]])
+        first, beside = base[both[0]], rival[both[0]]
+        self.one.add(u_test(first, beside) < ALPHA, *map(statistics.median, (first, beside)))
         if len(both) > 1:
-            second = rival[both[1]]
-            self.two.add(u_test(first, second) < ALPHA, first, second)
-            self.means.add(means_apart(first, second), first, second)
+            after = rival[both[1]]
+            self.two.add(u_test(first, after) < ALPHA, *map(statistics.median, (first, after)))
+            self.means.add(means_apart(first, after), *map(statistics.fmean, (first, after)))
 
 
 def _processes(family: Family, member: str) -> dict[int, list[float]]:

@@ -98,6 +98,20 @@ def test_a_method_that_is_not_fails(options: dict[str, Any], said: str) -> None:
     assert any(re.search(said, failure) for failure in result.failures), result.failures
 
 
+def test_what_is_discarded_is_made_up_for() -> None:
+    """Groups are of rounds that count, wherever those stand."""
+    facts, lines = simulated(groups=2)
+    facts["discard_rule"] = {"steal_percent_max": 5.0}
+    for line in lines:
+        if line["family"] == "codec/ack3/encode" and line["round"] in range(2, 6):
+            line["covariates"]["steal_percent"] = 50.0
+    assert calibrate.evaluate(facts, lines).tallies[0].count == 2 * FAMILIES  # 12 and 8
+    for line in lines:
+        if line["family"] == "codec/ack3/encode" and line["round"] in range(6, 10):
+            line["covariates"]["steal_percent"] = 50.0
+    assert calibrate.evaluate(facts, lines).tallies[0].count == 2 * FAMILIES - 1  # 12 and 4: too few
+
+
 def test_u_test_is_that_of_scipy() -> None:
     """Exact for few repetitions, as compare.py leaves it to scipy."""
     stats = pytest.importorskip("scipy.stats")
