@@ -95,7 +95,7 @@ def _frame(state: str, series: tuple[int, ...], x: float, y: float, wide: float,
         )
     if state == "tie":
         return f'<rect {box} class="band" style="stroke:var(--line)"/>'
-    return f'<rect {box} class="grid dash"/>'
+    return f'<rect {box} class="dash" style="fill:none;stroke:var(--open)"/>'
 
 
 def _fit(said: str, room: float) -> str:

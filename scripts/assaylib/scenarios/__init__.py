@@ -35,7 +35,7 @@ from .. import machine
 from ..plan import Built, Family
 from ..programs import Build, Finished
 from ..rig import Failure
-from . import capacity, fixed_rate, mixed, overload, scenario, slow_downstream
+from . import capacity, connections, fixed_rate, lifecycle, map, mixed, overload, scenario, slow_downstream
 from .scenario import Scenario
 
 #: A kind's name in a file → its module.
@@ -45,6 +45,9 @@ KINDS: dict[str, ModuleType] = {
     "overload": overload,
     "slow-downstream": slow_downstream,
     "mixed": mixed,
+    "connections": connections,
+    "lifecycle": lifecycle,
+    "map": map,
 }
 
 

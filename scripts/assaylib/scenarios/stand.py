@@ -58,6 +58,10 @@ class Stand:
                 given.pop(name, None)
         return rig.start_load(self.build, self.server, given, cpu=self.load_cpu)
 
+    def asked(self) -> dict[str, Any]:
+        """What a request asks for, as load's options."""
+        return _asked(self.scenario)
+
     def stop(self) -> tuple[dict[str, Any], Finished]:
         """SIGTERM; what serve wrote at its end, and how it ended."""
         return self.server.stop()

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: MIT
+"""What a connection costs: memory, as a slope over held connections, idle and active; and how many new
+ones a second are taken. What the figures are and whom they are charged to: memory.py.
+
+A process is a fresh server whose connections are counted up, never down, so that memory which a server
+keeps for later does not look like that of the next step. *Idle*: every connection has asked once and
+is silent since; then all are closed, and a closed loop follows in which every request has a connection
+of its own. *Active*: every connection has a request in flight, all at once, in a closed loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .. import rig, slopes
+from ..plan import SERVE_START_S, Built, Family
+from ..programs import Build
+from . import held, keys, memory, plans
+from .connections_view import answer, pictures, tables  # noqa: F401: what is said of it
+from .scenario import Scenario
+from .stand import Stand, stand
+
+KEYS: keys.Keys = {
+    "server": keys.SERVER,
+    "downstream": keys.DOWNSTREAM,
+    "steps": {
+        "connections": keys.many(keys.count(low=1, high=1_000_000)),
+        "settle_s": keys.number(0.3, 0.01, 60),
+        "active_warmup_s": keys.number(0.4, 0.01, 600),
+        "active_s": keys.number(0.6, 0.05, 600),
+        "new_connections": keys.count(64, 1, 100_000),
+        "new_s": keys.number(1.0, 0.05, 600),
+    },
+}
+STATES = ("idle", "active")
+OPENED_HZ = 6000.0  # connections that ask once, per second, as far as the plan's time goes
+SAMPLE_S = 0.15
+LONGER = (1, 4, 16)
+AGAIN = 1.5  # times what the step before took to be accepted, so that the next has the time
+STAYED_MAX = 0.01  # of answers that leave their connection open although asked to close it
+PARTS = ("rss", "stack", "page_table", "socket", "kernel")
+
+
+def check(scenario: Scenario) -> None:
+    steps = scenario.steps["connections"]
+    if sorted(set(steps)) != steps or len(steps) < 2:
+        raise scenario.wrong("steps.connections", "must be two numbers or more, ascending: a slope goes through them")
+    limit = scenario.server["queue_limit"]
+    if limit < steps[-1]:
+        raise scenario.wrong(
+            "server.queue_limit",
+            f"{limit} is below the {steps[-1]} connections that are to be active at once: they would be refused",
+        )
+
+
+def families(scenario: Scenario, built: Built) -> list[Family]:
+    models = plans.models(scenario, built)
+    return [
+        plans.family(scenario, built, models, name=state, state=state, process_s=_process_s(scenario, state))
+        for state in STATES
+    ]
+
+
+def _process_s(scenario: Scenario, state: str) -> float:
+    steps = scenario.steps
+    counts = steps["connections"]
+    if state == "idle":
+        return SERVE_START_S + counts[-1] / OPENED_HZ + (len(counts) + 2) * steps["settle_s"] + steps["new_s"] + 0.5
+    each = steps["active_warmup_s"] + steps["active_s"]
+    return SERVE_START_S + sum(each + count / OPENED_HZ for count in counts) + 0.3
+
+
+def pilot(build: Build, family: Family, say: Callable[[str], None]) -> tuple[Family, dict[str, str]]:
+    """Nothing to find out but whether this machine allows so many."""
+    held.allow(_steps(family)["connections"][-1])
+    return family, {}
+
+
+def measure(build: Build, family: Family, member: str, seed: int, padding: int) -> dict[str, Any]:
+    state = family.load["state"]
+    held.allow(_steps(family)["connections"][-1])
+    with stand(build, family, plans.model_of(member), seed=seed, padding=padding) as here:
+        found = (_idle if state == "idle" else _active)(here, _steps(family))
+        final, done = here.stop()
+    found["gates"]["lost"] = _gate(final["lost"], 0)
+    found["metrics"] |= {"lost": final["lost"], **per_connection(found["points"])}
+    return {**found, "server": done}
+
+
+def _steps(family: Family) -> dict[str, Any]:
+    return dict(family.load["scenario"]["steps"])
+
+
+def _gate(value: float, limit: float, *, least: bool = False, scope: str = "all") -> dict[str, Any]:
+    ok = value >= limit if least else value <= limit
+    return {"value": round(value, 6), "limit": limit, "scope": scope, "ok": ok}
+
+
+def _port(here: Stand) -> int:
+    return int(here.server.address.rpartition(":")[2])
+
+
+def _read(here: Stand, asked: int) -> dict[str, Any]:
+    return {"connections": asked, **memory.read(here.server.pid, _port(here)).facts()}
+
+
+def _held_gate(points: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of the step that lacks most: what the kernel has as established, against what was asked for."""
+    worst = min(points, key=lambda point: point["sockets"] - point["connections"])
+    return _gate(worst["sockets"], worst["connections"], least=True)
+
+
+# --- Idle, and new connections ------------------------------------------------------------------
+
+
+def _idle(here: Stand, steps: dict[str, Any]) -> dict[str, Any]:
+    asked = held.request(here.build, here.asked())
+    empty = _read(here, 0)
+    points = []
+    with held.Held(here.server.address, asked) as connections:
+        for count in steps["connections"]:
+            connections.grow(count)
+            time.sleep(steps["settle_s"])
+            points.append(_read(here, count))
+    time.sleep(steps["settle_s"])
+    left = _read(here, 0)
+    new = _new(here, steps)
+    kept = (left["rss_bytes"] - empty["rss_bytes"]) / steps["connections"][-1]
+    return {
+        "points": points,
+        "empty": empty,
+        "left": left,
+        "metrics": {"kept_bytes_per_connection": kept, **new["metrics"]},
+        "gates": {"connections_held": _held_gate(points), **new["gates"]},
+    }
+
+
+def _new(here: Stand, steps: dict[str, Any]) -> dict[str, Any]:
+    """A closed loop in which every request opens a connection, and every answer closes it. Its gates
+    govern its own figures alone, which say so by their names."""
+    clients = steps["new_connections"]
+    new = here.load(
+        unanswered=True,
+        arrival="closed",
+        connections=clients,
+        in_flight=clients,
+        header="Connection: close",
+        warmup_s=steps["new_s"] / 4,
+        duration_s=steps["new_s"],
+    )
+    answered = new["answered"]
+    # Of the last answers the closing may be seen after the end.
+    stayed = max(0, answered - new["closed_by_peer"] - clients) / max(1, answered)
+    gates = {
+        "closed_replies_wrong": _gate(new["wrong"] + new["failed"], 0, scope="closed"),
+        "closed_answered": _gate(answered, 1, least=True, scope="closed"),
+        "closed_connections_that_stayed": _gate(stayed, STAYED_MAX, scope="closed"),
+    }
+    if not answered:
+        return {"metrics": {}, "gates": gates}
+    return {
+        "metrics": {
+            "closed_new_hz": new["achieved_hz"],
+            "closed_new_p99_ns": new["p99_ns"],
+            "closed_new_cpu_ns": new["watch_cpu_ns"] / answered,
+            "closed_new_server_busy_percent": 100 * new["watch_cpu_ns"] / new["duration_ns"],
+            "closed_new_load_busy_percent": 100 * new["cpu_ns"] / new["duration_ns"],
+        },
+        "gates": gates,
+    }
+
+
+# --- Active -------------------------------------------------------------------------------------
+
+
+def _active(here: Stand, steps: dict[str, Any]) -> dict[str, Any]:
+    points, wrong, accept_s = [], 0, 0.0
+    for count in steps["connections"]:
+        warmup_s = steps["active_warmup_s"] + AGAIN * accept_s * count
+        point, done = _active_long_enough(here, count, warmup_s, steps["active_s"])
+        wrong += done["wrong"] + done["failed"]
+        accept_s = point["accepted_after_s"] / count
+        points.append(point)
+    gates = {"connections_held": _held_gate(points), "closed_replies_wrong": _gate(wrong, 0)}
+    return {"points": points, "metrics": {}, "gates": gates}
+
+
+def _active_long_enough(
+    here: Stand, count: int, warmup_s: float, seconds: float
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Where the CPUs were somebody else's for a while, once more and longer."""
+    for longer in LONGER:
+        point, done = _active_at(here, count, longer * warmup_s, longer * seconds)
+        if point:
+            return point, done
+    raise rig.Failure(f"{count} connections were never all accepted while memory was read")
+
+
+def _active_at(here: Stand, count: int, warmup_s: float, seconds: float) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read while every connection has a request in flight: the median of what was read with all of them
+    accepted, and it has settled: of the later half. How many were answered meanwhile is not asked: with
+    as many threads as connections it may be none."""
+    seen: list[dict[str, Any]] = []
+    began, accepted_s = time.monotonic(), None
+    with here.start_load(
+        arrival="closed", connections=count, in_flight=count, warmup_s=warmup_s, duration_s=seconds
+    ) as loading:
+        while loading.child.running():
+            if accepted_s is None and memory.sockets(_port(here))[0] >= count:
+                accepted_s = time.monotonic() - began
+            time.sleep(SAMPLE_S if accepted_s else SAMPLE_S / 8)
+            if accepted_s and (point := _read(here, count))["sockets"] >= count:
+                seen.append(point)
+        done = loading.wait(unanswered=True)
+    if not seen:
+        return {}, done
+    late = seen[len(seen) // 2 :]
+    point = {"connections": count, "samples": len(late), "accepted_after_s": round(accepted_s or 0.0, 3)}
+    for key in memory.Memory.__dataclass_fields__:
+        known = sorted(each[key] for each in late if each[key] is not None)
+        point[key] = known[len(known) // 2] if known else None
+    return point | {"hz": done["achieved_hz"]}, done
+
+
+# --- Slopes -------------------------------------------------------------------------------------
+
+
+def per_connection(points: list[dict[str, Any]]) -> dict[str, float]:
+    """Bytes per connection of each part that is known, of this one server."""
+    found: dict[str, float] = {}
+    for part in PARTS:
+        line = [(point["connections"], point[f"{part}_bytes"]) for point in points]
+        if all(y is not None for _, y in line):
+            found[f"{part}_bytes_per_connection"] = slopes.slope(line).value
+    process = [(p["connections"], p["rss_bytes"] + p["page_table_bytes"]) for p in points]
+    own = [(x, y + (p["socket_bytes"] or 0)) for (x, y), p in zip(process, points, strict=True)]
+    found["own_bytes_per_connection"] = slopes.slope(own).value
+    # What waits in buffers comes and goes: it says nothing about the process.
+    found["bend"] = slopes.deviation(process, slopes.slope(process))
+    found["threads_per_connection"] = slopes.slope([(p["connections"], p["threads"]) for p in points]).value
+    return found

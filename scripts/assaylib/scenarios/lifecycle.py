@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""How a server begins and ends: from its start to the first good answer, and from SIGTERM under load
+to its exit, with what was lost on the way.
+
+*Start-up* is the time from the command that starts it to a 200 of GET /health. *Drain* is what the server needs from SIGTERM
+until every request that it had begun to read is answered and its threads are joined; *exit* is when
+the process has ended. *Lost* is a request of which the server had read the first byte and that it did
+not answer, by the server's own count. Two counts from outside stand beside it, which a server that
+deceives itself would not pass: as many answers must have arrived as the server says it has given, and
+clients that had connected and asked before SIGTERM, so that some of them wait in the accept backlog,
+must all be answered.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import Any
+
+from .. import rig
+from ..plan import SERVE_START_S, Built, Family
+from ..programs import Build, Child, Finished, read_json
+from . import held, keys, memory, plans
+from .lifecycle_view import FAULTS, answer, pictures, tables  # noqa: F401: what is said of it
+from .scenario import Scenario
+from .stand import Stand, stand
+
+KEYS: keys.Keys = {
+    "server": keys.SERVER,
+    "downstream": keys.DOWNSTREAM,
+    "steps": {
+        "connections": keys.many(keys.count(low=0, high=100_000)),
+        "load_s": keys.number(0.5, 0.05, 600),
+        "waiting": keys.count(16, 0, 1000),
+        "patience_s": keys.number(30.0, 1, 3600),
+    },
+}
+AFTER_S = 0.3  # of load that goes on when the server has been told to stop
+
+
+def check(scenario: Scenario) -> None:
+    connections = scenario.steps["connections"]
+    if len(set(connections)) < len(connections):
+        raise scenario.wrong("steps.connections", "has a number twice")
+
+
+def families(scenario: Scenario, built: Built) -> list[Family]:
+    models = plans.models(scenario, built)
+    steps = scenario.steps
+    each = SERVE_START_S + steps["load_s"] + AFTER_S + 0.3
+    return [
+        plans.family(scenario, built, models, name=f"c{count}", connections=count, process_s=each)
+        for count in steps["connections"]
+    ]
+
+
+def measure(build: Build, family: Family, member: str, seed: int, padding: int) -> dict[str, Any]:
+    steps, count = family.load["scenario"]["steps"], family.load["connections"]
+    spawn_ns = _spawn_ns(family)
+    with stand(build, family, plans.model_of(member), seed=seed, padding=padding) as here:
+        if count:
+            held.allow(count + steps["waiting"])
+            ended = _under_load(here, steps, count)
+        else:
+            ended = _stop(here, steps, b"")
+        final, done = ended.pop("final"), ended.pop("done")
+        gates = _gates(ended, final)
+        faults = [f"{FAULTS[name]}: {gate['value']}" for name, gate in gates.items() if not gate["ok"]]
+        return {
+            # What must not be is no matter of statistics: the command fails.
+            "status": "failed" if faults else "ok",
+            "reason": "; ".join(faults) or None,
+            "metrics": {
+                "spawn_ns": spawn_ns,
+                "startup_ns": here.server.startup_ns,
+                "listening_ns": final["start_ns"],
+                "drain_ns": final["drain_ns"],
+                "lost": final["lost"],
+                **{key: value for key, value in ended.items() if key.endswith("_ns")},
+            },
+            "counts": ended,
+            "gates": gates,
+            "server": done,
+        }
+
+
+def _spawn_ns(family: Family) -> int:
+    """What it takes to start a process that does nothing, and to see its end: part of any start-up."""
+    began = time.monotonic_ns()
+    with Child(["/bin/true"], cpus=rig.cpus(family.load["server_cpu"])) as child:
+        child.wait(held.ANSWER_S)
+    return time.monotonic_ns() - began
+
+
+def _under_load(here: Stand, steps: dict[str, Any], count: int) -> dict[str, Any]:
+    """A closed loop, in the middle of which SIGTERM comes."""
+    asked = held.request(here.build, here.asked()) if steps["waiting"] else b""
+    with here.start_load(
+        arrival="closed", connections=count, warmup_s=0.0, duration_s=steps["load_s"] + AFTER_S
+    ) as loading:
+        _await_clients(here, loading, count)
+        time.sleep(steps["load_s"])
+        ended = _stop(here, steps, asked)
+        load = loading.wait(stopped=True, unanswered=True)
+    return {**ended, "answers_received": ended["waiting_answered"] + load["answered"] + load["wrong"]}
+
+
+def _await_clients(here: Stand, loading: rig.Loading, count: int) -> None:
+    """Until the load is there, and all of it is accepted: it may take its time to start."""
+    port = int(here.server.address.rpartition(":")[2])
+    until = time.monotonic() + held.ANSWER_S
+    while (found := memory.sockets(port)[0]) < count:
+        if not loading.child.running() or time.monotonic() > until:
+            raise rig.Failure(f"the load's {count} connections were never there at once: {found} at last")
+        time.sleep(0.01)
+
+
+def _stop(here: Stand, steps: dict[str, Any], asked: bytes) -> dict[str, Any]:
+    """SIGTERM, with `waiting` clients that have just connected and asked."""
+    waiting = steps["waiting"] if asked else 0
+    with held.Held(here.server.address, asked) as clients:
+        clients.open(waiting)
+        clients.send()
+        began = time.monotonic_ns()
+        here.server.child.signal(signal.SIGTERM)
+        answered = clients.receive()
+        done = here.server.child.wait(steps["patience_s"])
+        exit_ns = time.monotonic_ns() - began
+    final = _final(here, done)
+    return {
+        "exit_ns": exit_ns,
+        "exit_code": done.returncode,
+        "waiting": waiting,
+        "waiting_answered": answered,
+        "final": final,
+        "done": done,
+    }
+
+
+def _final(here: Stand, done: Finished) -> dict[str, Any]:
+    """What serve wrote at its end. Its exit code is a gate, so that a bad one has figures, too."""
+    content, wrong = read_json(here.server.json)
+    if wrong is not None:
+        raise rig.Failure(f"after SIGTERM: {done.failure or f'serve: {wrong}'}")
+    return dict(content)
+
+
+def _gates(ended: dict[str, Any], final: dict[str, Any]) -> dict[str, Any]:
+    gates = {
+        "lost": _none(final["lost"]),
+        "exit_code": _none(ended["exit_code"]),
+        "waiting_unanswered": _none(ended["waiting"] - ended["waiting_answered"]),
+    }
+    if "answers_received" in ended:
+        given = final["answered"] + final["rejected"]
+        gates["answers_that_did_not_arrive"] = _none(given - ended["answers_received"])
+    return gates
+
+
+def _none(value: float) -> dict[str, Any]:
+    return {"value": value, "limit": 0, "scope": "all", "ok": value == 0}

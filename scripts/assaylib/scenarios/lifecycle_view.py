@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: MIT
+"""How servers began and ended: in words, as tables and as a picture."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .. import words
+from ..blocks import Cell, Column, Table
+from ..charts import BarRow, Chart, bars
+from ..families import Family
+from ..verdicts import Estimate
+from .outcome import Outcome, level, rank, shown, too_few
+
+MS = 1e6
+#: What a server must not do at its end, and how it is said.
+FAULTS = {
+    "lost": "requests lost by its own count",
+    "waiting_unanswered": "requests that had been sent before SIGTERM not answered",
+    "answers_that_did_not_arrive": "answers given that did not arrive",
+    "exit_code": "exit code",
+}
+
+
+def count_of(family: Family) -> int:
+    return int(family.plan["load"]["connections"])
+
+
+def ended(outcome: Outcome) -> list[dict[str, Any]]:
+    """Lines of servers that were told to stop, discarded or not: a loss has no excuse."""
+    return [line for line in outcome.lines if "lost" in (line.get("metrics") or {})]
+
+
+def figures(outcome: Outcome, model: str, metric: str) -> dict[int, float]:
+    """Over all servers of a model, whatever load they had; the key pairs those of one round."""
+    found = {}
+    for i, family in enumerate(outcome.judged.families):
+        found |= {1000 * i + number: value for number, value in family.series(model, metric) if value > 0}
+    return found
+
+
+def faults(lines: list[dict[str, Any]]) -> dict[str, int]:
+    """What went wrong → with how many servers."""
+    found = {}
+    for name in FAULTS:
+        bad = sum(not line["gates"].get(name, {"ok": True})["ok"] for line in lines)
+        if bad:
+            found[name] = bad
+    return found
+
+
+# --- Words --------------------------------------------------------------------------------------
+
+
+def answer(outcome: Outcome) -> list[str]:
+    said = [_losses(outcome), *_failed(outcome), _startup(outcome)]
+    said += [_drain(family, outcome.models) for family in outcome.judged.families if count_of(family)]
+    few = too_few(next((e for f in outcome.judged.families for m in outcome.models if (e := f.level(m, "drain_ns"))), None))
+    return said + ([f"{few[:1].upper()}{few[1:]}."] if few else [])
+
+
+def _losses(outcome: Outcome) -> str:
+    lines = ended(outcome)
+    loaded = [line for line in lines if line["counts"].get("answers_received") is not None]
+    answers = sum(line["counts"]["answers_received"] for line in loaded)
+    waiting = sum(line["counts"]["waiting"] for line in loaded)
+    many = f"{words.counted(len(loaded), 'server')} that were told to stop under load"
+    if not loaded:
+        return "Whether requests are lost at SIGTERM is not known: no server ended under load."
+    found = faults(lines)
+    if not found:
+        return (
+            f"No request was lost at SIGTERM: of {many}, all exited with 0, all {words.fixed(answers, 0)} answers that"
+            f" they gave have arrived, and so have those to the {words.fixed(waiting, 0)} requests sent just before the signal."
+        )
+    parts = [f"{FAULTS[name]} with {bad}" for name, bad in found.items()]
+    who = sorted({words.label(line["member"]) for line in lines if faults([line])})
+    return f"Servers did not end as they should: of {many}, {words.listed(parts)} ({words.listed(who)})."
+
+
+def _failed(outcome: Outcome) -> list[str]:
+    """Those that have no figures at all."""
+    bad = [line for line in outcome.lines if line["status"] != "ok" and "lost" not in (line.get("metrics") or {})]
+    if not bad:
+        return []
+    return [f"{words.counted(len(bad), 'process')} failed: {words.reason(bad[0].get('reason'))}."]
+
+
+def _startup(outcome: Outcome) -> str:
+    values = {m: figures(outcome, m, "startup_ns") for m in outcome.models}
+    known = [(level(list(v.values())), m) for m, v in values.items() if v]
+    if not known:
+        return "Start-up is not known: no process counts."
+    known.sort(key=lambda pair: pair[0].median if pair[0] else 0.0)
+    parts = [f"{shown(e, MS, 1, 'ms')} under {words.label(m)}" for e, m in known]
+    found = rank(values, more=False)
+    behind = ""
+    if found and len(values) > 1:
+        behind = "; too few rounds to put anybody behind" if not found.resolved else (
+            f"; {words.label(found.best)} alone is first" if len(found.tied) == 1
+            else f"; {words.listed(map(words.label, found.tied))} share the first place"
+        )
+    return f"From start to the first good answer: {words.listed(parts)}{behind}."
+
+
+def _drain(family: Family, models: list[str]) -> str:
+    known = [(e, m) for m in models if (e := family.level(m, "drain_ns"))]
+    if not known:
+        return f"With {count_of(family)} connections no process counts."
+    known.sort(key=lambda pair: pair[0].median)
+    parts = [f"{shown(e, MS, 1, 'ms')} under {words.label(m)}" for e, m in known]
+    values = {m: {n: v for n, v in family.series(m, "drain_ns") if v > 0} for m in models}
+    found = rank(values, more=False)
+    behind = ""
+    if found and found.resolved and len(found.tied) < len(known):
+        nearest = min((e for m, e in found.over.items() if m not in found.tied), key=lambda e: e.median)
+        assert nearest.interval
+        behind = (
+            f"; the next after {words.listed(map(words.label, found.tied))} takes at least"
+            f" {words.floor(math.exp(nearest.interval[0]), 2)}{words.SPACE}× that"
+        )
+    return f"To drain {words.counted(count_of(family), 'connection')} takes {words.listed(parts)}{behind}."
+
+
+# --- Tables and a picture -----------------------------------------------------------------------
+
+
+def tables(outcome: Outcome) -> list[Table]:
+    table = Table(
+        "Start-up, drain and exit, ms: median of servers and its 95 % interval",
+        [
+            Column("connections", True),
+            Column("model"),
+            Column("start-up", True),
+            Column("listening after", True),
+            Column("drain", True),
+            Column("exit", True),
+            Column("lost", True),
+            Column("sent before SIGTERM, answered", True),
+            Column("exit codes"),
+            Column("servers", True),
+        ],
+    )
+    for family in outcome.judged.families:
+        for model in outcome.models:
+            lines = [x for x in ended(outcome) if (x["family"], x["member"]) == (family.id, model)]
+            counts = [line["counts"] for line in lines]
+            lost = sum(line["metrics"]["lost"] for line in lines)
+            codes = sorted({c["exit_code"] for c in counts})
+            table.add(
+                str(count_of(family)),
+                words.label(model),
+                *(shown(family.level(model, f"{x}_ns"), MS, 1) for x in ("startup", "listening", "drain", "exit")),
+                Cell(str(lost), "worse" if lost else "") if lines else "–",
+                f"{sum(c['waiting_answered'] for c in counts)} of {sum(c['waiting'] for c in counts)}",
+                " ".join(map(str, codes)) or "–",
+                str(len(family.series(model, "drain_ns"))),
+            )
+    table.notes.append(
+        "Start-up: from the command that starts it to a 200 of GET /health; listening: the server's own share of it. Drain: from the signal"
+        " until all is answered and all threads are joined; exit: until the process has ended. Lost: of which the"
+        " first byte was read."
+    )
+    spawn = level([v for m in outcome.models for v in figures(outcome, m, "spawn_ns").values()])
+    if spawn:
+        table.notes.append(
+            f"A process that does nothing takes {shown(spawn, MS, 1, 'ms')} from start to end here, started the same"
+            " way: so much of every start-up is not the server's."
+        )
+    return [table]
+
+
+def pictures(outcome: Outcome) -> list[Chart]:
+    panels = ["start-up"] + [f"drain, {words.counted(count_of(f), 'connection')}" for f in outcome.judged.families]
+    rows = []
+    for model in outcome.models:
+        values = list(figures(outcome, model, "startup_ns").values())
+        rows += _row(model, 0, level(values))
+        for k, family in enumerate(outcome.judged.families, 1):
+            rows += _row(model, k, family.level(model, "drain_ns"))
+    return [
+        bars(
+            outcome.chart("times"),
+            "How long servers take to begin and to end",
+            " ".join(f"{panels[r.panel]}, {r.member}: {r.said}." for r in rows),
+            panels,
+            rows,
+            [],
+            "ms",
+        )
+    ]
+
+
+def _row(model: str, panel: int, found: Estimate | None) -> list[BarRow]:
+    if found is None:
+        return []
+    ends = (found.interval[0] / MS, found.interval[1] / MS) if found.interval else None
+    return [BarRow(words.label(model), panel, ((0, found.median / MS),), ends, shown(found, MS, 1, "ms"))]

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: MIT
+"""Which model for which workload: CPU cost × wait × connections, and in every cell who is ahead, who
+ties, and where this machine cannot tell.
+
+A request computes for so many microseconds, then asks a service that answers after so many
+milliseconds (workload `blend`; without a wait `cpu`, which asks nobody). A family is one CPU cost with
+one wait; a process is one server, which answers a closed loop of each number of connections, in an
+order drawn anew. A cell is judged as the families of any run are: map_cells.py.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..peer_servers import cpu_ns
+from ..plan import SERVE_START_S, Built, Family
+from ..programs import Build
+from ..rig import Failure
+from . import held, keys, plans
+from .map_view import answer, pictures, tables  # noqa: F401: what is said of it
+from .scenario import Scenario
+from .stand import Stand, of, stand
+
+KEYS: keys.Keys = {
+    "server": {k: v for k, v in keys.SERVER.items() if k not in ("workload", "payload", "codec", "cpu_iterations")},
+    "level": {"tie_percent": keys.number(10.0, 0.1, 1000)},
+    "steps": {
+        "cpu_us": keys.many(keys.number(low=0, high=1e6)),
+        "wait_us": keys.many(keys.number(low=0, high=1e7)),
+        "connections": keys.many(keys.count(low=1, high=100_000)),
+        "warmup_s": keys.number(0.1, 0, 600),
+        "window_s": keys.number(0.3, 0.05, 600),
+    },
+}
+AXES = ("cpu_us", "wait_us", "connections")
+ALIAS = "same"
+LITTLE_MAX = 0.1  # METHOD section 4
+# A loop of many connections must have gone round before it is looked at, and go round while it is.
+WARM_CYCLES, WINDOW_CYCLES = 2, 3
+REQUEST_US = 30.0  # of CPU beside what is computed, as far as the length of a cycle goes
+FEW, MANY = 1, 200_000  # iterations between which the pilot finds what one takes
+MORE_S = 0.15  # starting load, opening connections
+
+
+def check(scenario: Scenario) -> None:
+    for axis in AXES:
+        values = scenario.steps[axis]
+        if sorted(set(values)) != values:
+            raise scenario.wrong(f"steps.{axis}", "must ascend")
+    most, limit = scenario.steps["connections"][-1], scenario.server["queue_limit"]
+    if limit < most:
+        raise scenario.wrong("server.queue_limit", f"{limit} is below {most} connections: requests would be refused")
+
+
+def families(scenario: Scenario, built: Built) -> list[Family]:
+    models = plans.models(scenario, built)
+    if len(models) < 2:
+        raise scenario.wrong("server.models", "a map compares: two models at least")
+    alias = f"{models[0]}.{ALIAS}"
+    steps = scenario.steps
+    return [
+        plans.family(
+            scenario,
+            built,
+            (*models, alias),
+            aliases={alias: ALIAS},
+            name=f"cpu{cpu_us:g}us-wait{wait_us:g}us",
+            process_s=SERVE_START_S
+            + sum(MORE_S + sum(_seconds(steps, cpu_us, wait_us, count)) for count in steps["connections"]),
+            pilot_s=1.0 if cpu_us == steps["cpu_us"][0] and wait_us == steps["wait_us"][0] else 0.0,
+            cpu_us=cpu_us,
+            wait_us=wait_us,
+        )
+        for cpu_us in steps["cpu_us"]
+        for wait_us in steps["wait_us"]
+    ]
+
+
+def _seconds(steps: dict[str, Any], cpu_us: float, wait_us: float, count: int) -> tuple[float, float]:
+    """Warm-up and window of one cell. One thread computes for all connections."""
+    cycle_s = (wait_us + count * (cpu_us + REQUEST_US)) / 1e6
+    return max(steps["warmup_s"], WARM_CYCLES * cycle_s), max(steps["window_s"], WINDOW_CYCLES * cycle_s)
+
+
+def _with(family: Family, wait_us: float, iterations: int) -> Family:
+    """What runs where so much is computed and so long is waited."""
+    scenario = of(family)
+    most = scenario.steps["connections"][-1]
+    server = {**scenario.server, "payload": None, "codec": None, "cpu_iterations": iterations}
+    if wait_us:
+        server |= {"workload": "blend", "downstream_connections": server["downstream_connections"] or most}
+    else:  # nobody is asked
+        server |= {"workload": "cpu", "downstream_connections": None, "call_timeout_ms": None}
+    downstream = {"delay": f"fixed:{wait_us:.9g}"} if wait_us else {}
+    here = replace(scenario, server=server, downstream=downstream)
+    return replace(family, load={**family.load, "scenario": here.to_json()})
+
+
+_iteration_ns: dict[Build, float] = {}  # found once, so that all families do the same work
+
+
+def pilot(build: Build, family: Family, say: Callable[[str], None]) -> tuple[Family, dict[str, str]]:
+    """How many iterations so many microseconds are here."""
+    held.allow(of(family).steps["connections"][-1])
+    try:
+        if build not in _iteration_ns:
+            _iteration_ns[build] = _find_iteration_ns(build, family)
+    except Failure as failure:
+        say(f"assay: {family.id}: the pilot failed: {failure}")
+        return replace(family, note=f"the pilot failed: {failure}"), {}
+    each_ns = _iteration_ns[build]
+    iterations = max(1, round(family.load["cpu_us"] * 1e3 / each_ns))
+    return replace(family, load={**family.load, "cpu_iterations": iterations, "iteration_ns": round(each_ns, 4)}), {}
+
+
+def _find_iteration_ns(build: Build, family: Family) -> float:
+    """From the CPU time of a request with many and of one with few."""
+    took = []
+    for iterations in (FEW, MANY):
+        with stand(build, _with(family, 0, iterations), family.baseline, seed=1, padding=0) as here:
+            done = here.load(arrival="closed", connections=4, warmup_s=0.1, duration_s=0.4)
+            took.append(done["watch_cpu_ns"] / done["answered"])
+    if took[1] <= took[0]:
+        raise Failure(f"{MANY} iterations take no longer than {FEW}")
+    return float((took[1] - took[0]) / (MANY - FEW))
+
+
+def measure(build: Build, family: Family, member: str, seed: int, padding: int) -> dict[str, Any]:
+    steps = of(family).steps
+    order = list(steps["connections"])
+    random.Random(seed).shuffle(order)
+    held.allow(max(order))
+    cell = _with(family, family.load["wait_us"], family.load["cpu_iterations"])
+    with stand(build, cell, plans.model_of(member), seed=seed, padding=padding) as here:
+        points = [_point(here, family, count) for count in order]
+        final, done = here.stop()
+    points.sort(key=lambda point: point["connections"])
+    return {
+        "points": points,
+        "metrics": {"lost": final["lost"], "startup_ns": here.server.startup_ns},
+        "gates": {"lost": _gate(final["lost"], 0, most=True)},
+        "server": done,
+    }
+
+
+def _gate(value: float, limit: float, *, most: bool) -> dict[str, Any]:
+    ok = value <= limit if most else value >= limit
+    return {"value": round(value, 6), "limit": limit, "scope": "all", "ok": ok}
+
+
+def _point(here: Stand, family: Family, count: int) -> dict[str, Any]:
+    """One closed loop: figures, who was busy, and the gates of this cell alone."""
+    wait_us = family.load["wait_us"]
+    warmup_s, window_s = _seconds(of(family).steps, family.load["cpu_us"], wait_us, count)
+    before = _downstream_ns(here)
+    done = here.load(
+        unanswered=True,
+        arrival="closed",
+        connections=count,
+        in_flight=count,
+        warmup_s=warmup_s,
+        duration_s=window_s,
+    )
+    beside = _downstream_ns(here) - before
+    ceiling = count * 1e6 / wait_us if wait_us else None
+    little = done["little_ratio"]
+    gates = {
+        "closed_answered": _gate(done["answered"], 1, most=False),
+        "closed_replies_wrong": _gate(done["wrong"] + done["failed"], 0, most=True),
+        "connections_held": _gate(done["connections_held"], count, most=False),
+        "littles_law": _gate(abs(little - 1) if little is not None else 1.0, LITTLE_MAX, most=True),
+    }
+    if ceiling:
+        gates["below_ceiling"] = _gate(done["achieved_hz"], ceiling, most=True)
+    return {
+        "connections": count,
+        "closed_hz": done["achieved_hz"],
+        "cpu_ns_per_request": done["watch_cpu_ns"] / max(1, done["answered"]),
+        "p50_ns": done["p50_ns"],
+        "p99_ns": done["p99_ns"],
+        "server_busy_percent": 100 * done["watch_cpu_ns"] / done["duration_ns"],
+        # The downstream service shares the generator's CPU; its warm-up counts as its window does.
+        "beside_busy_percent": 100 * (done["cpu_ns"] / done["duration_ns"] + beside / 1e9 / (warmup_s + window_s)),
+        "ceiling_hz": ceiling,
+        "gates": gates,
+    }
+
+
+def _downstream_ns(here: Stand) -> int:
+    """CPU time of the downstream service, which is a child of its watchman."""
+    if not here.downstream:
+        return 0
+    pid = here.downstream.child.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return sum(map(cpu_ns, [pid, *map(int, children)]))
