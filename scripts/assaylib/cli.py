@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from . import AssayError, UsageError, environment, machine, plan, programs, store
+from .soak import command as soaking
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVED = (
@@ -131,6 +132,8 @@ def parser() -> argparse.ArgumentParser:
     sweep.add_argument("--force", action="store_true", help="measure anyway; recorded")
     sweep.add_argument("--resume", type=Path, metavar="DIR", help="go on with an interrupted one, or show a complete one")
     sweep.set_defaults(run=do_sweep)
+
+    soaking.add(commands)
 
     calibrate = commands.add_parser(
         "calibrate", help="does the method cry wolf here, and see what is there? 20 min, 25 on a disturbed machine; exit 1 if not"

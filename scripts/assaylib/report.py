@@ -24,6 +24,7 @@ from .charts import Chart
 from .scenarios import command, outcome
 from .scenarios import page as scenario_page
 from .scenarios import sections as scenario_sections
+from .soak import view as soak_view
 
 LOOKS = {"palette": charts.PALETTE, "chart_style": charts.STYLE}
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -65,7 +66,7 @@ def appendix(
         if run["tier"] == calibrate.TIER:
             judged.calibrated.append(calibrate.read(folder, judged.run))
             return sections.calibrated.section(judged.calibrated[-1], hashes(folder))
-        for kind in (peer_table, sweep_table):
+        for kind in (peer_table, sweep_table, soak_view):
             if run["tier"] == kind.TIER:
                 return kind.section(*kind.read(folder), hashes(folder))
         return None

@@ -63,8 +63,9 @@ class Samples:
 PEERS_TIER = "peers"  # the tier of what `assay peers` measured
 SWEEP_TIER = "sweep"  # … and `assay sweep`
 SCENARIO_TIER = "scenario"  # … and `assay run --scenario`
+SOAK_TIER = "soak"  # … and `assay soak`
 #: What is not judged as a run of a tier is.
-APPENDICES = {PEERS_TIER: "of peers", SWEEP_TIER: "a sweep", SCENARIO_TIER: "of scenarios"}
+APPENDICES = {PEERS_TIER: "of peers", SWEEP_TIER: "a sweep", SCENARIO_TIER: "of scenarios", SOAK_TIER: "a soak"}
 RESULTS = ("codec", "model", "service")
 #: What every line of a result has, and the type.
 LINE_KEYS: dict[str, type] = {

@@ -14,6 +14,7 @@ from .forest import ForestRow, forest  # noqa: F401
 from .levels import LevelRow, levels  # noqa: F401
 from .scatter import Point, scatter  # noqa: F401
 from .services import ServiceRow, services  # noqa: F401
+from .stretches import Stretch, stretches  # noqa: F401
 from .strips import StripRow, strips  # noqa: F401
 from .bars import BarRow, bars  # noqa: F401
 from .grids import GridCell, grids  # noqa: F401

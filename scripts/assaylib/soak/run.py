@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: MIT
+"""A soak as a run: its plan, its folder, going on with an interrupted one.
+
+A model is a family, a stretch of its load (a minute; of a short soak a twelfth) a line in samples.jsonl.
+A server cannot be gone on with: after an interruption the model that was being watched is begun anew,
+and the lines of the attempt before stay.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import shlex
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import SCHEMA, AssayError, RefusedError, UsageError, environment, machine, plan, rig, run, store
+from ..plan import Family
+from ..programs import Build
+from ..progress import Progress, minutes
+from ..service import two_digits
+from . import verdicts, view
+from .view import TIER
+from .watching import Settings, capacity, watch
+
+STRETCH_S, STRETCHES_MIN = 60.0, 12
+EVERY_S = 3.0
+CONNECTIONS, QUEUE_LIMIT, THREADS = 64, 1024, 1
+WORKLOADS = ("rpc", "echo", "cpu", "store", "ring")  # that a server can do alone
+
+
+@dataclass(frozen=True)
+class Request:
+    models: tuple[str, ...]  #: () is all
+    seconds: float  #: of each
+    share: float
+    workload: str
+    seed: int | None
+    id: str | None
+    reports: Path
+    force: bool
+
+
+def settings(request: Request, cpus: tuple[int, ...]) -> Settings:
+    if not 1 <= request.seconds <= 31 * 86400:
+        raise UsageError(f"a soak of {request.seconds:g} s: must be from 1 second to 31 days")
+    if not 0 < request.share <= 1:
+        raise UsageError(f"--share {request.share:g}: must be above 0, and at most 1")
+    if request.workload not in WORKLOADS:
+        raise UsageError(f"--workload {request.workload}: is not one of {', '.join(WORKLOADS)}")
+    stretch_s = min(STRETCH_S, request.seconds / STRETCHES_MIN)
+    return Settings(
+        workload=request.workload,
+        payload="order",
+        codec="protobuf_c",
+        connections=CONNECTIONS,
+        threads=THREADS,
+        queue_limit=QUEUE_LIMIT,
+        share=request.share,
+        seconds=request.seconds,
+        stretch_s=stretch_s,
+        every_s=min(EVERY_S, stretch_s / 4),
+        server_cpu=cpus[0],
+        load_cpu=cpus[-1],
+    )
+
+
+def models(build: Build, wanted: tuple[str, ...]) -> list[str]:
+    """Those that can serve; UsageError for one that cannot."""
+    tier = plan.TIERS["quick"]
+    here = plan.models(run.discover(build, tier))
+    for name in wanted:
+        if name not in here:
+            raise UsageError(f"--model {name}: not built (there are {', '.join(here) or 'none'})")
+    if not here:
+        raise UsageError(f"{build.folder}: no model that can serve is built")
+    return list(dict.fromkeys(wanted)) or here
+
+
+def main(build: Build, root: Path, request: Request) -> int:
+    run.check(request.seed, request.id, request.reports)
+    chosen, asked = models(build, request.models), settings(request, machine.cpus())
+    seed = request.seed if request.seed is not None else secrets.randbelow(2**31)
+    created = run.now()
+    id = request.id or f"{created[:16].replace(':', '')}-{TIER}"
+    folder = request.reports / id
+    run.free(folder)
+    store.probe(request.reports)
+    described = environment.describe_build(build)
+    forced, quiet = run.may_measure(described, request.force)
+    with run.interruptible():
+        rates = _rates(build, asked, chosen)
+        facts = _facts(build, root, request, described, forced, quiet, created, id, seed)
+        facts["families"] = [_family(model, asked, rates[model]).to_json() for model in chosen]
+        try:
+            folder.mkdir()
+            store.write_whole(folder / "run.json", facts)
+        except OSError as error:
+            raise UsageError(f"{folder}: cannot write there: {error.strerror}") from None
+        return _measure(build, facts, folder, chosen, attempt=0)
+
+
+def _rates(build: Build, asked: Settings, chosen: list[str]) -> dict[str, float]:
+    rates = {}
+    for model in chosen:
+        try:
+            rates[model] = two_digits(asked.share * capacity(build, asked, model))
+        except rig.Failure as failure:
+            raise AssayError(f"{model}: the pilot failed: {failure}") from None
+        run.say(f"{model}: {rates[model]:g} requests/s, {asked.share:g} of what it answered in a closed loop")
+    return rates
+
+
+def _family(model: str, asked: Settings, rate_hz: float) -> Family:
+    return Family(
+        id=f"soak/{model}",
+        kind="service",
+        title=f"{model} for {minutes(asked.seconds)}",
+        baseline=model,
+        members=(model,),
+        aliases={},
+        floors={},
+        injected={},
+        rounds=asked.stretches(),
+        load={**asdict(asked), "rate_hz": rate_hz},
+    )
+
+
+def _facts(
+    build: Build,
+    root: Path,
+    request: Request,
+    described: dict[str, Any],
+    forced: list[str],
+    quiet: machine.Quiet,
+    created: str,
+    id: str,
+    seed: int,
+) -> dict[str, Any]:
+    commit, dirty = environment.commit(root)
+    fingerprint = environment.fingerprint()
+    command = ["scripts/assay", "soak", "--seconds", f"{request.seconds:g}", "--share", f"{request.share:g}"]
+    command += ["--workload", request.workload, "--seed", str(seed)]
+    command += [word for model in request.models for word in ("--model", model)]
+    return {
+        "schema": SCHEMA,
+        "id": id,
+        "tier": TIER,
+        "command": command + (["--force"] if request.force else []),
+        "seed": seed,
+        "commit": commit,
+        "dirty": dirty,
+        "created": created,
+        "margin_percent": run.MARGIN_PERCENT,
+        "forced": forced,
+        "quiet": quiet.facts(),
+        "build": described,
+        "environment": fingerprint,
+        "identity": environment.identity(fingerprint, described),
+        "machine": machine.measure(build, run.say),
+        "libraries": environment.libraries(build),
+        "families": [],
+        "rule": verdicts.declared(),
+    }
+
+
+def resume(build: Build, folder: Path, *, force: bool) -> int:
+    facts, samples = view.read(folder)
+    if samples.damaged:
+        raise UsageError(f"{folder}: damaged, not to be gone on with: {'; '.join(samples.damaged[:3])}")
+    for notice in samples.notices:
+        run.say(f"assay: {notice}")
+    if samples.ends:
+        run.say(f"assay: {folder}: complete, nothing to do")
+        return view.show(folder)
+    described = environment.describe_build(build)
+    forced, quiet = run.may_measure(described, force)
+    if environment.identity(environment.fingerprint(), described) != facts["identity"]:
+        changed = "the build or the machine is not the one that the run began with"
+        if not force:
+            raise RefusedError(f"{folder}: {changed} (--force goes on, and is recorded)")
+        forced.append(f"resumed although {changed}")
+    left = [f["baseline"] for f in facts["families"] if not view.complete(f, view.last_attempt(f, samples))]
+    dropped = store.cut_tail(folder, samples, {line["process"] for line in samples.lines})  # a line is a process
+    writer = store.Writer(folder)
+    writer.append([run.resume_line(len(samples.lines), dropped, forced, quiet)])
+    writer.close()
+    with run.interruptible():
+        return _measure(build, facts, folder, left, attempt=len(samples.resumes) + 1)
+
+
+def _measure(build: Build, facts: dict[str, Any], folder: Path, left: list[str], attempt: int) -> int:
+    families = {f["baseline"]: Family.from_json(f) for f in facts["families"]}
+    number = 1 + max((line["process"] for line in store.read_samples(folder / "samples.jsonl").lines), default=-1)
+    writer, began = store.Writer(folder), time.monotonic()
+    each = next(iter(families.values())).load["stretch_s"]
+    count = sum(families[model].rounds for model in left)
+    progress = Progress(count * each, count)
+    run.say(f"{len(left)} models, {minutes(families[left[0]].load['seconds'])} each" if left else "nothing left")
+    try:
+        for model in left:
+            family = families[model]
+            load = {k: v for k, v in family.load.items() if k != "rate_hz"}
+            seed = random.Random(f"{facts['seed']}/{model}/{attempt}").randrange(2**31)
+            started, since = run.utc(), time.monotonic()
+            stretches = watch(build, Settings(**load), model, family.load["rate_hz"], seed)
+            for stretch, found in enumerate(stretches, 1):
+                seconds = round(time.monotonic() - since, 3)
+                writer.append([_line(family, model, stretch, number, attempt, started, seconds, found)])
+                if found["status"] != "ok":
+                    progress.say(f"assay: {family.id}: {found['reason']}")
+                number, started, since = number + 1, run.utc(), time.monotonic()
+                progress.done(each, family.id)
+        writer.append([{"schema": SCHEMA, "kind": "end", "started": run.utc(), "seconds": round(time.monotonic() - began, 1)}])
+    except KeyboardInterrupt:
+        again = shlex.join(["scripts/assay", "soak", "--resume", str(folder)])
+        progress.say(f"assay: interrupted; what is measured is kept. To go on: {again}")
+        return run.INTERRUPTED
+    except OSError as error:
+        raise AssayError(f"{folder}: {error}; to go on: assay soak --resume {folder}") from None
+    finally:
+        writer.close()
+    return view.show(folder)
+
+
+def _line(
+    family: Family, model: str, stretch: int, number: int, attempt: int, started: str, seconds: float, found: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "kind": "service",
+        "family": family.id,
+        "case": family.case(model),
+        "member": model,
+        "round": stretch,
+        "process": number,
+        "attempt": attempt,
+        "started": started,
+        "seconds": seconds,
+        "covariates": {},
+        **found,
+    }

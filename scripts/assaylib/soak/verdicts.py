@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""Whether a server stayed as it was: the rule, declared before the first sample, and what it says.
+
+The first sixth of the time is left out: memory that is touched for the first time is no leak. What
+remains is thinned to at most 60 windows of equal length, each with its median, so that neighbours
+hardly depend on each other. Theil's slope over them times the time watched is the *growth*, with Sen's
+95 % interval. It *holds* if the interval's upper end stays below a margin that matters; it *grows* if
+the lower end is above it. A step near the end hardly moves a slope: where the last tenth lies above the
+first by more than the margin nothing holds either. Else this run was too short to tell. Only what holds
+is called flat.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import slopes
+from ..intervals import ALPHA, median
+
+HOLDS, GROWS, UNKNOWN, BROKEN = "holds", "grows", "not shown", "broken"
+SETTLE_SHARE = 1 / 6
+WINDOWS_MAX = 60
+RSS_MARGIN_BYTES, RSS_MARGIN_SHARE = 1 << 20, 0.02  # the larger one
+DESCRIPTORS_MARGIN = 1.0
+P99_MARGIN = 1.25  # times
+STEAL_PERCENT_MAX = 10.0
+ACHIEVED_MIN = 0.99
+
+
+def declared() -> dict[str, Any]:
+    """For run.json."""
+    return {
+        "settle_share": SETTLE_SHARE,
+        "windows_max": WINDOWS_MAX,
+        "alpha": ALPHA,
+        "rss_margin_bytes": RSS_MARGIN_BYTES,
+        "rss_margin_share": RSS_MARGIN_SHARE,
+        "descriptors_margin": DESCRIPTORS_MARGIN,
+        "p99_margin": P99_MARGIN,
+        "steal_percent_max": STEAL_PERCENT_MAX,
+        "achieved_min": ACHIEVED_MIN,
+        "text": f"the first sixth of the time is left out; growth is Theil's slope over at most"
+        f" {WINDOWS_MAX} windows times the time, with Sen's interval at {100 * (1 - ALPHA):g} %. It holds if the upper end is"
+        f" at most {RSS_MARGIN_BYTES >> 20} MiB or {100 * RSS_MARGIN_SHARE:g} % of the resident set (the larger),"
+        f" {DESCRIPTORS_MARGIN:g} descriptor, {100 * (P99_MARGIN - 1):g} % of p99; a stretch in which the host took more than"
+        f" {STEAL_PERCENT_MAX:g} % of the CPUs has no p99",
+    }
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Of one figure over the time that is judged."""
+
+    verdict: str
+    growth: float  #: over that time; of p99 a log ratio
+    interval: tuple[float, float] | None
+    margin: float
+    level: float  #: median
+    points: tuple[slopes.Point, ...]  #: windows: (seconds, figure)
+    why: str = ""
+
+
+def trend(series: Sequence[slopes.Point], margin: float, until_s: float) -> Trend:
+    """series: (seconds since the beginning, figure)."""
+    begin = SETTLE_SHARE * until_s
+    points = windows([point for point in series if point[0] >= begin], begin, until_s)
+    if len({x for x, _ in points}) < 2:
+        level = points[0][1] if points else 0.0
+        return Trend(UNKNOWN, 0.0, None, margin, level, tuple(points), f"{len(points)} windows are too few")
+    line = slopes.slope(points)
+    span = until_s - begin
+    growth, level = line.value * span, median([y for _, y in points])
+    ends = (line.interval[0] * span, line.interval[1] * span) if line.interval else None
+    step = _step(points)
+    if step > margin and ends and ends[0] > 0:
+        return Trend(GROWS, growth, ends, margin, level, tuple(points), "the last tenth lies above the first")
+    if ends is None:
+        return Trend(UNKNOWN, growth, ends, margin, level, tuple(points), f"{len(points)} windows are too few")
+    if ends[0] > margin:
+        return Trend(GROWS, growth, ends, margin, level, tuple(points))
+    if ends[1] > margin or step > margin:
+        return Trend(UNKNOWN, growth, ends, margin, level, tuple(points), "it could be more than the margin")
+    return Trend(HOLDS, growth, ends, margin, level, tuple(points))
+
+
+def windows(points: Sequence[slopes.Point], begin: float, end: float) -> list[slopes.Point]:
+    """Medians of at most WINDOWS_MAX windows of equal length; those without a point are left out."""
+    if len(points) <= WINDOWS_MAX:
+        return list(points)
+    wide = (end - begin) / WINDOWS_MAX
+    found: dict[int, list[slopes.Point]] = {}
+    for point in points:
+        found.setdefault(min(WINDOWS_MAX - 1, int((point[0] - begin) / wide)), []).append(point)
+    return [(median([x for x, _ in each]), median([y for _, y in each])) for _, each in sorted(found.items())]
+
+
+def _step(points: Sequence[slopes.Point]) -> float:
+    tenth = max(1, len(points) // 10)
+    return median([y for _, y in points[-tenth:]]) - median([y for _, y in points[:tenth]])
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Of one model."""
+
+    model: str
+    seconds: float
+    rss: Trend
+    descriptors: Trend
+    p99: Trend
+    requests: int
+    lost: int  #: not answered, or not as they should be; and what the server says it lost at its end
+    lost_why: str
+    finished: bool  #: served to the end, drained, exit code 0
+    why: str  #: of one that did not
+    rate_hz: float
+    achieved: float  #: of the rate
+    p99_left_out: int  #: stretches in which the host took too much
+
+    @property
+    def holds(self) -> bool:
+        return (
+            self.finished
+            and self.lost == 0
+            and self.achieved >= ACHIEVED_MIN
+            and all(each.verdict == HOLDS for each in (self.rss, self.descriptors, self.p99))
+        )
+
+
+def judge(model: str, lines: Sequence[dict[str, Any]], rate_hz: float, seconds: float) -> Verdict:
+    """lines: of the model's last attempt, in order, a stretch each."""
+    good = [line for line in lines if line["status"] == "ok"]
+    bad = [line for line in lines if line["status"] != "ok"]
+    samples = [sample for line in good for sample in line["timeline"]]
+    rss = [(sample["at_s"], float(sample["rss_bytes"])) for sample in samples]
+    calm = [line for line in good if line["covariates"].get("steal_percent", 0) <= STEAL_PERCENT_MAX]
+    p99 = [(line["at_s"], math.log(line["metrics"]["p99_ns"])) for line in calm if line["metrics"].get("p99_ns")]
+    descriptors = [(line["at_s"], float(_middle(line))) for line in good if line["timeline"]]
+    level = median([y for _, y in rss]) if rss else 0.0
+    counts = {key: sum(line["metrics"][key] for line in good) for key in ("answered", "failed", "wrong", "offered", "unsent")}
+    final = next((line["final"] for line in good if line.get("final")), None)
+    at_end = int(final["lost"]) if final else 0
+    lost = counts["failed"] + counts["wrong"] + at_end
+    said = (f"{counts['failed']} failed", f"{counts['wrong']} wrong", f"{at_end} lost at SIGTERM")
+    why = str(bad[0]["reason"]) if bad else "" if final else "it has not been watched to its end"
+    return Verdict(
+        model,
+        seconds,
+        trend(rss, max(RSS_MARGIN_BYTES, RSS_MARGIN_SHARE * level), seconds),
+        trend(descriptors, DESCRIPTORS_MARGIN, seconds),
+        trend(p99, math.log(P99_MARGIN), seconds),
+        counts["answered"],
+        lost,
+        ", ".join(part for part in said if not part.startswith("0 ")),
+        not bad and final is not None,
+        why,
+        rate_hz,
+        1 - counts["unsent"] / counts["offered"] if counts["offered"] else 0.0,
+        len(good) - len(calm),
+    )
+
+
+def _middle(line: dict[str, Any]) -> int:
+    """Descriptors while load held its connections: at its first and last instants they come and go."""
+    ordered = sorted(sample["descriptors"] for sample in line["timeline"])
+    return int(ordered[len(ordered) // 2])

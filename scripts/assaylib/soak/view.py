@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: MIT
+"""What a soak has shown: for a terminal, and as a section of a report."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Sequence
+
+from .. import UsageError, store, words
+from ..blocks import Cell, Column, Items, Picture, Raw, Section, Table, Text
+from ..charts import Chart, Stretch, stretches
+from ..intervals import ALPHA
+from . import verdicts
+from .verdicts import GROWS, HOLDS, Trend, Verdict
+
+TIER = store.SOAK_TIER
+MIB = float(1 << 20)
+
+
+def read(folder: Path) -> tuple[dict[str, Any], store.Samples]:
+    facts = store.read_run(folder)
+    if facts["tier"] != TIER:
+        raise UsageError(f"{folder}: not a soak")
+    return facts, store.read_samples(folder / "samples.jsonl")
+
+
+def last_attempt(family: dict[str, Any], samples: store.Samples) -> list[dict[str, Any]]:
+    """A server that was interrupted was begun anew: only its last attempt counts."""
+    mine = [line for line in samples.lines if line["family"] == family["id"]]
+    last = max((line.get("attempt", 0) for line in mine), default=0)
+    return [line for line in mine if line.get("attempt", 0) == last]
+
+
+def complete(family: dict[str, Any], lines: Sequence[dict[str, Any]]) -> bool:
+    """Watched to its end, or to a failure, which is one."""
+    return len(lines) == family["rounds"] or any(line["status"] != "ok" for line in lines)
+
+
+def judged(facts: dict[str, Any], samples: store.Samples) -> list[Verdict]:
+    return [
+        verdicts.judge(f["baseline"], last_attempt(f, samples), f["load"]["rate_hz"], f["load"]["seconds"])
+        for f in facts["families"]
+    ]
+
+
+def show(folder: Path) -> int:
+    """The sentences, the table, and the folder as the last line; 1 if something does not hold."""
+    facts, samples = read(folder)
+    found = judged(facts, samples)
+    print(text(facts, found))
+    print(folder)
+    return 0 if all(each.holds for each in found) else 1
+
+
+# --- Words --------------------------------------------------------------------------------------
+
+
+def answer(found: Sequence[Verdict]) -> list[str]:
+    flat, bad = [v for v in found if v.holds], [v for v in found if not v.holds]
+    over = f"over {_duration(found[0].seconds)} at {_share(found)}"
+    if not bad:
+        first = f"{_named(flat)} stayed as {_were(flat)} {over}: memory, descriptors and p99 flat, no request lost."
+    else:
+        first = f"{_named(bad)} {'was' if len(bad) == 1 else 'were'} not shown to stay as {_were(bad)} {over}"
+        first += f"; {_named(flat)} did." if flat else "."
+    return [first, *(sentence(v) for v in found)]
+
+
+def _named(found: Sequence[Verdict]) -> str:
+    return words.listed(words.label(v.model) for v in found)
+
+
+def _were(found: Sequence[Verdict]) -> str:
+    return "it was" if len(found) == 1 else "they were"
+
+
+def _share(found: Sequence[Verdict]) -> str:
+    rates = sorted(v.rate_hz for v in found)
+    span = words.fixed(rates[0], 0) + (f" to {words.fixed(rates[-1], 0)}" if rates[0] < rates[-1] else "")
+    return f"{span} requests/s"
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= size:
+            return f"{seconds / size:g}{words.SPACE}{unit}"
+    return f"{seconds:g}{words.SPACE}s"
+
+
+def sentence(v: Verdict) -> str:
+    """One model: what it did, and what of it is not flat."""
+    said = f"{words.label(v.model)}: {words.fixed(v.requests, 0)} requests, {_lost(v)}"
+    if not v.finished:
+        return f"{said}; it did not get to the end: {words.reason(v.why)}."
+    if v.achieved < verdicts.ACHIEVED_MIN:
+        said += f"; only {words.percent(v.achieved)} of the rate was served"
+    parts = [
+        f"memory {_verdict(v.rss)}: {bytes_grown(v.rss)} at {words.fixed(v.rss.level / MIB, 1)}{words.SPACE}MiB",
+        f"descriptors {_verdict(v.descriptors)}: {_grown(v.descriptors)} at {v.descriptors.level:.0f}",
+        f"p99 {_verdict(v.p99)}: {_factor(v.p99)} at {words.fixed(math.exp(v.p99.level) / 1e6, 2)}{words.SPACE}ms",
+    ]
+    return f"{said}; {'; '.join(parts)}."
+
+
+def _verdict(trend: Trend) -> str:
+    if trend.verdict == HOLDS:
+        return "flat"
+    return ("grows" if trend.verdict == GROWS else "not shown to be flat") + (f" ({trend.why})" if trend.why else "")
+
+
+def _lost(v: Verdict) -> str:
+    return "none lost" if v.lost == 0 else f"{words.fixed(v.lost, 0)} lost ({v.lost_why})"
+
+
+def _signed(value: float, decimals: int) -> str:
+    return ("+" if value > 0 else "") + words.fixed(value, decimals)
+
+
+def bytes_grown(trend: Trend) -> str:
+    return _between(trend, lambda x: _signed(x / 1024, 0), f"{words.SPACE}KiB")
+
+
+def _grown(trend: Trend) -> str:
+    return _between(trend, lambda x: _signed(x, 1), "")
+
+
+def _factor(trend: Trend) -> str:
+    return _between(trend, lambda x: _signed(100 * math.expm1(x), 1), f"{words.SPACE}%")
+
+
+def _between(trend: Trend, show: Any, unit: str) -> str:
+    said = show(trend.growth) + unit
+    return said + (f" ({show(trend.interval[0])} to {show(trend.interval[1])})" if trend.interval else " (no interval)")
+
+
+# --- Tables and pictures ------------------------------------------------------------------------
+
+
+def table(found: Sequence[Verdict]) -> Table:
+    made = Table(
+        f"Growth over {_duration(found[0].seconds * (1 - verdicts.SETTLE_SHARE))} (what is left behind the first sixth), with"
+        f" its {100 * (1 - ALPHA):g}{words.SPACE}% interval",
+        [
+            Column("model"),
+            Column("holds"),
+            Column("requests/s", True),
+            Column("requests", True),
+            Column("lost", True),
+            Column("memory", True),
+            Column("descriptors", True),
+            Column("p99", True),
+            Column("without p99", True),
+        ],
+    )
+    for v in found:
+        made.add(
+            Cell(words.label(v.model), "head"),
+            Cell("yes" if v.holds else "no", "" if v.holds else "worse"),
+            words.fixed(v.rate_hz, 0),
+            words.fixed(v.requests, 0),
+            str(v.lost),
+            bytes_grown(v.rss) if v.rss.points else "–",
+            _grown(v.descriptors) if v.descriptors.points else "–",
+            _factor(v.p99) if v.p99.points else "–",
+            str(v.p99_left_out),
+        )
+    return made
+
+
+def text(facts: dict[str, Any], found: Sequence[Verdict]) -> str:
+    made = table(found)
+    cells = [[c.title for c in made.columns], *([c.text for c in row] for row in made.rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(made.columns))]
+    lines = [*answer(found), "", made.caption]
+    for row in cells:
+        padded = (c.rjust(w) if k.number else c.ljust(w) for c, w, k in zip(row, widths, made.columns, strict=True))
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join([*lines, f"The rule: {facts['rule']['text']}."])
+
+
+def pictures(facts: dict[str, Any], found: Sequence[Verdict], suffix: str = "") -> list[Chart]:
+    names = [words.label(v.model) for v in found]
+    figures = (
+        ("memory", "Resident memory over time", "MiB", lambda y: y / MIB, [v.rss for v in found]),
+        ("p99", "p99 over time, a point a stretch", "ms", lambda y: math.exp(y) / 1e6, [v.p99 for v in found]),
+    )
+    return [
+        stretches(
+            f"soak-{name}{suffix}",
+            title,
+            f"What is judged of it is in the table. {facts['id']}",
+            [
+                Stretch(i, tuple((x / 60, scaled(y)) for x, y in trend.points))
+                for i, trend in enumerate(trends)
+                if trend.points
+            ],
+            names,
+            "minutes",
+            unit,
+        )
+        for name, title, unit, scaled, trends in figures
+        if any(trend.points for trend in trends)
+    ]
+
+
+def section(facts: dict[str, Any], samples: store.Samples, raw: Sequence[Raw]) -> Section:
+    """An appendix of a report."""
+    found = judged(facts, samples)
+    return Section(
+        "soak",
+        "Soak: does a server stay as it is?",
+        [
+            Items(answer(found)),
+            table(found),
+            *(Picture(chart) for chart in pictures(facts, found)),
+            Text(f"Run {facts['id']}, of {facts['created']}. The rule: {facts['rule']['text']}."),
+            Items([f"{file.name} of {facts['id']}: SHA-256 {file.sha256}" for file in raw]),
+        ],
+    )

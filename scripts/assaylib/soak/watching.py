@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""One model under steady load: stretches of it, one after the other, and what was seen meanwhile."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import machine, rig
+from ..programs import Build
+from ..scenarios import memory
+
+WARMUP_S = 1.0
+PILOT_S = (0.3, 1.0)  # warm-up and window of the closed loop that says what half is
+PATIENCE_S = 60.0
+PAYLOADS = ("rpc",)  # workloads of which serve and load want to know payload and codec
+FIGURES = "p50_ns p99_ns p999_ns max_ns lag_p99_ns achieved_hz offered_hz".split()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is asked of every model."""
+
+    workload: str
+    payload: str
+    codec: str
+    connections: int
+    threads: int
+    queue_limit: int
+    share: float  #: of what it answers in a closed loop
+    seconds: float
+    stretch_s: float
+    every_s: float  #: between two looks at memory and descriptors
+    server_cpu: int
+    load_cpu: int
+
+    def stretches(self) -> int:
+        return max(1, round(self.seconds / self.stretch_s))
+
+    def serve(self, model: str) -> dict[str, Any]:
+        return {**self._what(), "model": model, "threads": self.threads, "queue_limit": self.queue_limit}
+
+    def ask(self, **more: Any) -> dict[str, Any]:
+        return {"workload": self.workload, "connections": self.connections, **self._what(), **more}
+
+    def _what(self) -> dict[str, Any]:
+        coded = self.workload in PAYLOADS
+        what = {"payload": self.payload, "codec": self.codec} if coded else {}
+        return {"workload": self.workload, **what}
+
+
+def capacity(build: Build, settings: Settings, model: str) -> float:
+    """Requests per second of a closed loop, in a server that is thrown away. rig.Failure."""
+    warmup, window = (min(each, settings.seconds / 4) for each in PILOT_S)  # of a soak of seconds, too
+    with rig.server(build, settings.serve(model), cpu=settings.server_cpu) as server:
+        asked = settings.ask(arrival="closed", warmup=warmup, duration=window)
+        done = rig.load(build, server, asked, cpu=settings.load_cpu)
+        server.stop()
+    return float(done["achieved_hz"])
+
+
+def watch(
+    build: Build, settings: Settings, model: str, rate_hz: float, seed: int, clock: Callable[[], float] = time.monotonic
+) -> Iterator[dict[str, Any]]:
+    """A line's worth after each stretch; the last one with how the server ended. A server that dies, or
+    that load gives up on, ends it with a failed one."""
+    began = clock()
+    try:
+        with rig.server(build, settings.serve(model), cpu=settings.server_cpu) as server:
+            warm = settings.ask(arrival="poisson", rate=rate_hz, warmup=0.0, duration=min(WARMUP_S, settings.stretch_s), seed=seed)
+            rig.load(build, server, warm, cpu=settings.load_cpu)
+            began = clock()
+            count = settings.stretches()
+            for number in range(count):
+                line = _stretch(build, settings, server, rate_hz, seed + number + 1, began, clock)
+                if number == count - 1:
+                    line["final"] = _end(server)
+                yield line
+    except rig.Failure as failure:
+        yield {"status": "failed", "reason": str(failure), "metrics": {}, "timeline": [], "at_s": clock() - began}
+
+
+def _stretch(
+    build: Build,
+    settings: Settings,
+    server: rig.Server,
+    rate_hz: float,
+    seed: int,
+    began: float,
+    clock: Callable[[], float],
+) -> dict[str, Any]:
+    """One run of load beside which memory and descriptors are looked at."""
+    watch, at = machine.Watch(), clock()
+    asked = settings.ask(
+        arrival="poisson", rate=rate_hz, warmup=0.0, duration=settings.stretch_s, seed=seed, timeout=PATIENCE_S
+    )
+    timeline = []
+    with rig.start_load(build, server, asked, cpu=settings.load_cpu) as loading:
+        due = at + settings.every_s / 2
+        while loading.child.running():
+            if clock() >= due and server.child.running():
+                timeline.append({"at_s": round(clock() - began, 3), **look(server.pid)})
+                due += settings.every_s
+            time.sleep(min(0.05, settings.every_s / 4))
+        done = loading.wait()
+    return {
+        "status": "ok",
+        "reason": None,
+        "at_s": round((at + clock()) / 2 - began, 3),
+        "metrics": {
+            **{key: done[key] for key in FIGURES},
+            **{key: int(done[key]) for key in ("sent", "answered", "failed", "wrong", "unsent", "connections_held")},
+            "offered": int(done["planned"]),
+            "cpu_ns_per_request": done["watch_cpu_ns"] / done["answered"],
+        },
+        "timeline": timeline,
+        "covariates": watch.covariates(None),
+    }
+
+
+def look(pid: int) -> dict[str, int]:
+    """Memory, descriptors and threads of a process now."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+    except (FileNotFoundError, ProcessLookupError):
+        raise rig.Failure("the server ended while it was watched") from None
+    return {
+        "rss_bytes": memory.kib(status, "VmRSS"),
+        "descriptors": descriptors,
+        "threads": int(memory.field(status, "Threads") or 0),
+    }
+
+
+def _end(server: rig.Server) -> dict[str, Any]:
+    final, _ = server.stop(PATIENCE_S)
+    return {key: final[key] for key in ("lost", "drain_ns", "requests", "answered", "rejected", "max_rss_bytes")}

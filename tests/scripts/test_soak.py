@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: MIT
+"""`assay soak`: what its rule says of servers whose truth is known, and a real one of some seconds."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import synthetic
+from assaylib import cli, report, service, store, words
+from assaylib.programs import Build
+from assaylib.soak import verdicts, view
+from conftest import Assay
+
+HOUR_S, STRETCH_S = 3600.0, 60.0
+MIB = 1 << 20
+
+
+def stretches(
+    model: str = "event_loop",
+    *,
+    hours: float = 1.0,
+    leak: float = 0.0,
+    descriptors: float = 0.0,
+    slower: float = 0.0,
+    jump_at: float | None = None,
+    noise: float = 0.05,
+    seed: int = 1,
+    first: int = 0,
+    **changed: Any,
+) -> list[dict[str, Any]]:
+    """Lines of a server that grows by so many bytes and descriptors and whose p99 rises by so large a
+    share, all over the whole time; its heap is warm after five minutes."""
+    chance, lines = random.Random(seed), []
+    count = round(hours * HOUR_S / STRETCH_S)
+    for i in range(count):
+        at = (i + 0.5) * STRETCH_S
+        share = at / (hours * HOUR_S)
+        jump = 8 * MIB if jump_at is not None and share > jump_at else 0
+        warm = 4 * MIB * min(1.0, at / 300)
+        timeline = [
+            {
+                "at_s": at + 6 * k - 27,
+                "rss_bytes": int(20 * MIB + warm + leak * share + jump + chance.randrange(40_000)),
+                "descriptors": 71 + int(descriptors * share),
+                "threads": 3,
+            }
+            for k in range(10)
+        ]
+        p99 = 2e6 * (1 + slower * share) * math.exp(chance.gauss(0, noise))
+        metrics = {"p99_ns": round(p99), "answered": 60_000, "failed": 0, "wrong": 0, "offered": 60_000, "unsent": 0}
+        line = {
+            **{"schema": 1, "kind": "service", "family": f"soak/{model}", "case": f"soak/{model}/{model}"},
+            **{"member": model, "round": i + 1, "process": first + i, "attempt": 0, "started": "2026-11-20T11:00:00Z"},
+            **{"seconds": 60.0, "status": "ok", "reason": None, "at_s": at, "metrics": metrics, "timeline": timeline},
+            "covariates": {"steal_percent": 1.0},
+        }
+        lines.append(line)
+    lines[-1]["final"] = {"lost": 0, "drain_ns": 1000}
+    for key, value in changed.items():
+        lines[count // 2]["metrics"][key] = value
+    return lines
+
+
+def told(lines: list[dict[str, Any]], hours: float = 1.0) -> verdicts.Verdict:
+    return verdicts.judge("event_loop", lines, 1000.0, hours * HOUR_S)
+
+
+def test_what_stays_is_shown_to_stay() -> None:
+    found = told(stretches())
+    assert found.holds and found.lost == 0 and found.requests == 3_600_000
+    assert found.rss.interval and found.rss.interval[1] < found.rss.margin
+    assert found.descriptors.interval == (0, 0)
+
+
+@pytest.mark.parametrize("leak", [3 * MIB, 20 * MIB])
+def test_a_leak_is_found_and_measured(leak: int) -> None:
+    found = told(stretches(leak=leak))
+    assert found.rss.verdict == verdicts.GROWS and not found.holds
+    assert found.rss.interval and found.rss.interval[0] <= leak * (1 - verdicts.SETTLE_SHARE) <= found.rss.interval[1]
+    assert found.p99.verdict == verdicts.HOLDS and found.descriptors.verdict == verdicts.HOLDS
+
+
+def test_what_is_touched_in_the_first_minutes_is_no_leak() -> None:
+    """4 MiB in five minutes are in every one of these servers."""
+    assert told(stretches(leak=100_000)).rss.verdict == verdicts.HOLDS
+
+
+def test_a_step_late_in_the_hour_is_not_flat() -> None:
+    for at in (0.5, 0.9):
+        assert told(stretches(jump_at=at)).rss.verdict != verdicts.HOLDS
+
+
+def test_descriptors_that_are_left_open() -> None:
+    assert told(stretches(descriptors=30)).descriptors.verdict == verdicts.GROWS
+    assert told(stretches(descriptors=0.9)).descriptors.verdict == verdicts.HOLDS
+
+
+def test_a_tail_that_grows_and_one_that_is_too_noisy_to_say() -> None:
+    assert told(stretches(slower=1.0)).p99.verdict == verdicts.GROWS
+    assert told(stretches(slower=0.05)).p99.verdict == verdicts.HOLDS
+    noisy = told(stretches(noise=1.5))
+    assert noisy.p99.verdict == verdicts.UNKNOWN and not noisy.holds
+
+
+def test_a_stretch_that_the_host_took_has_no_p99() -> None:
+    lines = stretches()
+    for line in lines[30:40]:
+        line["covariates"]["steal_percent"] = 60.0
+        line["metrics"]["p99_ns"] = 500_000_000
+    found = told(lines)
+    assert found.p99_left_out == 10 and found.p99.verdict == verdicts.HOLDS
+
+
+def test_one_request_lost_is_too_many() -> None:
+    for lost in ({"failed": 1}, {"wrong": 1}):
+        found = told(stretches(**lost))
+        assert found.lost == 1 and not found.holds
+    lines = stretches()
+    lines[-1]["final"]["lost"] = 2
+    assert told(lines).lost == 2 and "2 lost at SIGTERM" in told(lines).lost_why
+    assert not told(stretches(unsent=30_000)).holds or told(stretches(unsent=30_000)).achieved > 0.99
+    starved = stretches()
+    for line in starved:
+        line["metrics"]["unsent"] = 6000
+    assert not told(starved).holds and told(starved).achieved == pytest.approx(0.9)
+
+
+def test_a_server_that_died_and_one_that_was_not_watched_to_its_end() -> None:
+    lines = stretches()[:20]
+    assert not told(lines).finished
+    lines.append({**lines[-1], "round": 21, "status": "failed", "reason": "the server ended", "metrics": {}, "timeline": []})
+    found = told(lines)
+    assert not found.holds and found.why == "the server ended"
+    assert "did not get to the end: the server ended" in view.sentence(found)
+
+
+def test_a_day_is_judged_as_an_hour_is() -> None:
+    found = told(stretches(hours=24, leak=40 * MIB), 24)
+    assert found.rss.verdict == verdicts.GROWS and len(found.rss.points) <= verdicts.WINDOWS_MAX
+
+
+def made_up(folder: Path, **grown: Any) -> Path:
+    lines = [*stretches("event_loop"), *stretches("actor", first=60, seed=2, **grown)]
+    facts, _ = synthetic.make_run(kinds=())
+    families = [
+        {
+            **{"id": f"soak/{model}", "kind": "service", "title": model, "baseline": model, "members": [model]},
+            **{"aliases": {}, "floors": {}, "injected": {}, "rounds": 60},
+            "load": {"rate_hz": 1000.0, "seconds": HOUR_S, "stretch_s": STRETCH_S},
+        }
+        for model in ("event_loop", "actor")
+    ]
+    facts |= {"tier": "soak", "families": families, "rule": verdicts.declared()}
+    return synthetic.write_run(folder, facts, lines)
+
+
+def test_what_is_printed_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert view.show(made_up(tmp_path / "good")) == 0
+    assert "event_loop and actor stayed as they were" in capsys.readouterr().out
+    folder = made_up(tmp_path / "bad", leak=30 * MIB)
+    assert view.show(folder) == 1
+    text = capsys.readouterr().out.replace(words.SPACE, " ")
+    assert "actor was not shown to stay as it was over 1 h" in text and "event_loop did" in text
+    assert "memory grows" in text and text.splitlines()[-1] == str(folder)
+    facts, lines = synthetic.make_run(count=6, rounds=8, kinds=("model",))
+    whole = synthetic.write_run(tmp_path / "run", facts, lines)
+    assert report.main([str(whole), "--with", str(folder)]) == 0
+    drawn = (whole / "report.md").read_text("utf-8").replace(words.SPACE, " ")
+    assert "Soak: does a server stay as it is?" in drawn and "memory grows" in drawn
+    assert {file.name for file in whole.glob("soak-*.svg")} == {"soak-memory.svg", "soak-p99.svg"}
+    capsys.readouterr()
+    assert report.main([str(folder)]) == 2
+    assert "a soak: an appendix of another run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--seconds", "0.5"), "must be from 1 second"),
+        (("--share", "0"), "--share 0"),
+        (("--workload", "call"), "--workload call"),
+        (("--model", "nobody"), "--model nobody: not built"),
+        (("--resume", "/nowhere"), "not a run"),
+        (("--resume", "/nowhere", "--hours", "2"), "--hours: has no effect with --resume"),
+    ],
+)
+def test_the_command_line_refuses(
+    arguments: tuple[str, ...], said: str, build: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["--build", str(build), "soak", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_real_one_of_some_seconds(assay: Assay, build: Path, tmp_path: Path) -> None:
+    if not service.workloads(Build.open(build)):
+        pytest.skip("serve, load and downstream are not built")
+    options = ("--seconds", 1.2, "--model", "event_loop", "--share", 0.1, "--seed", 3, "--force")
+    done = assay("soak", *options, "--id", "short", "--reports", tmp_path)
+    folder = tmp_path / "short"
+    assert done.stdout.splitlines()[-1] == str(folder), done.stderr
+    facts, samples = view.read(folder)
+    (found,) = view.judged(facts, samples)
+    assert done.returncode == (0 if found.holds else 1)
+    assert len(samples.lines) == 12 and samples.ends and facts["rule"]["rss_margin_bytes"] == MIB
+    assert found.finished and found.requests > 0 and found.lost == 0, found
+    assert found.descriptors.level >= 64, "its 64 connections are among them"
+    assert sum(len(line["timeline"]) for line in samples.lines) > 0
+    # Cut off, the server is begun anew, and what was measured of the first stays.
+    path = folder / "samples.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
+    again = assay("soak", "--resume", folder, "--force")
+    resumed = store.read_samples(path)
+    assert again.returncode in (0, 1), again.stderr
+    assert [line["attempt"] for line in resumed.lines] == [0] * 4 + [1] * 12 and resumed.ends
+    assert len({line["process"] for line in resumed.lines}) == 16
+    (found,) = view.judged(*view.read(folder))
+    assert found.finished and found.requests == sum(line["metrics"]["answered"] for line in resumed.lines[4:])
+    assert json.loads(path.read_text().splitlines()[4])["kind"] == "resume"
