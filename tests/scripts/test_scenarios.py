@@ -120,7 +120,7 @@ def test_a_model_can_have_options_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("lag_ns", "planned", "counts"),
-    [(2.4e6, 300, True), (2.6e6, 300, False), (None, 300, True), (1e5, 299, False)],
+    [(9.9e6, 300, True), (10.1e6, 300, False), (None, 300, True), (1e5, 299, False)],
 )
 def test_a_late_generator_or_few_requests_say_nothing_of_the_level(
     lag_ns: float | None, planned: int, counts: bool
@@ -186,7 +186,7 @@ def one(folder: Path) -> outcome.Outcome:
 
 def test_a_known_capacity_is_found_and_told(tmp_path: Path) -> None:
     text = sections.text(one(made_up(tmp_path))).replace(words.SPACE, "")
-    assert "event_loop carries the highest rate at p99 ≤ 5.0ms and no errors" in text
+    assert "event_loop carries the highest rate at p99 ≤ 20.0ms and no errors" in text
     rows = {row.split()[0]: row.split() for row in text.splitlines() if row.startswith(MODELS)}
     for model, truth in KNEES.items():
         low, high = float(rows[model][2]), float(rows[model][4])
