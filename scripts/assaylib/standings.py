@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from typing import Sequence
 
-from . import glossary, judge, members, operations, ties, words
+from . import glossary, members, operations, ties, words
 from .about import operation, shape_only, subject
 from .blocks import Cell, Column, Table
 from .figures import mean_bytes, slid

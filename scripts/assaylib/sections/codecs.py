@@ -9,7 +9,7 @@ from typing import Sequence
 from .. import about, judge, members, words
 from ..blocks import Cell, Column, Picture, Section, Table, Text
 from ..charts import Chart
-from ..figures import p_value, slid, slide_notes, spread, wire_bytes
+from ..figures import spread, wire_bytes
 from ..judge import Family, Judgement
 from . import fidelity
 from .libraries import wide
@@ -44,7 +44,6 @@ def codecs(judged: Judgement, drawn: dict[str, Chart]) -> Section:
 
 
 def _codec_table(judged: Judgement, families: Sequence[Family], op: str) -> Table:
-    baseline = words.label(families[0].baseline)
     table = Table(
         f"{op.capitalize()}: median of processes; × memcpy with its own 95 % interval",
         [
@@ -53,20 +52,13 @@ def _codec_table(judged: Judgement, families: Sequence[Family], op: str) -> Tabl
             Column("wire bytes", True),
             Column("ns per operation", True),
             Column("lowest–highest", True),
-            Column(f"ratio to {baseline}", True),
-            Column("interval", True),
-            Column("p (Holm)", True),
             Column("× memcpy", True),
             Column("interval", True),
         ],
         shows=("codec-time", "wire-time"),
     )
-    ratios = [math.exp(c.estimate.median) for f in families for c in f.comparisons if c.estimate]
-    places = min(3, words.column(ratios))
     for family in families:
         for i, member in enumerate(family.candidates):
-            c = family.compared(member, "time_ns")
-            e = c.estimate if c else None
             size, floor = wire_bytes(judged, family, member), family.floor_ratios.get(member)
             decimals = (
                 0
@@ -78,28 +70,8 @@ def _codec_table(judged: Judgement, families: Sequence[Family], op: str) -> Tabl
                 words.label(member),
                 words.fixed(size, 0) if size else "–",
                 *spread(family, member, "time_ns", 1, decimals),
-                (
-                    words.fixed(1, places)
-                    if member == family.baseline
-                    else words.fixed(math.exp(e.median), places) + slid(c)
-                    if e
-                    else "–"
-                ),
-                words.interval(e, places, "–") if e else "",
-                p_value(c.p_holm if c else None),
                 words.fixed(math.exp(floor.median), 1) if floor else "–",
                 words.interval(floor, 1, "–") if floor and floor.interval else "",
             )
     table.notes.append(about.medians("codec"))
-    table.notes += slide_notes(families, "time_ns")
-    for f in families:
-        for c in f.comparisons:
-            if c.estimate is None:
-                table.notes.append(
-                    f"{about.subject(f)} {words.label(c.member)}: no number: {c.why_not}."
-                )
-            elif c.estimate.interval is None:
-                table.notes.append(
-                    f"{about.subject(f)} {words.label(c.member)}: {words.verdict(c, f.delta)}."
-                )
     return table

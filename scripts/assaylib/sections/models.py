@@ -9,7 +9,7 @@ from typing import Sequence
 from .. import about, words
 from ..blocks import Cell, Column, Section, Table, Text
 from ..charts import Chart
-from ..figures import middle, p_value, slid, slide_notes, spread
+from ..figures import middle, spread
 from ..judge import Family, Judgement
 from .ratios import compared
 
@@ -47,7 +47,6 @@ def models(judged: Judgement, drawn: dict[str, Chart]) -> Section:
         )
     )
     section.blocks += compared(judged, "model")
-    baseline = words.label(families[0].baseline)
     table = Table(
         "Per request: median of processes; × inline with its own 95 % interval",
         [
@@ -55,43 +54,22 @@ def models(judged: Judgement, drawn: dict[str, Chart]) -> Section:
             Column("model"),
             Column("ns per request", True),
             Column("lowest–highest", True),
-            Column(f"ratio to {baseline}", True),
-            Column("interval", True),
-            Column("p (Holm)", True),
             Column("× inline", True),
             Column("interval", True),
         ],
     )
-    ratios = [math.exp(c.estimate.median) for f in families for c in f.comparisons if c.estimate]
-    places = min(3, words.column(ratios))
     for family in families:
         shown = [*family.candidates, *(m for m in family.plan["members"] if m == "inline")]
         for i, member in enumerate(shown):
-            c, floor = family.compared(member, "time_ns"), family.floor_ratios.get(member)
-            e = c.estimate if c else None
+            floor = family.floor_ratios.get(member)
             table.add(
                 Cell(about.subject(family) if i == 0 else "", "head"),
                 words.label(member) + (" (floor)" if member == "inline" else ""),
                 *spread(family, member, "time_ns", 1, 0),
-                (
-                    words.fixed(1, places)
-                    if member == family.baseline
-                    else words.fixed(math.exp(e.median), places) + slid(c)
-                    if e
-                    else "–"
-                ),
-                words.interval(e, places, "–") if e else "",
-                p_value(c.p_holm if c else None),
                 words.fixed(math.exp(floor.median), 2) if floor else "–",
                 words.interval(floor, 2, "–") if floor and floor.interval else "",
             )
-        for c in family.comparisons:
-            if c.estimate is None:
-                table.notes.append(
-                    f"{about.subject(family)} {words.label(c.member)}: no number: {c.why_not}."
-                )
     table.notes.append(about.medians("model"))
-    table.notes += slide_notes(families, "time_ns")
     section.blocks += [table, _asked(families)]
     return section
 

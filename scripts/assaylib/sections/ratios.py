@@ -10,7 +10,7 @@ from typing import Sequence
 from .. import answer_formats, judge, members, operations, sentences, words
 from ..about import operation, shape_only, subject
 from ..blocks import Block, Cell, Column, Table, Text
-from ..figures import slid, slide_notes
+from ..figures import p_value, slid, slide_notes
 from ..judge import Estimate, Family, Judgement
 
 
@@ -71,9 +71,10 @@ def _table(judged: Judgement, families: Sequence[Family], kind: str, metric: str
             Column("interval", True),
             Column("rounds", True),
             Column("δ", True),
+            Column("p (Holm)", True),
             Column("verdict"),
         ],
-        widths=[15, 12, 12, 8, 13, 7, 7, 26],
+        widths=[13, 12, 11, 8, 12, 6, 7, 8, 23],
         shows=(f"forest-{kind}",),
     )
     known = [e.median / divisor for e in levels.values() if e]
@@ -100,11 +101,11 @@ def _table(judged: Judgement, families: Sequence[Family], kind: str, metric: str
 
 
 def _compared(family: Family, member: str, metric: str, places: int) -> list[str | Cell]:
-    """Ratio, interval, rounds, δ and verdict; of the baseline itself, what there is of them."""
+    """Ratio, interval, rounds, δ, p and verdict; of the baseline itself, what there is of them."""
     delta = family.deltas[metric]
     if member == family.baseline:
         count = str(len(family.series(member, metric)))
-        return [words.fixed(1, places), "", count, words.margin(delta), Cell("baseline", "soft")]
+        return [words.fixed(1, places), "", count, words.margin(delta), "", Cell("baseline", "soft")]
     comparison = family.compared(member, metric)
     assert comparison
     estimate: Estimate | None = comparison.estimate
@@ -113,6 +114,7 @@ def _compared(family: Family, member: str, metric: str, places: int) -> list[str
         words.interval(estimate, places, "–") if estimate and estimate.interval else "–",
         str(len(estimate.values)) if estimate else "0",
         "",
+        p_value(comparison.p_holm),
         Cell(
             f"{words.MARKS[comparison.verdict]} {words.verdict(comparison, delta)}",
             comparison.verdict.replace(" ", "-"),

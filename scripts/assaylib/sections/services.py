@@ -9,9 +9,9 @@ from .gates import gate_table, saturated
 from .latency import apart, latency, latency_ratios
 from .ratios import compared
 from .undecided import undecided
-from ..blocks import Block, Cell, Column, Items, Picture, Section, Table, Text
+from ..blocks import Cell, Column, Picture, Section, Table, Text
 from ..charts import Chart
-from ..figures import middle, p_value, spread
+from ..figures import middle, spread
 from ..judge import Family, Judgement
 
 
@@ -250,20 +250,5 @@ def _workload(judged: Judgement, family: Family) -> Section:
     if any(about.shape_only(judged, family, m) for m in members):
         rest.notes.append("‡ more threads than this machine has cores: shape only.")
     section.blocks.append(rest)
-    section.blocks += _verdicts(family)
     section.blocks += gate_table(judged, family)
     return section
-
-
-def _verdicts(family: Family) -> list[Block]:
-    said = []
-    for c in family.comparisons:
-        what = "CPU per request" if c.metric.startswith("cpu") else "closed-loop throughput"
-        delta = family.deltas[c.metric]
-        line = (
-            f"{words.label(c.member)}, {what}: {words.MARKS[c.verdict]} {words.verdict(c, delta)}"
-        )
-        if c.estimate:
-            line += f" (δ {words.margin(delta)}; Holm p {p_value(c.p_holm)})"
-        said.append(line)
-    return [Text(f"Verdicts against {words.label(family.baseline)}:"), Items(said)] if said else []
