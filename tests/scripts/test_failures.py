@@ -289,7 +289,9 @@ def test_one_that_never_came_back_is_said_to_be(tmp_path: Path) -> None:
         return ({**metrics, "recovery_ns": None, "recovered": 0} if lost else metrics), timeline
 
     text = told(made_up(tmp_path / "run", parsed(tmp_path, OVERLOAD), some))
-    assert "thread_pool 22 %" in text and "back after not while it was watched (1.4 to not while it was watched)" in text
+    assert (
+        "thread_pool 22 %" in text and "back after not while it was watched (1.4 to not while it was watched)" in text
+    )
     assert "as fast as before after 1.4 to not while it was watched" in text
 
 
@@ -369,7 +371,11 @@ def stuck(blocks: bool, deadline_ns: int | None) -> list[Request]:
     return every
 
 
-POOL = {**NO_LOOKS, "at_ns": [i * 50 * MS for i in range(50)], "pool_in_use": [64 if 12 <= i < 20 else 1 for i in range(50)]}
+POOL = {
+    **NO_LOOKS,
+    "at_ns": [i * 50 * MS for i in range(50)],
+    "pool_in_use": [64 if 12 <= i < 20 else 1 for i in range(50)],
+}
 POOL |= {key: [0] * 50 for key in NO_LOOKS if key not in POOL or not POOL[key]}
 
 
@@ -457,7 +463,9 @@ def test_few_rounds_give_neighbours_no_verdict(tmp_path: Path) -> None:
 
 def test_hits_that_are_never_answered_are_worse_than_slow(tmp_path: Path) -> None:
     def refusing(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
-        every = [refused(r.due_ns, r.kind) if r.kind == "hits" and S // 2 <= r.due_ns < S else r for r in stuck(False, None)]
+        every = [
+            refused(r.due_ns, r.kind) if r.kind == "hits" and S // 2 <= r.due_ns < S else r for r in stuck(False, None)
+        ]
         return slow_downstream.judged(found, every, POOL, spans())
 
     first = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), refusing)).splitlines()[1]
@@ -519,7 +527,10 @@ def test_what_is_said_of_heavy_requests(tmp_path: Path) -> None:
     first = text.splitlines()[1]
     assert first.startswith("Offloading lowers the p99 of fast requests in event_loop (from 4.02 ms (")
     assert "whether offloading changes the p99 of fast requests is not resolved in thread_pool (from 4.02 ms" in first
-    assert "event_loop: in place the fast requests' p99 is 4.00 × (" in text and "throughput to 0.500 × (0.50 to 0.50)" in text
+    assert (
+        "event_loop: in place the fast requests' p99 is 4.00 × (" in text
+        and "throughput to 0.500 × (0.50 to 0.50)" in text
+    )
     assert "With the heavy requests offloaded: event_loop has the lowest p99" in text
     assert "With the heavy requests in place: " in text and "are not told apart as the lowest p99" in text
     page = drawn(folder)
@@ -597,7 +608,7 @@ SMALL = {
     "slow-downstream": [("hits_hz = 1000.0", "hits_hz = 60.0"), ("misses_hz = 300.0", "misses_hz = 30.0"),
                         ("[100, 0]", "[100]"), ('["slow", "stalled", "refusing", "dead"]', '["stalled", "dead"]'),
                         ("connections = 800", "connections = 60"), ("threads = 64", "threads = 8")],
-    "mixed": [("rate_hz = 0.0", "rate_hz = 50.0"), ("duration_s = 1.2", "duration_s = 0.3"), ("closed_s = 0.4", "closed_s = 0.1")],
+    "mixed": [("rate_hz = 0.0", "rate_hz = 50.0"), ("duration_s = 1.6", "duration_s = 0.3"), ("closed_s = 0.4", "closed_s = 0.1")],
 }  # fmt: skip
 BUSY = ("the phases lay outside of what load had planned", "load: not one right answer")
 

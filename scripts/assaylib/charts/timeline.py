@@ -55,7 +55,7 @@ def timeline(
         bottom = top + HEIGHT
         mine = [line for line in lines if line.panel == k]
         parts.append(write(FIRST, top - 10, f"{panel.title}, {panel.unit}", "head"))
-        parts += [_span(across, span, top, bottom) for span in spans]
+        parts += [_span(across, span, top, bottom, labelled=k == 0) for span in spans]
         up = _up(panel, mine, bottom, top)
         for value, said in up.ticks:
             y = up.at(value)
@@ -77,10 +77,10 @@ def _up(panel: Panel, lines: Sequence[TimeLine], bottom: float, top: float) -> A
     return linear_axis(max([*seen, 0.0]) or 1.0, bottom, top)
 
 
-def _span(across: Axis, span: Span, top: float, bottom: float) -> str:
+def _span(across: Axis, span: Span, top: float, bottom: float, *, labelled: bool) -> str:
     left, right = across.at(span.from_s), across.at(span.to_s)
     box = f'<rect class="band" x="{px(left)}" y="{px(top)}" width="{px(right - left)}" height="{px(bottom - top)}"/>'
-    return box + write((left + right) / 2, top + 12, span.label, "soft small mid")
+    return box + (write((left + right) / 2, top + 12, span.label, "soft small mid") if labelled else "")
 
 
 def _line(across: Axis, up: Axis, line: TimeLine) -> str:

@@ -59,7 +59,4 @@ def back_name(fault: str) -> str:
 
 def spans(told: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
     """[{"name", "from_ns", "to_ns"}]; the last of told only ends the one before."""
-    return [
-        {"name": name, "from_ns": at_ns, "to_ns": told[i + 1][1]}
-        for i, (name, at_ns) in enumerate(told[:-1])
-    ]
+    return [{"name": name, "from_ns": at_ns, "to_ns": told[i + 1][1]} for i, (name, at_ns) in enumerate(told[:-1])]

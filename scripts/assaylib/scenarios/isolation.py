@@ -83,7 +83,7 @@ def _lead(outcome: Outcome, ms: int) -> str:
 
 
 def _times(found: Estimate | None) -> str:
-    """"12 × (9 to 15)"; whole numbers beyond ten."""
+    """ "12 × (9 to 15)"; whole numbers beyond ten."""
     if found is None:
         return "–"
     decimals = 0 if math.isinf(found.median) or found.median >= 10 else 1
@@ -132,56 +132,86 @@ def _withheld(outcome: Outcome) -> list[str]:
 
 
 def tables(outcome: Outcome) -> list[Table]:
-    return [_figures(outcome), _kinds(outcome), _slots(outcome)]
+    return [_hits(outcome), _misses(outcome), _kinds(outcome), _slots(outcome)]
 
 
-def _figures(outcome: Outcome) -> Table:
-    family, limit = outcome.family, outcome.scenario.server["downstream_connections"]
+def _start(outcome: Outcome, member: str, phase: str) -> list[str]:
+    return [plans.setting_of(member), words.label(plans.model_of(member)), phase]
+
+
+def _back(outcome: Outcome, member: str, fault: str, kind: str) -> str:
+    name = faults.metric(back_name(fault))
+    found = series.estimate(outcome.family, member, f"{name}_{kind}_recovery_ns", math.inf)
+    return series.shown(found, 1e9, 2, beyond=NEVER)
+
+
+def _bad(outcome: Outcome, member: str, phase: str, kind: str) -> str:
+    found = series.estimate(outcome.family, member, f"{faults.metric(phase)}_{kind}_bad_share")
+    return series.shown(found, 0.01, 1)
+
+
+def _hits(outcome: Outcome) -> Table:
     table = Table(
-        "Phase by phase: unrelated requests (hits) and those that ask the downstream service (misses); medians of"
-        " rounds with intervals of the sign test at 95 %",
+        "Unrelated requests (hits), fault by fault; medians of rounds with intervals of the sign test at 95 %",
         [
             Column("deadline"),
             Column("model"),
-            Column("phase"),
-            Column("hits p99, ms", True),
+            Column("downstream is"),
+            Column("p99, ms", True),
             Column("÷ normal", True),
-            Column("hits without a right answer, %", True),
-            Column("misses p99, ms", True),
-            Column("misses without a right answer, %", True),
-            Column(f"pool in use, most{f' of {limit}' if limit else ''}", True),
-            Column("hits back after, s", True),
-            Column("misses back after, s", True),
+            Column("no right answer, %", True),
+            Column("as before after, s", True),
             Column("rounds", True),
         ],
         notes=[
             "A request belongs to the phase in which it was due, and its latency counts from then; one without a right"
-            " answer counts as never answered. Back: the end of the first slot of"
-            f" {outcome.scenario.steps['slot_ms']} ms after the service was back in which all was rightly answered with a"
-            f" p99 of at most {outcome.scenario.level['back_factor']:g} × that before."
+            " answer counts as never answered. As before: the end of the first slot of"
+            f" {outcome.scenario.steps['slot_ms']} ms after the service was back in which all was rightly answered with"
+            f" a p99 of at most {outcome.scenario.level['back_factor']:g} × that before."
         ],
     )
-    for member in family.plan["members"]:
+    for member in outcome.family.plan["members"]:
+        for phase in (NORMAL, *outcome.scenario.steps["faults"]):
+            fault = phase != NORMAL
+            counted = series.rounds(outcome.family, member, f"{phase}_{HITS}_p99_ns", math.inf)
+            table.add(
+                *_start(outcome, member, phase),
+                series.shown(_p99(outcome, member, phase), 1e6, 1),
+                _times(isolation(outcome, member, phase)) if fault else "–",
+                _bad(outcome, member, phase, HITS),
+                _back(outcome, member, phase, HITS) if fault else "–",
+                str(len(counted)),
+            )
+    return table
+
+
+def _misses(outcome: Outcome) -> Table:
+    limit = outcome.scenario.server["downstream_connections"]
+    table = Table(
+        "Those that ask the downstream service (misses), and the connections to it, phase by phase",
+        [
+            Column("deadline"),
+            Column("model"),
+            Column("phase"),
+            Column("p99, ms", True),
+            Column("no right answer, %", True),
+            Column(f"connections in use, most{f' (of {limit})' if limit else ''}", True),
+            Column("on average", True),
+            Column("as before after, s", True),
+        ],
+        folded=True,
+    )
+    for member in outcome.family.plan["members"]:
         for phase in faults.phases(outcome.scenario.steps["faults"]):
             name = faults.metric(phase)
-            ratio = isolation(outcome, member, name) if phase != NORMAL else None
-            bad = [series.estimate(family, member, f"{name}_{k}_bad_share") for k in (HITS, MISSES)]
-            back = [
-                series.estimate(family, member, f"{name}_{k}_recovery_ns", math.inf) if phase.startswith("after") else None
-                for k in (HITS, MISSES)
-            ]
+            most, mean = (series.estimate(outcome.family, member, f"{name}_pool_{k}") for k in ("max", "mean"))
             table.add(
-                plans.setting_of(member),
-                words.label(plans.model_of(member)),
-                phase,
-                series.shown(_p99(outcome, member, name), 1e6, 1),
-                _times(ratio),
-                series.shown(bad[0], 0.01, 1),
+                *_start(outcome, member, phase),
                 series.shown(_p99(outcome, member, name, MISSES), 1e6, 1),
-                series.shown(bad[1], 0.01, 1),
-                series.shown(series.estimate(family, member, f"{name}_pool_max")),
-                *(series.shown(e, 1e9, 2, beyond=NEVER) for e in back),
-                str(len(series.rounds(family, member, f"{name}_{HITS}_p99_ns", math.inf))),
+                _bad(outcome, member, phase, MISSES),
+                series.shown(most),
+                series.shown(mean, 1, 1),
+                _back(outcome, member, phase, MISSES) if phase in outcome.scenario.steps["faults"] else "–",
             )
     return table
 

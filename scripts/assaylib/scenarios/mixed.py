@@ -131,9 +131,7 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
     }
 
 
-def gates(
-    family: Family, opened: dict[str, Any], closed: dict[str, Any], final: dict[str, Any]
-) -> dict[str, Any]:
+def gates(family: Family, opened: dict[str, Any], closed: dict[str, Any], final: dict[str, Any]) -> dict[str, Any]:
     """METHOD 4: the rate lies below all knees, so nothing may be missing."""
     fast = next(each for each in opened["classes"] if each["name"] == FAST)
     found = readings.gates(family, opened, final, below_knee=True)
@@ -225,8 +223,8 @@ def _best(outcome: Outcome, setting: str) -> str:
     if not ranked.resolved:
         return f"With the heavy requests {said}: too few rounds to tell the models apart."
     names = words.listed(map(words.label, ranked.tied))
-    verb = "has the lowest p99 of fast requests" if len(ranked.tied) == 1 else "are not told apart as the lowest p99 of fast requests"
-    return f"With the heavy requests {said}: {names} {verb}."
+    verb = "has" if len(ranked.tied) == 1 else "are not told apart as"
+    return f"With the heavy requests {said}: {names} {verb} the lowest p99 of fast requests."
 
 
 def _withheld(outcome: Outcome) -> list[str]:
@@ -305,8 +303,8 @@ def pictures(outcome: Outcome) -> list[Chart]:
         levels(
             outcome.chart("fast"),
             "Fast requests among heavy ones",
-            "The 99th percentile of the fast requests, and where their median lies, by model, with the heavy requests in"
-            " place and offloaded. The figures are in the table.",
+            "The 99th percentile of the fast requests, and where their median lies, by model, with the heavy requests"
+            " in place and offloaded. The figures are in the table.",
             ["p99 of the fast requests"],
             rows,
             [setting.replace("_", " ") for setting in SETTINGS],

@@ -68,7 +68,8 @@ def check(scenario: Scenario) -> None:
         why = f"must be more than server.queue_limit ({limit}), or its door is never full"
         raise scenario.wrong("load.connections", why)
     if steps["knee_connections"] > min(limit, connections):
-        raise scenario.wrong("steps.knee_connections", "must be neither more than load.connections nor than server.queue_limit")
+        why = "must be neither more than load.connections nor than server.queue_limit"
+        raise scenario.wrong("steps.knee_connections", why)
 
 
 def families(scenario: Scenario, built: Built) -> list[Family]:
@@ -233,7 +234,7 @@ def _lead(outcome: Outcome, full: str, useful: list[Estimate | None]) -> str:
 
 
 def _back(found: list[Estimate | None]) -> str:
-    """"0.1 to 0.2 s"."""
+    """ "0.1 to 0.2 s"."""
     text = series.hull(found, 1e9, 1, NEVER)
     return text if text == NEVER else f"{text}{words.SPACE}s"
 
@@ -261,50 +262,67 @@ def _memory_said(outcome: Outcome) -> str:
     text = series.hull(grown, 1e6, 1)
     if text == "–":
         return "Memory: no number."
-    return f"Memory grew by {text}{words.SPACE}MB over what it was before; more than {limit:g}{words.SPACE}MB would have failed."
+    return (
+        f"Memory grew by {text}{words.SPACE}MB over what it was before; more than {limit:g}{words.SPACE}MB would have"
+        " failed."
+    )
 
 
 def _withheld(outcome: Outcome) -> list[str]:
     return series.withheld(outcome.family, outcome.family.plan["members"], "useful_share")
 
 
-COLUMNS: tuple[tuple[str, str, float, int], ...] = (
+Columns = tuple[tuple[str, str, float, int], ...]
+ANSWERED: Columns = (
     ("maximum, 1/s", "knee_hz", 1, 0),
-    ("offered, 1/s", "offered_hz", 1, 0),
-    ("answered, % of maximum", "goodput_share", 0.01, 0),
-    ("in time, % of maximum", "useful_share", 0.01, 0),
+    ("answered, % of it", "goodput_share", 0.01, 0),
+    ("in time, % of it", "useful_share", 0.01, 0),
     ("refused, % of offered", "refused_share", 0.01, 0),
+    ("back after, s", "recovery_ns", 1e9, 1),
+)
+AGE: Columns = (
+    ("offered, 1/s", "offered_hz", 1, 0),
+    ("p99 before, ms", "before_p99_ns", 1e6, 1),
     ("age p50, ms", "over_p50_ns", 1e6, 1),
     ("age p99, ms", "over_p99_ns", 1e6, 1),
     ("inside the server, ms", "inside_age_ns", 1e6, 1),
-    ("p99 before, ms", "before_p99_ns", 1e6, 1),
-    ("back after, s", "recovery_ns", 1e9, 1),
     ("memory before, MB", "rss_before_bytes", 1e6, 1),
     ("grown by, MB", "rss_growth_bytes", 1e6, 1),
 )
 
 
 def tables(outcome: Outcome) -> list[Table]:
-    return [_figures(outcome), _timeline(outcome)]
+    scenario = outcome.scenario
+    steps = scenario.steps
+    answered = _figures(
+        outcome,
+        f"Overload of {steps['factor']:g} × the maximum for {steps['overload_s']:g} s, between"
+        f" {steps['base_share']:g} × of it; medians of rounds with intervals of the sign test at 95 %",
+        ANSWERED,
+    )
+    answered.notes += [
+        f"In time: answered within {_limit(outcome)} of when it was due. Back: the end of the first slot of"
+        f" {steps['slot_ms']} ms in which all was answered with a p99 of at most {scenario.level['back_factor']:g} ×"
+        " that before."
+    ]
+    age = _figures(outcome, "Age of the queue, and memory; medians and intervals as above", AGE)
+    age.notes += [
+        "Age: of right answers to what was due in the overload, from when it was due. Inside the server: by Little's"
+        " law, from the requests inside and the answers that its admin address tells; the rest of the age was spent"
+        " before its door. Grown: the most resident memory since the overload began, over the most before it."
+    ]
+    return [answered, age, _timeline(outcome)]
 
 
-def _figures(outcome: Outcome) -> Table:
-    scenario, family = outcome.scenario, outcome.family
+def _figures(outcome: Outcome, caption: str, columns: Columns) -> Table:
+    family = outcome.family
     table = Table(
-        f"Overload of {scenario.steps['factor']:g} × the maximum for {scenario.steps['overload_s']:g} s, between"
-        f" {scenario.steps['base_share']:g} × of it; medians of rounds with intervals of the sign test at 95 %",
-        [Column("on full"), Column("model"), *(Column(name, True) for name, *_ in COLUMNS), Column("rounds", True)],
-        notes=[
-            f"In time: answered within {_limit(outcome)} of when it was due. Age: of answers to what was due in the"
-            " overload, from when it was due. Inside the server: by Little's law, from the requests inside and the"
-            " answers that its admin address tells; the rest of the age was spent before its door. Back: the end of the"
-            f" first slot of {scenario.steps['slot_ms']} ms in which all was answered with a p99 of at most"
-            f" {scenario.level['back_factor']:g} × that before."
-        ],
+        caption,
+        [Column("on full"), Column("model"), *(Column(name, True) for name, *_ in columns), Column("rounds", True)],
     )
     for member in family.plan["members"]:
         row = [plans.setting_of(member), words.label(plans.model_of(member))]
-        for _, metric, divisor, decimals in COLUMNS:
+        for _, metric, divisor, decimals in columns:
             missing = float("inf") if metric == "recovery_ns" else None
             found = series.estimate(family, member, metric, missing)
             row.append(series.shown(found, divisor, decimals, beyond=NEVER))

@@ -66,9 +66,7 @@ def _number(text: str) -> int | None:
     return int(text) if text else None
 
 
-def due(
-    requests: Iterable[Request], from_ns: int, to_ns: int, kind: str | None = None
-) -> list[Request]:
+def due(requests: Iterable[Request], from_ns: int, to_ns: int, kind: str | None = None) -> list[Request]:
     return [r for r in requests if from_ns <= r.due_ns < to_ns and kind in (None, r.kind)]
 
 
@@ -112,9 +110,7 @@ def kinds(requests: Iterable[Request]) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def slots(
-    requests: Iterable[Request], slot_ns: int, count: int, limit_ns: int | None = None
-) -> dict[str, Any]:
+def slots(requests: Iterable[Request], slot_ns: int, count: int, limit_ns: int | None = None) -> dict[str, Any]:
     """The timeline: lists, a value for each slot. All but `ended` and `within` by when a request was due:
     those count right answers by when they came, `within` those no later than limit_ns after they were due."""
     each: list[list[Request]] = [[] for _ in range(count)]

@@ -15,9 +15,7 @@ from ..judge import Estimate, Family
 from .outcome import level, too_few
 
 
-def rounds(
-    family: Family, member: str, metric: str, missing: float | None = None
-) -> dict[int, float]:
+def rounds(family: Family, member: str, metric: str, missing: float | None = None) -> dict[int, float]:
     """Round → figure, of rounds that count and passed the gates. missing: what None stands for."""
     found = {}
     for number in family.rounds:
@@ -30,15 +28,11 @@ def rounds(
     return found
 
 
-def estimate(
-    family: Family, member: str, metric: str, missing: float | None = None
-) -> Estimate | None:
+def estimate(family: Family, member: str, metric: str, missing: float | None = None) -> Estimate | None:
     return level(list(rounds(family, member, metric, missing).values()))
 
 
-def ratio(
-    family: Family, member: str, metric: str, over: str, other: str | None = None
-) -> Estimate | None:
+def ratio(family: Family, member: str, metric: str, over: str, other: str | None = None) -> Estimate | None:
     """Of two figures of one process, or of two members' in one round; None counts as beyond all bounds."""
     ours = rounds(family, member, metric, math.inf)
     theirs = rounds(family, other or member, over)
@@ -70,7 +64,7 @@ def number(value: float, divisor: float, decimals: int, beyond: str = "never") -
 def shown(
     found: Estimate | None, divisor: float = 1.0, decimals: int = 0, unit: str = "", beyond: str = "never"
 ) -> str:
-    """"12.3 ms (11.9 to 12.6)"; the figure alone with too few rounds; "–" without one."""
+    """ "12.3 ms (11.9 to 12.6)"; the figure alone with too few rounds; "–" without one."""
     if found is None:
         return "–"
     said = number(found.median, divisor, decimals, beyond)
@@ -80,7 +74,7 @@ def shown(
 
 
 def ends(found: Estimate | None, divisor: float = 1.0, decimals: int = 0, beyond: str = "never") -> str:
-    """"11.9 to 12.6", rounded outwards; "" without an interval."""
+    """ "11.9 to 12.6", rounded outwards; "" without an interval."""
     if found is None or found.interval is None:
         return ""
     low, high = found.interval
@@ -89,9 +83,7 @@ def ends(found: Estimate | None, divisor: float = 1.0, decimals: int = 0, beyond
     return first if math.isinf(low) else f"{first} to {last}"
 
 
-def hull(
-    found: Sequence[Estimate | None], divisor: float = 1.0, decimals: int = 0, beyond: str = "never"
-) -> str:
+def hull(found: Sequence[Estimate | None], divisor: float = 1.0, decimals: int = 0, beyond: str = "never") -> str:
     """From the lowest to the highest that any interval allows: "0.91 to 0.97"; of medians where there
     are no intervals."""
     known = [each for each in found if each is not None]
@@ -107,7 +99,7 @@ def hull(
 
 
 def why_no_interval(found: Sequence[Estimate | None]) -> str:
-    """" (no interval: 1 of 6 rounds needed)", or ""."""
+    """ " (no interval: 1 of 6 rounds needed)", or ""."""
     why = next((said for each in found if (said := too_few(each))), "")
     return f" ({why})" if why else ""
 

@@ -66,9 +66,7 @@ def check(scenario: Scenario) -> None:
 
 def families(scenario: Scenario, built: Built) -> list[Family]:
     wanted, steps = plans.models(scenario, built), scenario.steps
-    members = [
-        f"{m}{plans.SEPARATOR}{deadline_name(ms)}" for ms in steps["deadlines_ms"] for m in wanted
-    ]
+    members = [f"{m}{plans.SEPARATOR}{deadline_name(ms)}" for ms in steps["deadlines_ms"] for m in wanted]
     seconds = steps["warmup_s"] + lasts_s(steps)
     return [plans.family(scenario, built, members, process_s=SERVE_START_S + seconds + 2 * CAPTURE_S)]
 
@@ -180,9 +178,7 @@ def _back(
     return requests.back_ns(_slots_of(every, kind, slot_ns, phase), 0, factor * level_ns)
 
 
-def _slots_of(
-    every: list[Request], kind: str, slot_ns: int, phase: dict[str, Any]
-) -> dict[str, Any]:
+def _slots_of(every: list[Request], kind: str, slot_ns: int, phase: dict[str, Any]) -> dict[str, Any]:
     """With time counting from the phase's beginning."""
     begin, end = phase["from_ns"], phase["to_ns"]
     moved = [
@@ -195,9 +191,7 @@ def _slots_of(
     return requests.slots(moved, slot_ns, (end - begin) // slot_ns)
 
 
-def gates(
-    every: list[Request], phases: list[dict[str, Any]], result: dict[str, Any]
-) -> dict[str, Any]:
+def gates(every: list[Request], phases: list[dict[str, Any]], result: dict[str, Any]) -> dict[str, Any]:
     """Beside those of METHOD 4. Hits and misses share the generator's connections: were they all taken
     by misses that wait, hits would wait in the generator and not in the server."""
     hits = _of(every, HITS)
