@@ -31,6 +31,7 @@ SERVER = {name: key for name, key in keys.SERVER.items() if name != "on_full"}
 
 KEYS: keys.Keys = {
     "server": SERVER,
+    "downstream": keys.DOWNSTREAM,
     "load": {**keys.LOAD, "arrival": keys.text("poisson", "poisson", "uniform", "burst")},
     "level": {
         "p99_us": keys.number(keys.REQUIRED, 1, 1e9),

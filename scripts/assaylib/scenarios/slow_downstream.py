@@ -143,9 +143,12 @@ def judged(
         ends = phase["from_ns"], phase["to_ns"]
         for kind in (HITS, MISSES):
             phase[kind] = requests.figures(requests.due(every, *ends, kind))
+            if not phase[kind]["planned"]:
+                raise Failure(f"no {kind} were due while it was {phase['name']}: this machine was too busy")
+            phase[kind]["slots"] = _slots_of(every, kind, slot_ns, phase)
             metrics[f"{name}_{kind}_p99_ns"] = phase[kind]["whole_p99_ns"]
             metrics[f"{name}_{kind}_p50_ns"] = phase[kind]["p50_ns"]
-            metrics[f"{name}_{kind}_bad_share"] = 1 - phase[kind]["right"] / max(1, phase[kind]["planned"])
+            metrics[f"{name}_{kind}_bad_share"] = 1 - phase[kind]["right"] / phase[kind]["planned"]
         pool = watching.seen(looks, "pool_in_use", *ends)
         metrics[f"{name}_pool_max"] = max(pool, default=None)
         metrics[f"{name}_pool_mean"] = sum(pool) / len(pool) if pool else None
@@ -153,7 +156,7 @@ def judged(
         if phase["name"].startswith(faults.back_name("")):
             name, factor = faults.metric(phase["name"]), scenario.level["back_factor"]
             for kind in (HITS, MISSES):
-                metrics[f"{name}_{kind}_recovery_ns"] = _back(every, kind, slot_ns, phase, phases[0], factor)
+                metrics[f"{name}_{kind}_recovery_ns"] = _back(phase[kind]["slots"], phases[0][kind]["slots"], factor)
     return metrics, {"phases": phases, **slots}
 
 
@@ -161,21 +164,11 @@ def _of(every: list[Request], kind: str) -> list[Request]:
     return [r for r in every if r.kind == kind]
 
 
-def _back(
-    every: list[Request],
-    kind: str,
-    slot_ns: int,
-    phase: dict[str, Any],
-    normal: dict[str, Any],
-    factor: float,
-) -> int | None:
+def _back(slots: dict[str, Any], normal: dict[str, Any], factor: float) -> int | None:
     """Slots are counted from when the service was back, and until the next fault: that is where the
     question begins and ends. The level is that of slots of the same length."""
-    usual = _slots_of(every, kind, slot_ns, normal)["whole_p99_ns"]
-    level_ns = series.middle(usual)
-    if level_ns is None:
-        return None
-    return requests.back_ns(_slots_of(every, kind, slot_ns, phase), 0, factor * level_ns)
+    level_ns = series.middle(normal["whole_p99_ns"])
+    return None if level_ns is None else requests.back_ns(slots, 0, factor * level_ns)
 
 
 def _slots_of(every: list[Request], kind: str, slot_ns: int, phase: dict[str, Any]) -> dict[str, Any]:
