@@ -39,7 +39,7 @@ static void deal(void *arg, int fd)
 static void event_loop_stats(struct model_run *run, struct model_stats *stats)
 {
     counters_sum(run->counters, run->config.threads + 1, stats);
-    stats->in_flight = atomic_load_explicit(&run->door.inside, memory_order_relaxed);
+    stats->in_flight = door_inside(&run->door);
     stats->pool_in_use = pool_in_use(run->pool);
     stats->threads = run->config.threads + offload_threads(run->offload);
 }

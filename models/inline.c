@@ -320,7 +320,7 @@ static int inline_start(const struct model_config *config, struct model_run **ou
 static void inline_stats(struct model_run *run, struct model_stats *stats)
 {
     counters_sum(run->counters, COUNTERS, stats);
-    stats->in_flight = atomic_load_explicit(&run->door.inside, memory_order_relaxed);
+    stats->in_flight = door_inside(&run->door);
     stats->pool_in_use = pool_in_use(run->in_place.pool);
     stats->threads = run->config.listen != NULL;
 }

@@ -6,10 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(offsetof(struct request, turn) + offsetof(struct turn, frame) <= REQUEST_HOT,
+               "what every turn needs is in the first two cache lines");
+
 struct request *request_create(const struct workload *workload)
 {
-    size_t align = _Alignof(struct request);
-    size_t size = (sizeof(struct request) + workload->frame_size + align - 1) / align * align;
+    size_t align = _Alignof(struct request), least = sizeof(struct request);
+    size_t size = offsetof(struct request, frame) + workload->frame_size;
+    size = ((size > least ? size : least) + align - 1) / align * align;
     struct request *request = aligned_alloc(align, size);
     if (!request)
         return NULL;
@@ -26,7 +30,7 @@ void request_destroy(struct request *request, const struct workload *workload)
     if (workload->frame_close)
         workload->frame_close(request->frame);
     gather_drop(request->gather, workload);
-    errand_finish(&request->errand, workload);
+    errand_finish(request, workload);
     free(request->turn.targets);
     bytes_finish(&request->out);
     free(request);
@@ -69,8 +73,8 @@ enum turn_end request_step(struct request *request, const struct workload *workl
         request_refuse(request);
     } else if (end == TURN_FORWARD) {
         request->cell = turn->next_cell;
-        if (request->errand.has_cell)
-            errand_leave_cell(&request->errand, workload);
+        if (request->has_cell)
+            errand_leave_cell(request, workload);
     }
     return end;
 }

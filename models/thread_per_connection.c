@@ -60,7 +60,7 @@ static void serve(struct worker *worker, void *task)
 {
     struct model_run *run = worker->workers->config.arg;
     struct request *request = task;
-    if (request->errand.kind != ERRAND_NONE) {
+    if (request->kind != ERRAND_NONE) {
         in_place_go_on(&run->in_place, worker->counters, request);
         return;
     }
@@ -80,8 +80,7 @@ static int thread_per_connection_post(struct model_run *run, struct request *req
     struct counters *mine = workers_mine(&run->workers);
     if (!door_enter(&run->door))
         return door_turn_away(&run->door, request, &mine->rejected);
-    counter_add_mine(mine, &mine->requests, 1);
-    int error = workers_push(&run->workers, request);
+    int error = workers_post(&run->workers, mine, request);
     if (error) /* after stop() */
         waiting_leave(&run->threads.waiting);
     return error;
@@ -92,7 +91,7 @@ static int thread_per_connection_post(struct model_run *run, struct request *req
 static void thread_per_connection_stats(struct model_run *run, struct model_stats *stats)
 {
     counters_sum(run->counters, run->counters_count, stats);
-    stats->in_flight = atomic_load_explicit(&run->door.inside, memory_order_relaxed);
+    stats->in_flight = door_inside(&run->door);
     stats->pool_in_use = pool_in_use(run->in_place.pool);
     stats->threads = run->config.threads + conn_threads_running(&run->threads);
 }

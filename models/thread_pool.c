@@ -49,10 +49,11 @@ static int turn_away(void *arg, struct poller_conn *conn, enum http_step step)
     return answer(run, run->poller.config.counters, conn, step, NULL, MSG_DONTWAIT);
 }
 
-static void submit(void *arg, struct poller_conn *conn)
+static void submit(void *arg, struct poller_conn *conn, struct counters *mine)
 {
     struct model_run *run = arg;
-    workers_push(&run->workers, (void *)((uintptr_t)conn | CONN_TASK));
+    workers_push(&run->workers, mine ? mine : workers_mine(&run->workers),
+                 (void *)((uintptr_t)conn | CONN_TASK));
 }
 
 /* Reads on, blocking. A peer that drips has io_timeout_ns for the whole request. */
@@ -134,7 +135,7 @@ static void serve_conn(struct worker *worker, struct poller_conn *conn)
             }
         }
         if (served >= run->config.batch) {
-            submit(run, conn);
+            submit(run, conn, worker->counters);
             return;
         }
     }
@@ -155,7 +156,7 @@ static void serve(struct worker *worker, void *task)
         return;
     }
     struct request *request = task;
-    if (request->errand.kind != ERRAND_NONE) {
+    if (request->kind != ERRAND_NONE) {
         in_place_go_on(&run->in_place, worker->counters, request);
         return;
     }
@@ -177,8 +178,7 @@ static int thread_pool_post(struct model_run *run, struct request *request)
     struct counters *mine = workers_mine(&run->workers);
     if (!door_enter(&run->door))
         return door_turn_away(&run->door, request, &mine->rejected);
-    counter_add_mine(mine, &mine->requests, 1);
-    int error = workers_push(&run->workers, request);
+    int error = workers_post(&run->workers, mine, request);
     if (error) /* after stop() */
         waiting_leave(&run->poller.waiting);
     return error;
@@ -187,7 +187,7 @@ static int thread_pool_post(struct model_run *run, struct request *request)
 static void thread_pool_stats(struct model_run *run, struct model_stats *stats)
 {
     counters_sum(run->counters, run->config.threads + 2, stats);
-    stats->in_flight = atomic_load_explicit(&run->door.inside, memory_order_relaxed);
+    stats->in_flight = door_inside(&run->door);
     stats->pool_in_use = pool_in_use(run->in_place.pool);
     stats->threads = run->config.threads + (run->config.listen != NULL);
 }

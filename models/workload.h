@@ -58,27 +58,28 @@ struct turn_answer {
 };
 
 /*
- * One turn. The model fills the first half, step() the second. Between two turns of a request other
+ * One turn: what the model tells step(), and what step() says. Between two turns of a request other
  * requests may have had turns in the same cell: its state may have changed.
  */
 struct turn {
     enum turn_event event;
-    int offload_status; /* TURN_DONE: what offload() returned */
-    const uint8_t *in;  /* the request's body: the same bytes in every turn of a request */
-    size_t in_len;
-    void *frame; /* workload->frame_size bytes: what lives across turns, see there */
-    const struct turn_answer *answers;
     uint32_t answers_len; /* TURN_ANSWER, TURN_SENT; else 0 */
+    const uint8_t *in;    /* the request's body: the same bytes in every turn of a request */
+    size_t in_len;
 
-    uint32_t targets_len, targets_cap; /* turn_target()'s; none when a turn begins */
-    struct turn_target *targets;
-
-    int status;        /* TURN_REPLY: 200 unless step() sets another */
-    struct bytes *out; /* empty when a turn begins */
-    uint64_t wait_ns;  /* TURN_WAIT */
+    int status; /* TURN_REPLY: 200 unless step() sets another */
+    uint32_t next_cell;
     uint64_t
         deadline_ns; /* TURN_CALL: from now; 0: the model's own (model_config.call_timeout_ns) */
-    uint32_t next_cell;
+    uint32_t targets_len, targets_cap; /* turn_target()'s; none when a turn begins */
+    struct bytes *out;                 /* empty when a turn begins */
+
+    /* What follows is not touched by a turn that has no use for it. */
+    void *frame; /* the model's: workload->frame_size bytes, what lives across turns, see there */
+    const struct turn_answer *answers;
+    int offload_status; /* TURN_DONE: what offload() returned */
+    struct turn_target *targets;
+    uint64_t wait_ns; /* TURN_WAIT */
     /* TURN_OFFLOAD: blocks or computes for long, on any thread, without the cell, whose other turns
      * go on meanwhile. Nothing else touches the frame until it returns. */
     int (*offload)(void *frame, const void *setup);

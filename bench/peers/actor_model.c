@@ -17,37 +17,15 @@
 
 #include <errno.h>
 #include <semaphore.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PER_REQUEST 1000
 #define BLOCK 32 /* requests of `count` between two looks whether all is carried out */
-#define SLOTS 64
 #define WAIT_S 60
 
-/* Turns that one thread has run: written by it alone (relaxed: a figure). */
-struct slot {
-    _Alignas(128) _Atomic uint64_t turns;
-};
-static struct slot slots[SLOTS];
-static atomic_uint slots_taken; /* relaxed: it only hands out numbers */
-static _Thread_local struct slot *mine;
-
-/* The workload that is run, and what is run instead: the same, counted per thread. */
 static const struct workload *workload;
-static struct workload counted;
-
-static enum turn_end counted_step(void *cell, struct turn *turn, const void *setup)
-{
-    if (!mine)
-        mine = &slots[atomic_fetch_add_explicit(&slots_taken, 1, memory_order_relaxed) % SLOTS];
-    uint64_t turns = atomic_load_explicit(&mine->turns, memory_order_relaxed);
-    atomic_store_explicit(&mine->turns, turns + 1, memory_order_relaxed);
-    return workload->step(cell, turn, setup);
-}
-
 static const struct model *model;
 static struct model_run *run;
 static struct workload_setup setup;
@@ -116,9 +94,7 @@ static int start(const struct actors *actors)
     setup.cells = actors->shape->cells;
     setup.hops = (uint32_t)messages;
     setup.messages = (uint32_t)(asks ? messages / 2 : messages);
-    counted = *workload;
-    counted.step = counted_step;
-    return model->start(&(struct model_config){.workload = &counted,
+    return model->start(&(struct model_config){.workload = workload,
                                                .setup = &setup,
                                                .cells = setup.cells,
                                                .threads = (unsigned)actors->threads,
@@ -134,13 +110,13 @@ static int start(const struct actors *actors)
 
 static struct request *new_request(void)
 {
-    struct request *request = request_create(&counted);
+    struct request *request = request_create(workload);
     if (!request)
         return NULL;
     request->in = setup.bodies[0];
     request->in_len = setup.body_lens[0];
-    if (counted.route)
-        request->cell = counted.route(request->in, request->in_len, 0, setup.cells);
+    if (workload->route)
+        request->cell = workload->route(request->in, request->in_len, 0, setup.cells);
     request->done = done;
     return request;
 }
@@ -160,12 +136,9 @@ static uint64_t measure(const struct actors *actors, struct request *request)
 
 static int write_result(const struct actors *actors, uint64_t ns, const struct model_stats *stats)
 {
-    uint64_t most = 0, sum = 0;
-    for (int i = 0; i < SLOTS; i++) {
-        uint64_t turns = atomic_load_explicit(&slots[i].turns, memory_order_relaxed);
-        most = turns > most ? turns : most;
-        sum += turns;
-    }
+    uint64_t most = 0, sum = stats->turns;
+    for (int i = 0; i < MODEL_STATS_THREADS; i++)
+        most = stats->turns_of[i] > most ? stats->turns_of[i] : most;
     struct output output = {0};
     int err = output_open(&output, actors->json);
     if (err != 0)
@@ -185,7 +158,7 @@ static int read_options(struct actors *actors, int argc, char **argv)
     struct options_entry entries[] = {
         OPTIONS_TEXT("--workload", "NAME", &actors->workload_name, "pingpong, count, ring, spawn"),
         OPTIONS_COUNT("--messages", "N", &actors->messages, 2, 1e8, "how many; see above"),
-        OPTIONS_COUNT("--threads", "N", &actors->threads, 1, SLOTS, "workers"),
+        OPTIONS_COUNT("--threads", "N", &actors->threads, 1, MODEL_STATS_THREADS, "workers"),
         OPTIONS_TEXT("--json", "FILE", &actors->json, "write the result there"),
         {0},
     };
@@ -229,7 +202,7 @@ int main(int argc, char **argv)
     err = write_result(&actors, ns, &stats);
     if (err != 0)
         fprintf(stderr, "actor_model: --json: %s\n", strerror(-err));
-    request_destroy(request, &counted);
+    request_destroy(request, workload);
     setup.bodies = NULL; /* not its own */
     setup.body_lens = NULL;
     workload_setup_finish(&setup);

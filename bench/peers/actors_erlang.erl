@@ -1,9 +1,10 @@
 %% SPDX-License-Identifier: MIT
 %% Erlang/OTP: processes. The same four as in actor_caf.cc; mailboxes are unbounded, there are no
-%% others.
+%% others, so that in count the two agree on how many may be under way.
 %%   erl +S 1:1 -noinput -pa DIR -run actors_erlang main WORKLOAD MESSAGES FILE
 -module(actors_erlang).
 -export([main/1]).
+-define(WINDOW, 32000). % as in actor_model.c
 
 main([Work, MessagesText, File]) ->
     Messages = list_to_integer(MessagesText),
@@ -32,8 +33,10 @@ prepare("pingpong", Observer) ->
     end;
 prepare("count", Observer) ->
     fun(Messages) ->
-        Counter = spawn(fun() -> count(Observer, Messages, 0, 0) end),
-        spawn(fun() -> send(Counter, 0, Messages) end)
+        Counter = spawn(fun() ->
+            receive {from, Sender} -> count(Observer, Sender, Messages, 0, 0, ?WINDOW) end
+        end),
+        spawn(fun() -> Counter ! {from, self()}, send(Counter, 0, Messages, ?WINDOW) end)
     end;
 prepare("ring", Observer) ->
     Links = [spawn(fun() -> receive {next, Next} -> link_of_ring(Observer, Next) end end)
@@ -50,13 +53,20 @@ ping(Observer) ->
         {From, Left} -> From ! {self(), Left - 1}, ping(Observer)
     end.
 
-count(Observer, Messages, Messages, Sum) ->
+count(Observer, _, Messages, Messages, Sum, _) ->
     Observer ! {done, Sum =:= Messages * (Messages - 1) div 2};
-count(Observer, Messages, Count, Sum) ->
-    receive Number -> count(Observer, Messages, Count + 1, Sum + Number) end.
+count(Observer, Sender, Messages, Count, Sum, 0) ->
+    Sender ! go,
+    count(Observer, Sender, Messages, Count, Sum, ?WINDOW);
+count(Observer, Sender, Messages, Count, Sum, Left) ->
+    receive Number -> count(Observer, Sender, Messages, Count + 1, Sum + Number, Left - 1) end.
 
-send(_, Messages, Messages) -> ok;
-send(To, Number, Messages) -> To ! Number, send(To, Number + 1, Messages).
+send(_, Messages, Messages, _) -> ok;
+send(To, Number, Messages, 0) ->
+    receive go -> send(To, Number, Messages, ?WINDOW) end;
+send(To, Number, Messages, Left) ->
+    To ! Number,
+    send(To, Number + 1, Messages, Left - 1).
 
 link_of_ring(Observer, Next) ->
     receive

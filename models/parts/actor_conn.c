@@ -154,7 +154,7 @@ static bool advance(struct sched_worker *worker, struct actor_conn *conn)
                 return true;
         } else if (step != HTTP_WORK) {
             error = respond(worker, conn, step, NULL);
-        } else if (!atomic_load_explicit(&conns->waiting.any, memory_order_relaxed) &&
+        } else if (!atomic_load_explicit(&conns->door->held_back, memory_order_relaxed) &&
                    door_enter(conns->door)) {
             if (!begin(worker, conn))
                 return false;

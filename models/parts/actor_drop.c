@@ -10,8 +10,8 @@
 static void drop(struct sched_worker *worker, struct request *request)
 {
     struct model_run *run = actor_run_of(worker);
-    while (request && request->errand.kind != ERRAND_NONE) {
-        if (request->errand.has_cell)
+    while (request && request->kind != ERRAND_NONE) {
+        if (request->has_cell)
             free(request->owner);
         request_refuse(request);
         request = errands_ended(&run->errands, worker->counters, request);
@@ -37,7 +37,7 @@ static void drop_mail(struct sched_worker *worker, struct actor *actor)
             errands_noted(worker->counters);
             continue;
         }
-        bool made = mail != ready && request_of_mail(mail)->errand.has_cell;
+        bool made = mail != ready && request_of_mail(mail)->has_cell;
         if (mail != ready)
             drop(worker, request_of_mail(mail));
         if (made)

@@ -58,7 +58,7 @@ static inline struct actor *actor_at(struct model_run *run, uint32_t cell)
 /* Whose turn is the next one of this request? */
 static inline struct actor *actor_of(struct model_run *run, struct request *request)
 {
-    if (!run->cells.state || request->errand.has_cell)
+    if (!run->cells.state || request->has_cell)
         return request->owner;
     return actor_at(run, request->cell);
 }

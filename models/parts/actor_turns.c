@@ -62,11 +62,11 @@ static void send_errand(struct sched_worker *worker, struct request *errand)
     struct model_run *run = actor_run_of(worker);
     if (!run->cells.state)
         errand->owner = actor_nameless(run);
-    else if (errand->errand.has_cell)
+    else if (errand->has_cell)
         errand->owner = actor_make(worker);
     struct actor *actor = actor_of(run, errand);
-    if (errand->errand.kind == ERRAND_MESSAGE)
-        sched_pay(worker, actor); /* before: it may be gone after */
+    if (errand->kind == ERRAND_MESSAGE)
+        sched_pay(worker, actor, 1); /* before: it may be gone after */
     actor_tell(worker, actor, &errand->mail);
 }
 
@@ -156,7 +156,7 @@ bool actor_reply(struct sched_worker *worker, struct request *request)
 static bool finish(struct sched_worker *worker, struct request *request, _Atomic uint64_t *counter)
 {
     struct model_run *run = actor_run_of(worker);
-    if (request->errand.kind != ERRAND_NONE) {
+    if (request->kind != ERRAND_NONE) {
         struct request *asker = errands_ended(&run->errands, worker->counters, request);
         if (asker)
             deliver(worker, asker);
@@ -174,9 +174,27 @@ static bool finish(struct sched_worker *worker, struct request *request, _Atomic
     return true;
 }
 
+/* Notes to one cell, one after the other: they go as one, but do not keep a receiver on another
+ * worker waiting for long. */
+#define CHAIN_MOST 64
+struct notes_chain {
+    struct mail *first, *last;
+    uint32_t cell, len;
+};
+
+static void send_chain(struct sched_worker *worker, struct notes_chain *chain)
+{
+    if (chain->len == 0)
+        return;
+    struct actor *actor = actor_at(actor_run_of(worker), chain->cell);
+    sched_pay(worker, actor, chain->len);
+    actor_tell_all(worker, actor, chain->first, chain->last, chain->len);
+    chain->len = 0;
+}
+
 /* False: it is too long, or for nobody in particular. */
-static inline bool send_note(struct sched_worker *worker, uint32_t cell, const uint8_t *body,
-                             size_t len)
+static inline bool add_note(struct sched_worker *worker, struct notes_chain *chain, uint32_t cell,
+                            const uint8_t *body, size_t len)
 {
     struct model_run *run = actor_run_of(worker);
     if (len > NOTE_BODY || cell == TURN_NEW_CELL || !run->cells.state)
@@ -188,9 +206,14 @@ static inline bool send_note(struct sched_worker *worker, uint32_t cell, const u
         memcpy(note->body, body, 8);
     else if (len > 0)
         memcpy(note->body, body, len);
-    struct actor *actor = actor_at(run, cell);
-    sched_pay(worker, actor);
-    actor_tell(worker, actor, &note->mail);
+    if (chain->cell != cell || chain->len == CHAIN_MOST)
+        send_chain(worker, chain);
+    if (chain->len++ > 0)
+        mailbox_link(chain->last, &note->mail);
+    else
+        chain->first = &note->mail;
+    chain->last = &note->mail;
+    chain->cell = cell;
     return true;
 }
 
@@ -209,16 +232,20 @@ static void send_all(struct sched_worker *worker, struct request *request)
 {
     struct errands *errands = &actor_run_of(worker)->errands;
     uint32_t credit, sent = 0;
+    struct notes_chain chain = {0};
     struct gather *gather = errands_send_begin(errands, worker->counters, request, &credit);
     for (uint32_t i = 0; i < gather->len; i++) {
         const struct turn_target *target = &request->turn.targets[i];
         int status = target->cell == TURN_DOWNSTREAM ? -EINVAL : sent < credit ? 0 : -EAGAIN;
-        if (status == 0 &&
-            !send_note(worker, target->cell, request->out.data + target->from, target->len))
+        const uint8_t *body = request->out.data + target->from;
+        if (status == 0 && !add_note(worker, &chain, target->cell, body, target->len)) {
+            send_chain(worker, &chain); /* what was sent first arrives first */
             status = send_one(worker, request, target);
+        }
         sent += status == 0;
         gather->answers[i] = (struct turn_answer){.status = status};
     }
+    send_chain(worker, &chain);
     errands_send_end(worker->counters, request, credit, sent);
 }
 
@@ -294,7 +321,7 @@ static bool carry_out(struct sched_worker *worker, struct request *request, stru
 
 bool actor_turn(struct sched_worker *worker, struct request *request)
 {
-    struct actor *made = request->errand.has_cell ? request->owner : NULL;
+    struct actor *made = request->has_cell ? request->owner : NULL;
     return carry_out(worker, request, made, step(worker, request));
 }
 

@@ -32,12 +32,13 @@ static inline bool sched_may_go_on(struct sched_worker *worker)
     return true;
 }
 
-/* The actor that runs sends a one-way message, and so makes work for another: it pays for that with
+/* The actor that runs sends one-way messages, and so makes work for another: it pays for that with
  * turns, the more the longer its receiver has not come to the end of its mail. So senders that
  * outrun a receiver give way to it, while what they sent is still in the cache. */
-static inline void sched_pay(struct sched_worker *worker, const struct actor *receiver)
+static inline void sched_pay(struct sched_worker *worker, const struct actor *receiver,
+                             uint32_t messages)
 {
-    worker->owes += 1 + atomic_load_explicit(&receiver->behind, memory_order_relaxed);
+    worker->owes += messages * (1 + atomic_load_explicit(&receiver->behind, memory_order_relaxed));
 }
 
 /* The actor has mail and nobody sees to it; by a worker, or by any other thread. */
@@ -49,6 +50,14 @@ static inline void actor_tell(struct sched_worker *worker, struct actor *actor, 
 {
     counter_add(&worker->counters->messages, 1);
     if (mailbox_push(&actor->box, mail))
+        sched_schedule(worker, &actor->runnable);
+}
+/* So many at once, linked by mailbox_link(). */
+static inline void actor_tell_all(struct sched_worker *worker, struct actor *actor,
+                                  struct mail *first, struct mail *last, uint32_t mails)
+{
+    counter_add(&worker->counters->messages, mails);
+    if (mailbox_push_chain(&actor->box, first, last))
         sched_schedule(worker, &actor->runnable);
 }
 

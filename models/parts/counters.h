@@ -4,7 +4,7 @@
  * of the model (allocate them as an array with counters_create), written by that thread only with
  * counter_add, and one more for threads that are not the model's (post() from outside), written
  * with counter_add_shared. stats() sums them with counters_sum and adds what it knows besides
- * (in_flight = door.inside, pool_in_use, threads).
+ * (in_flight = door_inside(), pool_in_use, threads).
  */
 #ifndef ASSAY_COUNTERS_H
 #define ASSAY_COUNTERS_H
@@ -20,19 +20,19 @@
  * so that a reader in another thread sees whole values. Aligned so that no two threads share a
  * cache line. */
 struct counters {
-    _Alignas(128) _Atomic uint64_t requests;
-    _Atomic uint64_t answered, rejected, turns, messages, wakeups, calls, call_errors;
-    _Atomic uint64_t connections, closed, bad_requests, sends, offloads, syscalls;
-    bool shared; /* of several threads; set by errands_init(), for counter_add_mine() */
+    _Alignas(128) bool shared; /* of several threads; set by errands_init(), for .._add_mine() */
+    _Atomic uint64_t requests, answered, turns, messages;
+    _Atomic uint64_t posted;  /* each is a request and a message besides those */
+    _Atomic uint64_t at_once; /* each is a turn and an answer besides those */
+    _Atomic uint64_t wakeups, syscalls, rejected, calls, call_errors, sends, offloads;
+    _Atomic uint64_t connections, closed, bad_requests;
 
     /* parts/errands.c: what begins and ends with nobody waiting for it. Release, and acquire: see
      * errands_idle(). */
     _Alignas(128) _Atomic uint64_t begun;
-    _Atomic uint64_t ended;
-    /* One-way messages that this thread has ended; and, under the lock of errands, how many of them
-     * others may have sent again since. */
-    _Atomic uint64_t returned;
-    uint64_t collected;
+    _Atomic uint64_t ended;    /* … but for one-way messages: */
+    _Atomic uint64_t returned; /* … which this thread has ended; and how many of */
+    uint64_t collected;        /* these others may have sent again since (lock of errands) */
     /* How many one-way messages this thread may send. Read-modify-write only, relaxed: a number
      * that wanders between threads and must not be lost on the way. */
     _Atomic int64_t credit;
@@ -47,26 +47,47 @@ static inline struct counters *counters_create(unsigned count)
     return counters;
 }
 
+/* What the work itself needs is a tally. The others are for model_stats alone: without them
+ * (MODELS_UNCOUNTED) the same work shows what counting costs, scripts/assay peers. */
+#ifdef MODELS_UNCOUNTED
+#define COUNTERS_COUNT 0
+#else
+#define COUNTERS_COUNT 1
+#endif
+
 /* By the one thread that owns the struct: a load and a store, no locked instruction. */
+static inline void tally_add(_Atomic uint64_t *tally, uint64_t n)
+{
+    uint64_t value = atomic_load_explicit(tally, memory_order_relaxed);
+    atomic_store_explicit(tally, value + n, memory_order_relaxed);
+}
+
 static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
 {
-    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, value + n, memory_order_relaxed);
+    if (COUNTERS_COUNT)
+        tally_add(counter, n);
 }
 
 /* By any thread. */
 static inline void counter_add_shared(_Atomic uint64_t *counter, uint64_t n)
 {
-    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+    if (COUNTERS_COUNT)
+        atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
 /* By the code that all models share, which does not know whose counters they are. */
-static inline void counter_add_mine(struct counters *mine, _Atomic uint64_t *counter, uint64_t n)
+static inline void tally_add_mine(struct counters *mine, _Atomic uint64_t *tally, uint64_t n)
 {
     if (mine->shared)
-        counter_add_shared(counter, n);
+        atomic_fetch_add_explicit(tally, n, memory_order_relaxed);
     else
-        counter_add(counter, n);
+        tally_add(tally, n);
+}
+
+static inline void counter_add_mine(struct counters *mine, _Atomic uint64_t *counter, uint64_t n)
+{
+    if (COUNTERS_COUNT)
+        tally_add_mine(mine, counter, n);
 }
 
 /* Sets every field of stats that is a sum; in_flight, pool_in_use and threads are left

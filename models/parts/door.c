@@ -51,14 +51,15 @@ void counters_sum(const struct counters *counters, unsigned count, struct model_
     for (const struct counters *c = counters; c < counters + count; c++) {
         /* Closed before opened, so that a snapshot taken in between never shows fewer than none. */
         closed += get(&c->closed);
-        stats->requests += get(&c->requests);
-        stats->answered += get(&c->answered);
+        uint64_t at_once = get(&c->at_once), posted = get(&c->posted);
+        stats->requests += get(&c->requests) + posted;
+        stats->answered += get(&c->answered) + at_once;
         stats->rejected += get(&c->rejected);
-        uint64_t turns = get(&c->turns);
+        uint64_t turns = get(&c->turns) + at_once;
         stats->turns += turns;
         if (c - counters < MODEL_STATS_THREADS)
             stats->turns_of[c - counters] = turns;
-        stats->messages += get(&c->messages);
+        stats->messages += get(&c->messages) + posted;
         stats->wakeups += get(&c->wakeups);
         stats->calls += get(&c->calls);
         stats->call_errors += get(&c->call_errors);

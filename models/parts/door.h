@@ -10,37 +10,61 @@
 
 #include <stdatomic.h>
 
+/* Those who enter and those who leave are mostly on different CPUs. So they count apart, each on a
+ * cache line that the others leave alone: who enters looks at the other count only when, by what
+ * was seen of it last, the door is full. */
 struct door {
-    /* Requests accepted and not yet answered. Relaxed is enough to count; door_enter never lets it
-     * pass the limit (compare and swap), and stop() waits for 0 with acquire, which pairs with the
-     * release in door_leave. */
-    _Atomic uint32_t inside;
     uint32_t limit;
     enum model_on_full on_full;
+    char apart[64];
+    /* How many have entered, ever (low half), and how many of them had left when somebody looked
+     * last (high half). Compare and swap, so that they never are more than limit apart; relaxed is
+     * enough to count. */
+    _Atomic uint64_t entered;
+    char apart_too[64];
+    /* How many have left, ever. Release, and acquire by stop(), which waits for the last. And how
+     * many are held back for want of room (MODEL_WAIT). Who leaves adds to the first and then looks
+     * at the second, who is held back adds to the second and then looks at the first; all four
+     * sequentially consistent, so that one of the two sees the other. */
+    _Atomic uint32_t left, held_back;
+    char apart_as_well[64];
 };
 
 static inline bool door_enter(struct door *door)
 {
-    uint32_t inside = atomic_load_explicit(&door->inside, memory_order_relaxed);
-    do {
-        if (inside >= door->limit)
-            return false;
-    } while (!atomic_compare_exchange_weak_explicit(&door->inside, &inside, inside + 1,
-                                                    memory_order_relaxed, memory_order_relaxed));
-    return true;
+    uint64_t word = atomic_load_explicit(&door->entered, memory_order_relaxed);
+    for (;;) {
+        uint32_t entered = (uint32_t)word, left = (uint32_t)(word >> 32);
+        if (entered - left >= door->limit) {
+            left = atomic_load_explicit(&door->left, memory_order_seq_cst);
+            /* Below 0: the word is an old one, the exchange will say so. */
+            int32_t inside = (int32_t)(entered - left);
+            if (inside >= 0 && (uint32_t)inside >= door->limit)
+                return false;
+        }
+        if (atomic_compare_exchange_weak_explicit(&door->entered, &word,
+                                                  (uint64_t)left << 32 | (uint32_t)(entered + 1),
+                                                  memory_order_relaxed, memory_order_relaxed))
+            return true;
+    }
 }
 
-/* Returns true if the door was full before: somebody may be held back (MODEL_WAIT) and wants to be
- * told. Sequentially consistent, so that a look at who is held back cannot come before it. */
+/* True: somebody is held back and wants to be told that there is room. */
 static inline bool door_leave(struct door *door)
 {
-    return atomic_fetch_sub_explicit(&door->inside, 1, memory_order_seq_cst) == door->limit;
+    atomic_fetch_add_explicit(&door->left, 1, memory_order_seq_cst);
+    return atomic_load_explicit(&door->held_back, memory_order_seq_cst) > 0;
 }
 
-/* For stop(), which waits for 0: whatever happened inside has happened. */
+/* Requests accepted and not yet answered; at a glance, so perhaps some that are out meanwhile, but
+ * never 0 while somebody is inside. For stop(), which waits for that: whatever happened inside has
+ * happened. */
 static inline uint32_t door_inside(const struct door *door)
 {
-    return atomic_load_explicit(&door->inside, memory_order_acquire);
+    uint32_t left = atomic_load_explicit(&door->left, memory_order_acquire);
+    uint64_t entered = atomic_load_explicit(&door->entered, memory_order_relaxed);
+    uint32_t inside = (uint32_t)entered - left;
+    return inside < door->limit ? inside : door->limit;
 }
 
 /* post() at a full door. -EAGAIN: the request stays its caller's; 0: it was refused, done() has

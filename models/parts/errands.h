@@ -14,7 +14,7 @@
  *     a timer for gather->deadline_ns if gather->children, see gather_hold()
  *     if (errands_started(gather)) it may go on at once
  *
- * A request whose errand.kind is not ERRAND_NONE replied or rejected: errands_ended(), instead of
+ * A request whose kind is not ERRAND_NONE replied or rejected: errands_ended(), instead of
  * the door. It, errands_answered and errands_expire return the request that may go on now
  * (TURN_ANSWER is set as its event), or NULL. Whoever loses a request (stop() gave up) refuses it
  * and comes here, too, and so finds those that wait for it.
@@ -114,10 +114,9 @@ void errands_send_end(struct counters *mine, struct request *request, uint32_t c
                       uint32_t sent);
 static inline void errands_noted(struct counters *mine) /* the counters of one thread */
 {
-    counter_add(&mine->returned, 1);
     /* Release: who sees that this one has ended sees those that it began. */
-    uint64_t ended = atomic_load_explicit(&mine->ended, memory_order_relaxed);
-    atomic_store_explicit(&mine->ended, ended + 1, memory_order_release);
+    uint64_t returned = atomic_load_explicit(&mine->returned, memory_order_relaxed);
+    atomic_store_explicit(&mine->returned, returned + 1, memory_order_release);
 }
 /* A request for such messages when their turn comes, passed from one to the next; one that goes on
  * beyond its turn is an errand like any other. */
@@ -134,7 +133,7 @@ static inline struct ask *ask_of_call(struct pool_call *call)
 
 /* For request.c. */
 void gather_answers(struct gather *gather, struct turn *turn);
-void errand_leave_cell(struct errand *errand, const struct workload *workload);
-void errand_finish(struct errand *errand, const struct workload *workload);
+void errand_leave_cell(struct request *request, const struct workload *workload);
+void errand_finish(struct request *request, const struct workload *workload);
 
 #endif

@@ -33,32 +33,31 @@ bool in_place_sleep(const struct in_place *in_place, uint64_t due_ns)
     return true;
 }
 
-/* One turn, and on through forwards as long as the same lock serves. */
+/* One turn, and on through forwards as long as the same lock serves. Counts all but one. */
 static enum turn_end take_turns(struct in_place *in_place, struct counters *mine,
                                 struct request *request)
 {
     const struct errands *errands = &in_place->errands;
     const struct model_config *config = errands->config;
     enum turn_event event = request->turn.event;
-    if (!errands->cells->state) {
-        counter_add_mine(mine, &mine->turns, 1);
+    if (!errands->cells->state)
         return request_step(request, config->workload, NULL, event, config->setup);
-    }
     pthread_mutex_t *lock =
-        request->errand.has_cell ? NULL : cell_locks_at(&in_place->locks, request->cell);
+        request->has_cell ? NULL : cell_locks_at(&in_place->locks, request->cell);
     enum turn_end end;
-    uint64_t turns = 0;
+    uint64_t more = 0;
     if (lock)
         pthread_mutex_lock(lock);
-    do {
-        end = request_step(request, config->workload, request_cell(request, errands->cells), event,
-                           config->setup);
+    while ((end = request_step(request, config->workload, request_cell(request, errands->cells),
+                               event, config->setup)) == TURN_FORWARD &&
+           cell_locks_at(&in_place->locks, request->cell) == lock) {
         event = TURN_REQUEST;
-        turns++;
-    } while (end == TURN_FORWARD && cell_locks_at(&in_place->locks, request->cell) == lock);
+        more++;
+    }
     if (lock)
         pthread_mutex_unlock(lock);
-    counter_add_mine(mine, &mine->turns, turns);
+    if (more)
+        counter_add_mine(mine, &mine->turns, more);
     return end;
 }
 
@@ -68,7 +67,7 @@ static enum ran run(struct in_place *in_place, struct counters *mine, struct req
     if (abandoned(in_place))
         return ABANDONED;
     enum turn_end end = take_turns(in_place, mine, request);
-    /* Most are done here, without what the others need. */
+    counter_add_mine(mine, &mine->turns, 1);
     return end == TURN_REPLY ? REPLIED : run_on(in_place, mine, request, until_ns, end);
 }
 
@@ -139,7 +138,7 @@ static void send_all(struct in_place *in_place, struct counters *mine, struct re
 static enum ran run_on(struct in_place *in_place, struct counters *mine, struct request *request,
                        uint64_t until_ns, enum turn_end end)
 {
-    for (;; end = take_turns(in_place, mine, request)) {
+    for (;;) {
         switch (end) {
         case TURN_REPLY:
             return REPLIED;
@@ -171,13 +170,24 @@ static enum ran run_on(struct in_place *in_place, struct counters *mine, struct 
         }
         if (abandoned(in_place))
             return ABANDONED;
+        end = take_turns(in_place, mine, request);
+        counter_add_mine(mine, &mine->turns, 1);
     }
 }
 
 bool in_place_run(struct in_place *in_place, struct counters *mine, struct request *request)
 {
-    request->turn.event = TURN_REQUEST;
-    enum ran how = run(in_place, mine, request, CLOCK_NEVER);
+    enum ran how = ABANDONED;
+    if (!abandoned(in_place)) {
+        request->turn.event = TURN_REQUEST;
+        enum turn_end end = take_turns(in_place, mine, request);
+        if (end == TURN_REPLY) { /* most are done here, without what the others need */
+            counter_add_mine(mine, &mine->at_once, 1);
+            return true;
+        }
+        counter_add_mine(mine, &mine->turns, 1);
+        how = run_on(in_place, mine, request, CLOCK_NEVER, end);
+    }
     if (how == ABANDONED)
         request_refuse(request);
     counter_add_mine(mine, how == REPLIED ? &mine->answered : &mine->rejected, 1);

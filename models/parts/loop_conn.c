@@ -107,6 +107,7 @@ static void admit(struct loop_conns *conns)
         if (!(conns->held_first = conn->next_held))
             conns->held_last = &conns->held_first;
         atomic_fetch_sub_explicit(&conns->held_count, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&conns->door->held_back, 1, memory_order_relaxed);
         conn->held = false;
         hand_over(conn);
     }
@@ -120,11 +121,11 @@ static void hold(struct loop_conn *conn)
     *conns->held_last = conn;
     conns->held_last = &conn->next_held;
     timers_cancel(&conns->slow, &conn->slow_place);
-    /* Sequentially consistent, as door_leave() and the look at the count that follows it: whoever
-     * makes room sees the count and nudges this loop, or the room is seen here. */
-    atomic_fetch_add(&conns->held_count, 1);
-    if (atomic_load(&conns->door->inside) < conns->door->limit)
-        admit(conns);
+    /* The loop's own count first: whoever makes room and sees somebody held back nudges those loops
+     * that say that it is one of theirs; or the room is seen here. */
+    atomic_fetch_add_explicit(&conns->held_count, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&conns->door->held_back, 1, memory_order_seq_cst);
+    admit(conns);
 }
 
 /* All that was read is parsed. False: nothing more to do before the next event. */

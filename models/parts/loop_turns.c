@@ -31,7 +31,7 @@ void loop_nudge(struct loop *loop)
 static struct loop *home_of(struct loop *loop, const struct request *request)
 {
     struct model_run *run = loop->run;
-    if (!run->cells.state || request->errand.has_cell)
+    if (!run->cells.state || request->has_cell)
         return loop;
     return &run->loop[request->cell % run->config.threads];
 }
@@ -46,15 +46,14 @@ void loop_begin(struct loop *loop, struct request *request)
 static void leave(struct loop *loop)
 {
     struct model_run *run = loop->run;
-    bool was_full = door_leave(&run->door);
-    if (run->config.on_full == MODEL_WAIT && was_full) {
-        /* Either this thread sees that somebody is held back, or that one sees the room: both
-         * first write, then read the other's word, all four sequentially consistent. */
-        for (unsigned i = 0; i < run->config.threads; i++) {
-            struct loop *other = &run->loop[i];
-            if (other != loop && atomic_load(&other->conns.held_count))
-                loop_nudge(other);
-        }
+    if (!door_leave(&run->door))
+        return;
+    /* Acquire above: who saw somebody held back sees in which loop. */
+    for (unsigned i = 0; i < run->config.threads; i++) {
+        struct loop *other = &run->loop[i];
+        if (other != loop &&
+            atomic_load_explicit(&other->conns.held_count, memory_order_relaxed) > 0)
+            loop_nudge(other);
     }
 }
 
@@ -152,7 +151,7 @@ static void run_turn(struct loop *loop, struct request *request)
     switch (end) {
     case TURN_REPLY:
     case TURN_REJECT:
-        if (request->errand.kind != ERRAND_NONE) {
+        if (request->kind != ERRAND_NONE) {
             resume(errands_ended(&run->errands, loop->counters, request));
             break;
         }
@@ -200,7 +199,7 @@ void loop_turn(struct loop *loop)
  * it, or to nobody. */
 static void lose(struct loop *loop, struct request *request)
 {
-    while (request && request->errand.kind != ERRAND_NONE) {
+    while (request && request->kind != ERRAND_NONE) {
         request_refuse(request);
         request = errands_ended(&loop->run->errands, loop->counters, request);
     }

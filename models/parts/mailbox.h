@@ -47,7 +47,7 @@ struct mailbox {
 /* Empty and resting. */
 void mailbox_init(struct mailbox *mailbox);
 
-/* The two halves of a push, apart only for tests. */
+/* The two halves of a push, apart only for tests. Of a chain: begin with its last. */
 static inline uintptr_t mailbox_push_begin(struct mailbox *mailbox, struct mail *mail)
 {
     atomic_store_explicit(&mail->next, NULL, memory_order_relaxed);
@@ -66,6 +66,18 @@ static inline bool mailbox_push_end(struct mail *mail, uintptr_t before)
 static inline bool mailbox_push(struct mailbox *mailbox, struct mail *mail)
 {
     return mailbox_push_end(mail, mailbox_push_begin(mailbox, mail));
+}
+
+/* For a chain that a sender makes before it pushes all of it at once: relaxed, since the push
+ * orders it. */
+static inline void mailbox_link(struct mail *mail, struct mail *next)
+{
+    atomic_store_explicit(&mail->next, next, memory_order_relaxed);
+}
+static inline bool mailbox_push_chain(struct mailbox *mailbox, struct mail *first,
+                                      struct mail *last)
+{
+    return mailbox_push_end(first, mailbox_push_begin(mailbox, last));
 }
 
 /* Whoever is responsible. The oldest mail, which is the caller's again, or NULL: there is none, or

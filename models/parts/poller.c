@@ -6,6 +6,7 @@
 #include "syscalls.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -65,7 +66,7 @@ static struct poller_conn *conn_of(struct waiter *waiter)
 static void admit(struct waiter *waiter)
 {
     struct poller_conn *conn = conn_of(waiter);
-    conn->poller->config.submit(conn->poller->config.arg, conn);
+    conn->poller->config.submit(conn->poller->config.arg, conn, NULL);
 }
 
 static void turn_away(struct poller *poller, struct poller_conn *conn)
@@ -102,7 +103,7 @@ static void turn_away(struct poller *poller, struct poller_conn *conn)
 static void dispatch(struct poller *poller, struct poller_conn *conn)
 {
     if (door_enter(poller->config.door))
-        poller->config.submit(poller->config.arg, conn);
+        poller->config.submit(poller->config.arg, conn, poller->config.counters);
     else if (poller->config.model->on_full == MODEL_WAIT)
         waiting_add(&poller->waiting, &conn->waiter);
     else
@@ -264,6 +265,12 @@ static void *poller_main(void *arg)
             }
         }
         run_timers(poller);
+        if (count > 0) {
+            /* To the workers, where they share this CPU: else each event would take it from them
+             * again, and wake this thread once more. What comes meanwhile comes in one go. */
+            syscalls_count();
+            sched_yield();
+        }
         if (wake && poller_flag(&poller->stopping) && !poller->draining)
             begin_draining(poller);
     }

@@ -38,8 +38,9 @@ struct poller_config {
     struct door *door;
     const struct errands *errands; /* under way where nobody waits for them: stop does */
     struct counters *counters;     /* of the poller's thread */
-    /* The connection has a place in the door: it goes to a worker. Any thread; may hold a lock. */
-    void (*submit)(void *arg, struct poller_conn *conn);
+    /* The connection has a place in the door: it goes to a worker. By the poller's thread, and mine
+     * are its counters; or any other, and mine is NULL. May hold a lock. */
+    void (*submit)(void *arg, struct poller_conn *conn, struct counters *mine);
     /* Answers what was just parsed, HTTP_WORK with 503, and never blocks: http_conn_reply(). */
     int (*turn_away)(void *arg, struct poller_conn *conn, enum http_step step);
     void *arg;

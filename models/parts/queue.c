@@ -118,6 +118,14 @@ static void look_out(const struct queue *queue)
     }
 }
 
+/* Whoever submits may be waiting for this CPU: then there is more to do afterwards, and nobody has
+ * to be woken for each task. */
+static void give_way(void)
+{
+    syscalls_count();
+    sched_yield();
+}
+
 /* With the lock: sleeps until it is woken. */
 static void rest(struct queue *queue, struct queue_worker *worker)
 {
@@ -133,19 +141,23 @@ static void rest(struct queue *queue, struct queue_worker *worker)
 
 void *queue_pop(struct queue *queue, struct queue_worker *worker)
 {
-    bool looked = queue->spin_ns == 0;
+    bool spins = queue->spin_ns > 0, awake = true;
     pthread_mutex_lock(&queue->lock);
     while (!length(queue) && !closed(queue)) {
-        if (looked || queue->watched) {
+        if (!awake || queue->watched) {
             rest(queue, worker);
             continue;
         }
-        queue->watched = true;
+        awake = false;
+        queue->watched = spins;
         pthread_mutex_unlock(&queue->lock);
-        look_out(queue);
+        if (spins)
+            look_out(queue);
+        else
+            give_way();
         pthread_mutex_lock(&queue->lock);
-        queue->watched = false;
-        looked = true;
+        if (spins)
+            queue->watched = false;
     }
     void *task = NULL;
     uint32_t len = length(queue);

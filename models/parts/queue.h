@@ -8,6 +8,9 @@
  * Workers take one task at a time: tasks may block, and a second one in the pocket of a blocked
  * worker would wait for nothing while others are idle.
  *
+ * A worker that finds nothing gives way once before it sleeps: where it shares a CPU with those who
+ * submit, a sleep and a wake-up per task would be most of what a short task costs.
+ *
  * With spin_ns a worker that finds nothing looks out for that long before it sleeps, one of all at
  * a time: it takes the next task, so a second one would only burn a CPU. While it looks out, the
  * first task wakes nobody.

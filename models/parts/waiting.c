@@ -23,10 +23,9 @@ static void admit(struct waiting *waiting)
         waiting->first = waiter->next;
         if (!waiting->first)
             waiting->last = &waiting->first;
+        atomic_fetch_sub_explicit(&waiting->door->held_back, 1, memory_order_relaxed);
         waiting->admit(waiter);
     }
-    if (!waiting->first)
-        atomic_exchange_explicit(&waiting->any, 0, memory_order_acq_rel);
     pthread_mutex_unlock(&waiting->lock);
 }
 
@@ -36,15 +35,14 @@ void waiting_add(struct waiting *waiting, struct waiter *waiter)
     waiter->next = NULL;
     *waiting->last = waiter;
     waiting->last = &waiter->next;
-    atomic_exchange_explicit(&waiting->any, 1, memory_order_acq_rel);
+    atomic_fetch_add_explicit(&waiting->door->held_back, 1, memory_order_seq_cst);
     pthread_mutex_unlock(&waiting->lock);
     admit(waiting);
 }
 
 void waiting_leave(struct waiting *waiting)
 {
-    if (door_leave(waiting->door) &&
-        atomic_fetch_add_explicit(&waiting->any, 0, memory_order_acq_rel))
+    if (door_leave(waiting->door))
         admit(waiting);
 }
 
@@ -54,6 +52,8 @@ struct waiter *waiting_take_all(struct waiting *waiting)
     struct waiter *first = waiting->first;
     waiting->first = NULL;
     waiting->last = &waiting->first;
+    for (const struct waiter *waiter = first; waiter; waiter = waiter->next)
+        atomic_fetch_sub_explicit(&waiting->door->held_back, 1, memory_order_relaxed);
     pthread_mutex_unlock(&waiting->lock);
     return first;
 }

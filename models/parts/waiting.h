@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who waits for room at a full door (MODEL_WAIT), first come first served. Whoever leaves the full
- * door lets the next one in, on the spot: nothing polls, and nobody is forgotten.
+ * Who waits for room at a full door (MODEL_WAIT), first come first served. Whoever leaves lets the
+ * next one in, on the spot: nothing polls, and nobody is forgotten (door.h: held_back).
  */
 #ifndef ASSAY_WAITING_H
 #define ASSAY_WAITING_H
@@ -20,10 +20,6 @@ struct waiting {
     void (*admit)(struct waiter *waiter);
     pthread_mutex_t lock; /* protects the list */
     struct waiter *first, **last;
-    /* Is there anybody? Whoever leaves the full door looks here after it left, whoever waits looks
-     * at the door after it said so, and one of the two must see the other. Only read-modify-write,
-     * acquire + release: the later of two sees what the earlier did before. */
-    atomic_int any;
 };
 
 void waiting_init(struct waiting *waiting, struct door *door, void (*admit)(struct waiter *));

@@ -79,31 +79,39 @@ void workers_stop(struct workers *workers)
     workers->list = NULL;
 }
 
+int workers_post(struct workers *workers, struct counters *mine, struct request *request)
+{
+    counter_add_mine(mine, &mine->posted, 1); /* before it can be answered */
+    int woken = queue_push(&workers->queue, request);
+    if (woken > 0)
+        counter_add_mine(mine, &mine->wakeups, 1);
+    return woken < 0 ? woken : 0;
+}
+
 /* woken: of a push. */
-static int pushed(struct workers *workers, int woken)
+static int pushed(struct counters *mine, int woken)
 {
     if (woken < 0)
         return woken;
-    struct counters *mine = workers_mine(workers);
     counter_add_mine(mine, &mine->messages, 1);
     if (woken)
         counter_add_mine(mine, &mine->wakeups, 1);
     return 0;
 }
 
-int workers_push(struct workers *workers, void *task)
+int workers_push(struct workers *workers, struct counters *mine, void *task)
 {
-    return pushed(workers, queue_push(&workers->queue, task));
+    return pushed(mine, queue_push(&workers->queue, task));
 }
 
 bool workers_later(struct workers *workers, struct request *request)
 {
     /* Nothing bounds the children that are late: they take the third that is theirs at most, or
      * there would be no room for who has passed the door. */
-    int woken = request->errand.kind == ERRAND_MESSAGE
+    int woken = request->kind == ERRAND_MESSAGE
                     ? queue_push(&workers->queue, request)
                     : queue_push_below(&workers->queue, request, workers->queue.limit / 3);
-    return pushed(workers, woken) == 0;
+    return pushed(workers_mine(workers), woken) == 0;
 }
 
 struct counters *workers_mine(const struct workers *workers)

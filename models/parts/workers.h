@@ -41,9 +41,12 @@ int workers_start(struct workers *workers, const struct workers_config *config);
 /* What is in the queue is still served; then they end. Takes a zeroed one, too. */
 void workers_stop(struct workers *workers);
 
-/* Any thread. 0, -EAGAIN: full, or -ESHUTDOWN. Counts the message, and the wake-up if there was
- * one. */
-int workers_push(struct workers *workers, void *task);
+/* Any thread; mine: its counters, workers_mine() if they are not at hand. 0, -EAGAIN: full, or
+ * -ESHUTDOWN. Counts the message, and the wake-up if there was one. */
+int workers_push(struct workers *workers, struct counters *mine, void *task);
+
+/* The same with a request that came by post(): counts that, too. */
+int workers_post(struct workers *workers, struct counters *mine, struct request *request);
 
 /* in_place_config.later. */
 bool workers_later(struct workers *workers, struct request *request);

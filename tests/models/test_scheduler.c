@@ -192,7 +192,7 @@ static bool flood_send(struct sched_worker *worker, struct actor *actor, struct 
 {
     struct flood *flood = worker->scheduler->arg;
     for (int i = 0; i < PER_TURN; i++) {
-        sched_pay(worker, &flood->receiver);
+        sched_pay(worker, &flood->receiver, 1);
         actor_tell(worker, &flood->receiver, &flood->mails[flood->sent++]);
     }
     if (flood->sent - flood->received > flood->most)
