@@ -63,9 +63,13 @@ class Ledger:
 
     def add(self, lines: Sequence[dict[str, Any]]) -> None:
         keep = ("process", "member", "round", "status", "covariates")
+        exact = {family.id for family in self.made.families if family.load.get("exact")}
         for line in lines:
             if line["family"] in self.lines:
-                self.lines[line["family"]].append({key: line[key] for key in keep})
+                kept = {key: line[key] for key in keep}
+                if line["family"] in exact:  # counts in any case
+                    kept["covariates"] = None
+                self.lines[line["family"]].append(kept)
 
     def counted(self, family: Family) -> int:
         return discard.pairs(family.to_json(), self.rule, self.lines[family.id])

@@ -260,9 +260,11 @@ def _load(build: Build, load: dict[str, Any], running: Server, cpu: int) -> dict
 
 def counted(build: Build, load: dict[str, Any], argv: Sequence[str], padding: int) -> dict[str, float]:
     """Per request, from two processes that were asked differently often: user instructions (callgrind)
-    and system calls (strace), whichever the family wants. CONNECTIONS ask at a time."""
+    and system calls (strace), whichever the family wants. CONNECTIONS ask at a time, or as many as
+    the family says."""
     metrics: dict[str, float] = {}
     asked = requests(build, load)
+    connections = load.get("connections", CONNECTIONS)
     tools: dict[str, tuple[tuple[str, ...], Callable[[Server, Finished], int]]] = {
         "instructions_per_request": (
             ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"), _instructions),
@@ -274,16 +276,16 @@ def counted(build: Build, load: dict[str, Any], argv: Sequence[str], padding: in
         totals = []
         for bursts in load["bursts"]:
             with server(argv, cpu=machine.cpus()[0], padding=padding, under=under) as running:
-                clients = Clients(running.address, CONNECTIONS)
+                clients = Clients(running.address, connections)
                 for burst in range(bursts):
-                    at = burst * CONNECTIONS % len(asked)
+                    at = burst * connections % len(asked)
                     clients.ask(asked[at:] + asked[:at])
                 metrics["reply_bytes"] = clients.reply_bytes
                 clients.close()
                 time.sleep(0.1)  # the server sees them go
                 totals.append(read(running, stop(running)))
         few, many = load["bursts"]
-        metrics[name] = (totals[1] - totals[0]) / (CONNECTIONS * (many - few))
+        metrics[name] = (totals[1] - totals[0]) / (connections * (many - few))
     return metrics
 
 

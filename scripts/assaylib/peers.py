@@ -179,8 +179,8 @@ def _actors(workload: str, messages: int, threads: int) -> dict[str, Peer]:
     erlang = ("erl", "+S", f"{threads}:{threads}", "-noinput", "-pa", "{peers}", "-run", "actors_erlang", "main")
     return {
         "model": Peer(("{peers}/actor_model", *common), "", "actor, in process: bounded mailboxes, batch limit"),
-        "caf": Peer(("{peers}/actor_caf", *common), "caf", "event-based actors; mailboxes unbounded"),
-        "erlang": Peer((*erlang, workload, str(messages), "{json}"), "erlang", "processes; mailboxes unbounded"),
+        "caf": Peer(("{peers}/actor_caf", *common), "caf", "event-based actors; mailboxes unbounded, in counting 32,000 under way at most"),
+        "erlang": Peer((*erlang, workload, str(messages), "{json}"), "erlang", "processes; mailboxes unbounded, in counting 32,000 under way at most"),
     }
 
 
@@ -191,7 +191,7 @@ def _kinds_of_actors() -> tuple[Kind, ...]:
              shown=("busiest_worker_share", "wakeups_per_message", "syscalls_per_message"))
         for name, title, work, messages, seconds in (
             ("pingpong", "Ping-pong", "400,000 messages between two actors, both ways counted", 400_000, 0.6),
-            ("count", "Counting", "a million one-way messages from one actor to another, which counts them", 1_000_000, 0.6),
+            ("count", "Counting", "a million one-way messages from one actor to another, which counts them; 32,000 under way at most", 1_000_000, 0.6),
             ("ring", "Ring of 100", "a token passes half a million times to the next of 100 actors", 500_000, 0.6),
             ("spawn", "Spawning", "50,000 actors made, each answers one message and ends (counted: actors)", 50_000, 0.8),
         )
@@ -256,6 +256,32 @@ def _turns(payload: str) -> Kind:
     )
 
 
+_COUNTING = ("thread_pool", "thread_per_connection", "event_loop", "actor")
+
+
+def _counters() -> Kind:
+    uncounted = {
+        f"{model}_uncounted": Peer(
+            ("{peers}/serve_uncounted", *_serve(model, "echo")[1:]), "uncounted", f"{model} without its counters"
+        )
+        for model in _COUNTING
+    }
+    return Kind(
+        "counters/echo",
+        "What the counters of the models cost",
+        "a POST of 13 bytes, sent back; one connection, so that how many requests come at a time does not vary;"
+        " counted under callgrind, from two processes that were asked differently often; the same source with and"
+        " without what model_stats alone needs",
+        {**{model: Peer(_serve(model, "echo"), "", "as it comes") for model in _COUNTING}, **uncounted},
+        7.0,
+        ("instructions_per_request",),
+        how="counted",
+        tools=("valgrind",),
+        exact=True,
+        load={"connections": 1, "bursts": [500, 3000], "pairs": {model: f"{model}_uncounted" for model in _COUNTING}},
+    )
+
+
 KINDS: tuple[Kind, ...] = (
     Kind("pool/empty", "Empty tasks, all at once", f"300,000 empty tasks, as fast as they can be submitted; {_SAME}",
          _pools(*_FLOOD, "0"), 0.4, ("tasks_hz",)),
@@ -294,6 +320,7 @@ KINDS: tuple[Kind, ...] = (
          exact=True, load={"connections": 10000}),
     _turns("order"),
     _turns("ack"),
+    _counters(),
 )  # fmt: skip
 
 #: What is to be reached (CONTRIBUTING: a model is nobody's strawman).
@@ -337,6 +364,10 @@ BARS: tuple[Bar, ...] = (
     *(
         Bar("turns/rpc_order", "instructions_per_request", ours, (by_hand,), at_most=1 / 0.95)
         for ours, by_hand in _BY_HAND.items()
+    ),
+    *(
+        Bar("counters/echo", "instructions_per_request", model, (f"{model}_uncounted",), at_most=1.01)
+        for model in _COUNTING
     ),
 )
 
