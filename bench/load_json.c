@@ -35,6 +35,7 @@ static void write_counts(struct output *output, const struct load_counts *counts
     output_count(output, "failed", counts->failed);
     output_count(output, "timeouts", counts->timeouts);
     output_count(output, "wrong", counts->wrong);
+    output_count(output, "rejected", counts->rejected); /* of these */
     output_count(output, "held_back", counts->held_back);
 }
 

@@ -68,10 +68,10 @@ static void print_statistics(const char *what, const struct statistics *statisti
 
 static void print_counts(const char *what, const struct load_counts *counts)
 {
-    printf("  %ssent %" PRIu64 ", answered %" PRIu64 ", wrong %" PRIu64 ", failed %" PRIu64
-           " (%" PRIu64 " timed out), unsent %" PRIu64 "\n",
-           what, counts->sent, counts->answered, counts->wrong, counts->failed, counts->timeouts,
-           counts->unsent);
+    printf("  %ssent %" PRIu64 ", answered %" PRIu64 ", wrong %" PRIu64 " (%" PRIu64
+           " rejected), failed %" PRIu64 " (%" PRIu64 " timed out), unsent %" PRIu64 "\n",
+           what, counts->sent, counts->answered, counts->wrong, counts->rejected, counts->failed,
+           counts->timeouts, counts->unsent);
 }
 
 static void print_classes(const struct load_options *load, const struct load_result *result)
@@ -122,11 +122,17 @@ void load_report_print(const struct load_options *load, const struct load_result
         printf("  %" PRIu64 " planned requests have no latency (%" PRIu64 " unsent, %" PRIu64
                " failed): the true percentiles are higher\n",
                counts->unsent + counts->failed, counts->unsent, counts->failed);
-    if (counts->wrong)
-        printf("  %" PRIu64 " wrong answers are not in the percentiles\n", counts->wrong);
+    if (counts->rejected)
+        printf("  %" PRIu64
+               " were rejected (503: more under way than the server's limit) and are not"
+               " in the percentiles\n",
+               counts->rejected);
+    if (counts->wrong > counts->rejected)
+        printf("  %" PRIu64 " wrong answers are not in the percentiles\n",
+               counts->wrong - counts->rejected);
     /* A server that was told another number does its work well, and every answer is another. */
     const struct workload *workload = load->classes[0].known_workload;
-    if (counts->wrong && !counts->answered && workload &&
+    if (counts->wrong > counts->rejected && !counts->answered && workload &&
         workload_needs(workload) & WORKLOAD_NEEDS_CPU_ITERATIONS)
         printf("  (was the server given --cpu-iterations %" PRIu64 ", too?)\n",
                load->classes[0].cpu_iterations);

@@ -116,10 +116,13 @@ void load_result_answered(struct load_result *result, const struct load_answer *
     result->status_counts[status > 0 && status < 600 ? status : 0]++;
     class->answered += answer->right;
     class->wrong += !answer->right;
+    class->rejected += !answer->right && status == 503;
     step->part.counts.answered += answer->right;
     step->part.counts.wrong += !answer->right;
+    step->part.counts.rejected += !answer->right && status == 503;
     second->counts.answered += answer->right;
     second->counts.wrong += !answer->right;
+    second->counts.rejected += !answer->right && status == 503;
     if (answer->right)
         add_sample(result, &(struct load_sample){
                                .latency_ns = answer->now_ns - answer->due_ns,
@@ -152,6 +155,7 @@ static void add(struct load_counts *sum, const struct load_counts *counts)
     sum->sent += counts->sent;
     sum->answered += counts->answered;
     sum->wrong += counts->wrong;
+    sum->rejected += counts->rejected;
     sum->failed += counts->failed;
     sum->timeouts += counts->timeouts;
     sum->unsent += counts->unsent;

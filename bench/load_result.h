@@ -19,6 +19,7 @@ struct load_counts {
     uint64_t sent;
     uint64_t answered;  /* in time, and right */
     uint64_t wrong;     /* an answer, but another status or other bytes */
+    uint64_t rejected;  /* of these: 503, the server would not do it now */
     uint64_t failed;    /* no answer: reset, not HTTP, or none within timeout_ns */
     uint64_t timeouts;  /* of these: none in time */
     uint64_t unsent;    /* no connection came free before the end of the plan */

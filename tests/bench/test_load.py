@@ -177,6 +177,7 @@ FAULTS = {
     "too few bytes": (lambda request: reply(body_of(request)[:-1]), "wrong"),
     "no bytes": (lambda request: reply(b""), "wrong"),
     "an error": (lambda request: reply(body_of(request), "500 Oops"), "wrong"),
+    "no room": (lambda request: reply(b"", "503 Service Unavailable"), "wrong"),
 }
 
 
@@ -191,6 +192,7 @@ def test_faults_are_not_answers(tmp_path: Path, fault: str) -> None:
     check_sums(out)
     assert out["answered"] == 0
     assert out[counted_as] == out["sent"] == 30
+    assert out["rejected"] == (30 if fault == "no room" else 0)
     assert out["p50_ns"] is None
 
 
@@ -548,7 +550,7 @@ def test_seconds_add_up(tmp_path: Path) -> None:
     seconds = out["seconds"]
     assert [s["second"] for s in seconds] == [0, 1, 2]
     assert [s["planned"] for s in seconds] == [100, 100, 50]
-    for key in ("planned", "sent", "answered", "wrong", "failed", "timeouts", "unsent", "held_back"):
+    for key in ("planned", "sent", "answered", "wrong", "rejected", "failed", "timeouts", "unsent", "held_back"):
         assert sum(s[key] for s in seconds) == out[key], key
     assert sum(s["completed"] for s in seconds) == pytest.approx(out["achieved_hz"] * 2.5)
     assert max(s["max_ns"] for s in seconds) == out["max_ns"]
