@@ -125,7 +125,8 @@ def parser() -> argparse.ArgumentParser:
         help="the settings of each model, one at a time away from its default; some 15 min",
         description="Measures each model with its default settings and with one changed, behind sockets.",
     )
-    sweep.add_argument("--only", metavar="REGEX", help="only families (sweep/MODEL) whose id matches")
+    sweep.add_argument("--list", action="store_true", help="what would be measured, and how long that takes")
+    sweep.add_argument("--only", metavar="REGEX", help="only families (sweep/MODEL/WORK) whose id matches")
     sweep.add_argument("--seed", type=int, metavar="N", help="of the order (default: drawn)")
     sweep.add_argument("--id", metavar="ID", help="name of the folder (default: time and sweep)")
     sweep.add_argument("--reports", type=Path, metavar="DIR", help="where it goes (default: reports/)")
@@ -355,6 +356,11 @@ def do_sweep(arguments: argparse.Namespace) -> int:
     from . import run, sweep
 
     build = programs.Build.open(arguments.build)
+    if arguments.list:
+        for name in ("only", "seed", "id", "reports", "resume"):
+            if getattr(arguments, name) is not None:
+                raise UsageError(f"--{name}: has no effect with --list")
+        return sweep.show_list(build)
     if arguments.resume is not None:
         for name in ("only", "seed", "id", "reports"):
             if getattr(arguments, name) is not None:

@@ -73,7 +73,7 @@ TIERS = {
         Tier("calibrate", 1500, 240, 0.2, 0, 0, (), 0, 0, 0, 1450,
              "baselines against themselves, equal and slowed down: for assay calibrate",
              inject=(1, 2, 3, 5, 10), rivals=False),
-        Tier("sweep", 1300, 0, 0, 0, 12, (), 0.1, 0.4, 0.4, 1250,
+        Tier("sweep", 720, 0, 0, 0, 12, (), 0.1, 0.1, 0.4, 700,
              "settings of each model, one at a time away from its default: for assay sweep"),
     )
 }  # fmt: skip

@@ -37,6 +37,7 @@ from . import (
     scenarios,
     service,
     store,
+    sweep_work,
 )
 from .meeting import parts
 from .plan import Family, Plan, Task
@@ -330,6 +331,8 @@ def _pilot(build: Build, made: Plan, facts: dict[str, Any]) -> Plan:
     for family in made.families:
         if scenarios.is_one(family):
             piloted, versions = scenarios.pilot(build, family, say)
+        elif "how" in family.load:  # of a sweep: nothing is asked of a pilot
+            piloted, versions = family, {}
         elif family.kind == "service":
             piloted, versions = service.pilot(build, family, say)
         else:
@@ -431,6 +434,8 @@ def _process(build: Build, made: Plan, task: Task) -> list[dict[str, Any]]:
     started = utc()
     if scenarios.is_one(family):
         results = scenarios.measure(build, family, str(task.member), seed=seed, padding=padding)
+    elif "how" in family.load:
+        results = sweep_work.measure(build, family, str(task.member), padding=padding)
     elif family.kind == "service":
         results = service.measure(build, family, str(task.member), seed=seed, padding=padding)
     else:

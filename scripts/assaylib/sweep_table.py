@@ -18,7 +18,7 @@ from .intervals import ALPHA
 from .judge import Estimate, Family
 from .store import SWEEP_TIER as TIER
 
-METRIC, CPU = "closed_hz", "cpu_ns_per_request"
+METRIC, CPU, OTHER = "closed_hz", "cpu_ns_per_request", "other_p50_ns"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,15 @@ class Choice:
     gain: Estimate | None  #: tuned over default; None: it is the default
     stays: bool  #: the default is good enough: the gain is not more than the A/A floor
     loss: Estimate | None  #: the better of the two over the worst
+
+
+def about(load: dict[str, Any]) -> str:
+    """The work that a family's settings were tried under."""
+    said = {
+        "in_process": f"`{load['workload']}` in process",
+        "pipelined": f"`{load['workload']}`, pipelined",
+    }
+    return said.get(load.get("how", ""), f"`{load['workload']}` behind sockets")
 
 
 def read(folder: Path) -> tuple[dict[str, Any], store.Samples]:
@@ -70,9 +79,16 @@ def _ratio(estimate: Estimate | None) -> str:
     return f"{math.exp(estimate.median):.2f} ×" + (f" ({interval})" if estimate.interval else " (no interval)")
 
 
+def _cost(choice: Choice) -> str:
+    """What the tuned setting takes for it: a higher throughput may be bought with CPU time."""
+    tuned, default = (choice.family.level(m, CPU) for m in (choice.tuned, choice.family.baseline))
+    return f", at {tuned.median / default.median:.2f} × its CPU time per request" if tuned and default else ""
+
+
 def verdict(choice: Choice) -> str:
     """A sentence per model."""
-    model = choice.family.plan["load"]["model"]
+    load = choice.family.plan["load"]
+    model = f"{load['model']}, {about(load)}"
     if choice.tuned == choice.family.baseline:
         said = f"{model}: no setting had a higher throughput than the default in the odd rounds: it stays"
     elif choice.stays:
@@ -83,20 +99,23 @@ def verdict(choice: Choice) -> str:
     else:
         said = (
             f"{model}: {choice.tuned} serves {_ratio(choice.gain)} the default's requests in the even rounds,"
-            " which had no say in choosing it"
+            f" which had no say in choosing it{_cost(choice)}"
         )
     kept = "default" if choice.stays else choice.tuned
     return f"{said}. A wrong setting ({choice.worst}) is {_ratio(choice.loss)} away: {kept} over it."
 
 
-COLUMNS = ("model", "setting", "", "requests/s", "CPU, µs/request", "throughput ÷ default", "interval", "rounds")
+COLUMNS = (
+    "model", "work", "setting", "", "requests/s", "CPU, µs/request", "others wait, µs", "throughput ÷ default",
+    "interval", "rounds",
+)  # fmt: skip
 
 
 def rows(family: Family) -> list[list[str]]:
     """Every setting, with default and tuned named."""
     choice, table = choose(family), []
     for member in family.candidates:
-        level, cpu = family.level(member, METRIC), family.level(member, CPU)
+        level, cpu, other = (family.level(member, metric) for metric in (METRIC, CPU, OTHER))
         c = family.compared(member, METRIC)
         e = c.estimate if c else None
         named = "default" if member == family.baseline else ""
@@ -105,10 +124,12 @@ def rows(family: Family) -> list[list[str]]:
         table.append(
             [
                 family.plan["load"]["model"],
+                about(family.plan["load"]),
                 "as it comes" if member == family.baseline else member,
                 named,
                 words.fixed(level.median, 0) if level else "–",
-                words.fixed(cpu.median / 1e3, 1) if cpu else "–",
+                words.fixed(cpu.median / 1e3, 1 if cpu.median >= 1e4 else 2) if cpu else "–",
+                words.fixed(other.median / 1e3, 0) if other else "–",
                 "1.000" if member == family.baseline else words.fixed(math.exp(e.median), 3) if e else "–",
                 words.interval(e, 3, " to ") if e and e.interval else "",
                 str(len(family.series(member, METRIC))),
@@ -136,13 +157,14 @@ def section(run: dict[str, Any], samples: store.Samples, raw: Sequence[Raw]) -> 
     judged = judge.judge(run, samples.every)
     load = judged.families[0].plan["load"]
     table = Table(
-        f"`{load['workload']}` in a closed loop of {load['connections']} connections: median of rounds; intervals"
-        " of one model hold together at 95 %",
-        [Column(name, i > 2) for i, name in enumerate(COLUMNS)],
+        f"A closed loop: of {load['connections']} connections (`{load['workload']}` behind sockets), of some that"
+        " pipeline while another asks for one at a time (others wait: its median), or in process: median of rounds;"
+        " intervals of one model and work hold together at 95 %",
+        [Column(name, i > 3) for i, name in enumerate(COLUMNS)],
     )
     for family in judged.families:
-        for i, (model, *cells) in enumerate(rows(family)):
-            table.add(Cell(model if i == 0 else "", "head"), *cells)
+        for i, (model, work, *cells) in enumerate(rows(family)):
+            table.add(Cell(model if i == 0 else "", "head"), work if i == 0 else "", *cells)
     choices = [choose(family) for family in judged.families]
     return Section(
         "sweep",

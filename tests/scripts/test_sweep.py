@@ -68,7 +68,8 @@ def test_a_better_setting_is_found_and_valued_by_the_other_rounds(tmp_path: Path
     text = told(folder)
     row = next(line for line in text.splitlines() if "threads=2" in line and "tuned" in line)
     assert "1.30" in row
-    assert "worst" in next(line for line in text.splitlines() if line.split()[1:2] == ["batch=1"])
+    assert "worst" in next(line for line in text.splitlines() if " batch=1 " in line)
+    assert "at 0.77 × its CPU time per request" in text
     assert "threads=2 serves 1.30 ×" in text and "A wrong setting (batch=1) is 2.60 ×" in text
     # Only the odd rounds choose: what the even ones say of others changes nothing in the choice.
     lines = [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
@@ -80,7 +81,7 @@ def test_a_better_setting_is_found_and_valued_by_the_other_rounds(tmp_path: Path
 
 
 def test_the_default_stays_if_nothing_is_better(tmp_path: Path) -> None:
-    assert "event_loop: no setting had a higher throughput" in told(
+    assert "event_loop, `rpc` behind sockets: no setting had a higher throughput" in told(
         made_up(tmp_path / "a", {"threads=2": 0.8, "batch=1": 0.5, "queue_limit=8": 0.9})
     )
     text = told(made_up(tmp_path / "b", {"threads=2": 1.001, "batch=1": 0.5, "queue_limit=8": 0.9}))
@@ -94,7 +95,7 @@ def test_an_appendix_and_no_report_of_its_own(tmp_path: Path, capsys: pytest.Cap
     assert report.main([str(whole), "--with", str(folder)]) == 0
     text = (whole / "report.md").read_text("utf-8").replace(words.SPACE, " ")
     assert "Default and tuned settings" in text and "threads=2 serves 1.30 ×" in text
-    assert "| event_loop | as it comes | default |" in text and "| threads=2 | tuned |" in text
+    assert "| event_loop | `rpc` behind sockets | as it comes | default |" in text and "| threads=2 | tuned |" in text
     capsys.readouterr()
     assert report.main([str(folder)]) == 2
     assert "a sweep: an appendix of another run" in capsys.readouterr().err
@@ -103,13 +104,21 @@ def test_an_appendix_and_no_report_of_its_own(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_every_model_is_swept_by_what_it_uses() -> None:
-    cases = tuple(f"model/rpc/{m}" for m in ("thread_pool", "actor", "thread_per_connection", "mine", "inline"))
+    models = ("thread_pool", "actor", "thread_per_connection", "mine", "inline")
+    cases = tuple(f"model/{w}/{m}" for w in ("rpc", "ring", "cpu") for m in models)
     built = plan.Built(model_cases=cases, services=("rpc",), cpus=(0, 1))
     families = {f.id: f for f in sweep.families(built, plan.TIERS["sweep"])}
-    assert families.keys() == {f"sweep/{m}" for m in ("thread_pool", "actor", "thread_per_connection", "mine")}
-    assert "threads=2" in families["sweep/actor"].members
-    assert families["sweep/actor"].load["threads"]["threads=2"] == 2
-    assert not any("threads" in m for m in families["sweep/thread_per_connection"].members)
+    assert {f for f in families if f.count("/") == 1} == {
+        f"sweep/{m}" for m in ("thread_pool", "actor", "thread_per_connection", "mine")
+    }
+    # Each setting where it binds: messages and pipelined requests for the batch, in process for threads.
+    assert {f.removeprefix("sweep/actor/") for f in families if "threads=2" in families[f].members and "actor" in f} == {
+        "in_process_cpu", "in_process_ring"
+    }  # fmt: skip
+    for model in ("thread_pool", "actor"):
+        assert "batch=1" in families[f"sweep/{model}/pipelined_echo"].members
+    assert "sweep/actor/in_process_count" not in families  # this build has no such case
+    assert not any("batch" in m or "threads" in m for m in families["sweep/thread_per_connection"].members)
     assert families["sweep/mine"].members == ("default", "default.same", "queue_limit=8", "queue_limit=64")
     assert {f.baseline for f in families.values()} == {"default"}
 
@@ -117,6 +126,36 @@ def test_every_model_is_swept_by_what_it_uses() -> None:
 def test_options_that_a_fixed_plan_ignores(tmp_path: Path, build: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--build", str(build), "sweep", "--resume", str(tmp_path), "--seed", "1"]) == 2
     assert "--seed: has no effect with --resume" in capsys.readouterr().err
+
+
+def test_what_is_not_behind_sockets(
+    tmp_path: Path, build: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = Build.open(build)
+    if not service.workloads(opened):
+        pytest.skip("serve, load and downstream are not built")
+    tier = replace(plan.TIERS["sweep"], service_rounds=1, until_s=0.0)
+    monkeypatch.setitem(plan.TIERS, "sweep", tier)
+    monkeypatch.setattr(sweep, "GRID", {"threads": (2,), "batch": (1,), "spin_us": (20,), "queue_limit": (8,)})
+    request = run.Request(tier, "actor/(pipelined|in_process_ring)", 3, "small", tmp_path, True)
+    assert sweep.main(opened, tmp_path, request) == 0
+    text = capsys.readouterr().out
+    assert "`echo`, pipelined" in text and "`ring` in process" in text
+    _, samples = sweep_table.read(tmp_path / "small")
+    assert len(samples.lines) == 3 + 4
+    for line in samples.lines:
+        assert line["status"] == "ok" and line["metrics"]["closed_hz"] > 0 and line["metrics"]["cpu_ns_per_request"] > 0
+        assert ("other_p50_ns" in line["metrics"]) == ("pipelined" in line["family"])
+
+
+def test_the_list_measures_nothing(build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if not service.workloads(Build.open(build)):
+        pytest.skip("serve, load and downstream are not built")
+    assert cli.main(["--build", str(build), "sweep", "--list"]) == 0
+    text = capsys.readouterr().out
+    assert "sweep/actor/in_process_ring" in text and "minutes" in text and "the defaults:" in text
+    assert cli.main(["--build", str(build), "sweep", "--list", "--seed", "1"]) == 2
+    assert "--seed: has no effect with --list" in capsys.readouterr().err
 
 
 def test_a_real_one_in_small(
@@ -128,11 +167,11 @@ def test_a_real_one_in_small(
     tier = replace(plan.TIERS["sweep"], service_rounds=1, until_s=0.0)
     monkeypatch.setitem(plan.TIERS, "sweep", tier)
     monkeypatch.setattr(sweep, "GRID", {"threads": (2,), "batch": (1,), "spin_us": (20,), "queue_limit": (8,)})
-    request = run.Request(tier, "event_loop", 3, "small", tmp_path, True)
+    request = run.Request(tier, "event_loop$", 3, "small", tmp_path, True)
     assert sweep.main(opened, tmp_path, request) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "small")
     facts, samples = sweep_table.read(tmp_path / "small")
-    members = ("default", "default.same", "threads=2", "batch=1", "spin_us=20", "queue_limit=8")
+    members = ("default", "default.same", "spin_us=20", "queue_limit=8")
     assert tuple(facts["families"][0]["members"]) == members
     assert sorted((line["round"], line["member"]) for line in samples.lines) == sorted(
         (number, member) for number in (1,) for member in members
