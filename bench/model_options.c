@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* The options, as typed; NULL: not given. */
 static struct {
@@ -185,8 +187,22 @@ static void tell_context(const struct closed_loop_world *world)
     gbench_context("requests_in_flight", value);
 }
 
+/* Before anything runs: a folder that files can be made in. */
+static bool is_folder(const char *option, const char *path)
+{
+    struct stat found;
+    int error = stat(path, &found) != 0 ? errno : S_ISDIR(found.st_mode) ? 0 : ENOTDIR;
+    if (!error && access(path, W_OK | X_OK) != 0)
+        error = errno;
+    if (error)
+        fprintf(stderr, "model_bench: %s: %s: %s\n", option, path, strerror(error));
+    return !error;
+}
+
 int model_options_read(struct closed_loop_world *world, struct inject *inject)
 {
+    if (text.journal && !is_folder("--journal", text.journal))
+        return 2;
     const long cpu = number("--cpu", text.cpu, 0, CPU_SETSIZE - 1, -2);
     if (cpu == -1 || !read_settings(world) || !read_counts(world))
         return 2;
