@@ -305,9 +305,10 @@ def test_model_usage_errors(model_bench: Bench, args: list[str], message: str) -
 
 
 def test_no_journal_without_its_folder(model_bench: Bench) -> None:
-    done = model_bench.run("--journal=/nowhere", "--benchmark_filter=/journal/inline$", FAST)
-    assert done.returncode == 1
-    assert "/nowhere: No such file or directory" in done.stderr
+    for folder, why in ("/nowhere", "No such file or directory"), ("/dev/null", "Not a directory"):
+        done = model_bench.run(f"--journal={folder}", "--benchmark_filter=/journal/inline$", FAST)
+        assert done.returncode == 2
+        assert f"--journal: {folder}: {why}" in done.stderr and done.stdout == ""
 
 
 def test_model_options_that_have_an_effect(model_bench: Bench) -> None:

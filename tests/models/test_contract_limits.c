@@ -292,6 +292,46 @@ static void answered_is_outside(struct bed *bed)
     assert_int_equal(bed->final.rejected, 0);
 }
 
+/* More connections than any model has counters of their own for them, all at once, at a door that
+ * is too small for them: what is counted is what was answered, to the unit. */
+static void counts_what_many_get(struct bed *bed)
+{
+    enum { MANY = 48 };
+    const int each = (int)bed_scale(60);
+    uint64_t answered = 0, refused = 0, bad = 0;
+    bed->config.queue_limit = 4;
+    bed_start(bed);
+    for (int i = 0; i < MANY; i++)
+        bed_open(bed, i);
+    char request[128];
+    size_t len = client_format(request, sizeof request, "#many");
+    for (int n = 0; n < each; n++)
+        for (int i = 0; i < MANY; i++)
+            assert_true(client_send(&bed->clients[i], request, len));
+    for (int i = 0; i < MANY; i++)
+        assert_true(client_say(&bed->clients[i], "no request at all\r\n\r\n"));
+    for (int i = 0; i < MANY; i++) {
+        struct client_reply reply;
+        for (int n = 0; n < each; n++) {
+            assert_int_equal(client_reply(&bed->clients[i], &reply), 1);
+            answered += reply.status == 200;
+            refused += reply.status == 503;
+        }
+        assert_int_equal(client_reply(&bed->clients[i], &reply), 1);
+        bad += reply.status == 400;
+        client_close(&bed->clients[i]);
+    }
+    assert_int_equal(bad, MANY);
+    assert_int_equal(answered + refused, MANY * each);
+    bed_stop(bed);
+    assert_int_equal(bed->final.requests, answered);
+    assert_int_equal(bed->final.answered, answered);
+    assert_int_equal(bed->final.turns, answered);
+    assert_int_equal(bed->final.rejected, refused);
+    assert_int_equal(bed->final.bad_requests, bad);
+    assert_int_equal(bed->final.connections, MANY);
+}
+
 int main(int argc, char **argv)
 {
     static const struct bed_property properties[] = {
@@ -306,6 +346,7 @@ int main(int argc, char **argv)
         {"half a request is outside", half_is_outside, NULL},
         {"a leaving connection is outside", leaving_takes_no_room, NULL},
         {"an answered request is outside", answered_is_outside, NULL},
+        {"counts are exact, however many ask", counts_what_many_get, NULL},
     };
     return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
 }
