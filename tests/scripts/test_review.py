@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import math
 import random
+import re
 from typing import Any, Callable
 
 import pytest
@@ -147,7 +148,8 @@ def test_slow_downs_that_nobody_saw_speak_against(tmp_path):
         if line["member"].endswith(".same")
     ]
     against, _ = check.review(synthetic.write_run(tmp_path / "unseen", run, lines + unseen))
-    assert [text for text in against if text.startswith("injected slow-down: 12 of 12 intervals miss")]
+    (text,) = [text for text in against if text.startswith("injected slow-down: ")]
+    assert int(re.search(r"(\d+) of 12 intervals miss", text)[1]) >= 9, text
     for line in unseen:
         line["repetitions"] = [[slot, ns * 1.05] for slot, ns in line["repetitions"]]
     against, _ = check.review(synthetic.write_run(tmp_path / "seen", run, lines + unseen))
