@@ -16,7 +16,17 @@ import pytest
 import synthetic
 from assaylib import RefusedError, UsageError, machine, plan, report, rig, scenarios, service, words
 from assaylib.programs import Build
-from assaylib.scenarios import command, connections, held, lifecycle, map_cells, memory, outcome, plans, sections
+from assaylib.scenarios import (
+    command,
+    connections,
+    held,
+    lifecycle,
+    map_cells,
+    memory,
+    outcome,
+    plans,
+    sections,
+)
 from assaylib.scenarios import map as mapping
 
 MODELS = ("thread_pool", "event_loop", "actor")
@@ -78,7 +88,9 @@ def test_what_the_limits_do_not_allow_is_refused_in_one_line(monkeypatch: pytest
         raise ValueError("not allowed to raise maximum limit")
 
     monkeypatch.setattr(resource, "setrlimit", refuse)
-    with pytest.raises(RefusedError, match=r"5000 connections need 5200 open files, and the hard limit is 1024"):
+    with pytest.raises(
+        RefusedError, match=r"5000 connections need 5200 open files, and the hard limit is 1024"
+    ):
         held.allow(5000)
 
 
@@ -140,7 +152,12 @@ window_s = 0.05
         (CONNECTIONS, "[8, 24, 80]", "[80, 8]", "steps.connections: must be two numbers or more, ascending"),
         (CONNECTIONS, "[8, 24, 80]", "[8]", "steps.connections: must be two numbers"),
         (CONNECTIONS, "queue_limit = 1000", "queue_limit = 79", "server.queue_limit: 79 is below the 80"),
-        (CONNECTIONS, "[steps]", "[load]\nconnections = 3\n[steps]", "load: a scenario of kind connections has no such"),
+        (
+            CONNECTIONS,
+            "[steps]",
+            "[load]\nconnections = 3\n[steps]",
+            "load: a scenario of kind connections has no such",
+        ),
         (LIFECYCLE, "[0, 8]", "[8, 8]", "steps.connections: has a number twice"),
         (MAP, "[0, 1000]", "[1000, 0]", "steps.wait_us: must ascend"),
         (MAP, "[server]", '[server]\nworkload = "rpc"', "server.workload: is not known here"),
@@ -166,8 +183,20 @@ def test_a_map_of_one_model_is_none(tmp_path: Path) -> None:
 
 def line(family: plan.Family, member: str, number: int, process: int, **given: Any) -> dict[str, Any]:
     return {
-        **{"schema": 1, "kind": "service", "family": family.id, "case": family.case(member), "member": member},
-        **{"round": number, "process": process, "started": "2026-11-20T11:00:00Z", "seconds": 1.0, "status": "ok"},
+        **{
+            "schema": 1,
+            "kind": "service",
+            "family": family.id,
+            "case": family.case(member),
+            "member": member,
+        },
+        **{
+            "round": number,
+            "process": process,
+            "started": "2026-11-20T11:00:00Z",
+            "seconds": 1.0,
+            "status": "ok",
+        },
         **{"reason": None, "metrics": {}, "gates": {}, "covariates": {"steal_percent": 0.0}, **given},
     }
 
@@ -184,6 +213,7 @@ def told(found: outcome.Outcome) -> str:
     return sections.text(found).replace(words.SPACE, " ")
 
 
+BOUND = {"limit": "server or nobody", "scope": "bound"}
 PER_CONNECTION = {"thread_pool": 1024, "event_loop": 2048, "actor": 4096}  # bytes of RSS
 
 
@@ -208,20 +238,40 @@ def held_memory(folder: Path, rounds: int = 7, gone: str = "") -> outcome.Outcom
                     for count in (100, 2000, 10000)
                 ]
                 ok = member != gone
-                gates = {"connections_held": {"value": 10000 if ok else 9000, "limit": 10000, "scope": "all", "ok": ok}}
+                gates = {
+                    "connections_held": {
+                        "value": 10000 if ok else 9000,
+                        "limit": 10000,
+                        "scope": "all",
+                        "ok": ok,
+                    }
+                }
                 metrics = {**connections.per_connection(points), "kept_bytes_per_connection": 10.0}
-                metrics |= {"closed_new_hz": 1000.0 + PER_CONNECTION[member], "closed_new_server_busy_percent": 99.0}
-                lines.append(line(family, member, number, len(lines), points=points, metrics=metrics, gates=gates))
+                metrics |= {
+                    "closed_new_hz": 1000.0 + PER_CONNECTION[member],
+                    "closed_new_server_busy_percent": 99.0,
+                }
+                who = "generator" if member == "actor" else "server"
+                gates["closed_saturated"] = {**BOUND, "value": who, "ok": who == "server"}
+                lines.append(
+                    line(family, member, number, len(lines), points=points, metrics=metrics, gates=gates)
+                )
     return written(folder, families, lines)
 
 
 def test_slopes_of_memory_are_found_and_ranked(tmp_path: Path) -> None:
     found = held_memory(tmp_path)
     text = told(found)
-    assert "An idle connection costs the server's process 1.0 KiB (1.0 to 1.0) under thread_pool, 2.0 KiB" in text
+    assert (
+        "An idle connection costs the server's process 1.0 KiB (1.0 to 1.0) under thread_pool, 2.0 KiB"
+        in text
+    )
     assert "thread_pool takes least, the next at least 2.00 ×" in text
     assert "A connection with a request in flight costs the server's process 1.2 KiB (1.2 to 1.3)" in text
     assert "not a line" not in text
+    assert (
+        "5 096 (5 096 to 5 096) under actor" in text and "under actor the server was not at its limit" in text
+    )
     rows = [row.split() for row in text.splitlines() if row.startswith("active")]
     assert [row[1] for row in rows] == list(MODELS) and all(row[-1] == "7" for row in rows)
     assert report.main([str(tmp_path)]) == 0
@@ -256,7 +306,11 @@ def lives(folder: Path, rounds: int = 7, faults: dict[str, int] | None = None) -
         count = family.load["connections"]
         for number in range(1, rounds + 1):
             for member in family.members:
-                ended = {"exit_code": 0, "waiting": 16 if count else 0, "waiting_answered": 16 if count else 0}
+                ended = {
+                    "exit_code": 0,
+                    "waiting": 16 if count else 0,
+                    "waiting_answered": 16 if count else 0,
+                }
                 final = {"lost": 0, "answered": 516, "rejected": 0}
                 if count:
                     ended["answers_received"] = 516
@@ -276,14 +330,19 @@ def lives(folder: Path, rounds: int = 7, faults: dict[str, int] | None = None) -
                 }
                 more = {"status": "failed", "reason": "as told"} if wrong else {}
                 lines.append(
-                    line(family, member, number, len(lines), metrics=metrics, gates=gates, counts=ended, **more)
+                    line(
+                        family, member, number, len(lines), metrics=metrics, gates=gates, counts=ended, **more
+                    )
                 )
     return written(folder, families, lines)
 
 
 def test_nothing_lost_is_said_with_what_was_counted(tmp_path: Path) -> None:
     text = told(lives(tmp_path))
-    assert "No request was lost at SIGTERM: of 63 servers that were told to stop under load, all exited with 0" in text
+    assert (
+        "No request was lost at SIGTERM: of 63 servers that were told to stop under load, all exited with 0"
+        in text
+    )
     assert "all 32 508 answers" in text and "1 008 requests sent just before the signal" in text
     assert "To drain 64 connections takes 5.1 ms" in text
     assert "the next after event_loop and actor takes at least 4.00 ×" in text
@@ -303,7 +362,11 @@ def test_nothing_lost_is_said_with_what_was_counted(tmp_path: Path) -> None:
 def test_whatever_is_lost_is_the_first_thing_said(fault: dict[str, int], said: str, tmp_path: Path) -> None:
     found = lives(tmp_path, faults=fault)
     first = told(found).splitlines()[1]
-    assert first.startswith("Servers did not end as they should") and said in first and first.endswith("(actor).")
+    assert (
+        first.startswith("Servers did not end as they should")
+        and said in first
+        and first.endswith("(actor).")
+    )
     # And the command fails: such a line is no good one.
     assert [row["status"] for row in found.lines].count("failed") == 1
     folder, _ = tmp_path, command.show(tmp_path)
@@ -330,8 +393,13 @@ def mapped(folder: Path, rounds: int = 8, noise: float = 0.005, **changed: Any) 
                         hz *= 1.0 if model == "thread_pool" else 1.4
                     hz *= 1 + noise * ((number * 7 + place * 5 + count) % 11 - 5) / 5
                     gates = {"connections_held": {"value": count, "limit": count, "scope": "all", "ok": True}}
-                    point = {"connections": count, "closed_hz": hz, "cpu_ns_per_request": 1e9 / hz, "gates": gates}
-                    point |= {"server_busy_percent": 99.0, "beside_busy_percent": 60.0, "ceiling_hz": None}
+                    point = {
+                        "connections": count,
+                        "closed_hz": hz,
+                        "cpu_ns_per_request": 1e9 / hz,
+                        "gates": gates,
+                    }
+                    point |= {"server_busy_percent": 99.0, "ceiling_hz": None}
                     if wait_us:
                         point["ceiling_hz"] = count * 1e6 / wait_us
                     points.append({**point, **changed.get(f"{model}@{count}", {})})
@@ -354,7 +422,10 @@ def test_the_map_shows_what_is_so(tmp_path: Path) -> None:
         else:
             assert (state, first) == (map_cells.TIE, set(MODELS))
     text = told(found)
-    assert "Of 27 cells, one model has a higher throughput than all others in 9 (thread_pool in 9), 18 ties, and 0" in text
+    assert (
+        "Of 27 cells, one model has a higher throughput than all others in 9 (thread_pool in 9), 18 ties, and 0"
+        in text
+    )
     assert "thread_pool: ahead of the next by at least 1.4" in text and "with no wait" in text
     assert "at the ceiling of connections ÷ wait" in text
     assert report.main([str(tmp_path)]) == 0
@@ -379,7 +450,7 @@ def test_few_rounds_decide_nothing(tmp_path: Path) -> None:
 
 
 def test_a_tie_of_servers_that_the_generator_held_back_is_none(tmp_path: Path) -> None:
-    held_back = {"server_busy_percent": 50.0, "beside_busy_percent": 99.0}
+    held_back = {"gates": {"closed_saturated": {**BOUND, "value": "generator", "ok": False}}}
     changed = {f"{model}@64": held_back for model in MODELS}
     for (_, wait_us, count), (state, _) in states(mapped(tmp_path, **changed)).items():
         if count == 64 and wait_us == 1000:
@@ -410,7 +481,9 @@ def measured(opened: Build, folder: Path, text: str) -> outcome.Outcome:
     (folder / "mine.toml").write_text(text)
     wanted = scenarios.load(str(folder / "mine.toml"))
     built = plan.Built(
-        model_cases=tuple(f"model/rpc/{m}" for m in ("thread_per_connection", "event_loop")), services=("rpc",), cpus=CPUS
+        model_cases=tuple(f"model/rpc/{m}" for m in ("thread_per_connection", "event_loop")),
+        services=("rpc",),
+        cpus=CPUS,
     )
     families = [scenarios.pilot(opened, f, print)[0] for f in plans.make([wanted], built, 1, None).families]
     lines: list[dict[str, Any]] = []
@@ -418,14 +491,18 @@ def measured(opened: Build, folder: Path, text: str) -> outcome.Outcome:
         for member in family.members:
             found = scenarios.measure(opened, family, member, seed=1, padding=0)[member]
             assert found["status"] == "ok", (family.id, member, found["reason"])
-            lines.append(line(family, member, 1, len(lines), **{**found, "covariates": {"steal_percent": 0.0}}))
+            lines.append(
+                line(family, member, 1, len(lines), **{**found, "covariates": {"steal_percent": 0.0}})
+            )
     return written(folder, families, lines)
 
 
 def test_real_connections_in_small(opened: Build, tmp_path: Path) -> None:
     found = measured(opened, tmp_path, CONNECTIONS)
     for row in found.lines:
-        assert [point["sockets"] for point in row["points"]] == [8, 24, 80] and row["gates"]["connections_held"]["ok"]
+        assert [point["sockets"] for point in row["points"]] == [8, 24, 80] and row["gates"][
+            "connections_held"
+        ]["ok"]
         metrics = row["metrics"]
         if row["member"] == "event_loop":
             assert metrics["threads_per_connection"] == 0
@@ -453,6 +530,7 @@ def test_a_real_map_in_small(opened: Build, tmp_path: Path) -> None:
     for row in found.lines:
         for point in row["points"]:
             assert point["gates"]["closed_replies_wrong"]["ok"] and point["gates"]["connections_held"]["ok"]
+            assert point["gates"]["closed_saturated"]["scope"] == "bound" and point["cpu_ns_per_request"] > 0
             if waits[row["family"]]:
                 assert point["ceiling_hz"] == point["connections"] * 1000
                 assert point["closed_hz"] <= point["ceiling_hz"]
@@ -463,8 +541,12 @@ def test_a_server_that_is_killed_while_it_drains_is_a_failure(
     opened: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "l.toml").write_text(LIFECYCLE)
-    families = plans.make([scenarios.load(str(tmp_path / "l.toml"))], plan.Built(
-        model_cases=("model/rpc/event_loop",), services=("rpc",), cpus=(0,)), 1, None).families
+    families = plans.make(
+        [scenarios.load(str(tmp_path / "l.toml"))],
+        plan.Built(model_cases=("model/rpc/event_loop",), services=("rpc",), cpus=(0,)),
+        1,
+        None,
+    ).families
     sent = held.Held.send
 
     def kill(self: held.Held, first: int = 0) -> None:

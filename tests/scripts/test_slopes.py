@@ -30,7 +30,8 @@ def test_the_rank_is_that_of_every_order_there_is(count: int) -> None:
     rank = slopes.slope_rank(count, 0.05)
     assert rank is not None
     inversions = [
-        sum(a > b for a, b in itertools.combinations(order, 2)) for order in itertools.permutations(range(count))
+        sum(a > b for a, b in itertools.combinations(order, 2))
+        for order in itertools.permutations(range(count))
     ]
     missed = [2 * sum(i < k for i in inversions) / math.factorial(count) for k in (rank, rank + 1)]
     assert missed[0] <= 0.05 < missed[1]
@@ -47,7 +48,9 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     """Errors with heavy tails: 400 intervals at 95 % miss 20; three standard deviations are 13 more."""
     chance, missed = random.Random(4), 0
     for _ in range(400):
-        points = [(float(x), 1.5 * x + chance.gauss(0, 1) / (abs(chance.gauss(0, 1)) + 0.1)) for x in range(12)]
+        points = [
+            (float(x), 1.5 * x + chance.gauss(0, 1) / (abs(chance.gauss(0, 1)) + 0.1)) for x in range(12)
+        ]
         found = slopes.slope(points).interval
         assert found is not None
         missed += not found[0] <= 1.5 <= found[1]

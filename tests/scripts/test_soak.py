@@ -52,11 +52,31 @@ def stretches(
             for k in range(10)
         ]
         p99 = 2e6 * (1 + slower * share) * math.exp(chance.gauss(0, noise))
-        metrics = {"p99_ns": round(p99), "answered": 60_000, "failed": 0, "wrong": 0, "offered": 60_000, "unsent": 0}
+        metrics = {
+            "p99_ns": round(p99),
+            "answered": 60_000,
+            "failed": 0,
+            "wrong": 0,
+            "offered": 60_000,
+            "unsent": 0,
+        }
         line = {
             **{"schema": 1, "kind": "service", "family": f"soak/{model}", "case": f"soak/{model}/{model}"},
-            **{"member": model, "round": i + 1, "process": first + i, "attempt": 0, "started": "2026-11-20T11:00:00Z"},
-            **{"seconds": 60.0, "status": "ok", "reason": None, "at_s": at, "metrics": metrics, "timeline": timeline},
+            **{
+                "member": model,
+                "round": i + 1,
+                "process": first + i,
+                "attempt": 0,
+                "started": "2026-11-20T11:00:00Z",
+            },
+            **{
+                "seconds": 60.0,
+                "status": "ok",
+                "reason": None,
+                "at_s": at,
+                "metrics": metrics,
+                "timeline": timeline,
+            },
             "covariates": {"steal_percent": 1.0},
         }
         lines.append(line)
@@ -81,7 +101,10 @@ def test_what_stays_is_shown_to_stay() -> None:
 def test_a_leak_is_found_and_measured(leak: int) -> None:
     found = told(stretches(leak=leak))
     assert found.rss.verdict == verdicts.GROWS and not found.holds
-    assert found.rss.interval and found.rss.interval[0] <= leak * (1 - verdicts.SETTLE_SHARE) <= found.rss.interval[1]
+    assert (
+        found.rss.interval
+        and found.rss.interval[0] <= leak * (1 - verdicts.SETTLE_SHARE) <= found.rss.interval[1]
+    )
     assert found.p99.verdict == verdicts.HOLDS and found.descriptors.verdict == verdicts.HOLDS
 
 
@@ -133,7 +156,16 @@ def test_one_request_lost_is_too_many() -> None:
 def test_a_server_that_died_and_one_that_was_not_watched_to_its_end() -> None:
     lines = stretches()[:20]
     assert not told(lines).finished
-    lines.append({**lines[-1], "round": 21, "status": "failed", "reason": "the server ended", "metrics": {}, "timeline": []})
+    lines.append(
+        {
+            **lines[-1],
+            "round": 21,
+            "status": "failed",
+            "reason": "the server ended",
+            "metrics": {},
+            "timeline": [],
+        }
+    )
     found = told(lines)
     assert not found.holds and found.why == "the server ended"
     assert "did not get to the end: the server ended" in view.sentence(found)
@@ -149,7 +181,13 @@ def made_up(folder: Path, **grown: Any) -> Path:
     facts, _ = synthetic.make_run(kinds=())
     families = [
         {
-            **{"id": f"soak/{model}", "kind": "service", "title": model, "baseline": model, "members": [model]},
+            **{
+                "id": f"soak/{model}",
+                "kind": "service",
+                "title": model,
+                "baseline": model,
+                "members": [model],
+            },
             **{"aliases": {}, "floors": {}, "injected": {}, "rounds": 60},
             "load": {"rate_hz": 1000.0, "seconds": HOUR_S, "stretch_s": STRETCH_S},
         }

@@ -65,7 +65,8 @@ def _row(row: BarRow, axis: Axis, y: float, first: float) -> str:
     for kind, size in row.parts:
         x1, x2 = axis.at(at), axis.at(at + size)
         parts.append(
-            f'<rect class="s{kind % 6 + 1} part" x="{px(x1)}" y="{px(y + 5)}" width="{px(max(0.0, x2 - x1))}" height="11"/>'
+            f'<rect class="s{kind % 6 + 1} part" x="{px(x1)}" y="{px(y + 5)}"'
+            f' width="{px(max(0.0, x2 - x1))}" height="11"/>'
         )
         at += size
     end = at

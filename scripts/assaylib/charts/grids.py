@@ -49,9 +49,13 @@ def grids(
         if k % across == 0:
             parts.append(write(4, top - 8, y_title, "soft small"))
             parts += [
-                write(left - 6, bottom - ROW * (i + 0.5) + 4, said, "soft small end") for i, said in enumerate(rows)
+                write(left - 6, bottom - ROW * (i + 0.5) + 4, said, "soft small end")
+                for i, said in enumerate(rows)
             ]
-        parts += [write(left + wide * (i + 0.5), bottom + 14, said, "soft small mid") for i, said in enumerate(columns)]
+        parts += [
+            write(left + wide * (i + 0.5), bottom + 14, said, "soft small mid")
+            for i, said in enumerate(columns)
+        ]
         parts.append(write(left + width / 2, bottom + 30, x_title, "soft small mid"))
         for cell in cells:
             if cell.panel == k:
@@ -90,9 +94,7 @@ def _frame(state: str, series: tuple[int, ...], x: float, y: float, wide: float,
     box = f'x="{px(x + 1)}" y="{px(y + 1)}" width="{px(wide - 2)}" height="{px(high - 2)}"'
     if state == "ahead":
         colour = f"s{series[0] % 6 + 1}"
-        return (
-            f'<rect {box} class="{colour}" style="fill-opacity:.16;stroke-width:1.5"/>'
-        )
+        return f'<rect {box} class="{colour}" style="fill-opacity:.16;stroke-width:1.5"/>'
     if state == "tie":
         return f'<rect {box} class="band" style="stroke:var(--line)"/>'
     return f'<rect {box} class="dash" style="fill:none;stroke:var(--open)"/>'

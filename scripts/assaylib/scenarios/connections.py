@@ -15,6 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import rig, slopes
+from ..gates import Conditions, least, most
+from ..gates import of as of_gates
 from ..plan import SERVE_START_S, Built, Family
 from ..programs import Build
 from . import held, keys, memory, plans
@@ -46,7 +48,9 @@ PARTS = ("rss", "stack", "page_table", "socket", "kernel")
 def check(scenario: Scenario) -> None:
     steps = scenario.steps["connections"]
     if sorted(set(steps)) != steps or len(steps) < 2:
-        raise scenario.wrong("steps.connections", "must be two numbers or more, ascending: a slope goes through them")
+        raise scenario.wrong(
+            "steps.connections", "must be two numbers or more, ascending: a slope goes through them"
+        )
     limit = scenario.server["queue_limit"]
     if limit < steps[-1]:
         raise scenario.wrong(
@@ -67,7 +71,13 @@ def _process_s(scenario: Scenario, state: str) -> float:
     steps = scenario.steps
     counts = steps["connections"]
     if state == "idle":
-        return SERVE_START_S + counts[-1] / OPENED_HZ + (len(counts) + 2) * steps["settle_s"] + steps["new_s"] + 0.5
+        return (
+            SERVE_START_S
+            + counts[-1] / OPENED_HZ
+            + (len(counts) + 2) * steps["settle_s"]
+            + steps["new_s"]
+            + 0.5
+        )
     each = steps["active_warmup_s"] + steps["active_s"]
     return SERVE_START_S + sum(each + count / OPENED_HZ for count in counts) + 0.3
 
@@ -84,18 +94,13 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
     with stand(build, family, plans.model_of(member), seed=seed, padding=padding) as here:
         found = (_idle if state == "idle" else _active)(here, _steps(family))
         final, done = here.stop()
-    found["gates"]["lost"] = _gate(final["lost"], 0)
+    found["gates"]["lost"] = most(final["lost"], 0, "all")
     found["metrics"] |= {"lost": final["lost"], **per_connection(found["points"])}
     return {**found, "server": done}
 
 
 def _steps(family: Family) -> dict[str, Any]:
     return dict(family.load["scenario"]["steps"])
-
-
-def _gate(value: float, limit: float, *, least: bool = False, scope: str = "all") -> dict[str, Any]:
-    ok = value >= limit if least else value <= limit
-    return {"value": round(value, 6), "limit": limit, "scope": scope, "ok": ok}
 
 
 def _port(here: Stand) -> int:
@@ -109,7 +114,7 @@ def _read(here: Stand, asked: int) -> dict[str, Any]:
 def _held_gate(points: list[dict[str, Any]]) -> dict[str, Any]:
     """Of the step that lacks most: what the kernel has as established, against what was asked for."""
     worst = min(points, key=lambda point: point["sockets"] - point["connections"])
-    return _gate(worst["sockets"], worst["connections"], least=True)
+    return least(worst["sockets"], worst["connections"], "all")
 
 
 # --- Idle, and new connections ------------------------------------------------------------------
@@ -153,11 +158,12 @@ def _new(here: Stand, steps: dict[str, Any]) -> dict[str, Any]:
     answered = new["answered"]
     # Of the last answers the closing may be seen after the end.
     stayed = max(0, answered - new["closed_by_peer"] - clients) / max(1, answered)
-    gates = {
-        "closed_replies_wrong": _gate(new["wrong"] + new["failed"], 0, scope="closed"),
-        "closed_answered": _gate(answered, 1, least=True, scope="closed"),
-        "closed_connections_that_stayed": _gate(stayed, STAYED_MAX, scope="closed"),
-    }
+    # Time to connect is in no latency, and connections come and go: neither Little's law nor how many
+    # are held says anything here.
+    found = of_gates(Conditions(clients), closed=new)
+    gates = {name: found[name] for name in ("closed_replies_wrong", "closed_saturated")}
+    gates["closed_answered"] = least(answered, 1, "closed")
+    gates["closed_connections_that_stayed"] = most(stayed, STAYED_MAX, "closed")
     if not answered:
         return {"metrics": {}, "gates": gates}
     return {
@@ -166,7 +172,6 @@ def _new(here: Stand, steps: dict[str, Any]) -> dict[str, Any]:
             "closed_new_p99_ns": new["p99_ns"],
             "closed_new_cpu_ns": new["watch_cpu_ns"] / answered,
             "closed_new_server_busy_percent": 100 * new["watch_cpu_ns"] / new["duration_ns"],
-            "closed_new_load_busy_percent": 100 * new["cpu_ns"] / new["duration_ns"],
         },
         "gates": gates,
     }
@@ -183,7 +188,7 @@ def _active(here: Stand, steps: dict[str, Any]) -> dict[str, Any]:
         wrong += done["wrong"] + done["failed"]
         accept_s = point["accepted_after_s"] / count
         points.append(point)
-    gates = {"connections_held": _held_gate(points), "closed_replies_wrong": _gate(wrong, 0)}
+    gates = {"connections_held": _held_gate(points), "closed_replies_wrong": most(wrong, 0, "all")}
     return {"points": points, "metrics": {}, "gates": gates}
 
 
@@ -198,7 +203,9 @@ def _active_long_enough(
     raise rig.Failure(f"{count} connections were never all accepted while memory was read")
 
 
-def _active_at(here: Stand, count: int, warmup_s: float, seconds: float) -> tuple[dict[str, Any], dict[str, Any]]:
+def _active_at(
+    here: Stand, count: int, warmup_s: float, seconds: float
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read while every connection has a request in flight: the median of what was read with all of them
     accepted, and it has settled: of the later half. How many were answered meanwhile is not asked: with
     as many threads as connections it may be none."""

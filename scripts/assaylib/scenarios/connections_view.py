@@ -9,6 +9,7 @@ from .. import words
 from ..blocks import Column, Table
 from ..charts import BarRow, Chart, Point, bars, scatter
 from ..families import Family
+from ..sections.gates import saturated
 from ..verdicts import Estimate
 from .outcome import Outcome, rank, shown, too_few
 
@@ -39,7 +40,10 @@ def answer(outcome: Outcome) -> list[str]:
     counts = outcome.scenario.steps["connections"]
     said = [
         sentence
-        for name, what in (("idle", "An idle connection"), ("active", "A connection with a request in flight"))
+        for name, what in (
+            ("idle", "An idle connection"),
+            ("active", "A connection with a request in flight"),
+        )
         for sentence in [_memory(outcome, name, what)]
         if sentence
     ]
@@ -47,7 +51,7 @@ def answer(outcome: Outcome) -> list[str]:
     said += _kept(outcome)
     said += _bent(outcome)
     said.append(
-        f"Slopes go through {words.listed(f'{count:,}'.replace(',', words.SPACE) for count in counts)} connections to one"
+        f"Slopes go through {words.listed(words.fixed(count, 0) for count in counts)} connections to one"
         " server, one slope per fresh server; intervals are of the median over servers, at 95 % each."
     )
     few = too_few(next((e for m in outcome.models if (e := value(state(outcome, "idle"), m, WHOLE))), None))
@@ -79,7 +83,8 @@ def _ahead(outcome: Outcome, family: Family) -> str:
         return f": the least is shared by {words.listed(map(words.label, found.tied))}"
     nearest = min(found.over.values(), key=lambda e: e.median)
     assert nearest.interval
-    return f": {words.label(found.best)} takes least, the next at least {words.floor(math.exp(nearest.interval[0]), 2)}{words.SPACE}× that"
+    factor = words.floor(math.exp(nearest.interval[0]), 2) + words.SPACE + "×"
+    return f": {words.label(found.best)} takes least, the next at least {factor} that"
 
 
 def _positive(family: Family, model: str, metric: str) -> dict[int, float]:
@@ -110,8 +115,8 @@ def _opened(outcome: Outcome) -> str:
     limited = [m for _, m in known if not _server_was_the_limit(family, m)]
     if limited:
         said += (
-            f"; of {words.listed(map(words.label, limited))} the server's CPU was not used up: there the generator"
-            " or the kernel was the limit, and the figure is a lower bound"
+            f"; under {words.listed(map(words.label, limited))} the server was not at its limit: there the generator"
+            " or nobody was, and the figure is a lower bound"
         )
     elif found and found.resolved and len(found.tied) > 1:
         said += f"; {words.listed(map(words.label, found.tied))} are not told apart"
@@ -119,8 +124,7 @@ def _opened(outcome: Outcome) -> str:
 
 
 def _server_was_the_limit(family: Family, model: str) -> bool:
-    busy = value(family, model, "closed_new_server_busy_percent")
-    return bool(busy and busy.median >= 90)
+    return "server" in saturated(family, model, "closed_saturated")
 
 
 def _kept(outcome: Outcome) -> list[str]:
@@ -170,6 +174,7 @@ def _slopes(outcome: Outcome) -> Table:
             Column("threads", True),
             Column("servers", True),
         ],
+        shows=(outcome.chart("parts"),),
     )
     for name in ("idle", "active"):
         family = state(outcome, name)
@@ -200,7 +205,7 @@ def _new(outcome: Outcome) -> Table:
             Column("p99, ms", True),
             Column("CPU each, µs", True),
             Column("server's CPU, %", True),
-            Column("generator's CPU, %", True),
+            Column("saturated"),
         ],
     )
     family = state(outcome, "idle")
@@ -211,7 +216,7 @@ def _new(outcome: Outcome) -> Table:
             shown(value(family, model, "closed_new_p99_ns"), 1e6, 2),
             shown(value(family, model, "closed_new_cpu_ns"), 1e3, 1),
             shown(value(family, model, "closed_new_server_busy_percent")),
-            shown(value(family, model, "closed_new_load_busy_percent")),
+            saturated(family, model, "closed_saturated"),
         )
     return table
 
@@ -222,6 +227,7 @@ def _steps(outcome: Outcome) -> Table:
         "The server's own memory at each step, MiB: median of servers",
         [Column("state"), Column("model"), *(Column(str(count), True) for count in counts)],
         folded=True,
+        shows=(outcome.chart("growth"),),
     )
     for name in ("idle", "active"):
         for model in outcome.models:
@@ -260,7 +266,9 @@ def _parts(outcome: Outcome) -> Chart:
             for i, (metric, less) in enumerate(PARTS.values()):
                 size = value(family, model, metric)
                 taken = value(family, model, less) if less else None
-                parts.append((i, max(0.0, ((size.median if size else 0) - (taken.median if taken else 0)) / KIB)))
+                parts.append(
+                    (i, max(0.0, ((size.median if size else 0) - (taken.median if taken else 0)) / KIB))
+                )
             ends = (whole.interval[0] / KIB, whole.interval[1] / KIB) if whole.interval else None
             rows.append(BarRow(words.label(model), panel, tuple(parts), ends, _kib(whole)))
     return bars(

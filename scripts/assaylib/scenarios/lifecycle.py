@@ -2,13 +2,13 @@
 """How a server begins and ends: from its start to the first good answer, and from SIGTERM under load
 to its exit, with what was lost on the way.
 
-*Start-up* is the time from the command that starts it to a 200 of GET /health. *Drain* is what the server needs from SIGTERM
-until every request that it had begun to read is answered and its threads are joined; *exit* is when
-the process has ended. *Lost* is a request of which the server had read the first byte and that it did
-not answer, by the server's own count. Two counts from outside stand beside it, which a server that
-deceives itself would not pass: as many answers must have arrived as the server says it has given, and
-clients that had connected and asked before SIGTERM, so that some of them wait in the accept backlog,
-must all be answered.
+*Start-up* is the time from the command that starts it to a 200 of GET /health. *Drain* is what the
+server needs from SIGTERM until every request that it had begun to read is answered and its threads are
+joined; *exit* is when the process has ended. *Lost* is a request of which the server had read the first
+byte and that it did not answer, by the server's own count. Two counts from outside stand beside it,
+which a server that deceives itself would not pass: as many answers must have arrived as the server says
+it has given, and clients that had connected and asked before SIGTERM, so that some of them wait in the
+accept backlog, must all be answered.
 """
 
 from __future__ import annotations

@@ -56,7 +56,12 @@ def faults(lines: list[dict[str, Any]]) -> dict[str, int]:
 def answer(outcome: Outcome) -> list[str]:
     said = [_losses(outcome), *_failed(outcome), _startup(outcome)]
     said += [_drain(family, outcome.models) for family in outcome.judged.families if count_of(family)]
-    few = too_few(next((e for f in outcome.judged.families for m in outcome.models if (e := f.level(m, "drain_ns"))), None))
+    few = too_few(
+        next(
+            (e for f in outcome.judged.families for m in outcome.models if (e := f.level(m, "drain_ns"))),
+            None,
+        )
+    )
     return said + ([f"{few[:1].upper()}{few[1:]}."] if few else [])
 
 
@@ -72,7 +77,8 @@ def _losses(outcome: Outcome) -> str:
     if not found:
         return (
             f"No request was lost at SIGTERM: of {many}, all exited with 0, all {words.fixed(answers, 0)} answers that"
-            f" they gave have arrived, and so have those to the {words.fixed(waiting, 0)} requests sent just before the signal."
+            f" they gave have arrived, and so have those to the {words.fixed(waiting, 0)} requests sent just"
+            " before the signal."
         )
     parts = [f"{FAULTS[name]} with {bad}" for name, bad in found.items()]
     who = sorted({words.label(line["member"]) for line in lines if faults([line])})
@@ -81,7 +87,9 @@ def _losses(outcome: Outcome) -> str:
 
 def _failed(outcome: Outcome) -> list[str]:
     """Those that have no figures at all."""
-    bad = [line for line in outcome.lines if line["status"] != "ok" and "lost" not in (line.get("metrics") or {})]
+    bad = [
+        line for line in outcome.lines if line["status"] != "ok" and "lost" not in (line.get("metrics") or {})
+    ]
     if not bad:
         return []
     return [f"{words.counted(len(bad), 'process')} failed: {words.reason(bad[0].get('reason'))}."]
@@ -97,9 +105,14 @@ def _startup(outcome: Outcome) -> str:
     found = rank(values, more=False)
     behind = ""
     if found and len(values) > 1:
-        behind = "; too few rounds to put anybody behind" if not found.resolved else (
-            f"; {words.label(found.best)} alone is first" if len(found.tied) == 1
-            else f"; {words.listed(map(words.label, found.tied))} share the first place"
+        behind = (
+            "; too few rounds to put anybody behind"
+            if not found.resolved
+            else (
+                f"; {words.label(found.best)} alone is first"
+                if len(found.tied) == 1
+                else f"; {words.listed(map(words.label, found.tied))} share the first place"
+            )
         )
     return f"From start to the first good answer: {words.listed(parts)}{behind}."
 
@@ -141,6 +154,7 @@ def tables(outcome: Outcome) -> list[Table]:
             Column("exit codes"),
             Column("servers", True),
         ],
+        shows=(outcome.chart("times"),),
     )
     for family in outcome.judged.families:
         for model in outcome.models:
@@ -151,15 +165,18 @@ def tables(outcome: Outcome) -> list[Table]:
             table.add(
                 str(count_of(family)),
                 words.label(model),
-                *(shown(family.level(model, f"{x}_ns"), MS, 1) for x in ("startup", "listening", "drain", "exit")),
+                *(
+                    shown(family.level(model, f"{x}_ns"), MS, 1)
+                    for x in ("startup", "listening", "drain", "exit")
+                ),
                 Cell(str(lost), "worse" if lost else "") if lines else "–",
                 f"{sum(c['waiting_answered'] for c in counts)} of {sum(c['waiting'] for c in counts)}",
                 " ".join(map(str, codes)) or "–",
                 str(len(family.series(model, "drain_ns"))),
             )
     table.notes.append(
-        "Start-up: from the command that starts it to a 200 of GET /health; listening: the server's own share of it. Drain: from the signal"
-        " until all is answered and all threads are joined; exit: until the process has ended. Lost: of which the"
+        "Start-up: from the command that starts it to a 200 of GET /health; listening: the server's own share"
+        " of it. Drain: from the signal until all is answered and all threads are joined; exit: until the process has ended. Lost: of which the"
         " first byte was read."
     )
     spawn = level([v for m in outcome.models for v in figures(outcome, m, "spawn_ns").values()])
@@ -172,7 +189,9 @@ def tables(outcome: Outcome) -> list[Table]:
 
 
 def pictures(outcome: Outcome) -> list[Chart]:
-    panels = ["start-up"] + [f"drain, {words.counted(count_of(f), 'connection')}" for f in outcome.judged.families]
+    panels = ["start-up"] + [
+        f"drain, {words.counted(count_of(f), 'connection')}" for f in outcome.judged.families
+    ]
     rows = []
     for model in outcome.models:
         values = list(figures(outcome, model, "startup_ns").values())

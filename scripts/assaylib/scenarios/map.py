@@ -13,10 +13,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from ..peer_servers import cpu_ns
+from ..gates import Conditions, least
+from ..gates import of as of_gates
 from ..plan import SERVE_START_S, Built, Family
 from ..programs import Build
 from ..rig import Failure
@@ -26,7 +26,9 @@ from .scenario import Scenario
 from .stand import Stand, of, stand
 
 KEYS: keys.Keys = {
-    "server": {k: v for k, v in keys.SERVER.items() if k not in ("workload", "payload", "codec", "cpu_iterations")},
+    "server": {
+        k: v for k, v in keys.SERVER.items() if k not in ("workload", "payload", "codec", "cpu_iterations")
+    },
     "level": {"tie_percent": keys.number(10.0, 0.1, 1000)},
     "steps": {
         "cpu_us": keys.many(keys.number(low=0, high=1e6)),
@@ -38,7 +40,6 @@ KEYS: keys.Keys = {
 }
 AXES = ("cpu_us", "wait_us", "connections")
 ALIAS = "same"
-LITTLE_MAX = 0.1  # METHOD section 4
 # A loop of many connections must have gone round before it is looked at, and go round while it is.
 WARM_CYCLES, WINDOW_CYCLES = 2, 3
 REQUEST_US = 30.0  # of CPU beside what is computed, as far as the length of a cycle goes
@@ -53,7 +54,9 @@ def check(scenario: Scenario) -> None:
             raise scenario.wrong(f"steps.{axis}", "must ascend")
     most, limit = scenario.steps["connections"][-1], scenario.server["queue_limit"]
     if limit < most:
-        raise scenario.wrong("server.queue_limit", f"{limit} is below {most} connections: requests would be refused")
+        raise scenario.wrong(
+            "server.queue_limit", f"{limit} is below {most} connections: requests would be refused"
+        )
 
 
 def families(scenario: Scenario, built: Built) -> list[Family]:
@@ -114,7 +117,12 @@ def pilot(build: Build, family: Family, say: Callable[[str], None]) -> tuple[Fam
         return replace(family, note=f"the pilot failed: {failure}"), {}
     each_ns = _iteration_ns[build]
     iterations = max(1, round(family.load["cpu_us"] * 1e3 / each_ns))
-    return replace(family, load={**family.load, "cpu_iterations": iterations, "iteration_ns": round(each_ns, 4)}), {}
+    return (
+        replace(
+            family, load={**family.load, "cpu_iterations": iterations, "iteration_ns": round(each_ns, 4)}
+        ),
+        {},
+    )
 
 
 def _find_iteration_ns(build: Build, family: Family) -> float:
@@ -142,21 +150,15 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
     return {
         "points": points,
         "metrics": {"lost": final["lost"], "startup_ns": here.server.startup_ns},
-        "gates": {"lost": _gate(final["lost"], 0, most=True)},
+        "gates": of_gates(Conditions(max(order)), final=final),
         "server": done,
     }
-
-
-def _gate(value: float, limit: float, *, most: bool) -> dict[str, Any]:
-    ok = value <= limit if most else value >= limit
-    return {"value": round(value, 6), "limit": limit, "scope": "all", "ok": ok}
 
 
 def _point(here: Stand, family: Family, count: int) -> dict[str, Any]:
     """One closed loop: figures, who was busy, and the gates of this cell alone."""
     wait_us = family.load["wait_us"]
     warmup_s, window_s = _seconds(of(family).steps, family.load["cpu_us"], wait_us, count)
-    before = _downstream_ns(here)
     done = here.load(
         unanswered=True,
         arrival="closed",
@@ -165,17 +167,8 @@ def _point(here: Stand, family: Family, count: int) -> dict[str, Any]:
         warmup_s=warmup_s,
         duration_s=window_s,
     )
-    beside = _downstream_ns(here) - before
     ceiling = count * 1e6 / wait_us if wait_us else None
-    little = done["little_ratio"]
-    gates = {
-        "closed_answered": _gate(done["answered"], 1, most=False),
-        "closed_replies_wrong": _gate(done["wrong"] + done["failed"], 0, most=True),
-        "connections_held": _gate(done["connections_held"], count, most=False),
-        "littles_law": _gate(abs(little - 1) if little is not None else 1.0, LITTLE_MAX, most=True),
-    }
-    if ceiling:
-        gates["below_ceiling"] = _gate(done["achieved_hz"], ceiling, most=True)
+    gates = of_gates(Conditions(count, ceiling_hz=ceiling), closed=done)
     return {
         "connections": count,
         "closed_hz": done["achieved_hz"],
@@ -183,17 +176,6 @@ def _point(here: Stand, family: Family, count: int) -> dict[str, Any]:
         "p50_ns": done["p50_ns"],
         "p99_ns": done["p99_ns"],
         "server_busy_percent": 100 * done["watch_cpu_ns"] / done["duration_ns"],
-        # The downstream service shares the generator's CPU; its warm-up counts as its window does.
-        "beside_busy_percent": 100 * (done["cpu_ns"] / done["duration_ns"] + beside / 1e9 / (warmup_s + window_s)),
         "ceiling_hz": ceiling,
-        "gates": gates,
+        "gates": {**gates, "closed_answered": least(done["answered"], 1, "closed")},
     }
-
-
-def _downstream_ns(here: Stand) -> int:
-    """CPU time of the downstream service, which is a child of its watchman."""
-    if not here.downstream:
-        return 0
-    pid = here.downstream.child.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return sum(map(cpu_ns, [pid, *map(int, children)]))

@@ -15,13 +15,12 @@ from typing import Any
 
 from .. import judge, words
 from ..families import Family
-from ..intervals import ALPHA, median, order_interval
+from ..intervals import ALPHA, order_interval
 from ..verdicts import Estimate
 from .outcome import Outcome
 
 AHEAD, TIE, UNDECIDED = "ahead", "tie", "undecided"
 METRICS = {"closed_hz": True, "cpu_ns_per_request": False}
-SATURATED_PERCENT = 90.0
 AT_CEILING = 0.95
 
 
@@ -49,7 +48,9 @@ class Cell:
     @property
     def reach(self) -> Estimate | None:
         """The best over the one that is furthest behind."""
-        found = [e for m in self.family.candidates if self.first and m != self.first[0] and (e := self.over([m]))]
+        found = [
+            e for m in self.family.candidates if self.first and m != self.first[0] and (e := self.over([m]))
+        ]
         return max(found, key=lambda e: e.median, default=None)
 
     def over(self, others: list[str]) -> Estimate | None:
@@ -83,8 +84,14 @@ def _lines(line: dict[str, Any]) -> list[dict[str, Any]]:
     for point in line["points"]:
         id = f"{line['family']}/c{point['connections']}"
         metrics = {key: value for key, value in point.items() if isinstance(value, (int, float))}
-        gates = {**line["gates"], **point["gates"]}
-        found.append({**line, "family": id, "case": f"{id}/{line['member']}", "metrics": metrics, "gates": gates})
+        # Both figures of a cell come from its closed loop.
+        gates = {
+            name: {**gate, "scope": "all" if gate["scope"] == "closed" else gate["scope"]}
+            for name, gate in (*line["gates"].items(), *point["gates"].items())
+        }
+        found.append(
+            {**line, "family": id, "case": f"{id}/{line['member']}", "metrics": metrics, "gates": gates}
+        )
     return found
 
 
@@ -125,7 +132,11 @@ def _state(family: Family, metric: str, tie: float) -> tuple[str, list[str], str
         return UNDECIDED, first, f"a difference of up to {said}{words.SPACE}% could hide among those in front"
     limited = [m for m in first if metric == "closed_hz" and _limited(family, m)]
     if limited:
-        return UNDECIDED, first, "load and downstream service had no CPU left, the servers had: not their tie"
+        return (
+            UNDECIDED,
+            first,
+            "the generator or the downstream service was at its limit, the servers were not: not their tie",
+        )
     return TIE, first, ""
 
 
@@ -140,17 +151,12 @@ def _hidden(family: Family, first: list[str], metric: str) -> float:
 
 
 def _limited(family: Family, model: str) -> bool:
-    """Did the generator and the downstream service, not the server, set this rate? Where the wait alone
+    """Did the generator or the downstream service, not the server, set this rate? Where the wait alone
     bounds it, nobody did."""
-
-    def middle(key: str) -> float:
-        values = [value for _, value in family.series(model, key)]
-        return median(values) if values else 0.0
-
-    ceiling = middle("ceiling_hz")
-    if ceiling and middle("closed_hz") >= AT_CEILING * ceiling:
+    if model not in family.bounded:
         return False
-    return middle("beside_busy_percent") >= SATURATED_PERCENT > middle("server_busy_percent")
+    ceiling, reached = (family.level(model, key) for key in ("ceiling_hz", "closed_hz"))
+    return not (ceiling and reached and reached.median >= AT_CEILING * ceiling.median)
 
 
 def simultaneous(cells: list[Cell]) -> str:

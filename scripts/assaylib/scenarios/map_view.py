@@ -34,7 +34,7 @@ _judged: list[tuple[Outcome, list[Cell]]] = []
 
 
 def duration(us: float) -> str:
-    """"none", "20 µs", "5 ms"."""
+    """ "none", "20 µs", "5 ms"."""
     if not us:
         return "none"
     return f"{us / 1000:g}{words.SPACE}ms" if us >= 1000 else f"{us:g}{words.SPACE}µs"
@@ -55,8 +55,10 @@ def answer(outcome: Outcome) -> list[str]:
     said += _most(found)
     said += _undecided(found)
     said.append(_cheaper(of(outcome, "cpu_ns_per_request"), outcome.models))
-    said.append(f"How sure: {simultaneous(found)}. A tie: nothing above the tie limit of "
-                f"{outcome.scenario.level['tie_percent']:g}{words.SPACE}% can hide among those in front.")
+    said.append(
+        f"How sure: {simultaneous(found)}. A tie: nothing above the tie limit of "
+        f"{outcome.scenario.level['tie_percent']:g}{words.SPACE}% can hide among those in front."
+    )
     return said
 
 
@@ -117,8 +119,11 @@ def _most(found: list[Cell]) -> list[str]:
     if not known:
         return []
     reach, cell = max(known, key=lambda pair: pair[0].interval[0])
-    worst = min((m for m in cell.family.candidates if m not in cell.first), default=None,
-                key=lambda m: (cell.level(m) or reach).median)
+    worst = min(
+        (m for m in cell.family.candidates if m not in cell.first),
+        default=None,
+        key=lambda m: (cell.level(m) or reach).median,
+    )
     if worst is None or reach.interval is None or reach.interval[0] <= 0:
         return []
     low, high = (math.exp(end) for end in reach.interval)
@@ -135,7 +140,9 @@ def _undecided(found: list[Cell]) -> list[str]:
     reasons: dict[str, int] = {}
     for cell in unknown:
         reasons[_kind_of(cell.why)] = reasons.get(_kind_of(cell.why), 0) + 1
-    said = "; ".join(f"{n} because {why}" for why, n in sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
+    said = "; ".join(
+        f"{n} because {why}" for why, n in sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    )
     return [f"Not decided here: {said}. Such a cell is nobody's win."]
 
 
@@ -181,6 +188,7 @@ def _first_table(outcome: Outcome) -> Table:
             Column("cheapest"),
             Column("remark"),
         ],
+        shows=(outcome.chart("throughput"), outcome.chart("cpu")),
     )
     cheapest = of(outcome, "cpu_ns_per_request")
     for cell, cheap in zip(of(outcome), cheapest, strict=True):
@@ -195,7 +203,9 @@ def _first_table(outcome: Outcome) -> Table:
             _named(cheap),
             cell.why or ("at the ceiling of connections ÷ wait" if _at_ceiling(cell) else ""),
         )
-    table.notes.append("Margin: nobody is put behind by less; never below what the cell's own A/A differs by.")
+    table.notes.append(
+        "Margin: nobody is put behind by less; never below what the cell's own A/A differs by."
+    )
     return table
 
 
@@ -225,7 +235,12 @@ def _figures(outcome: Outcome) -> Table:
     models = outcome.models
     table = Table(
         "Requests per second of every model and, behind the slash, CPU per request in µs: medians of rounds",
-        [Column("CPU"), Column("wait"), Column("connections", True), *(Column(words.label(m), True) for m in models)],
+        [
+            Column("CPU"),
+            Column("wait"),
+            Column("connections", True),
+            *(Column(words.label(m), True) for m in models),
+        ],
         folded=True,
     )
     for cell, cpu in zip(of(outcome), of(outcome, "cpu_ns_per_request"), strict=True):
@@ -257,7 +272,9 @@ def _picture(outcome: Outcome, metric: str) -> Chart:
             steps["cpu_us"].index(cell.cpu_us),
             tuple(models.index(m) for m in cell.first),
             cell.state,
-            f"{words.floor(math.exp(cell.lead.interval[0]), 2)}{X}" if cell.lead and cell.lead.interval else "",
+            f"{words.floor(math.exp(cell.lead.interval[0]), 2)}{X}"
+            if cell.lead and cell.lead.interval
+            else "",
         )
         for cell in found
     ]

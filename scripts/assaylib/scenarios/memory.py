@@ -139,7 +139,8 @@ def _from_proc(port: int) -> int:
         if path.exists():
             rows = (line.split() for line in path.read_text().splitlines()[1:])
             count += sum(
-                int(row[1].rpartition(":")[2], 16) == port and row[3] == "01" and row[9] != "0" for row in rows
+                int(row[1].rpartition(":")[2], 16) == port and row[3] == "01" and row[9] != "0"
+                for row in rows
             )
     return count
 

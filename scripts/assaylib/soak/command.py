@@ -20,18 +20,24 @@ def add(commands: Any) -> None:
         description="Memory, descriptors and p99 of each model under steady load must be shown to be flat, and no"
         " request may be lost. The last line on stdout is the folder, which `report RUN --with` takes.",
     )
-    soak.add_argument("--model", action="append", metavar="NAME", help="only this one; may be repeated (default: all)")
+    soak.add_argument(
+        "--model", action="append", metavar="NAME", help="only this one; may be repeated (default: all)"
+    )
     long = soak.add_mutually_exclusive_group()
     for unit, size in (("hours", 3600), ("minutes", 60), ("seconds", 1)):
         default = " (default: 1)" if unit == "hours" else ""
         long.add_argument(f"--{unit}", type=float, metavar="N", help=f"of each model{default}")
-    soak.add_argument("--share", type=float, metavar="F", help="of what a model answers in a closed loop (default: 0.5)")
+    soak.add_argument(
+        "--share", type=float, metavar="F", help="of what a model answers in a closed loop (default: 0.5)"
+    )
     soak.add_argument("--workload", metavar="NAME", help="rpc, echo, cpu, store or ring (default: rpc)")
     soak.add_argument("--seed", type=int, metavar="N", help="of arrivals (default: drawn)")
     soak.add_argument("--id", metavar="ID", help="name of the folder (default: time and soak)")
     soak.add_argument("--reports", type=Path, metavar="DIR", help="where it goes (default: reports/)")
     soak.add_argument("--force", action="store_true", help="measure anyway; recorded")
-    soak.add_argument("--resume", type=Path, metavar="DIR", help="go on with an interrupted one, or show a complete one")
+    soak.add_argument(
+        "--resume", type=Path, metavar="DIR", help="go on with an interrupted one, or show a complete one"
+    )
     soak.set_defaults(run=do)
 
 

@@ -183,7 +183,9 @@ def resume(build: Build, folder: Path, *, force: bool) -> int:
             raise RefusedError(f"{folder}: {changed} (--force goes on, and is recorded)")
         forced.append(f"resumed although {changed}")
     left = [f["baseline"] for f in facts["families"] if not view.complete(f, view.last_attempt(f, samples))]
-    dropped = store.cut_tail(folder, samples, {line["process"] for line in samples.lines})  # a line is a process
+    dropped = store.cut_tail(
+        folder, samples, {line["process"] for line in samples.lines}
+    )  # a line is a process
     writer = store.Writer(folder)
     writer.append([run.resume_line(len(samples.lines), dropped, forced, quiet)])
     writer.close()
@@ -193,12 +195,16 @@ def resume(build: Build, folder: Path, *, force: bool) -> int:
 
 def _measure(build: Build, facts: dict[str, Any], folder: Path, left: list[str], attempt: int) -> int:
     families = {f["baseline"]: Family.from_json(f) for f in facts["families"]}
-    number = 1 + max((line["process"] for line in store.read_samples(folder / "samples.jsonl").lines), default=-1)
+    number = 1 + max(
+        (line["process"] for line in store.read_samples(folder / "samples.jsonl").lines), default=-1
+    )
     writer, began = store.Writer(folder), time.monotonic()
     each = next(iter(families.values())).load["stretch_s"]
     count = sum(families[model].rounds for model in left)
     progress = Progress(count * each, count)
-    run.say(f"{len(left)} models, {minutes(families[left[0]].load['seconds'])} each" if left else "nothing left")
+    run.say(
+        f"{len(left)} models, {minutes(families[left[0]].load['seconds'])} each" if left else "nothing left"
+    )
     try:
         for model in left:
             family = families[model]
@@ -213,7 +219,16 @@ def _measure(build: Build, facts: dict[str, Any], folder: Path, left: list[str],
                     progress.say(f"assay: {family.id}: {found['reason']}")
                 number, started, since = number + 1, run.utc(), time.monotonic()
                 progress.done(each, family.id)
-        writer.append([{"schema": SCHEMA, "kind": "end", "started": run.utc(), "seconds": round(time.monotonic() - began, 1)}])
+        writer.append(
+            [
+                {
+                    "schema": SCHEMA,
+                    "kind": "end",
+                    "started": run.utc(),
+                    "seconds": round(time.monotonic() - began, 1),
+                }
+            ]
+        )
     except KeyboardInterrupt:
         again = shlex.join(["scripts/assay", "soak", "--resume", str(folder)])
         progress.say(f"assay: interrupted; what is measured is kept. To go on: {again}")
@@ -226,7 +241,14 @@ def _measure(build: Build, facts: dict[str, Any], folder: Path, left: list[str],
 
 
 def _line(
-    family: Family, model: str, stretch: int, number: int, attempt: int, started: str, seconds: float, found: dict[str, Any]
+    family: Family,
+    model: str,
+    stretch: int,
+    number: int,
+    attempt: int,
+    started: str,
+    seconds: float,
+    found: dict[str, Any],
 ) -> dict[str, Any]:
     return {
         "schema": SCHEMA,

@@ -43,10 +43,10 @@ def declared() -> dict[str, Any]:
         "steal_percent_max": STEAL_PERCENT_MAX,
         "achieved_min": ACHIEVED_MIN,
         "text": f"the first sixth of the time is left out; growth is Theil's slope over at most"
-        f" {WINDOWS_MAX} windows times the time, with Sen's interval at {100 * (1 - ALPHA):g} %. It holds if the upper end is"
-        f" at most {RSS_MARGIN_BYTES >> 20} MiB or {100 * RSS_MARGIN_SHARE:g} % of the resident set (the larger),"
-        f" {DESCRIPTORS_MARGIN:g} descriptor, {100 * (P99_MARGIN - 1):g} % of p99; a stretch in which the host took more than"
-        f" {STEAL_PERCENT_MAX:g} % of the CPUs has no p99",
+        f" {WINDOWS_MAX} windows times the time, with Sen's interval at {100 * (1 - ALPHA):g} %. It holds if the"
+        f" upper end is at most {RSS_MARGIN_BYTES >> 20} MiB or {100 * RSS_MARGIN_SHARE:g} % of the resident set (the"
+        f" larger), {DESCRIPTORS_MARGIN:g} descriptor, {100 * (P99_MARGIN - 1):g} % of p99; a stretch in which the"
+        f" host took more than {STEAL_PERCENT_MAX:g} % of the CPUs has no p99",
     }
 
 
@@ -78,7 +78,9 @@ def trend(series: Sequence[slopes.Point], margin: float, until_s: float) -> Tren
     if step > margin and ends and ends[0] > 0:
         return Trend(GROWS, growth, ends, margin, level, tuple(points), "the last tenth lies above the first")
     if ends is None:
-        return Trend(UNKNOWN, growth, ends, margin, level, tuple(points), f"{len(points)} windows are too few")
+        return Trend(
+            UNKNOWN, growth, ends, margin, level, tuple(points), f"{len(points)} windows are too few"
+        )
     if ends[0] > margin:
         return Trend(GROWS, growth, ends, margin, level, tuple(points))
     if ends[1] > margin or step > margin:
@@ -137,10 +139,15 @@ def judge(model: str, lines: Sequence[dict[str, Any]], rate_hz: float, seconds: 
     samples = [sample for line in good for sample in line["timeline"]]
     rss = [(sample["at_s"], float(sample["rss_bytes"])) for sample in samples]
     calm = [line for line in good if line["covariates"].get("steal_percent", 0) <= STEAL_PERCENT_MAX]
-    p99 = [(line["at_s"], math.log(line["metrics"]["p99_ns"])) for line in calm if line["metrics"].get("p99_ns")]
+    p99 = [
+        (line["at_s"], math.log(line["metrics"]["p99_ns"])) for line in calm if line["metrics"].get("p99_ns")
+    ]
     descriptors = [(line["at_s"], float(_middle(line))) for line in good if line["timeline"]]
     level = median([y for _, y in rss]) if rss else 0.0
-    counts = {key: sum(line["metrics"][key] for line in good) for key in ("answered", "failed", "wrong", "offered", "unsent")}
+    counts = {
+        key: sum(line["metrics"][key] for line in good)
+        for key in ("answered", "failed", "wrong", "offered", "unsent")
+    }
     final = next((line["final"] for line in good if line.get("final")), None)
     at_end = int(final["lost"]) if final else 0
     lost = counts["failed"] + counts["wrong"] + at_end

@@ -106,7 +106,9 @@ def sentence(v: Verdict) -> str:
 def _verdict(trend: Trend) -> str:
     if trend.verdict == HOLDS:
         return "flat"
-    return ("grows" if trend.verdict == GROWS else "not shown to be flat") + (f" ({trend.why})" if trend.why else "")
+    return ("grows" if trend.verdict == GROWS else "not shown to be flat") + (
+        f" ({trend.why})" if trend.why else ""
+    )
 
 
 def _lost(v: Verdict) -> str:
@@ -131,7 +133,9 @@ def _factor(trend: Trend) -> str:
 
 def _between(trend: Trend, show: Any, unit: str) -> str:
     said = show(trend.growth) + unit
-    return said + (f" ({show(trend.interval[0])} to {show(trend.interval[1])})" if trend.interval else " (no interval)")
+    return said + (
+        f" ({show(trend.interval[0])} to {show(trend.interval[1])})" if trend.interval else " (no interval)"
+    )
 
 
 # --- Tables and pictures ------------------------------------------------------------------------
@@ -139,8 +143,8 @@ def _between(trend: Trend, show: Any, unit: str) -> str:
 
 def table(found: Sequence[Verdict]) -> Table:
     made = Table(
-        f"Growth over {_duration(found[0].seconds * (1 - verdicts.SETTLE_SHARE))} (what is left behind the first sixth), with"
-        f" its {100 * (1 - ALPHA):g}{words.SPACE}% interval",
+        f"Growth over {_duration(found[0].seconds * (1 - verdicts.SETTLE_SHARE))} (behind the first sixth), with its"
+        f" {100 * (1 - ALPHA):g}{words.SPACE}% interval",
         [
             Column("model"),
             Column("holds"),
@@ -174,7 +178,9 @@ def text(facts: dict[str, Any], found: Sequence[Verdict]) -> str:
     widths = [max(len(row[i]) for row in cells) for i in range(len(made.columns))]
     lines = [*answer(found), "", made.caption]
     for row in cells:
-        padded = (c.rjust(w) if k.number else c.ljust(w) for c, w, k in zip(row, widths, made.columns, strict=True))
+        padded = (
+            c.rjust(w) if k.number else c.ljust(w) for c, w, k in zip(row, widths, made.columns, strict=True)
+        )
         lines.append("  ".join(padded).rstrip())
     return "\n".join([*lines, f"The rule: {facts['rule']['text']}."])
 
@@ -183,7 +189,13 @@ def pictures(facts: dict[str, Any], found: Sequence[Verdict], suffix: str = "") 
     names = [words.label(v.model) for v in found]
     figures = (
         ("memory", "Resident memory over time", "MiB", lambda y: y / MIB, [v.rss for v in found]),
-        ("p99", "p99 over time, a point a stretch", "ms", lambda y: math.exp(y) / 1e6, [v.p99 for v in found]),
+        (
+            "p99",
+            "p99 over time, a point a stretch",
+            "ms",
+            lambda y: math.exp(y) / 1e6,
+            [v.p99 for v in found],
+        ),
     )
     return [
         stretches(

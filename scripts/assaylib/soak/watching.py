@@ -64,14 +64,25 @@ def capacity(build: Build, settings: Settings, model: str) -> float:
 
 
 def watch(
-    build: Build, settings: Settings, model: str, rate_hz: float, seed: int, clock: Callable[[], float] = time.monotonic
+    build: Build,
+    settings: Settings,
+    model: str,
+    rate_hz: float,
+    seed: int,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[dict[str, Any]]:
     """A line's worth after each stretch; the last one with how the server ended. A server that dies, or
     that load gives up on, ends it with a failed one."""
     began = clock()
     try:
         with rig.server(build, settings.serve(model), cpu=settings.server_cpu) as server:
-            warm = settings.ask(arrival="poisson", rate=rate_hz, warmup=0.0, duration=min(WARMUP_S, settings.stretch_s), seed=seed)
+            warm = settings.ask(
+                arrival="poisson",
+                rate=rate_hz,
+                warmup=0.0,
+                duration=min(WARMUP_S, settings.stretch_s),
+                seed=seed,
+            )
             rig.load(build, server, warm, cpu=settings.load_cpu)
             began = clock()
             count = settings.stretches()
@@ -81,7 +92,13 @@ def watch(
                     line["final"] = _end(server)
                 yield line
     except rig.Failure as failure:
-        yield {"status": "failed", "reason": str(failure), "metrics": {}, "timeline": [], "at_s": clock() - began}
+        yield {
+            "status": "failed",
+            "reason": str(failure),
+            "metrics": {},
+            "timeline": [],
+            "at_s": clock() - began,
+        }
 
 
 def _stretch(
@@ -96,7 +113,12 @@ def _stretch(
     """One run of load beside which memory and descriptors are looked at."""
     watch, at = machine.Watch(), clock()
     asked = settings.ask(
-        arrival="poisson", rate=rate_hz, warmup=0.0, duration=settings.stretch_s, seed=seed, timeout=PATIENCE_S
+        arrival="poisson",
+        rate=rate_hz,
+        warmup=0.0,
+        duration=settings.stretch_s,
+        seed=seed,
+        timeout=PATIENCE_S,
     )
     timeline = []
     with rig.start_load(build, server, asked, cpu=settings.load_cpu) as loading:
@@ -113,7 +135,10 @@ def _stretch(
         "at_s": round((at + clock()) / 2 - began, 3),
         "metrics": {
             **{key: done[key] for key in FIGURES},
-            **{key: int(done[key]) for key in ("sent", "answered", "failed", "wrong", "unsent", "connections_held")},
+            **{
+                key: int(done[key])
+                for key in ("sent", "answered", "failed", "wrong", "unsent", "connections_held")
+            },
             "offered": int(done["planned"]),
             "cpu_ns_per_request": done["watch_cpu_ns"] / done["answered"],
         },
@@ -138,4 +163,6 @@ def look(pid: int) -> dict[str, int]:
 
 def _end(server: rig.Server) -> dict[str, Any]:
     final, _ = server.stop(PATIENCE_S)
-    return {key: final[key] for key in ("lost", "drain_ns", "requests", "answered", "rejected", "max_rss_bytes")}
+    return {
+        key: final[key] for key in ("lost", "drain_ns", "requests", "answered", "rejected", "max_rss_bytes")
+    }
