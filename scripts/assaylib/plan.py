@@ -31,7 +31,7 @@ DRAIN_S = 0.2  # the closed loop in whose middle a server is told to stop
 REPORT_S = 8.0
 PILOT_S = 1.0  # a model family's discarded pilot
 PILOT_MEMBER_S = 0.03  # of a codec family's: there are many
-START_S = 0.2  # starting a codec or model process, its checks included
+START_S = 0.15  # starting a codec or model process, its checks included
 CAPTURE_S = 0.05  # writing a process's lines
 SERVE_START_S = 0.12  # start, first answer and exit of a server, downstream and load
 
