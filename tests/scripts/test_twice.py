@@ -15,7 +15,8 @@ import pytest
 import synthetic
 from assaylib import RefusedError, UsageError, cli, compare, gate
 from assaylib.shifts import shift
-from conftest import Assay
+from commands import finish
+from conftest import ROOT, Assay
 
 Lines = list[dict[str, Any]]
 BASE = synthetic.make_run("standard", rounds=15, seed=1, kinds=("codec",))
@@ -244,3 +245,21 @@ def test_as_people_type_it(assay: Assay, tmp_path: Path) -> None:
 def test_exit_codes(command: list[str], second: Any, change: Any, code: int, tmp_path: Path) -> None:
     first, other = written(tmp_path, second, change)
     assert cli.main([command[0], str(first), str(other), *command[1:]]) == code
+
+
+@pytest.mark.parametrize(
+    "arguments,said",
+    [
+        ([], "usage: scripts/gate BASE"),
+        (["no-such-commit"], "gate: no-such-commit: no such commit here"),
+        (["HEAD", "HEAD"], "gate: HEAD: one commit only"),
+        (["HEAD", "--slower-than"], "gate: --slower-than: needs a value"),
+        (["--frobnicate"], "gate: --frobnicate: unknown option"),
+    ],
+)
+def test_the_ci_job_refuses(arguments: list[str], said: str) -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    done = finish([str(ROOT / "scripts" / "gate"), *arguments])
+    assert done.returncode == 2
+    assert said in done.stderr and not done.stdout
