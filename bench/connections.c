@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -107,6 +108,8 @@ static void open_one(struct connections *connections, struct connection *c, uint
         return;
     }
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connections->stamps && setsockopt(c->fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one) != 0)
+        connections->stamps = connections->stamped = false;
     const struct sockaddr *address = (const struct sockaddr *)&connections->address;
     if (connect(c->fd, address, connections->address_len) != 0 && errno != EINPROGRESS) {
         connections->last_error = errno;
@@ -157,6 +160,21 @@ size_t connections_open(struct connections *connections, uint64_t timeout_ns)
     return connections_held(connections);
 }
 
+/* In this order: whoever is interrupted in between takes stamps for later than they are, and thus a
+ * latency for longer; never for shorter. */
+static void compare_clocks(struct connections *connections)
+{
+    uint64_t real_ns = clock_read(CLOCK_REALTIME);
+    connections->real_ns = real_ns - clock_ns();
+}
+
+void connections_sleep(const struct connections *connections, uint64_t ns)
+{
+    (void)connections;
+    const struct timespec time = clock_timespec(ns);
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+}
+
 static int wait_by_timer(struct connections *connections, struct epoll_event *events, int max,
                          uint64_t timeout_ns)
 {
@@ -173,8 +191,8 @@ static int wait_by_timer(struct connections *connections, struct epoll_event *ev
     return epoll_wait(connections->epoll, events, max, timeout_ns == 0 ? 0 : -1);
 }
 
-int connections_wait(struct connections *connections, struct epoll_event *events, int max,
-                     uint64_t timeout_ns)
+static int wait_for(struct connections *connections, struct epoll_event *events, int max,
+                    uint64_t timeout_ns)
 {
     if (timeout_ns == 0)
         return epoll_wait(connections->epoll, events, max, 0);
@@ -187,6 +205,15 @@ int connections_wait(struct connections *connections, struct epoll_event *events
     }
 #endif
     return wait_by_timer(connections, events, max, timeout_ns);
+}
+
+int connections_wait(struct connections *connections, struct epoll_event *events, int max,
+                     uint64_t timeout_ns)
+{
+    int n = wait_for(connections, events, max, timeout_ns);
+    if (n > 0 && connections->stamps)
+        compare_clocks(connections);
+    return n;
 }
 
 /* Writes what is left of the request. The peer may be slower than we are: then EPOLLOUT. */
@@ -254,10 +281,43 @@ static enum connection_outcome feed(struct connections *connections, struct conn
     return CONNECTION_ANSWERED;
 }
 
+/* When the kernel had what it gave us, in the clock of connections; 0: it does not say. */
+static uint64_t stamp_of(const struct connections *connections, struct msghdr *message)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS)
+            continue;
+        struct timespec at;
+        memcpy(&at, CMSG_DATA(c), sizeof at);
+        uint64_t real_ns = (uint64_t)at.tv_sec * CLOCK_NS_PER_S + (uint64_t)at.tv_nsec;
+        return real_ns > connections->real_ns ? real_ns - connections->real_ns : 0;
+    }
+    return 0;
+}
+
+static ssize_t receive(struct connections *connections, struct connection *c)
+{
+    if (!connections->stamps)
+        return recv(c->fd, connections->buffer, BUFFER_BYTES, 0);
+    union {
+        char bytes[CMSG_SPACE(sizeof(struct timespec))];
+        struct cmsghdr align;
+    } control;
+    struct iovec data = {.iov_base = connections->buffer, .iov_len = BUFFER_BYTES};
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(c->fd, &message, 0);
+    c->arrived_ns = n > 0 ? stamp_of(connections, &message) : 0;
+    connections->stamped = n > 0 ? c->arrived_ns != 0 : connections->stamped;
+    return n;
+}
+
 static enum connection_outcome pull(struct connections *connections, struct connection *c)
 {
     for (;;) {
-        ssize_t n = recv(c->fd, connections->buffer, BUFFER_BYTES, 0);
+        ssize_t n = receive(connections, c);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)

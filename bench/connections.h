@@ -30,6 +30,7 @@ struct connection {
     uint64_t due_ns;
     uint32_t class_index;
     size_t document;
+    uint64_t arrived_ns; /* ANSWERED: when the kernel had the last of it; 0: it did not say */
 };
 
 /* First in, first out; so each is in the order of since_ns. */
@@ -46,7 +47,10 @@ struct connections {
     struct connection_list lists[4]; /* by state */
     struct sockaddr_storage address;
     socklen_t address_len;
-    bool closing;        /* open nothing again: the run is over */
+    bool closing;     /* open nothing again: the run is over */
+    bool stamps;      /* the kernel is asked when answers arrive; to be set before opening */
+    bool stamped;     /* … and it said so of the last one (the first few it may not) */
+    uint64_t real_ns; /* what CLOCK_REALTIME, which stamps go by, is ahead of connections' clock */
     uint64_t reconnects; /* opened again, for whatever reason */
     uint64_t closes;     /* of these: the peer said so (Connection: close), or closed while free */
     int last_error;      /* why a connection could not be opened, or 0 */
@@ -75,6 +79,9 @@ size_t connections_open(struct connections *connections, uint64_t timeout_ns);
 /* Waits for events, at most timeout_ns (precise to the machine's timers, not to a millisecond). */
 int connections_wait(struct connections *connections, struct epoll_event *events, int max,
                      uint64_t timeout_ns);
+
+/* Sleeps, whatever comes: what is stamped can be read afterwards. */
+void connections_sleep(const struct connections *connections, uint64_t ns);
 
 struct connection_request {
     const uint8_t *data; /* must stay valid until the answer */

@@ -32,6 +32,7 @@ static int open_connections(const struct load_options *load, struct connections 
                                target->address_len, collects(load));
     if (err != 0)
         return fail("--connections", strerror(-err), EXIT_ENVIRONMENT);
+    connections->stamps = load->config.defer;
     size_t open = connections_open(connections, load->config.timeout_ns);
     if (open == load->connections)
         return EXIT_GOOD;

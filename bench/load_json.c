@@ -190,6 +190,7 @@ void load_report_write(struct output *output, const struct load_options *load,
     output_count(output, "connections", load->connections);
     output_count(output, "connections_held", result->held);
     output_count(output, "in_flight", load->in_flight);
+    output_count(output, "answers_stamped", result->stamped);
     output_count(output, "reconnects", result->reconnects);
     output_count(output, "closed_by_peer", result->closes);
     output_count(output, "window_began_ns", result->from_ns); /* CLOCK_MONOTONIC */

@@ -140,6 +140,9 @@ static int read_arrivals(const struct options *options, struct load_options *loa
         code = options_refuse(options, "--spin-us", "with --arrival closed");
     if (code == OPTIONS_GO_ON && closed)
         code = options_refuse(options, "--slack-us", "with --arrival closed");
+    if (code == OPTIONS_GO_ON && (closed || load->spin_us))
+        code = options_refuse(options, "--as-read",
+                              closed ? "with --arrival closed" : "with --spin-us");
     if (code != OPTIONS_GO_ON)
         return code;
     if (!closed && planned(load) * 1.1 > (double)ARRIVALS_MAX)
@@ -200,6 +203,7 @@ static int resolve(const struct options *options, struct load_options *load)
     load->config.timeout_ns = ns(load->timeout_s);
     load->config.spin_ns = load->spin_us * 1000;
     load->config.slack_ns = load->slack_us * 1000;
+    load->config.defer = !load_is_closed(load) && load->spin_us == 0 && !load->as_read;
     load->config.watch_pid = (pid_t)load->watch_pid;
     load->config.log = load->requests ? &load->log : NULL;
     load->config.beside_pid = (pid_t)load->beside_pid;
@@ -254,6 +258,9 @@ int load_options_read(struct load_options *load, int argc, char **argv)
                       "poll for so long before a request is due, instead of sleeping"),
         OPTIONS_COUNT("--slack-us", "US", &load->slack_us, 0, 1e6,
                       "send up to so much too late, together with others: less CPU time, more lag"),
+        OPTIONS_FLAG("--as-read", &load->as_read,
+                     "an answer counts when it is read, as other tools have it; else, unless "
+                     "--spin-us reads at once, when the kernel had it: fewer wake-ups"),
         OPTIONS_TEXT("--json", "FILE", &load->json, "write all figures there"),
         OPTIONS_TEXT("--hgrm", "FILE", &load->hgrm,
                      "write the latencies there, in ms, as HdrHistogram's plotters read them"),

@@ -14,7 +14,7 @@ struct load_options {
     double rate_hz, warmup_s, duration_s, timeout_s;
     uint64_t connections, in_flight, burst, seed, spin_us, slack_us, watch_pid, beside_pid;
     struct options_texts class_lines;
-    bool list;
+    bool list, as_read;
 
     /* What was made of it. */
     struct target target;

@@ -75,6 +75,7 @@ struct load_result {
     struct watch watched, beside; /* config's watch_pid and beside_pid */
     int watch_error;              /* why there is nothing in them, or 0 */
     uint64_t reconnects, closes;
+    uint64_t stamped; /* answers of the whole run whose arrival the kernel told */
 
     struct load_sample *samples; /* as they come; gone after load_result_summarise() */
     size_t sample_count, sample_cap;

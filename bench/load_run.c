@@ -11,6 +11,9 @@
 /* Samples that a closed loop may take: what one core could send at most. */
 #define CLOSED_MAX_HZ 400000.0
 #define EVENTS 64
+/* Answers lie no longer than that, and only while so many more requests could be sent. */
+#define DEFER_NS (2 * CLOCK_NS_PER_MS)
+#define DEFER_ROOM 4
 
 struct run {
     const struct load_config *config;
@@ -25,6 +28,7 @@ struct run {
     bool in_window, over;
     bool given_up;                   /* over, and a connection does not open again */
     uint64_t busy_ns, busy_since_ns; /* time × requests in flight, in the window */
+    uint64_t due_ns;                 /* of the next request; UINT64_MAX: an event says when */
     uint64_t cpu_before_ns, reconnects_before, closes_before;
     struct watch watch_before, beside_before;
     struct cpu_time cpus_before;
@@ -138,8 +142,25 @@ static uint64_t dispatch(struct run *run, uint64_t now_ns)
     return UINT64_MAX;
 }
 
+/* When the answer was there: when the kernel had it, if that is known, else now. */
+static uint64_t arrival_ns(const struct connection *c, uint64_t now_ns)
+{
+    if (c->arrived_ns == 0 || c->arrived_ns > now_ns)
+        return now_ns;
+    return c->arrived_ns > c->since_ns ? c->arrived_ns : c->since_ns;
+}
+
+/* It was not in flight any more while it lay there. */
+static void account_arrival(struct run *run, uint64_t at_ns, uint64_t now_ns)
+{
+    uint64_t from_ns = at_ns > run->window_ns ? at_ns : run->window_ns;
+    if (run->in_window && now_ns > from_ns)
+        run->busy_ns -= now_ns - from_ns < run->busy_ns ? now_ns - from_ns : run->busy_ns;
+}
+
 static void answered(struct run *run, struct connection *c, uint64_t now_ns)
 {
+    const uint64_t at_ns = arrival_ns(c, now_ns);
     const struct load_class *class = &run->config->classes[c->class_index];
     const bool right = class->right(class->arg, c->document, &c->response);
     load_result_answered(run->result, &(struct load_answer){
@@ -148,10 +169,12 @@ static void answered(struct run *run, struct connection *c, uint64_t now_ns)
                                           .right = right,
                                           .due_ns = c->due_ns,
                                           .sent_ns = c->since_ns,
-                                          .now_ns = now_ns,
+                                          .now_ns = at_ns,
                                       });
-    note(run, c, right ? LOAD_RIGHT : LOAD_WRONG, c->response.status, now_ns);
+    run->result->stamped += c->arrived_ns != 0;
+    note(run, c, right ? LOAD_RIGHT : LOAD_WRONG, c->response.status, at_ns);
     account_busy(run, now_ns);
+    account_arrival(run, at_ns, now_ns);
     connections_release(run->connections, c, now_ns);
 }
 
@@ -246,12 +269,33 @@ static uint64_t by_clock(struct run *run)
     }
     if (!run->over)
         wake_ns = run->in_window ? run->end_ns : run->window_ns;
-    uint64_t due_ns = dispatch(run, now_ns);
-    if (due_ns != UINT64_MAX)
-        wake_ns = least(wake_ns, due_ns + run->config->slack_ns);
+    run->due_ns = dispatch(run, now_ns);
+    if (run->due_ns != UINT64_MAX)
+        wake_ns = least(wake_ns, run->due_ns + run->config->slack_ns);
     wake_ns = least(wake_ns, expire(run, now_ns));
     wake_ns = least(wake_ns, await_opening(run, now_ns));
     return least(wake_ns, connections_revive(run->connections, now_ns));
+}
+
+static bool may_defer(const struct run *run, uint64_t wait_ns)
+{
+    const struct connection_list *lists = run->connections->lists;
+    return run->config->defer && run->connections->stamped && run->due_ns != UINT64_MAX &&
+           wait_ns > 0 && wait_ns <= DEFER_NS && lists[CONNECTION_FREE].count > DEFER_ROOM &&
+           lists[CONNECTION_BUSY].count + DEFER_ROOM < run->config->in_flight;
+}
+
+/* Waits for events, or until it is time; what is due then goes out before anything is read. */
+static int wait_for(struct run *run, struct epoll_event *events, uint64_t wait_ns)
+{
+    if (may_defer(run, wait_ns)) {
+        connections_sleep(run->connections, wait_ns);
+        wait_ns = 0;
+        uint64_t now_ns = now(run);
+        if (now_ns < run->end_ns)
+            dispatch(run, now_ns);
+    }
+    return connections_wait(run->connections, events, EVENTS, wait_ns);
 }
 
 static void loop(struct run *run)
@@ -267,7 +311,8 @@ static void loop(struct run *run)
             wait_ns = 0;
         else
             wait_ns -= run->config->spin_ns;
-        int n = connections_wait(run->connections, events, EVENTS, wait_ns);
+        int n = wait_for(run, events, wait_ns);
+        now_ns = now(run);
         for (int i = 0; i < n; i++) {
             struct connection *c = events[i].data.ptr;
             if (!c)

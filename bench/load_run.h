@@ -29,7 +29,10 @@ struct load_config {
     struct arrivals_config arrivals;
     uint64_t warmup_ns, duration_ns, timeout_ns, spin_ns;
     uint64_t slack_ns; /* a send may be so late, to go with others: fewer wake-ups, more lag */
-    size_t in_flight;  /* at most so many requests at once, from 1 to the number of connections */
+    /* Answers may lie until the next request is due, if connections have stamps: one wake-up for
+     * both, and no latency is longer for it. */
+    bool defer;
+    size_t in_flight; /* at most so many requests at once, from 1 to the number of connections */
     const struct load_class *classes;
     size_t class_count;
     pid_t watch_pid, beside_pid; /* the server; what it asks in turn. 0: none */

@@ -92,6 +92,14 @@ void connections_finish(struct connections *connections)
     *connections = (struct connections){.epoll = -1, .timer = -1};
 }
 
+void connections_sleep(const struct connections *connections, uint64_t ns)
+{
+    (void)connections;
+    simulated.now_ns += ns;
+    if (simulated.oversleep_ns)
+        simulated.now_ns += simulated.oversleep_ns(simulated.now_ns);
+}
+
 uint64_t connections_now_ns(const struct connections *connections)
 {
     (void)connections;
@@ -111,7 +119,6 @@ size_t connections_open(struct connections *connections, uint64_t timeout_ns)
 int connections_wait(struct connections *connections, struct epoll_event *events, int max,
                      uint64_t timeout_ns)
 {
-    (void)connections;
     uint64_t until_ns = simulated.now_ns + (timeout_ns ? timeout_ns : POLL_NS);
     if (timeout_ns > UINT64_MAX / 2)
         until_ns = UINT64_MAX;
@@ -126,6 +133,8 @@ int connections_wait(struct connections *connections, struct epoll_event *events
     int n = 0;
     while (n < max && heap_count > 0 && heap[0].at_ns <= simulated.now_ns) {
         events[n++] = (struct epoll_event){.events = EPOLLIN, .data.ptr = heap[0].connection};
+        heap[0].connection->arrived_ns = connections->stamps ? heap[0].at_ns : 0;
+        connections->stamped = connections->stamps;
         remove_at(0);
     }
     return n;

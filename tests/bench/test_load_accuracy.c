@@ -106,6 +106,7 @@ static void run(const struct server *server, struct load_config config, size_t c
     config.in_flight = connection_count;
     config.arrivals.seed = 11;
     assert_int_equal(connections_init(&connections, connection_count, &nowhere, 0, false), 0);
+    connections.stamps = config.defer;
     assert_int_equal(connections_open(&connections, 0), connection_count);
     assert_int_equal(load_run(&config, &connections, result), 0);
     connections_finish(&connections);
@@ -138,27 +139,69 @@ static void known_service_times(void **state)
         {.kind = SERVICE_LOGNORMAL, .ns = 5 * MS, .sigma = 1},
         {.kind = SERVICE_LOGNORMAL, .ns = 300 * US, .sigma = 0.3},
     };
-    for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
+    const size_t count = sizeof servers / sizeof *servers;
+    for (size_t i = 0; i < 2 * count; i++) {
+        const struct server *server = &servers[i % count];
         struct load_config config = {
             .arrivals = {.kind = ARRIVALS_POISSON, .rate_hz = 10000},
             .warmup_ns = 1 * S,
             .duration_ns = 20 * S,
+            .defer = i >= count, /* answers lie until the next request is due */
         };
         struct load_result result;
-        run(&servers[i], config, 2000, &result);
+        run(server, config, 2000, &result);
         assert_all_answered(&result);
+        assert_true((result.stamped > 0) == config.defer);
         assert_int_equal(result.all.counts.held_back, 0);
         for (size_t q = 0; q < QUANTILES; q++) {
-            double computed = service_quantile(&servers[i], ppms[q] / 1e6);
+            double computed = service_quantile(server, ppms[q] / 1e6);
             uint64_t latency_ns = statistics_percentile(&result.all.latency, ppms[q]);
             assert_near("latency", ppms[q], (double)latency_ns, computed);
             assert_near("service", ppms[q],
                         (double)statistics_percentile(&result.all.service, ppms[q]), computed);
         }
-        assert_int_equal(statistics_percentile(&result.lag, 1000000), 0);
+        /* Where answers lie, it polls once for each request: 0.1 us in this simulation. */
+        assert_true(statistics_percentile(&result.lag, 1000000) <= (config.defer ? US / 10 : 0));
         /* Little's law: the mean number in flight is the rate times the mean time. */
         double mean_s = statistics_mean(&result.all.service) / 1e9;
         assert_near("in flight", 0, result.in_flight_mean, (double)result.in_window / 20 * mean_s);
+        load_result_finish(&result);
+    }
+}
+
+static uint64_t somewhat_late(uint64_t due_ns)
+{
+    (void)due_ns;
+    return 100 * US;
+}
+
+/* A generator whose every sleep is 0.1 ms too long. Where an answer counts when it is read, that is
+ * in the service time, too; where the kernel says when it came, only in the lag. */
+static void an_answer_that_lies_is_not_late(void **state)
+{
+    (void)state;
+    const struct server server = {.kind = SERVICE_FIXED, .ns = 200 * US};
+    for (int defer = 0; defer < 2; defer++) {
+        const struct load_config config = {
+            .arrivals = {.kind = ARRIVALS_UNIFORM, .rate_hz = 1000},
+            .duration_ns = 10 * S,
+            .defer = defer,
+        };
+        struct load_result result;
+        simulated.oversleep_ns = somewhat_late;
+        run(&server, config, 100, &result);
+        assert_all_answered(&result);
+        const double read_late = defer ? 0 : 100.0 * US;
+        for (size_t q = 0; q < QUANTILES; q++) {
+            assert_near("lag", ppms[q], (double)statistics_percentile(&result.lag, ppms[q]),
+                        100.0 * US);
+            assert_near("service", ppms[q],
+                        (double)statistics_percentile(&result.all.service, ppms[q]),
+                        200.0 * US + read_late);
+            assert_near("latency", ppms[q],
+                        (double)statistics_percentile(&result.all.latency, ppms[q]),
+                        300.0 * US + read_late);
+        }
         load_result_finish(&result);
     }
 }
@@ -175,15 +218,15 @@ static double stalled_quantile(const struct server *server, double share)
     return share <= 1 - stalled ? s : s + t * (share - (1 - stalled)) / stalled;
 }
 
-static void known_stall(void **state)
+static void one_known_stall(bool defer)
 {
-    (void)state;
     const struct server server = {
         .kind = SERVICE_FIXED, .ns = MS, .every_ns = 5 * S, .for_ns = 500 * MS};
     struct load_config config = {
         .arrivals = {.kind = ARRIVALS_UNIFORM, .rate_hz = 5000},
         .warmup_ns = 2 * S,
         .duration_ns = 20 * S, /* four stalls, and whole periods */
+        .defer = defer,
     };
     struct load_result result;
     run(&server, config, 3000, &result);
@@ -207,6 +250,13 @@ static void known_stall(void **state)
         }
     }
     load_result_finish(&result);
+}
+
+static void known_stall(void **state)
+{
+    (void)state;
+    one_known_stall(false);
+    one_known_stall(true);
 }
 
 /*
@@ -568,6 +618,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_service_times),
+        cmocka_unit_test(an_answer_that_lies_is_not_late),
         cmocka_unit_test(known_stall),
         cmocka_unit_test(stall_with_few_connections),
         cmocka_unit_test(one_connection_is_a_queue),

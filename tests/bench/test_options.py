@@ -133,6 +133,8 @@ BAD: list[tuple[str, list[str], str]] = [
     ("load", [*LOAD, "--requests", "/nonexistent/out.csv"], "--requests: /nonexistent/out.csv: No such file"),
     ("load", [*CHECKED, "rpc", "--hit-percent", "3"], "--hit-percent: has no effect with --workload rpc"),
     ("serve", [*SERVE, "--admin", "nowhere"], "--admin: nowhere: not of the form HOST:PORT"),
+    ("load", [*LOAD[:2], "--arrival", "closed", "--as-read"], "--as-read: has no effect with --arrival closed"),
+    ("load", [*LOAD, "--spin-us", "3", "--as-read"], "--as-read: has no effect with --spin-us"),
     ("load", [*LOAD, "--burst", "5"], "--burst: has no effect without --arrival burst"),
     ("load", [*LOAD, "--in-flight", "5", "--connections", "4"], "--in-flight: is more than --connections"),
     ("load", [*LOAD, "--class", "a", "--body", "/dev/null"], "--body: has no effect with --class"),
