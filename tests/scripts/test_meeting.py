@@ -69,7 +69,7 @@ def test_ranks_that_are_reversed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_lead_that_is_lost_and_one_that_is_gained(monkeypatch: pytest.MonkeyPatch) -> None:
     """event_loop leads thread_pool in process only, actor over sockets only."""
     inside, outside = (9000, 6000, 9000), (70000, 70000, 45000)
-    cpu, throughput = between(monkeypatch, inside, outside, service_rounds=40, rounds=40)
+    cpu, throughput = between(monkeypatch, inside, outside, service_rounds=40, rounds=90)
     assert {(p.first, p.second): p.fate for p in cpu.pairs} == {
         ("thread_pool", "event_loop"): ranks.LOST,
         ("thread_pool", "actor"): ranks.GAINED,
@@ -104,7 +104,7 @@ def test_what_few_rounds_cannot_decide_is_said(monkeypatch: pytest.MonkeyPatch) 
 
 def test_where_all_tie_in_process_there_is_no_rank(monkeypatch: pytest.MonkeyPatch) -> None:
     inside, outside = (7000, 7000, 7000), (90000, 50000, 70000)
-    found = between(monkeypatch, inside, outside, service_rounds=40, rounds=40)
+    found = between(monkeypatch, inside, outside, service_rounds=40, rounds=90)
     assert {p.fate for r in found for p in r.pairs} == {ranks.GAINED}
     assert section.answer(found).startswith("**There is no rank to survive**")
 

@@ -19,8 +19,9 @@ from itertools import combinations
 
 from .. import slides
 from ..about import subject
+from ..drifts import drift
 from ..families import Family, Judgement
-from ..intervals import ALPHA, order_interval
+from ..intervals import ALPHA, order_interval, two_modes
 from ..verdicts import BETTER, EQUIVALENT, JUDGED, NO_INTERVAL, NO_NUMBER, UNRESOLVED, WORSE, verdict
 
 KEPT, REVERSED, LOST, GAINED, TIED, OPEN = "kept", "reversed", "lost", "gained", "tied", "open"
@@ -110,6 +111,7 @@ def decide(family: Family, member: str, other: str, metric: str, more: bool) -> 
         return NO_INTERVAL if said == NO_INTERVAL else UNRESOLVED
     if not family.bound_allows(member, other, metric, said):
         return UNRESOLVED
-    halves = slides.slide(family, member, other, metric, more)
-    return said if slides.stands(said, halves, family.deltas[metric]) else UNRESOLVED
+    doubts = (two_modes(values), slides.slide(family, member, other, metric, more), drift(values))
+    stands = all(slides.stands(said, halves, family.deltas[metric]) for halves in doubts)
+    return said if stands else UNRESOLVED
 
