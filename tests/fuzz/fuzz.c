@@ -303,6 +303,60 @@ void fuzz_seeds(const struct codec *codec,
     }
 }
 
+/* A field that no type knows, and in it a unit again and again. */
+struct bomb {
+    const char *format;
+    const char *open;
+    size_t open_len, count_at; /* where the open has a count of four bytes; 0: it has none */
+    const char *unit;
+    size_t unit_len;
+    const char *close;
+};
+#define UNIT(text) text, sizeof(text) - 1
+static const struct bomb bombs[] = {
+    {"JSON", UNIT("{\"x\":["), 0, UNIT("0,"), "0]}"},
+    {"JSON", UNIT("{\"x\":["), 0, UNIT("{},"), "0]}"},
+    {"JSON", UNIT("{\"x\":["), 0, UNIT("\"\","), "0]}"},
+    {"JSON", UNIT("{\"x\":"), 0, UNIT("["), "}"},
+    {"MessagePack", UNIT("\x81\xa1x\xdd\0\0\0\0"), 4, UNIT("\xc0"), ""},
+    {"MessagePack", UNIT("\x81\xa1x\xdd\0\0\0\0"), 4, UNIT("\x80"), ""},
+    {"MessagePack", UNIT("\x91\xdd\0\0\0\0"), 2, UNIT("\x90"), ""},
+    {"MessagePack", UNIT("\x91"), 0, UNIT("\x91"), "\xc0"},
+    {"Protocol Buffers", UNIT(""), 0, UNIT("\x2a\0"), ""},     /* some type's field 5, empty */
+    {"Protocol Buffers", UNIT(""), 0, UNIT("\xaa\x06\0"), ""}, /* a field that none knows */
+};
+
+static void use_bomb(const struct bomb *bomb, size_t size, uint8_t type,
+                     void (*use)(void *data, const uint8_t *input, size_t len), void *data)
+{
+    const size_t units = size / bomb->unit_len;
+    uint8_t *input = malloc(1 + bomb->open_len + size + strlen(bomb->close)), *at = input;
+    if (!input)
+        abort();
+    *at++ = type;
+    memcpy(at, bomb->open, bomb->open_len);
+    for (unsigned i = 0; bomb->count_at > 0 && i < 4; i++)
+        at[bomb->count_at + i] = (uint8_t)(units >> (24 - 8 * i));
+    at += bomb->open_len;
+    for (size_t i = 0; i < units; i++, at += bomb->unit_len)
+        memcpy(at, bomb->unit, bomb->unit_len);
+    memcpy(at, bomb->close, strlen(bomb->close));
+    use(data, input, (size_t)(at - input) + strlen(bomb->close));
+    free(input);
+}
+
+void fuzz_bombs(const struct codec *codec,
+                void (*use)(void *data, const uint8_t *input, size_t len), void *data)
+{
+    static const size_t sizes[] = {200, 20000, 100000, 1000000};
+    for (size_t i = 0; i < sizeof bombs / sizeof *bombs; i++) {
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+            if (strcmp(bombs[i].format, codec->format) == 0)
+                use_bomb(&bombs[i], sizes[s], (uint8_t)i, use, data);
+        }
+    }
+}
+
 static void write_word(FILE *out, const uint8_t *word, size_t len)
 {
     fputc('"', out);

@@ -34,6 +34,10 @@ void fuzz_input(const struct codec *codec, const uint8_t *input, size_t len);
 void fuzz_seeds(const struct codec *codec,
                 void (*use)(void *data, const uint8_t *input, size_t len), void *data);
 
+/* The same with bombs: little that could make much, of all sizes that a budget tells apart. */
+void fuzz_bombs(const struct codec *codec,
+                void (*use)(void *data, const uint8_t *input, size_t len), void *data);
+
 /* Words of the format and of the schemas, as a libFuzzer dictionary. */
 void fuzz_dictionary(const struct codec *codec, FILE *out);
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MUTATIONS = 24, CROSSED = 4096 };
+enum { MUTATIONS = 24, CROSSED = 4096, BOMB_MAX = 200000 };
 
 struct replay {
     const struct codec *codec;
@@ -88,11 +88,24 @@ static void run_seed(void *data, const uint8_t *seed, size_t len)
     free(input);
 }
 
+/* As it is, and cut off: what changes in it would take long, and teach little. So would the
+ * largest, which test_heap.c has. */
+static void run_bomb(void *data, const uint8_t *bomb, size_t len)
+{
+    struct replay *replay = data;
+    if (len > BOMB_MAX)
+        return;
+    fuzz_input(replay->codec, bomb, len);
+    fuzz_input(replay->codec, bomb, len - len / 4);
+    replay->inputs += 2;
+}
+
 static int run_all(void)
 {
     for (size_t i = 0; codecs[i]; i++) {
         struct replay replay = {.codec = codecs[i], .random = UINT64_C(88172645463325252)};
         fuzz_seeds(codecs[i], run_seed, &replay);
+        fuzz_bombs(codecs[i], run_bomb, &replay);
         for (unsigned type = 0; type < 256; type++) /* nothing at all, of every type */
             fuzz_input(codecs[i], &(uint8_t){(uint8_t)type}, 1);
         printf("%s: %lu inputs\n", codecs[i]->name, replay.inputs);
@@ -149,6 +162,7 @@ static int write_seeds(const struct codec *codec, const char *path)
     struct folder folder = {.path = path};
     char dictionary[4096];
     fuzz_seeds(codec, write_seed, &folder);
+    fuzz_bombs(codec, write_seed, &folder);
     snprintf(dictionary, sizeof dictionary, "%s.dict", path);
     FILE *out = create(dictionary);
     if (!out)
