@@ -15,8 +15,16 @@ from ..members import Codec
 STYLES = {
     "usual": "usual: as the library's own examples do it",
     "tight": "tight: keys as constants, nothing copied twice, fields looked for where they must come next",
-    "inlined": "inlined: tight, with the packer's callback in line, as no walk over a table can be",
+    "inlined": "inlined (encode): tight, with the packer's callback in line, as no walk over a table can be",
 }
+#: What the walk is held to, (operation, style) → time with the plan ÷ by hand at most.
+BARS = {
+    ("encode", "usual"): 1.00,
+    ("encode", "tight"): 1.15,
+    ("decode", "tight"): 1.15,
+}
+#: And the format's floor, as time ÷ that of msgpack-c, of `order`.
+FLOOR_BARS = {"encode": 1.4, "decode": 1.6}
 
 
 def by_hand(family: Family) -> dict[str, str]:
@@ -64,7 +72,39 @@ def walk(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Block]:
         + ". protobuf-c's generated code makes the same walk that its codec makes, and has no tighter"
         " style of its own; the floor is ours and has the tight one only."
     )
-    return [Text(_said(mine)), table]
+    return [Text(_said(mine)), Text(_held(mine, codecs)), table]
+
+
+def _held(families: Sequence[Family], codecs: dict[str, Codec]) -> str:
+    """Which ratios are within the bars: by their medians, and if not, whether beyond doubt."""
+    beyond, count = [], 0
+    for family in families:
+        side = about.operation(family).removesuffix("_walk")
+        pairs = [
+            (hand, codec, BARS.get((side, hand.rpartition("_")[2])))
+            for hand, codec in by_hand(family).items()
+        ]
+        if about.subject(family) == "order":
+            pairs += [("msgpack_c", m, FLOOR_BARS[side]) for m, c in codecs.items() if c.ours]
+        for other, member, bar in pairs:
+            values = family.advantages(other, member, "time_ns", False) if bar else []
+            if not bar or not values:
+                continue
+            count += 1
+            e = Estimate.of(values, judge.ALPHA)
+            if math.exp(e.median) > bar:
+                sure = e.interval is not None and math.exp(e.interval[0]) > bar
+                beyond.append(
+                    f"`{about.subject(family)}` {side}, {words.label(member)} against {other}:"
+                    f" {words.fixed(math.exp(e.median), 3)}"
+                    + ("" if sure else " (its interval reaches the bar)")
+                )
+    return (
+        "Held to: encode at most 1.00 × the usual style and 1.15 × the tight one, decode at most 1.15 × the"
+        " tight one; the floor encodes `order` in at most 1.4 ×, and decodes it in at most 1.6 × the time of"
+        f" msgpack-c. {count - len(beyond)} of {count} medians keep to that"
+        + (f"; beyond it: {'; '.join(beyond)}." if beyond else ".")
+    )
 
 
 def _order(pair: tuple[str, str], codecs: dict[str, Codec]) -> tuple[int, str]:
