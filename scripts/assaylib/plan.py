@@ -110,7 +110,7 @@ CODEC_ROWS = {
     "standard": (
         Rows((*CORE, YOURS), WHOLE, 12, 0.7),
         Rows((*SHAPES, *LADDER), WHOLE, 9, 0.25),
-        Rows(("order",), COSTS, 9, 0.17),
+        Rows(("order",), COSTS, 9, 0.15),
         Rows(("order", "feed"), WALK, 9, 0.25),
     ),
     "publish": (
