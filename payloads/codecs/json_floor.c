@@ -179,6 +179,8 @@ static inline bool may_be_there(const ProtobufCMessage *message, const struct pl
         if (__builtin_expect((uintptr_t)at > writer->roomy, 0))                                    \
             goto near;                                                                             \
         memcpy(at, field->key, PLAN_KEY_COPY); /* see write_key in msgpack_c.c */                  \
+        if (field->step == PLAN_STRING) /* most are: a branch of their own is guessed better */    \
+            goto string;                                                                           \
         goto *steps[field->step];                                                                  \
     } while (0)
 

@@ -44,6 +44,8 @@ def conditions(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Blo
         cells = [_quotient(families, timed, member, row, plain) for row, plain, _ in columns]
         if any(cell != "–" for cell in cells):
             table.add(codec.label, *cells)
+    if not table.rows:
+        return []
     table.notes.append(
         "Rows of different processes, so for orientation; each row's own ratios stand below, with intervals."
         " Of one document run again and again the branches are learnt: what a benchmark over a single sample"

@@ -102,7 +102,7 @@ def _held(families: Sequence[Family], codecs: dict[str, Codec]) -> str:
     return (
         "Held to: encode at most 1.00 × the usual style and 1.15 × the tight one, decode at most 1.15 × the"
         " tight one; the floor encodes `order` in at most 1.4 ×, and decodes it in at most 1.6 × the time of"
-        f" msgpack-c. {count - len(beyond)} of {count} medians keep to that"
+        f" msgpack-c. {count - len(beyond)} of {words.counted(count, 'median')} keep to that"
         + (f"; beyond it: {'; '.join(beyond)}." if beyond else ".")
     )
 
