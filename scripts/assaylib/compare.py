@@ -30,9 +30,10 @@ def main(first: Path, second: Path, *, only: str | None, anyway: bool) -> int:
             print(_line(case, "REVERSED" if case in turned else "moved"))
     judged = sum(case.moved() is not None for case in cases)
     allowed = math.floor(SHARE_MAX * judged)
+    far = sum(map(beyond_margin, other))
     print(
         f"{judged} of {len(cases)} cases have figures in both runs: {len(turned)} verdicts reversed"
-        f" (allowed: 0), {len(other)} ratios moved (allowed: {allowed})"
+        f" (allowed: 0), {len(other)} ratios moved (allowed: {allowed}), {far} of them by more than their margin"
     )
     return int(bool(turned) or len(other) > allowed or judged == 0)
 
@@ -51,6 +52,15 @@ def moved(cases: list[twice.Case]) -> list[twice.Case]:
         adjusted = holm([1.0 if shift is None else shift.p for shift in shifts])
         found += [case for case, p in zip(members, adjusted) if p <= ALPHA]
     return found
+
+
+def beyond_margin(case: twice.Case) -> bool:
+    """The whole interval of the move lies beyond the wider margin of the two runs."""
+    shift = case.moved()
+    if shift is None or shift.interval is None:
+        return False
+    low, high = shift.interval
+    return low > math.log1p(case.delta) or high < -math.log1p(case.delta)
 
 
 def _line(case: twice.Case, what: str) -> str:
