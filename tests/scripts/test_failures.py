@@ -306,6 +306,22 @@ def test_memory_without_bound_has_no_numbers(tmp_path: Path) -> None:
     text = told(folder)
     assert "event_loop@wait has no number: growth of memory, MB 900 (limit 32) in 7 of 7 rounds" in text
     assert "event_loop" not in next(row for row in text.splitlines() if row.startswith("wait: "))
+    row = next(row.split() for row in text.splitlines() if row.startswith("wait     event_loop"))
+    assert set(row[2:-1]) == {"–"} and row[-1] == "0"
+    assert series.timeline(one(folder).family, "event_loop@wait", "p99_ns") == []
+
+
+def test_a_single_round_beyond_a_gate_is_left_out(tmp_path: Path) -> None:
+    folder = made_up(tmp_path / "run", parsed(tmp_path, OVERLOAD), overloaded)
+    path = folder / "samples.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    for row in rows:
+        if (row["member"], row["round"]) == ("event_loop@wait", 3):
+            row["gates"] = {"generator_lag_ms": {"value": 9.0, "limit": 5.0, "scope": "all", "ok": False}}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = one(folder).family
+    assert set(series.rounds(found, "event_loop@wait", "useful_share")) == {1, 2, 4, 5, 6, 7}
+    assert len(series.good(found, "event_loop@wait")) == 6 and "has no number" not in told(folder)
 
 
 def test_few_rounds_say_so(tmp_path: Path) -> None:
@@ -546,7 +562,7 @@ def test_what_is_said_of_heavy_requests(tmp_path: Path) -> None:
 
 def test_few_rounds_say_nothing_of_offloading(tmp_path: Path) -> None:
     first = told(made_up(tmp_path / "run", parsed(tmp_path, MIXED), heavy, rounds=3, rate_hz=100.0)).splitlines()[1]
-    assert first.startswith("No verdict on ") and "3 of 6 rounds needed" in first and "lowers" not in first
+    assert first.startswith("No verdict on ") and "3 of 7 rounds needed" in first and "lowers" not in first
 
 
 def test_offloading_means_helpers_or_threads(tmp_path: Path) -> None:

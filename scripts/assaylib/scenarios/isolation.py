@@ -152,7 +152,7 @@ def _bad(outcome: Outcome, member: str, phase: str, kind: str) -> str:
 
 def _hits(outcome: Outcome) -> Table:
     table = Table(
-        "Unrelated requests (hits), fault by fault; medians of rounds with intervals of the sign test at 95 %",
+        "Unrelated requests (hits), fault by fault; medians of rounds with intervals of the sign test, each at 95 %",
         [
             Column("deadline"),
             Column("model"),
@@ -164,10 +164,11 @@ def _hits(outcome: Outcome) -> Table:
             Column("rounds", True),
         ],
         notes=[
+            series.EACH,
             "A request belongs to the phase in which it was due, and its latency counts from then; one without a right"
             " answer counts as never answered. As before: the end of the first slot of"
             f" {outcome.scenario.steps['slot_ms']} ms after the service was back in which all was rightly answered with"
-            f" a p99 of at most {outcome.scenario.level['back_factor']:g} × that before."
+            f" a p99 of at most {outcome.scenario.level['back_factor']:g} × that before.",
         ],
     )
     for member in outcome.family.plan["members"]:
@@ -226,7 +227,7 @@ def _kinds(outcome: Outcome) -> Table:
     )
     family = outcome.family
     for member in family.plan["members"]:
-        samples = family.samples.get(member, {}).values()
+        samples = series.good(family, member).values()
         for phase in faults.phases(outcome.scenario.steps["faults"]):
             said = []
             for kind in (HITS, MISSES):
@@ -241,7 +242,7 @@ def _kinds(outcome: Outcome) -> Table:
 
 
 def _timeline(outcome: Outcome, member: str, kind: str) -> list[float | None]:
-    every = [s["timeline"][kind]["p99_ns"] for s in outcome.family.samples.get(member, {}).values()]
+    every = [s["timeline"][kind]["p99_ns"] for s in series.good(outcome.family, member).values()]
     middles = [series.middle(column) for column in zip(*every, strict=False)]
     return [None if value is None else value / 1e6 for value in middles]
 
@@ -295,7 +296,7 @@ def _shaded(outcome: Outcome, members: Sequence[str]) -> list[Span]:
         ends = [
             (p["from_ns"], p["to_ns"])
             for m in members
-            for s in outcome.family.samples.get(m, {}).values()
+            for s in series.good(outcome.family, m).values()
             for p in s["timeline"]["phases"]
             if p["name"] == fault
         ]

@@ -14,9 +14,7 @@ from typing import Any
 from .. import words
 from ..blocks import Column, Table
 from ..charts import Chart, LevelRow, levels
-from ..gates import passes
 from ..gates.validity import LAG_SHARE_MAX, most
-from ..intervals import median
 from ..judge import Estimate
 from ..plan import CAPTURE_S, SERVE_START_S, Built, Family
 from ..programs import Build
@@ -151,11 +149,11 @@ def member_of(model: str, setting: str) -> str:
 
 def gain(outcome: Outcome, model: str, metric: str, *, more: bool = False) -> Estimate | None:
     """What offloading does: the figure in place over that offloaded, round by round; of throughput the
-    other way round. Above 1 it is better."""
+    other way round. Above 1 it is better. The intervals of all models hold together."""
     place, other = member_of(model, IN_PLACE), member_of(model, OFFLOADED)
     if more:
         place, other = other, place
-    return series.ratio(outcome.family, place, metric, metric, other)
+    return series.ratio(outcome.family, place, metric, metric, other, together=len(outcome.models))
 
 
 def answer(outcome: Outcome) -> list[str]:
@@ -270,7 +268,7 @@ def _rate(outcome: Outcome) -> float:
 def _gains(outcome: Outcome) -> Table:
     table = Table(
         "What offloading does, round by round: figure in place ÷ offloaded, throughput offloaded ÷ in place; above 1"
-        " offloading is better; intervals of the sign test at 95 %",
+        " offloading is better; intervals of the sign test, which hold together over the models at 95 %",
         [
             Column("model"),
             Column("fast p50", True),
@@ -292,13 +290,10 @@ def pictures(outcome: Outcome) -> list[Chart]:
     rows = []
     for model in outcome.models:
         for i, setting in enumerate(SETTINGS):
-            samples = family.samples.get(member_of(model, setting), {}).values()
-            values = {
-                metric: [s["metrics"][metric] for s in samples if passes(s, metric) and s["metrics"].get(metric)]
-                for metric in ("fast_p50_ns", "fast_p99_ns")
-            }
-            p50, p99 = (median(v) / 1e6 if v else None for v in values.values())
-            rows.append(LevelRow(words.label(model), setting.replace("_", " "), i, (p99,), (p50,)))
+            member = member_of(model, setting)
+            p50, p99 = (series.estimate(family, member, f"fast_{p}_ns") for p in ("p50", "p99"))
+            ends = [found.median / 1e6 if found else None for found in (p99, p50)]
+            rows.append(LevelRow(words.label(model), setting.replace("_", " "), i, (ends[0],), (ends[1],)))
     return [
         levels(
             outcome.chart("fast"),

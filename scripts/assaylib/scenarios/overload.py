@@ -298,13 +298,14 @@ def tables(outcome: Outcome) -> list[Table]:
     answered = _figures(
         outcome,
         f"Overload of {steps['factor']:g} × the maximum for {steps['overload_s']:g} s, between"
-        f" {steps['base_share']:g} × of it; medians of rounds with intervals of the sign test at 95 %",
+        f" {steps['base_share']:g} × of it; medians of rounds with intervals of the sign test, each at 95 %",
         ANSWERED,
     )
     answered.notes += [
+        series.EACH,
         f"In time: answered within {_limit(outcome)} of when it was due. Back: the end of the first slot of"
         f" {steps['slot_ms']} ms in which all was answered with a p99 of at most {scenario.level['back_factor']:g} ×"
-        " that before."
+        " that before.",
     ]
     age = _figures(outcome, "Age of the queue, and memory; medians and intervals as above", AGE)
     age.notes += [

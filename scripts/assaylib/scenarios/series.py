@@ -7,24 +7,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from .. import words
 from ..gates import passes
-from ..intervals import median
+from ..intervals import ALPHA, median
 from ..judge import Estimate, Family
 from .outcome import level, too_few
 
 
+#: A note below figures of many members.
+EACH = "Intervals are each at 95 % by itself: of twenty, one may miss."
+
+
+def good(family: Family, member: str, metric: str = "timeline") -> dict[int, dict[str, Any]]:
+    """Round → what was measured, of rounds that count and passed the gates; none if too many did not."""
+    if family.why_withheld(member, metric):
+        return {}
+    return {n: sample for n, sample in sorted(family.samples.get(member, {}).items()) if passes(sample, metric)}
+
+
 def rounds(family: Family, member: str, metric: str, missing: float | None = None) -> dict[int, float]:
-    """Round → figure, of rounds that count and passed the gates. missing: what None stands for."""
+    """Round → figure. missing: what None stands for."""
     found = {}
-    for number in family.rounds:
-        sample = family.samples.get(member, {}).get(number)
-        if sample and passes(sample, metric):
-            value = sample["metrics"].get(metric)
-            value = missing if value is None else value
-            if value is not None:
-                found[number] = float(value)
+    for number, sample in good(family, member, metric).items():
+        value = sample["metrics"].get(metric)
+        value = missing if value is None else value
+        if value is not None:
+            found[number] = float(value)
     return found
 
 
@@ -32,11 +42,15 @@ def estimate(family: Family, member: str, metric: str, missing: float | None = N
     return level(list(rounds(family, member, metric, missing).values()))
 
 
-def ratio(family: Family, member: str, metric: str, over: str, other: str | None = None) -> Estimate | None:
-    """Of two figures of one process, or of two members' in one round; None counts as beyond all bounds."""
+def ratio(
+    family: Family, member: str, metric: str, over: str, other: str | None = None, *, together: int = 1
+) -> Estimate | None:
+    """Of two figures of one process, or of two members' in one round; None counts as beyond all bounds.
+    together: so many intervals are to hold at once."""
     ours = rounds(family, member, metric, math.inf)
     theirs = rounds(family, other or member, over)
-    return level([ours[n] / theirs[n] for n in ours if theirs.get(n)])
+    values = [ours[n] / theirs[n] for n in ours if theirs.get(n)]
+    return Estimate.of(values, ALPHA / together) if values else None
 
 
 def middle(values: Iterable[float | None]) -> float | None:
@@ -48,11 +62,7 @@ def middle(values: Iterable[float | None]) -> float | None:
 
 def timeline(family: Family, member: str, key: str, divisor: float = 1.0) -> list[float | None]:
     """Slot by slot, the median of rounds; a slot has none if most of its rounds have none."""
-    every = [
-        sample["timeline"][key]
-        for _, sample in sorted(family.samples.get(member, {}).items())
-        if sample.get("timeline") and passes(sample, "timeline")
-    ]
+    every = [sample["timeline"][key] for sample in good(family, member).values()]
     middles = [middle(column) for column in zip(*every, strict=False)]
     return [None if value is None else value / divisor for value in middles]
 
