@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <memory>
 #include <stdlib.h>
 /* What clang's sanitizer minds in 1.1.0, and what does no harm: its stacks add to a null pointer
  * before they have memory, and 0e-310 makes it count the leading zeros of 0, to shift that 0 and
@@ -203,10 +204,11 @@ const json_cost cost = {80, 64, 0, 0, 2};
 
 #include "rapidjson_tree.inc"
 
+/* On the heap: its 16 KiB would else be part of every thread's stack, if it decodes or not. */
 Tree &kept_tree()
 {
-    static thread_local Tree kept;
-    return kept;
+    static thread_local const std::unique_ptr<Tree> kept(new Tree);
+    return *kept;
 }
 
 int decode(const plan *plan, const uint8_t *src, size_t len, ProtobufCAllocator *allocator,
