@@ -64,6 +64,7 @@ def examine(folder: Path) -> doubts.Review:
         _unfinished(samples, run),
         _discards(run, result),
         _late(run, result),
+        _bounded(result),
         found.notes,
         _slides(result),
         _wide_margins(run, result),
@@ -203,6 +204,14 @@ def _discards(run: dict[str, Any], result: judge.Judgement) -> list[str]:
         rule = str((run.get("discard_rule") or {}).get("text") or "not recorded")
         found.append(f"rule: {rule.split('. ')[0]}")
     return found
+
+
+def _bounded(result: judge.Judgement) -> list[str]:
+    return [
+        f"{family.id}/{member}: its throughput is a bound from below, the rig was the limit: {why}"
+        for family in result.families
+        for member, why in sorted(family.bounded.items())
+    ]
 
 
 def _late(run: dict[str, Any], result: judge.Judgement) -> list[str]:

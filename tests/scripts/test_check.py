@@ -139,6 +139,19 @@ def test_late_tails_are_a_note(tmp_path: Path) -> None:
     assert [note for note in notes if "its latencies are the machine's" in note]
 
 
+def test_throughputs_that_are_the_rig_s_are_a_note(tmp_path: Path) -> None:
+    def held_down(facts: Any, lines: Lines) -> None:
+        for line in lines:
+            if line["kind"] == "service":
+                gate = {"value": "generator", "limit": "server or nobody", "scope": "bound", "ok": False}
+                line["gates"]["closed_saturated"] = gate
+
+    against, notes = reviewed(tmp_path, held_down)
+    assert against == []
+    said = [note for note in notes if "a bound from below" in note]
+    assert said and "saturated in the closed loop generator" in said[0]
+
+
 def test_exit_codes(tmp_path: Path, assay: Assay) -> None:
     facts, lines = copy.deepcopy(SOUND)
     sound = synthetic.write_run(tmp_path / "sound", planned(facts), lines)
