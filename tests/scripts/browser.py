@@ -77,13 +77,12 @@ addEventListener('load', () => {
 </script>"""
 
 
-def measure(page: Path, folder: Path, widths: dict[str, int], *arguments: str) -> dict[str, dict[str, Any]]:
-    """The page in frames so many pixels wide; a name that begins with "print" gets the print styles."""
-    text = page.read_text("utf-8")
-    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text).replace("</head>", f"{MEASURE}</head>")
+def measure(pages: dict[str, tuple[Path, int]], folder: Path, *arguments: str) -> dict[str, dict[str, Any]]:
+    """Pages in frames so many pixels wide; a name that begins with "print" gets the print styles."""
     frames = []
-    for name, width in widths.items():
-        copy = text
+    for name, (page, width) in pages.items():
+        copy = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text("utf-8"))
+        copy = copy.replace("</head>", f"{MEASURE}</head>")
         if name.startswith("print"):
             copy = copy.replace("@media print{", "@media all{")
             copy = re.sub(r"@media screen and \([^)]*\)", "@media not all", copy)
@@ -99,5 +98,5 @@ def measure(page: Path, folder: Path, widths: dict[str, int], *arguments: str) -
     said = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.S)
     assert said and said[1], f"nothing was measured: {done.stderr}"
     found: dict[str, dict[str, Any]] = json.loads(html.unescape(said[1]))
-    assert set(found) == set(widths)
+    assert set(found) == set(pages)
     return found

@@ -13,6 +13,7 @@ pytest.importorskip("jinja2")
 
 import conftest  # noqa: E402, F401: the path
 import synthetic  # noqa: E402
+import under_load  # noqa: E402
 from assaylib import anchors, blocks, charts, report  # noqa: E402
 from pages import Page  # noqa: E402
 
@@ -31,7 +32,13 @@ def wide(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(params=["standard", "wide"])
+@pytest.fixture(scope="session")
+def loaded(tmp_path_factory):
+    """With scenarios added."""
+    return under_load.write(tmp_path_factory.mktemp("load"))
+
+
+@pytest.fixture(params=["standard", "wide", "loaded"])
 def drawn(request):
     folder = request.getfixturevalue(request.param)
     return folder, Page((folder / "report.html").read_text("utf-8"))
@@ -42,6 +49,7 @@ EXPECTED = {
     " rounds-model rounds-service",
     "run": "forest-codec rounds-codec formats-encode formats-decode ladder time-order time-feed"
     " pareto-order pareto-feed costs-order",
+    "under_load": "forest-model rounds-model scenario-capacity-curves",
 }
 
 

@@ -16,6 +16,7 @@ pytest.importorskip("jinja2")
 import browser  # noqa: E402
 import conftest  # noqa: E402
 import publish  # noqa: E402
+import under_load  # noqa: E402
 from assaylib import plan  # noqa: E402
 from commands import finish  # noqa: E402
 from test_plan import BUILT  # noqa: E402
@@ -62,12 +63,18 @@ def test_a_browser_that_is_asked_for_more_would_say_so(tmp_path):
 def test_nothing_is_wider_than_a_phone_a_sheet_or_a_screen(request, tmp_path, theme):
     """What is wider scrolls in a box of its own; on paper, where nothing scrolls, nothing is. A4 less
     its margins (@page) is 184 mm, 695 px. In the dark a smaller page does: the layout is the same."""
-    widths = {"phone": 390} | ({"print": 695} if theme == "light" else {"screen": 1280})
-    page = request.getfixturevalue("folder" if theme == "light" else "standard") / "report.html"
-    found = browser.measure(page, tmp_path, widths, *([browser.DARK] if theme == "dark" else []))
+    if theme == "light":
+        large, loaded = request.getfixturevalue("folder"), under_load.write(tmp_path / "load")
+        folders = {"phone": (large, 390), "print": (large, 695), "print loaded": (loaded, 695)}
+        folders["phone loaded"] = (loaded, 390)
+    else:
+        small = request.getfixturevalue("standard")
+        folders = {"phone": (small, 390), "screen": (small, 1280)}
+    pages = {name: (folder / "report.html", width) for name, (folder, width) in folders.items()}
+    found = browser.measure(pages, tmp_path, *([browser.DARK] if theme == "dark" else []))
     for name, seen in found.items():
         assert seen["out"] == [] and seen["cut"] == [], f"{name}: {seen['out'][:5]} {seen['cut'][:5]}"
-        assert seen["body"] <= seen["wide"] <= widths[name], name
+        assert seen["body"] <= seen["wide"] <= pages[name][1], name
         ground, ink = (sum(map(int, re.findall(r"\d+", seen[k])[:3])) for k in ("ground", "ink"))
         assert (ground > 700 and ink < 150) if theme == "light" else (ground < 150 and ink > 600), name
     assert found["phone"]["size"] >= 11  # CSS pixels, of the smallest text that is no picture's

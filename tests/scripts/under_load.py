@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+"""A report with scenarios, whose lines are made up by the tests of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import synthetic
+import test_failures as failures
+import test_scenarios as capacities
+from assaylib import report
+
+
+def write(folder: Path) -> Path:
+    """A run of models, drawn, with a capacity, an overload, a slow downstream service and heavy requests."""
+    made = folder / "made"
+    made.mkdir(parents=True)
+    added = [capacities.made_up(made / "capacity")]
+    for name, text, make, load in (
+        ("overload", failures.OVERLOAD, failures.overloaded, {}),
+        ("slow", failures.SLOW, failures.failing, {}),
+        ("mixed", failures.MIXED, failures.heavy, {"rate_hz": 100.0}),
+    ):
+        added.append(failures.made_up(made / name, failures.parsed(made, text, name), make, **load))
+    run = synthetic.write_run(folder / "under_load", *synthetic.make_run(count=4, rounds=8, kinds=("model",)))
+    report.render(run, added)
+    return run
