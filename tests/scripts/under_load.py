@@ -7,12 +7,14 @@ from pathlib import Path
 
 import synthetic
 import test_failures as failures
+import test_lives as lives
 import test_scenarios as capacities
+import test_soak as soaks
 from assaylib import report
 
 
 def write(folder: Path) -> Path:
-    """A run of models, drawn, with a capacity, an overload, a slow downstream service and heavy requests."""
+    """A run of models, drawn, with a run of every kind of scenario, and a soak."""
     made = folder / "made"
     made.mkdir(parents=True)
     added = [capacities.made_up(made / "capacity")]
@@ -22,6 +24,10 @@ def write(folder: Path) -> Path:
         ("mixed", failures.MIXED, failures.heavy, {"rate_hz": 100.0}),
     ):
         added.append(failures.made_up(made / name, failures.parsed(made, text, name), make, **load))
+    for name, make in (("held", lives.held_memory), ("lives", lives.lives), ("map", lives.mapped)):
+        make(made / name)
+        added.append(made / name)
+    added.append(soaks.made_up(made / "soak"))
     run = synthetic.write_run(folder / "under_load", *synthetic.make_run(count=4, rounds=8, kinds=("model",)))
     report.render(run, added)
     return run

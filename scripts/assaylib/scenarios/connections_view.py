@@ -294,7 +294,8 @@ def _growth(outcome: Outcome) -> Chart:
     return scatter(
         outcome.chart("growth"),
         "The server's memory over its connections",
-        "The figures are in the table of steps.",
+        "Memory of the server over the connections that it holds, idle and active, both logarithmic; a line per"
+        " model. The figures are in the table of steps.",
         ("idle", "active"),
         points,
         [words.label(m) for m in outcome.models],
