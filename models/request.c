@@ -53,28 +53,23 @@ void turn_more_targets(struct turn *turn)
 enum turn_end request_step(struct request *request, const struct workload *workload, void *cell,
                            enum turn_event event, const void *setup)
 {
-    struct turn *turn = &request->turn;
-    turn->event = event;
-    turn->in = request->in;
-    turn->in_len = request->in_len;
-    turn->answers_len = 0;
-    turn->targets_len = 0;
-    turn->status = 200;
-    turn->deadline_ns = 0;
-    turn->next_cell = request->cell;
-    request->out.len = 0;
+    request_turn_begin(request, event);
     if (event >= TURN_ANSWER) /* or SENT */
-        gather_answers(request->gather, turn);
+        gather_answers(request->gather, &request->turn);
+    enum turn_end end = workload->step(cell, &request->turn, setup);
+    request_turn_end(request, workload, end);
+    return end;
+}
 
-    enum turn_end end = workload->step(cell, turn, setup);
+void request_turn_end(struct request *request, const struct workload *workload, enum turn_end end)
+{
     if (end == TURN_REPLY) {
-        request->status = turn->status;
+        request->status = request->turn.status;
     } else if (end == TURN_REJECT) {
         request_refuse(request);
     } else if (end == TURN_FORWARD) {
-        request->cell = turn->next_cell;
+        request->cell = request->turn.next_cell;
         if (request->has_cell)
             errand_leave_cell(request, workload);
     }
-    return end;
 }

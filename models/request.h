@@ -81,6 +81,23 @@ void request_destroy(struct request *request, const struct workload *workload);
 enum turn_end request_step(struct request *request, const struct workload *workload, void *cell,
                            enum turn_event event, const void *setup);
 
+/* Its two halves, for a model that calls step() itself: whose reply nobody waits for, the second is
+ * only needed if it goes on. */
+static inline void request_turn_begin(struct request *request, enum turn_event event)
+{
+    struct turn *turn = &request->turn;
+    turn->event = event;
+    turn->answers_len = 0;
+    turn->in = request->in;
+    turn->in_len = request->in_len;
+    turn->status = 200;
+    turn->next_cell = request->cell;
+    turn->deadline_ns = 0;
+    turn->targets_len = 0;
+    request->out.len = 0;
+}
+void request_turn_end(struct request *request, const struct workload *workload, enum turn_end end);
+
 /* After TURN_OFFLOAD, where it may block: the piece itself. TURN_DONE comes next. */
 static inline void request_offload(struct request *request, const void *setup)
 {

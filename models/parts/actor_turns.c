@@ -338,15 +338,16 @@ static bool read_note(struct sched_worker *worker, struct note *note)
     request->in_len = note->len;
     request->cell = note->cell;
     counter_add(&worker->counters->turns, 1);
-    enum turn_end end =
-        request_step(request, run->config.workload, cells_at(&run->cells, note->cell), TURN_REQUEST,
-                     run->config.setup);
+    request_turn_begin(request, TURN_REQUEST);
+    enum turn_end end = run->config.workload->step(cells_at(&run->cells, note->cell),
+                                                   &request->turn, run->config.setup);
     if (end == TURN_REPLY || end == TURN_REJECT) {
         notes_give(&run->notes, worker->index, note);
         errands_noted(worker->counters);
         return true;
     }
     local->reader = NULL;
+    request_turn_end(request, run->config.workload, end);
     errands_keep_body(request);
     notes_give(&run->notes, worker->index, note);
     return carry_out(worker, request, NULL, end);
