@@ -84,7 +84,7 @@ void pool_done(struct pool_task *task)
 }
 
 struct flood {
-    uint64_t tasks, window, workers, rate_hz, spin_us;
+    uint64_t tasks, window, limit, workers, rate_hz, spin_us;
     bool calibrate;
     const char *json;
 
@@ -160,8 +160,9 @@ static int prepare(struct flood *flood)
     if (!flood->memory)
         return -ENOMEM;
     memset(flood->memory, 0, flood->stride * flood->objects); /* touched before the clock runs */
-    return peer_pool.start(&(struct pool_setup){(unsigned)flood->workers, flood->tasks,
-                                                flood->objects, flood->spin_us * 1000});
+    size_t limit = flood->limit ? flood->limit : flood->objects;
+    return peer_pool.start(
+        &(struct pool_setup){(unsigned)flood->workers, flood->tasks, limit, flood->spin_us * 1000});
 }
 
 static int write_result(const struct flood *flood)
@@ -213,6 +214,8 @@ static int read_options(struct flood *flood, int argc, char **argv)
         OPTIONS_COUNT("--tasks", "N", &flood->tasks, 1, 1e8, "how many"),
         OPTIONS_COUNT("--window", "N", &flood->window, 0, 1e8,
                       "submitted and not yet run at most; 0: as many as there are"),
+        OPTIONS_COUNT("--limit", "N", &flood->limit, 0, 1e8,
+                      "what a bounded pool takes at a time; 0: whatever is submitted"),
         OPTIONS_COUNT("--workers", "N", &flood->workers, 1, SLOTS - 1, "threads that run tasks"),
         OPTIONS_COUNT("--work", "N", &work_rounds, 0, 1e9, "rounds of work in each"),
         OPTIONS_COUNT("--rate", "HZ", &flood->rate_hz, 0, 1e8, "paced; 0: as fast as can be"),

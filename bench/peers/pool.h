@@ -18,7 +18,8 @@ struct pool_task;
 struct pool_setup {
     unsigned workers;
     size_t tasks;     /* how many there will be */
-    size_t limit;     /* of these at most so many are submitted and not yet run */
+    size_t limit;     /* a pool that is bounded takes at most so many that are not yet run, and
+                         makes the submitter wait; at least so many */
     uint64_t spin_ns; /* an idle worker looks for work so long before it sleeps */
 };
 

@@ -9,13 +9,19 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 static const struct model *model;
 static struct model_run *run;
 
-/* A request is too large for every task to have one from the beginning: free ones are reused. */
-static struct request **requests;
+/* As many as may be under way; each is used again when its task is done. */
+static struct place {
+    struct request *request;
+    struct pool_task *task;
+    /* Release by the worker that is through with it, acquire by the submitter. */
+    atomic_bool used;
+} * places;
 static size_t count;
 
 static enum turn_end step(void *cell, struct turn *turn, const void *setup)
@@ -30,20 +36,24 @@ static const struct workload workload = {.name = "task", .step = step};
 
 static void done(struct request *request)
 {
-    pool_done(request->arg);
+    struct place *place = request->arg;
+    struct pool_task *task = place->task;
+    atomic_store_explicit(&place->used, false, memory_order_release);
+    pool_done(task);
 }
 
 static int start(const struct pool_setup *setup)
 {
     count = setup->limit;
-    requests = calloc(count, sizeof(struct request *));
-    if (!requests)
+    places = calloc(count, sizeof *places);
+    if (!places)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
-        requests[i] = request_create(&workload);
-        if (!requests[i])
+        struct request *request = places[i].request = request_create(&workload);
+        if (!request)
             return -ENOMEM;
-        requests[i]->done = done;
+        request->done = done;
+        request->arg = &places[i];
     }
     model = model_find("thread_pool");
     if (setup->spin_ns && !(model->uses & MODEL_SPIN))
@@ -64,8 +74,13 @@ static int start(const struct pool_setup *setup)
 static void submit(struct pool_task *task)
 {
     static size_t next;
-    struct request *request = requests[next++ % count];
-    request->arg = task;
+    struct place *place = &places[next];
+    struct request *request = place->request;
+    next = next + 1 < count ? next + 1 : 0;
+    while (atomic_load_explicit(&place->used, memory_order_acquire))
+        sched_yield();
+    atomic_store_explicit(&place->used, true, memory_order_relaxed);
+    place->task = task;
     request->in = (const uint8_t *)task;
     request->in_len = 1;
     while (model->post(run, request) == -EAGAIN)
@@ -76,8 +91,8 @@ static void stop(void)
 {
     model->stop(run, NULL);
     for (size_t i = 0; i < count; i++)
-        request_destroy(requests[i], &workload);
-    free(requests);
+        request_destroy(places[i].request, &workload);
+    free(places);
 }
 
 const struct peer_pool peer_pool = {

@@ -145,6 +145,9 @@ def _paced() -> dict[str, Peer]:
     return members
 
 
+_BOUNDED = (
+    "pools that are bounded, ours and the ring, hold 1,024 and make the submitter wait; the others take all at once"
+)
 _FLOOD = ("--tasks", "300000", "--window")
 _SAME = "two workers and one submitter, not pinned; the same task objects, each adding its number to a sum that is checked"
 
@@ -283,12 +286,16 @@ def _counters() -> Kind:
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind("pool/empty", "Empty tasks, all at once", f"300,000 empty tasks, as fast as they can be submitted; {_SAME}",
+    Kind("pool/empty", "Empty tasks, as fast as they can be submitted", f"300,000 empty tasks; {_BOUNDED}; {_SAME}",
+         _pools(*_FLOOD, "0", "--limit", "1024"), 0.4, ("tasks_hz",)),
+    Kind("pool/empty_all", "Empty tasks, all under way", f"the same where every pool takes all: 300,000 requests of the model"
+         f" are 115 MB, which leave the caches before their turn comes; {_SAME}",
          _pools(*_FLOOD, "0"), 0.4, ("tasks_hz",)),
     Kind("pool/empty_window", "Empty tasks, 1,024 under way", f"the same with at most 1,024 submitted and not yet run; {_SAME}",
          _pools(*_FLOOD, "1024"), 0.4, ("tasks_hz",)),
-    Kind("pool/work", "Tasks of 1 µs, all at once", f"300,000 tasks of a microsecond each (a calibrated xorshift); {_SAME}",
-         _pools(*_FLOOD, "0", "--work", "{work}"), 0.5, ("tasks_hz",)),
+    Kind("pool/work", "Tasks of 1 µs, as fast as they can be submitted",
+         f"300,000 tasks of a microsecond each (a calibrated xorshift); {_BOUNDED}; {_SAME}",
+         _pools(*_FLOOD, "0", "--limit", "1024", "--work", "{work}"), 0.5, ("tasks_hz",)),
     Kind("pool/work_window", "Tasks of 1 µs, 1,024 under way", f"the same with at most 1,024 submitted and not yet run; {_SAME}",
          _pools(*_FLOOD, "1024", "--work", "{work}"), 0.5, ("tasks_hz",)),
     Kind("pool/helped", "Tasks of 1 µs, the submitter works too", "300,000 tasks of a microsecond each; two threads, of which the submitter is one",
