@@ -199,5 +199,8 @@ def test_what_http_costs_alone_is_measured(build: Path) -> None:
     found = parts.measure(made_here, small, said.append)
     assert not said and {len(values) for values in found.values()} == {parts.PROCESSES}
     assert min(found["response_ns"]) > 0
+    # A machine that halves its speed in the middle: the difference is of what ran side by side.
+    steady = [[0, 30.0], [2, 30.0], [4, 50.0], [6, 50.0]]
+    assert parts.beyond(steady, [[1, 20.0], [3, 20.0], [5, 40.0], [7, 40.0]]) == 10.0
     none = plan.Plan(plan.TIERS["smoke"], 1, (), (), 0.0)
     assert parts.measure(made_here, none, said.append) == {} and not said
