@@ -247,7 +247,9 @@ def test_every_model_case_runs(model_bench: Bench, tmp_path: Path) -> None:
         assert len(entry["blocks"]) == 3
         counters, workload = entry["counters"], entry["case"].split("/")[1]
         if "/slow." not in entry["case"]:
-            assert counters["turns_per_request"] == pytest.approx(TURNS.get(workload, 1), rel=0.2), entry["case"]
+            # Where the host stole most of a block there are few requests in it, and shares are coarse.
+            right = pytest.approx(TURNS.get(workload, 1), rel=0.2, abs=3 / entry["iterations"])
+            assert counters["turns_per_request"] == right, entry["case"]
         assert counters["cpu_ns_per_request"] > 0
         for counted in ("messages", "wakeups", "syscalls", "context_switches"):
             assert counters[f"{counted}_per_request"] >= 0
