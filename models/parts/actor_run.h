@@ -73,6 +73,11 @@ bool actor_turn(struct sched_worker *worker, struct request *request);
 /* In the connection's actor: its request is done. False: the connection is gone. */
 bool actor_reply(struct sched_worker *worker, struct request *request);
 
+/* An errand to its cell, or to whoever takes it where there are none. */
+void actor_send_errand(struct sched_worker *worker, struct request *errand);
+/* After TURN_SEND: all that it sends. TURN_SENT comes next. */
+void actor_send_all(struct sched_worker *worker, struct request *request);
+
 /* Cancels the deadlines that this worker need not watch any more. */
 void actor_settle(struct sched_worker *worker);
 
