@@ -14,7 +14,7 @@
 
 #include <json-c/json.h>
 #include <limits.h>
-#include <pthread.h>
+#include <threads.h>
 
 /* ---- encode: a tree, printed, and given back --------------------------------------------------
  */
