@@ -272,16 +272,15 @@ def _counters() -> Kind:
     return Kind(
         "counters/echo",
         "What the counters of the models cost",
-        "a POST of 13 bytes, sent back; one connection, so that how many requests come at a time does not vary;"
-        " counted under callgrind, from two processes that were asked differently often; the same source with and"
-        " without what model_stats alone needs",
+        "a POST of 13 bytes, sent back; 64 connections ask at a time; counted under callgrind, from two processes"
+        " that were asked differently often; the same source with and without what model_stats alone needs",
         {**{model: Peer(_serve(model, "echo"), "", "as it comes") for model in _COUNTING}, **uncounted},
         7.0,
         ("instructions_per_request",),
         how="counted",
         tools=("valgrind",),
         exact=True,
-        load={"connections": 1, "bursts": [500, 3000], "pairs": {model: f"{model}_uncounted" for model in _COUNTING}},
+        load={**_COUNTED, "pairs": {model: f"{model}_uncounted" for model in _COUNTING}},
     )
 
 
