@@ -233,7 +233,7 @@ def resume(build: programs.Build, folder: Path, *, force: bool) -> int:
 
 
 def _scenarios(build: programs.Build, arguments: argparse.Namespace) -> int:
-    from . import run, scenarios
+    from . import record, run, scenarios
     from .scenarios import command, plans, scenario
 
     if arguments.tier is not None:
@@ -249,7 +249,7 @@ def _scenarios(build: programs.Build, arguments: argparse.Namespace) -> int:
         tier=tier,
         only=arguments.only,
         seed=arguments.seed,
-        id=arguments.id or run.id_now(tier),
+        id=arguments.id or record.id_now(tier.name),
         reports=arguments.reports or ROOT / "reports",
         force=arguments.force,
         scenarios=wanted,
@@ -339,21 +339,21 @@ def do_check(arguments: argparse.Namespace) -> int:
 
 
 def do_calibrate(arguments: argparse.Namespace) -> int:
-    from . import calibrate, run
+    from . import calibrate, record, run
 
     if arguments.folder is not None:
         if arguments.force:
             raise UsageError("--force: has no effect on a run that was made before")
         return calibrate.main(arguments.folder)
     tier = plan.TIERS["calibrate"]
-    id = run.id_now(tier)
+    id = record.id_now(tier.name)
     request = run.Request(tier, None, None, id, ROOT / "reports", arguments.force)
     code = run.start(programs.Build.open(arguments.build), ROOT, request)
     return code or calibrate.main(request.reports / id)
 
 
 def do_sweep(arguments: argparse.Namespace) -> int:
-    from . import run, sweep
+    from . import record, run, sweep
 
     build = programs.Build.open(arguments.build)
     if arguments.list:
@@ -367,7 +367,7 @@ def do_sweep(arguments: argparse.Namespace) -> int:
                 raise UsageError(f"--{name}: has no effect with --resume: the run's plan is fixed")
         return sweep.resume(build, ROOT, arguments.resume, force=arguments.force)
     tier = plan.TIERS["sweep"]
-    id = arguments.id or run.id_now(tier)
+    id = arguments.id or record.id_now(tier.name)
     reports = arguments.reports or ROOT / "reports"
     return sweep.main(build, ROOT, run.Request(tier, arguments.only, arguments.seed, id, reports, arguments.force))
 

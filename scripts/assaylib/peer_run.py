@@ -5,7 +5,6 @@ and the table."""
 from __future__ import annotations
 
 import random
-import secrets
 import shlex
 import time
 from collections.abc import Mapping
@@ -13,8 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import SCHEMA, AssayError, RefusedError, UsageError
-from . import environment, machine, makeup, peer_programs, peer_table, plan, run, store
+from . import SCHEMA, AssayError, UsageError, environment, makeup, peer_programs, peer_table, plan, record, run, store
 from .peers import BARS, EXACT_ROUNDS, KINDS, METRICS, MORE_TIME, PACKAGES, ROUNDS, STOPPING_RULE, TIER, declared_rule
 from .plan import Family, Plan, Task
 from .programs import Build
@@ -88,26 +86,16 @@ def main(build: Build, root: Path, request: Request) -> int:
             f"{build.folder}: without peers (meson configure {build.folder} -Dpeers=enabled;"
             f" ninja -C {build.folder})"
         )
-    run.check(request.seed, request.id, request.reports)
-    seed = request.seed if request.seed is not None else secrets.randbelow(2**31)
+    record.check(request)
     _tell_missing(build)
     work = peer_programs.rounds_of_a_microsecond(build)
-    made = make(build, request, seed, {"work": str(work)})
-    created = run.now()
-    id = request.id or run.id_now(made.tier)
-    store.probe(request.reports)
-    described = describe(build)
-    forced, quiet = run.may_measure(described, request.force)
-    with run.interruptible():
-        facts = _facts(build, root, made, described, forced, quiet, created, id, request)
-        run.say(f"{len(made.tasks)} processes, about {minutes(made.seconds)}")
-        folder = request.reports / id
-        try:
-            folder.mkdir()
-            store.write_whole(folder / "run.json", facts)
-        except OSError as error:
-            raise UsageError(f"{folder}: cannot write there: {error.strerror}") from None
-        return _measure(build, made, facts, folder, set(), 0.0)
+    made = make(build, request, record.chosen_seed(request), {"work": str(work)})
+    begun = record.start(request, TIER, made.seed, describe(build))
+    with record.interruptible():
+        facts = _facts(build, root, made, begun, request)
+        record.say(f"{len(made.tasks)} processes, about {minutes(made.seconds)}")
+        record.keep(begun.folder, {"run.json": facts})
+        return _measure(build, made, facts, begun.folder, set(), 0.0)
 
 
 def make(build: Build, request: Request, seed: int, filled: Mapping[str, str]) -> Plan:
@@ -144,48 +132,23 @@ def _tell_missing(build: Build) -> None:
     absent = missing(build)
     if absent:
         packages = " ".join(dict.fromkeys(absent.values()))
-        run.say(
+        record.say(
             f"assay: not here: {', '.join(absent)} (Debian: apt-get install {packages}; then meson"
             f" setup --reconfigure {build.folder}; ninja -C {build.folder}); going on with the others"
         )
 
 
 def _facts(
-    build: Build,
-    root: Path,
-    made: Plan,
-    described: dict[str, Any],
-    forced: list[str],
-    quiet: machine.Quiet,
-    created: str,
-    id: str,
-    request: Request,
+    build: Build, root: Path, made: Plan, begun: record.Start, request: Request
 ) -> dict[str, Any]:
-    commit, dirty = environment.commit(root)
-    fingerprint = environment.fingerprint()
     command = ["scripts/assay", "peers", "--rounds", str(request.rounds), "--seed", str(made.seed)]
     if request.only:
         command += ["--only", request.only]
-    if request.force:
-        command += ["--force"]
+    facts = record.facts(build, root, begun, command)
     return {
-        "schema": SCHEMA,
-        "id": id,
-        "tier": TIER,
-        "command": command,
-        "seed": made.seed,
-        "commit": commit,
-        "dirty": dirty,
-        "created": created,
-        "margin_percent": run.MARGIN_PERCENT,
-        "forced": forced,
-        "quiet": quiet.facts(),
-        "build": described,
-        "environment": fingerprint,
-        "identity": environment.identity(fingerprint, described),
-        "machine": machine.measure(build, run.say),
+        **facts,
         "missing": missing(build),
-        "libraries": environment.libraries(build) | peer_programs.versions(build),
+        "libraries": facts["libraries"] | peer_programs.versions(build),
         "families": [family.to_json() for family in made.families],
         "bars": [
             {**asdict(bar), "peers": list(bar.peers)}
@@ -202,28 +165,13 @@ def resume(build: Build, folder: Path, *, force: bool) -> int:
     if not peer_table.is_peers(facts):
         raise UsageError(f"{folder}: not of peers (assay run --resume goes on with it)")
     samples = store.read_samples(folder / "samples.jsonl")
-    if samples.damaged:
-        raise UsageError(f"{folder}: damaged, not to be gone on with: {'; '.join(samples.damaged[:3])}")
-    for notice in samples.notices:
-        run.say(f"assay: {notice}")
+    if record.complete(folder, samples):
+        return _show(folder)
     made = _plan(tuple(Family.from_json(family) for family in facts["families"]), facts["seed"])
     complete = {line["process"] for line in samples.lines}  # a process is a line
-    if samples.ends:
-        run.say(f"assay: {folder}: complete, nothing to do")
-        return _show(folder)
-    described = describe(build)
-    forced, quiet = run.may_measure(described, force)
-    if environment.identity(environment.fingerprint(), described) != facts["identity"]:
-        changed = "the build or the machine is not the one that the run began with"
-        if not force:
-            raise RefusedError(f"{folder}: {changed} (--force goes on, and is recorded)")
-        forced.append(f"resumed although {changed}")
-    dropped = store.cut_tail(folder, samples, complete)
-    writer = store.Writer(folder)
-    writer.append([run.resume_line(len(complete), dropped, forced, quiet)])
-    writer.close()
+    record.go_on(folder, facts["identity"], describe(build), samples, complete, force=force)
     spent_s = sum(float(line["seconds"]) for line in samples.lines)
-    with run.interruptible():
+    with record.interruptible():
         return _measure(build, made, facts, folder, complete, spent_s)
 
 
@@ -260,11 +208,11 @@ def _measure(
             )
         makeup.measure(ledger, left_s, process)
         progress.end()
-        writer.append([makeup.end_line(ledger, run.utc(), time.monotonic() - began)])
+        writer.append([makeup.end_line(ledger, record.utc(), time.monotonic() - began)])
     except KeyboardInterrupt:
         again = shlex.join(["scripts/assay", "peers", "--resume", str(folder)])
         progress.say(f"assay: interrupted; what is measured is kept. To go on: {again}")
-        return run.INTERRUPTED
+        return record.INTERRUPTED
     except OSError as error:
         raise AssayError(f"{folder}: {error}; to go on: assay peers --resume {folder}") from None
     finally:
@@ -275,7 +223,7 @@ def _measure(
 def _process(build: Build, made: Plan, task: Task) -> dict[str, Any]:
     family, member = made.family(task.family), str(task.member)
     chance = random.Random(f"{made.seed}/{task.number}")
-    started = run.utc()
+    started = record.utc()
     return {
         "schema": SCHEMA,
         "kind": family.kind,
@@ -294,7 +242,7 @@ def _show(folder: Path) -> int:
     facts, samples = peer_table.read(folder)
     print(peer_table.text(facts, samples))
     print(folder)
-    return run.exit_code(samples.lines)
+    return record.exit_code(samples.lines)
 
 
 def show_list(build: Build) -> int:

@@ -7,16 +7,9 @@ Whatever happens to a process is a line in samples.jsonl; only what makes every 
 
 from __future__ import annotations
 
-import datetime
 import random
-import re
-import secrets
 import shlex
-import signal
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +17,6 @@ from typing import Any
 from . import (
     SCHEMA,
     AssayError,
-    RefusedError,
     UsageError,
     discard,
     environment,
@@ -34,6 +26,7 @@ from . import (
     machine,
     makeup,
     plan,
+    record,
     scenarios,
     service,
     store,
@@ -43,12 +36,11 @@ from .meeting import parts
 from .plan import Family, Plan, Task
 from .programs import Build
 from .progress import Progress, minutes
+from .record import INTERRUPTED, say, utc
 from .scenarios import plans
 from .scenarios.scenario import Scenario
 
-MARGIN_PERCENT = 3.0
 PADDING_MAX = 4096
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -77,35 +69,8 @@ def discover(build: Build, tier: plan.Tier) -> plan.Built:
     return built
 
 
-SEED_MAX = 2**63 - 1  # what the programs take
-
-
-def check(seed: int | None, id: str | None, reports: Path) -> None:
-    """What a run refuses whatever the machine, so that a dry run does, too. Seeds are not negative:
-    the order drawn from one would be that of its positive."""
-    if seed is not None and not 0 <= seed <= SEED_MAX:
-        raise UsageError(f"--seed {seed}: must be from 0 to {SEED_MAX}")
-    if id is not None:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", id):
-            raise UsageError(f"--id {id}: letters, digits, dots, dashes and underscores only")
-        free(reports / id)
-
-
-def now() -> str:
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def id_now(tier: plan.Tier) -> str:
-    return f"{now()[:16].replace(':', '')}-{tier.name}"
-
-
-def free(folder: Path) -> None:
-    if folder.exists():
-        raise UsageError(f"{folder}: exists already (another --id, or --resume {folder})")
-
-
 def dry_run(build: Build, request: Request) -> int:
-    check(request.seed, request.id, request.reports)
+    record.check(request)
     made = make(build, request, request.seed or 0)
     for family in made.families:
         tasks = [task for task in made.tasks if task.family == family.id]
@@ -130,20 +95,11 @@ def make(build: Build, request: Request, seed: int) -> Plan:
 
 
 def start(build: Build, root: Path, request: Request) -> int:
-    check(request.seed, request.id, request.reports)
-    seed = request.seed if request.seed is not None else secrets.randbelow(2**31)
-    made = make(build, request, seed)
-    created = now()
-    id = request.id or id_now(request.tier)
-    folder = request.reports / id
-    free(folder)
-    store.probe(request.reports)
-
-    described = environment.describe_build(build)
-    began = time.monotonic()  # the tier's time includes waiting for a quiet machine
-    forced, quiet = may_measure(described, request.force)
-    with interruptible():
-        facts = _facts(build, root, made, described, forced, quiet, created, id, request)
+    record.check(request)
+    made = make(build, request, record.chosen_seed(request))
+    begun = record.start(request, request.tier.name, made.seed, environment.describe_build(build))
+    with record.interruptible():
+        facts = _facts(build, root, made, begun, request)
         say(f"{len(made.tasks)} processes, about {minutes(made.seconds)}; pilot first")
         try:
             made = _pilot(build, made, facts)
@@ -151,13 +107,8 @@ def start(build: Build, root: Path, request: Request) -> int:
             say("assay: interrupted before the first measurement; nothing was kept")
             return INTERRUPTED
         facts["families"] = [family.to_json() for family in made.families]
-        try:
-            folder.mkdir()
-            store.write_whole(folder / "iterations.json", _iterations(made))
-            store.write_whole(folder / "run.json", facts)
-        except OSError as error:
-            raise UsageError(f"{folder}: cannot write there: {error.strerror}") from None
-        return _measure(build, made, facts, folder, set(), began)
+        record.keep(begun.folder, {"iterations.json": _iterations(made), "run.json": facts})
+        return _measure(build, made, facts, begun.folder, set(), begun.began)
 
 
 def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
@@ -165,37 +116,18 @@ def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
     if facts["tier"] not in (*plan.TIERS, store.SCENARIO_TIER):
         raise UsageError(f"{folder}: of the tier {facts['tier']}, not of this command")
     samples = store.read_samples(folder / "samples.jsonl")
-    if samples.damaged:  # what was cut off at the end is measured again; this nobody could explain
-        raise UsageError(f"{folder}: damaged, not to be gone on with: {'; '.join(samples.damaged[:3])}")
-    made = planned(facts)
-    tier = made.tier
-    complete = store.complete_processes(samples, _expected(made, samples))
-    for notice in samples.notices:
-        say(f"assay: {notice}")
-    if samples.ends:
-        say(f"assay: {folder}: complete, nothing to do")
+    if record.complete(folder, samples):
         print(folder)
-        return exit_code(samples.lines)
-
+        return record.exit_code(samples.lines)
+    made = planned(facts)
+    complete = store.complete_processes(samples, _expected(made, samples))
     described = environment.describe_build(build)
-    forced, quiet = may_measure(described, force)
-    if environment.identity(environment.fingerprint(), described) != facts["identity"]:
-        changed = "the build or the machine is not the one that the run began with"
-        if not force:
-            raise RefusedError(f"{folder}: {changed} (--force goes on, and is recorded)")
-        forced.append(f"resumed although {changed}")
-    try:
-        dropped = store.cut_tail(folder, samples, complete)
-        writer = store.Writer(folder)
-        writer.append([resume_line(len(complete), dropped, forced, quiet)])
-        writer.close()
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot write there: {error}") from None
+    record.go_on(folder, facts["identity"], described, samples, complete, force=force)
     # What the interrupted run has spent, as far as its lines tell.
     each = {line["process"]: float(line["seconds"]) for line in samples.lines}
-    pilots = sum(plan.pilot_s(family, tier) for family in made.families)
+    pilots = sum(plan.pilot_s(family, made.tier) for family in made.families)
     spent = plan.MACHINE_S + pilots + sum(each[number] for number in complete)
-    with interruptible():
+    with record.interruptible():
         return _measure(build, made, facts, folder, complete, time.monotonic() - spent)
 
 
@@ -206,20 +138,6 @@ def planned(facts: dict[str, Any]) -> Plan:
         return plans.planned(families, facts["seed"])
     tier, tasks = plan.TIERS[facts["tier"]], plan.order(families, facts["seed"])
     return Plan(tier, facts["seed"], families, tasks, plan.total_s(families, tasks, tier))
-
-
-def resume_line(
-    complete: int, dropped: int, forced: list[str], quiet: machine.Quiet
-) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "kind": "resume",
-        "started": utc(),
-        "complete": complete,
-        "dropped_bytes": dropped,
-        "forced": forced,
-        "quiet": quiet.facts(),
-    }
 
 
 def _expected(made: Plan, samples: store.Samples) -> dict[int, int]:
@@ -233,59 +151,10 @@ def _expected(made: Plan, samples: store.Samples) -> dict[int, int]:
     return lines
 
 
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does: children stopped, what is measured kept."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def utc() -> str:
-    now = datetime.datetime.now(datetime.timezone.utc)
-    return now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03}Z"
-
-
-def may_measure(described: dict[str, Any], force: bool) -> tuple[list[str], machine.Quiet]:
-    """The reasons that --force overrode, and what the quiet check saw; without force such reasons
-    end the command."""
-    reasons = list(described["unfit"])
-    if reasons and not force:
-        raise RefusedError(f"{'; '.join(reasons)}: not fit for measuring (--force measures anyway)")
-    quiet = machine.look() if force else machine.wait_until_quiet(machine.QUIET_WAIT_S, say)
-    if quiet.why_not:
-        if not force:
-            raise RefusedError(f"the machine is busy: {quiet.why_not} (--force measures anyway)")
-        reasons.append(f"busy at the start: {quiet.why_not}")
-    for reason in reasons:
-        say(f"assay: measuring by force: {reason}")
-    return reasons, quiet
-
-
 def _facts(
-    build: Build,
-    root: Path,
-    made: Plan,
-    described: dict[str, Any],
-    forced: list[str],
-    quiet: machine.Quiet,
-    created: str,
-    id: str,
-    request: Request,
+    build: Build, root: Path, made: Plan, begun: record.Start, request: Request
 ) -> dict[str, Any]:
     """run.json, but for what the pilot adds."""
-    commit, dirty = environment.commit(root)
-    fingerprint = environment.fingerprint()
     codecs = exact.codecs(build, say) if any(f.kind == "codec" for f in made.families) else []
     what = ["--tier", made.tier.name]
     if request.scenarios:
@@ -294,25 +163,8 @@ def _facts(
     command = ["scripts/assay", "run", *what, "--seed", str(made.seed)]
     if request.only:
         command += ["--only", request.only]
-    if request.force:
-        command += ["--force"]
     return {
-        "schema": SCHEMA,
-        "id": id,
-        "tier": made.tier.name,
-        "command": command,
-        "seed": made.seed,
-        "commit": commit,
-        "dirty": dirty,
-        "created": created,
-        "margin_percent": MARGIN_PERCENT,
-        "forced": forced,
-        "quiet": quiet.facts(),
-        "build": described,
-        "environment": fingerprint,
-        "identity": environment.identity(fingerprint, described),
-        "machine": machine.measure(build, say),
-        "libraries": environment.libraries(build),
+        **record.facts(build, root, begun, command),
         "codecs": codecs,
         **inprocess.fidelity(build, made, say),
         "exact": exact.measure(build, made, codecs, say),
@@ -416,14 +268,7 @@ def _measure(
     finally:
         writer.close()
     print(folder)
-    return exit_code(store.read_samples(folder / "samples.jsonl").lines)
-
-
-def exit_code(lines: list[dict[str, Any]]) -> int:
-    failed = sorted({line["case"] for line in lines if line["status"] != "ok"})
-    if failed:
-        say(f"assay: failed at least once: {' '.join(failed)}")
-    return 1 if failed else 0
+    return record.exit_code(store.read_samples(folder / "samples.jsonl").lines)
 
 
 def _process(build: Build, made: Plan, task: Task) -> list[dict[str, Any]]:

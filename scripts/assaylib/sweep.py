@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import plan, run, sweep_table
+from . import plan, record, run, sweep_table
 from .plan import Built, Family, Tier
 from .programs import Build
 
@@ -130,4 +130,4 @@ def show(folder: Path) -> int:
     facts, samples = sweep_table.read(folder)
     print(sweep_table.text(facts, samples))
     print(folder)
-    return run.exit_code(samples.lines)
+    return record.exit_code(samples.lines)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assaylib import UsageError, discard, families, judge, makeup, plan, run, store, verdicts
+from assaylib import UsageError, discard, families, judge, makeup, plan, record, run, store, verdicts
 from assaylib.plan import Task
 
 CODEC = ("cjson", "msgpack_c", "cjson.same")
@@ -199,10 +199,10 @@ def test_resume_goes_on_within_a_make_up_round(
     store.write_whole(tmp_path / "run.json", facts())
     stolen.interrupt_after = after
     began = time.monotonic()
-    assert run._measure(None, made(), facts(), tmp_path, set(), began) == run.INTERRUPTED  # type: ignore
-    monkeypatch.setattr(run.environment, "describe_build", lambda build: {"unfit": []})
-    monkeypatch.setattr(run.environment, "fingerprint", dict)
-    monkeypatch.setattr(run.environment, "identity", lambda *_: "this")
+    assert run._measure(None, made(), facts(), tmp_path, set(), began) == record.INTERRUPTED  # type: ignore
+    monkeypatch.setattr(record.environment, "describe_build", lambda build: {"unfit": []})
+    monkeypatch.setattr(record.environment, "fingerprint", dict)
+    monkeypatch.setattr(record.environment, "identity", lambda *_: "this")
     assert run.resume(None, tmp_path, tmp_path, force=True) == 0  # type: ignore[arg-type]
     samples = store.read_samples(tmp_path / "samples.jsonl")
     counted = Counter((line["case"], line["round"]) for line in samples.lines)
@@ -278,14 +278,14 @@ def test_a_wide_family_gets_its_rounds_and_resume_keeps_to_them(
 
     monkeypatch.setattr(run.judge, "judge", look)
     monkeypatch.setattr(run.plan, "TIERS", {"quick": NARROWING})
-    monkeypatch.setattr(run.environment, "describe_build", lambda build: {"unfit": []})
-    monkeypatch.setattr(run.environment, "fingerprint", dict)
-    monkeypatch.setattr(run.environment, "identity", lambda *_: "this")
+    monkeypatch.setattr(record.environment, "describe_build", lambda build: {"unfit": []})
+    monkeypatch.setattr(record.environment, "fingerprint", dict)
+    monkeypatch.setattr(record.environment, "identity", lambda *_: "this")
     store.write_whole(tmp_path / "run.json", facts())
     # Five rounds of each until three count, then four more of the codec family: broken off in them.
     stolen.interrupt_after = 5 + 15 + 2
     plan_ = replace(made(), tier=NARROWING)
-    assert run._measure(None, plan_, facts(), tmp_path, set(), time.monotonic()) == run.INTERRUPTED  # type: ignore
+    assert run._measure(None, plan_, facts(), tmp_path, set(), time.monotonic()) == record.INTERRUPTED  # type: ignore
     assert run.resume(None, tmp_path, tmp_path, force=True) == 0  # type: ignore[arg-type]
     assert len(looked) == 1
     samples = store.read_samples(tmp_path / "samples.jsonl")

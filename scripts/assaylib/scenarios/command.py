@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .. import UsageError, run, store
+from .. import UsageError, record, run, store
 from ..programs import Build
 from . import sections
 from .outcome import outcomes
@@ -35,4 +35,4 @@ def show(folder: Path) -> int:
     for outcome in outcomes(facts, samples):
         print(sections.text(outcome), end="\n\n")
     print(folder)
-    return run.exit_code(samples.lines)
+    return record.exit_code(samples.lines)

@@ -9,14 +9,13 @@ and the lines of the attempt before stay.
 from __future__ import annotations
 
 import random
-import secrets
 import shlex
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import SCHEMA, AssayError, RefusedError, UsageError, environment, machine, plan, rig, run, store
+from .. import SCHEMA, AssayError, UsageError, environment, machine, plan, record, rig, run, store
 from ..plan import Family
 from ..programs import Build
 from ..progress import Progress, minutes
@@ -80,26 +79,19 @@ def models(build: Build, wanted: tuple[str, ...]) -> list[str]:
 
 
 def main(build: Build, root: Path, request: Request) -> int:
-    run.check(request.seed, request.id, request.reports)
+    record.check(request)
     chosen, asked = models(build, request.models), settings(request, machine.cpus())
-    seed = request.seed if request.seed is not None else secrets.randbelow(2**31)
-    created = run.now()
-    id = request.id or f"{created[:16].replace(':', '')}-{TIER}"
-    folder = request.reports / id
-    run.free(folder)
-    store.probe(request.reports)
-    described = environment.describe_build(build)
-    forced, quiet = run.may_measure(described, request.force)
-    with run.interruptible():
+    begun = record.start(request, TIER, record.chosen_seed(request), environment.describe_build(build))
+    with record.interruptible():
         rates = _rates(build, asked, chosen)
-        facts = _facts(build, root, request, described, forced, quiet, created, id, seed)
-        facts["families"] = [_family(model, asked, rates[model]).to_json() for model in chosen]
-        try:
-            folder.mkdir()
-            store.write_whole(folder / "run.json", facts)
-        except OSError as error:
-            raise UsageError(f"{folder}: cannot write there: {error.strerror}") from None
-        return _measure(build, facts, folder, chosen, attempt=0)
+        families = [_family(model, asked, rates[model]).to_json() for model in chosen]
+        facts = {
+            **record.facts(build, root, begun, _command(request, begun.seed)),
+            "families": families,
+            "rule": verdicts.declared(),
+        }
+        record.keep(begun.folder, {"run.json": facts})
+        return _measure(build, facts, begun.folder, chosen, attempt=0)
 
 
 def _rates(build: Build, asked: Settings, chosen: list[str]) -> dict[str, float]:
@@ -109,7 +101,7 @@ def _rates(build: Build, asked: Settings, chosen: list[str]) -> dict[str, float]
             rates[model] = two_digits(asked.share * capacity(build, asked, model))
         except rig.Failure as failure:
             raise AssayError(f"{model}: the pilot failed: {failure}") from None
-        run.say(f"{model}: {rates[model]:g} requests/s, {asked.share:g} of what it answered in a closed loop")
+        record.say(f"{model}: {rates[model]:g} requests/s, {asked.share:g} of what it answered in a closed loop")
     return rates
 
 
@@ -128,68 +120,21 @@ def _family(model: str, asked: Settings, rate_hz: float) -> Family:
     )
 
 
-def _facts(
-    build: Build,
-    root: Path,
-    request: Request,
-    described: dict[str, Any],
-    forced: list[str],
-    quiet: machine.Quiet,
-    created: str,
-    id: str,
-    seed: int,
-) -> dict[str, Any]:
-    commit, dirty = environment.commit(root)
-    fingerprint = environment.fingerprint()
+def _command(request: Request, seed: int) -> list[str]:
     command = ["scripts/assay", "soak", "--seconds", f"{request.seconds:g}", "--share", f"{request.share:g}"]
     command += ["--workload", request.workload, "--seed", str(seed)]
-    command += [word for model in request.models for word in ("--model", model)]
-    return {
-        "schema": SCHEMA,
-        "id": id,
-        "tier": TIER,
-        "command": command + (["--force"] if request.force else []),
-        "seed": seed,
-        "commit": commit,
-        "dirty": dirty,
-        "created": created,
-        "margin_percent": run.MARGIN_PERCENT,
-        "forced": forced,
-        "quiet": quiet.facts(),
-        "build": described,
-        "environment": fingerprint,
-        "identity": environment.identity(fingerprint, described),
-        "machine": machine.measure(build, run.say),
-        "libraries": environment.libraries(build),
-        "families": [],
-        "rule": verdicts.declared(),
-    }
+    return command + [word for model in request.models for word in ("--model", model)]
 
 
 def resume(build: Build, folder: Path, *, force: bool) -> int:
     facts, samples = view.read(folder)
-    if samples.damaged:
-        raise UsageError(f"{folder}: damaged, not to be gone on with: {'; '.join(samples.damaged[:3])}")
-    for notice in samples.notices:
-        run.say(f"assay: {notice}")
-    if samples.ends:
-        run.say(f"assay: {folder}: complete, nothing to do")
+    if record.complete(folder, samples):
         return view.show(folder)
     described = environment.describe_build(build)
-    forced, quiet = run.may_measure(described, force)
-    if environment.identity(environment.fingerprint(), described) != facts["identity"]:
-        changed = "the build or the machine is not the one that the run began with"
-        if not force:
-            raise RefusedError(f"{folder}: {changed} (--force goes on, and is recorded)")
-        forced.append(f"resumed although {changed}")
+    complete = {line["process"] for line in samples.lines}  # a line is a process
     left = [f["baseline"] for f in facts["families"] if not view.complete(f, view.last_attempt(f, samples))]
-    dropped = store.cut_tail(
-        folder, samples, {line["process"] for line in samples.lines}
-    )  # a line is a process
-    writer = store.Writer(folder)
-    writer.append([run.resume_line(len(samples.lines), dropped, forced, quiet)])
-    writer.close()
-    with run.interruptible():
+    record.go_on(folder, facts["identity"], described, samples, complete, force=force)
+    with record.interruptible():
         return _measure(build, facts, folder, left, attempt=len(samples.resumes) + 1)
 
 
@@ -202,7 +147,7 @@ def _measure(build: Build, facts: dict[str, Any], folder: Path, left: list[str],
     each = next(iter(families.values())).load["stretch_s"]
     count = sum(families[model].rounds for model in left)
     progress = Progress(count * each, count)
-    run.say(
+    record.say(
         f"{len(left)} models, {minutes(families[left[0]].load['seconds'])} each" if left else "nothing left"
     )
     try:
@@ -210,21 +155,21 @@ def _measure(build: Build, facts: dict[str, Any], folder: Path, left: list[str],
             family = families[model]
             load = {k: v for k, v in family.load.items() if k != "rate_hz"}
             seed = random.Random(f"{facts['seed']}/{model}/{attempt}").randrange(2**31)
-            started, since = run.utc(), time.monotonic()
+            started, since = record.utc(), time.monotonic()
             stretches = watch(build, Settings(**load), model, family.load["rate_hz"], seed)
             for stretch, found in enumerate(stretches, 1):
                 seconds = round(time.monotonic() - since, 3)
                 writer.append([_line(family, model, stretch, number, attempt, started, seconds, found)])
                 if found["status"] != "ok":
                     progress.say(f"assay: {family.id}: {found['reason']}")
-                number, started, since = number + 1, run.utc(), time.monotonic()
+                number, started, since = number + 1, record.utc(), time.monotonic()
                 progress.done(each, family.id)
         writer.append(
             [
                 {
                     "schema": SCHEMA,
                     "kind": "end",
-                    "started": run.utc(),
+                    "started": record.utc(),
                     "seconds": round(time.monotonic() - began, 1),
                 }
             ]
@@ -232,7 +177,7 @@ def _measure(build: Build, facts: dict[str, Any], folder: Path, left: list[str],
     except KeyboardInterrupt:
         again = shlex.join(["scripts/assay", "soak", "--resume", str(folder)])
         progress.say(f"assay: interrupted; what is measured is kept. To go on: {again}")
-        return run.INTERRUPTED
+        return record.INTERRUPTED
     except OSError as error:
         raise AssayError(f"{folder}: {error}; to go on: assay soak --resume {folder}") from None
     finally:
