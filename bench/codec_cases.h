@@ -59,7 +59,7 @@ gbench_function codec_time_build, codec_time_print, codec_time_free_built, codec
     codec_time_convert, codec_time_free_parsed, codec_time_release;
 gbench_function codec_run_move;
 
-/* What a sample of nothing reads, ns: the median of some. */
+/* What a sample of nothing reads, ns: the least of some, which every sample holds. */
 double codec_clock_cost_ns(void);
 
 #endif

@@ -74,24 +74,18 @@ static double percentile(const struct codec_latency *latency, double percent)
     return bucket_ns(bucket);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 double codec_clock_cost_ns(void)
 {
-    static double cost = -1;
-    int64_t costs[CLOCK_SAMPLES];
+    static int64_t cost = -1;
     if (cost >= 0)
-        return cost;
+        return (double)cost;
+    cost = INT64_MAX;
     for (size_t i = 0; i < CLOCK_SAMPLES; i++) {
         const int64_t began = now_ns();
-        costs[i] = now_ns() - began;
+        const int64_t took = now_ns() - began;
+        cost = took < cost ? took : cost;
     }
-    qsort(costs, CLOCK_SAMPLES, sizeof *costs, by_value);
-    return cost = (double)costs[CLOCK_SAMPLES / 2];
+    return (double)cost;
 }
 
 static void report(struct gbench_state *state, const struct codec_latency *latency)
