@@ -6,8 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Sequence
 
+from . import parts
 from .axes import Axis, frame, linear_axis
-from .drawing import KEY_LINE, WIDTH, Chart, px, stroke, write
+from .drawing import WIDTH, Chart, stroke, write
 
 
 @dataclass(frozen=True)
@@ -47,33 +48,17 @@ def bars(
             y += row_height
     marks = frame(axis, top, y, unit)
     drawn.insert(0, marks)
-    x, y = 8.0, y + 52
-    for i, said in enumerate(kinds):
-        if x + 24 + 6.3 * len(said) > WIDTH:
-            x, y = 8.0, y + KEY_LINE
-        drawn.append(
-            f'<rect class="s{i % 6 + 1} part" x="{px(x)}" y="{px(y - 10)}" width="12" height="11"/>'
-            + write(x + 17, y, said, "soft small")
-        )
-        x += 34 + 6.3 * len(said)
-    return Chart(name, title, text, y + 10, "".join(drawn))
+    named, y = parts.key(kinds, y + 52)
+    return Chart(name, title, text, y + 10, "".join([*drawn, named]))
 
 
 def _row(row: BarRow, axis: Axis, y: float, first: float) -> str:
-    parts = [write(first - 8, y + 15, row.member, "end small")]
-    at = 0.0
-    for kind, size in row.parts:
-        x1, x2 = axis.at(at), axis.at(at + size)
-        parts.append(
-            f'<rect class="s{kind % 6 + 1} part" x="{px(x1)}" y="{px(y + 5)}"'
-            f' width="{px(max(0.0, x2 - x1))}" height="11"/>'
-        )
-        at += size
-    end = at
+    drawn = [write(first - 8, y + 15, row.member, "end small"), parts.laid(row.parts, axis, y + 5)]
+    end = sum(size for _, size in row.parts)
     if row.interval:
         low, high = (axis.at(value) for value in row.interval)
-        parts.append(stroke(low, y + 10.5, high, y + 10.5, "one bar"))
-        parts += [stroke(x, y + 6, x, y + 15, "one bar") for x in (low, high)]
-        end = max(at, row.interval[1])
-    parts.append(write(axis.at(end) + 8, y + 15, row.said, "small soft"))
-    return "".join(parts)
+        drawn.append(stroke(low, y + 10.5, high, y + 10.5, "one bar"))
+        drawn += [stroke(x, y + 6, x, y + 15, "one bar") for x in (low, high)]
+        end = max(end, row.interval[1])
+    drawn.append(write(axis.at(end) + 8, y + 15, row.said, "small soft"))
+    return "".join(drawn)

@@ -6,8 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Sequence
 
+from . import parts
 from .axes import frame, linear_axis
-from .drawing import KEY_LINE, WIDTH, Chart, px, write
+from .drawing import WIDTH, Chart, write
 
 
 @dataclass(frozen=True)
@@ -40,22 +41,7 @@ def stacks(
         for i, row in enumerate(r for r in rows if r.panel == k):
             y = top + i * row_height
             drawn.append(write(left - 8, y + 14, row.member, "end small"))
-            at = 0.0
-            for part, share in row.parts:
-                x1, x2 = axis.at(at), axis.at(at + share)
-                drawn.append(
-                    f'<rect class="s{part % 6 + 1} part" x="{px(x1)}" y="{px(y + 4)}"'
-                    f' width="{px(max(0.0, x2 - x1))}" height="11"/>'
-                )
-                at += share
+            drawn.append(parts.laid(row.parts, axis, y + 4))
             drawn.append(write((k + 1) * width + k * gap - 2, y + 14, row.said, "end small soft"))
-    x, y = 8.0, bottom + 52
-    for i, said in enumerate(kinds):
-        if x + 24 + 6.3 * len(said) > WIDTH:
-            x, y = 8.0, y + KEY_LINE
-        drawn.append(
-            f'<rect class="s{i % 6 + 1} part" x="{px(x)}" y="{px(y - 10)}" width="12" height="11"/>'
-            + write(x + 17, y, said, "soft small")
-        )
-        x += 34 + 6.3 * len(said)
-    return Chart(name, title, text, y + 10, "".join(drawn))
+    named, y = parts.key(kinds, bottom + 52)
+    return Chart(name, title, text, y + 10, "".join([*drawn, named]))
