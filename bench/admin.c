@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "admin.h"
 
+#include "one_request.h"
 #include "parts/door.h"
-#include "parts/http.h"
-#include "parts/listener.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #define PATIENCE_S 1 /* with somebody who does not finish the request, or does not read */
@@ -22,9 +20,9 @@ struct admin {
     pthread_t thread;
 };
 
-static void answer(const struct admin *admin, struct http_conn *conn, enum http_step step)
+static void answer(struct http_conn *conn, enum http_step step, void *arg)
 {
-    const struct admin_config *config = &admin->config;
+    const struct admin_config *config = &((const struct admin *)arg)->config;
     struct bytes out = {0};
     struct model_stats stats;
     switch (step) {
@@ -43,25 +41,6 @@ static void answer(const struct admin *admin, struct http_conn *conn, enum http_
     bytes_finish(&out);
 }
 
-/* One request, then the connection ends. */
-static void serve_one(struct admin *admin)
-{
-    int fd = listener_accept(&admin->listener);
-    if (fd < 0)
-        return;
-    const struct timeval patience = {.tv_sec = PATIENCE_S};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    struct http_conn conn;
-    http_conn_init(&conn, fd, 1 << 16);
-    enum http_step step = HTTP_MORE;
-    while (step == HTTP_MORE && http_conn_read(&conn, 0) > 0)
-        step = http_conn_parse(&conn);
-    if (step != HTTP_MORE)
-        answer(admin, &conn, step);
-    http_conn_finish(&conn);
-}
-
 static void *loop(void *arg)
 {
     struct admin *admin = arg;
@@ -69,7 +48,7 @@ static void *loop(void *arg)
                               {.fd = admin->listener.fd, .events = POLLIN}};
     while (!polled[0].revents) {
         if (poll(polled, 2, -1) > 0 && polled[1].revents && !polled[0].revents)
-            serve_one(admin);
+            one_request_serve(&admin->listener, PATIENCE_S, answer, admin);
     }
     return NULL;
 }

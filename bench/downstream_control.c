@@ -2,8 +2,7 @@
 #include "downstream_control.h"
 
 #include "downstream_settings.h"
-#include "parts/http.h"
-#include "parts/listener.h"
+#include "one_request.h"
 #include "process.h"
 
 #include <errno.h>
@@ -16,7 +15,6 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -179,8 +177,9 @@ static int obey(struct control *control, const struct http_conn *conn, struct by
     return 200;
 }
 
-static void answer(struct control *control, struct http_conn *conn, enum http_step step)
+static void answer(struct http_conn *conn, enum http_step step, void *arg)
 {
+    struct control *control = arg;
     struct bytes out = {0};
     const char *type = "text/plain";
     int status = 200;
@@ -196,25 +195,6 @@ static void answer(struct control *control, struct http_conn *conn, enum http_st
     }
     http_conn_reply(conn, status, type, out.data, out.len, true, 0);
     bytes_finish(&out);
-}
-
-/* One request, then the connection ends: who is told things need not be fast. */
-static void serve_one(struct control *control)
-{
-    int fd = listener_accept(&control->listener);
-    if (fd < 0)
-        return;
-    const struct timeval patience = {.tv_sec = PATIENCE_S};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    struct http_conn conn;
-    http_conn_init(&conn, fd, 1 << 16);
-    enum http_step step = HTTP_MORE;
-    while (step == HTTP_MORE && http_conn_read(&conn, 0) > 0)
-        step = http_conn_parse(&conn);
-    if (step != HTTP_MORE)
-        answer(control, &conn, step);
-    http_conn_finish(&conn);
 }
 
 static void take_signal(struct control *control)
@@ -243,7 +223,7 @@ static int loop(struct control *control)
         if (polled[1].revents)
             take_signal(control);
         else if (polled[0].revents)
-            serve_one(control);
+            one_request_serve(&control->listener, PATIENCE_S, answer, control);
     }
     return 0;
 }
