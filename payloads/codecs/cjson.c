@@ -34,18 +34,6 @@ static int tree_print(const union codec_hold *hold, uint8_t *dst, size_t cap, si
     return 0;
 }
 
-static int encode(const struct plan *plan, const ProtobufCMessage *message, uint8_t *dst,
-                  size_t cap, size_t *len)
-{
-    union codec_hold hold;
-    int error = tree_build(plan, message, &hold);
-    if (error != 0)
-        return error;
-    error = tree_print(&hold, dst, cap, len);
-    tree_drop(&hold);
-    return error;
-}
-
 /* ---- decode: the library's tree first, then the struct ----------------------------------------
  */
 
