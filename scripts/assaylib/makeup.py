@@ -22,6 +22,7 @@ from typing import Any
 from . import SCHEMA, discard, plan
 from .families import Judgement
 from .plan import Family, Plan, Task, Tier
+from .progress import minutes
 
 ALL_COUNTED, TIME_BUDGET = "all counted", "time budget"
 NARROW, WIDENED = "narrow enough", "as many as its width took"
@@ -129,6 +130,15 @@ def next_round(ledger: Ledger, left_s: float) -> list[Task]:
         if plan.round_s(family, ledger.made.tier) <= left_s:
             return tasks(ledger, family, ledger.run(family) + 1)
     return []
+
+
+def announce(ledger: Ledger, left_s: float, say: Callable[[str], None]) -> None:
+    """What measure() is going to do, if anything."""
+    lacking = sum(map(ledger.lacks, ledger.made.families))
+    if lacking and left_s > 0:
+        say(
+            f"assay: {lacking} rounds do not count (steal, other programs): making up for {minutes(left_s)} at most"
+        )
 
 
 def measure(ledger: Ledger, left_s: Callable[[], float], process: Callable[[Task], None]) -> None:

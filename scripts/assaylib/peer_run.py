@@ -200,12 +200,7 @@ def _measure(
     try:
         for task in todo:
             process(task)
-        lacking = sum(map(ledger.lacks, made.families))
-        if lacking and left_s() > 0:
-            progress.say(
-                f"assay: {lacking} rounds do not count (steal, other programs): making up for"
-                f" {minutes(left_s())} at most"
-            )
+        makeup.announce(ledger, left_s(), progress.say)
         makeup.measure(ledger, left_s, process)
         progress.end()
         writer.append([makeup.end_line(ledger, record.utc(), time.monotonic() - began)])

@@ -239,12 +239,7 @@ def _measure(
     try:
         for task in missing:
             process(task)
-        lacking = sum(map(ledger.lacks, made.families))
-        if lacking and left_s() > 0:
-            progress.say(
-                f"assay: {lacking} rounds do not count (steal, other programs): making up for"
-                f" {minutes(left_s())} at most"
-            )
+        makeup.announce(ledger, left_s(), progress.say)
         makeup.measure(ledger, left_s, process)
         if made.tier.half_width is not None and not before.aims and left_s() > 0:
             judged = judge.judge(facts, store.read_samples(folder / "samples.jsonl").every)
