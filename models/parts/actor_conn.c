@@ -140,7 +140,9 @@ static bool advance(struct sched_worker *worker, struct actor_conn *conn)
             watch_clock(worker, conn);
             return true;
         }
-        if (i == STEPS) {
+        /* More that was read already costs turns like mails: others come in between. */
+        bool more_here = i > 1 && !http_conn_is_empty(&conn->http);
+        if (i == STEPS || (more_here && !sched_may_go_on(worker))) {
             notify(conn, AGAIN);
             return true;
         }

@@ -82,11 +82,9 @@ void inject_push(struct inject *inject, struct runnable *item)
     pthread_mutex_unlock(&inject->lock);
 }
 
-struct runnable *inject_pop(struct inject *inject)
+/* Under the lock. */
+static struct runnable *take_first(struct inject *inject)
 {
-    if (atomic_load_explicit(&inject->len, memory_order_relaxed) == 0)
-        return NULL;
-    pthread_mutex_lock(&inject->lock);
     struct runnable *item = inject->first;
     if (item) {
         inject->first = item->next;
@@ -94,6 +92,24 @@ struct runnable *inject_pop(struct inject *inject)
             inject->last = &inject->first;
         atomic_fetch_sub_explicit(&inject->len, 1, memory_order_relaxed);
     }
+    return item;
+}
+
+struct runnable *inject_pop(struct inject *inject)
+{
+    if (atomic_load_explicit(&inject->len, memory_order_relaxed) == 0)
+        return NULL;
+    pthread_mutex_lock(&inject->lock);
+    struct runnable *item = take_first(inject);
     pthread_mutex_unlock(&inject->lock);
     return item;
+}
+
+void inject_take(struct inject *inject, struct runlist *list, uint32_t most)
+{
+    struct runnable *item;
+    pthread_mutex_lock(&inject->lock);
+    while (most-- > 0 && (item = take_first(inject)))
+        runlist_add(list, item);
+    pthread_mutex_unlock(&inject->lock);
 }

@@ -11,11 +11,33 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RUNQ_SIZE 256 /* a power of two; what does not fit goes to the outsiders' queue */
+#define RUNQ_SIZE 256 /* a power of two; what does not fit its owner keeps in a list, in order */
 
 struct runnable {
-    struct runnable *next; /* in an inject queue */
+    struct runnable *next; /* in a list or an inject queue */
 };
+
+/* First in first out, of one thread. Empty: zeroed. */
+struct runlist {
+    struct runnable *first, *last; /* last: only if there is a first */
+};
+
+static inline void runlist_add(struct runlist *list, struct runnable *item)
+{
+    item->next = NULL;
+    if (list->first)
+        list->last->next = item;
+    else
+        list->first = item;
+    list->last = item;
+}
+/* The first, which there has to be. */
+static inline struct runnable *runlist_take(struct runlist *list)
+{
+    struct runnable *item = list->first;
+    list->first = item->next;
+    return item;
+}
 
 struct runq {
     /* Where to take: moved by the owner and by thieves, by compare and swap only. Release, so that
@@ -46,7 +68,7 @@ struct inject {
     pthread_mutex_t lock; /* protects the list */
     struct runnable *first, **last;
     /* Written under the lock, read without: a hint that spares the lock. Whoever needs to be sure
-     * orders it by other means (actor.c: sleepers). */
+     * orders it by other means (sleepers.h). */
     _Atomic uint32_t len;
 };
 
@@ -54,5 +76,7 @@ void inject_init(struct inject *inject);
 void inject_finish(struct inject *inject);
 void inject_push(struct inject *inject, struct runnable *item); /* any thread */
 struct runnable *inject_pop(struct inject *inject);             /* any thread; or NULL */
+/* Any thread: the first of them, `most` at most, to the end of its list. */
+void inject_take(struct inject *inject, struct runlist *list, uint32_t most);
 
 #endif

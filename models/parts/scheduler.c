@@ -13,7 +13,6 @@
 
 enum {
     SLOT_RUNS = 3,     /* in a row, before the queue has a turn (as Tokio) */
-    INJECT_EVERY = 61, /* actors run before outsiders come first for once */
     LOOK_EVERY = 32,   /* light turns between two looks at the clock; after a long one each looks */
     LOOK_NS = 4000,    /* … so that they are about so far apart */
     OUTLIER = 16,      /* times the mean at most counts: the thread may have lost its processor */
@@ -54,10 +53,29 @@ static void share_work(struct sched_worker *worker)
         sched_help(worker->scheduler);
 }
 
+/* To the end: behind what did not fit, if there is such. */
 static void enqueue(struct sched_worker *worker, struct runnable *item)
 {
-    if (!runq_push(&worker->queue, item))
-        inject_push(&worker->scheduler->inject, item);
+    if (!worker->backlog.first && runq_push(&worker->queue, item))
+        return;
+    runlist_add(&worker->backlog, item);
+}
+
+static void refill(struct sched_worker *worker)
+{
+    while (worker->backlog.first && runq_push(&worker->queue, worker->backlog.first))
+        runlist_take(&worker->backlog);
+}
+
+static struct runnable *dequeue(struct sched_worker *worker)
+{
+    struct runnable *item = runq_pop(&worker->queue);
+    if (!worker->backlog.first)
+        return item;
+    if (!item) /* thieves */
+        item = runlist_take(&worker->backlog);
+    refill(worker);
+    return item;
 }
 
 void sched_schedule(struct sched_worker *worker, struct runnable *item)
@@ -135,18 +153,14 @@ static struct runnable *steal(struct sched_worker *worker)
 
 static struct runnable *take(struct sched_worker *worker)
 {
-    struct inject *inject = &worker->scheduler->inject;
-    struct runnable *item = NULL;
-    if (worker->tick % INJECT_EVERY == 0 && (item = inject_pop(inject)))
-        return item;
-    item = worker->next;
+    struct runnable *item = worker->next;
     worker->next = NULL;
     if (item && worker->next_runs++ < SLOT_RUNS)
         return item;
     worker->next_runs = 0;
-    struct runnable *other = runq_pop(&worker->queue);
+    struct runnable *other = dequeue(worker);
     if (!other)
-        other = inject_pop(inject);
+        other = inject_pop(&worker->scheduler->inject);
     if (!other)
         return item ? item : steal(worker);
     if (item)
@@ -202,10 +216,38 @@ static void run(struct sched_worker *worker, struct actor *actor)
         sched_yield(); /* nothing but that sender may be left to wait for: let it run */
 }
 
+/* Readiness, and what timers and outsiders brought, stands at the end of the queue, in the order in
+ * which it came: the slot is for what turns make. Did the last to become ready run first, those who
+ * ask again at once would pass all who wait. slot: what was there before. */
+static void queue_arrivals(struct sched_worker *worker, struct runnable *slot)
+{
+    struct inject *inject = &worker->scheduler->inject;
+    struct runnable *last = worker->next;
+    bool idle = !slot && runq_len(&worker->queue) == 0 && !worker->backlog.first;
+    if (!idle)
+        worker->next = slot;
+    if (last && !idle) {
+        enqueue(worker, last);
+        if (!slot) { /* the first instead, which nobody need steal */
+            worker->next = dequeue(worker);
+            worker->next_runs = 0;
+        }
+        share_work(worker);
+    }
+    /* Whoever has nothing else takes of the outsiders' one at a time. */
+    uint32_t outside = atomic_load_explicit(&inject->len, memory_order_relaxed);
+    if (outside > 0 && (!idle || last)) {
+        inject_take(inject, &worker->backlog, (outside - 1) / worker->scheduler->count + 1);
+        refill(worker);
+    }
+}
+
 static void poll(struct sched_worker *worker, uint64_t until_ns, bool asleep)
 {
     struct scheduler *scheduler = worker->scheduler;
     struct epoll_event events[EVENTS_MAX];
+    struct runnable *slot = worker->next;
+    worker->next = NULL;
     syscalls_count();
     syscalls_tell(&worker->counters->syscalls);
     int count = clock_epoll_wait(worker->epoll, events, EVENTS_MAX, until_ns);
@@ -226,6 +268,7 @@ static void poll(struct sched_worker *worker, uint64_t until_ns, bool asleep)
     while ((item = timers_pop(&worker->timers, now)))
         scheduler->timer(worker, item);
     scheduler->round(worker, now);
+    queue_arrivals(worker, slot);
 }
 
 /* The worker was woken, and has found work or gives up. */
@@ -349,7 +392,7 @@ struct actor *sched_leftover(struct scheduler *scheduler)
     for (unsigned i = 0; !item && i < scheduler->count; i++) {
         struct sched_worker *worker = &scheduler->workers[i];
         if (!(item = worker->next))
-            item = runq_pop(&worker->queue);
+            item = dequeue(worker);
         worker->next = NULL;
     }
     return (struct actor *)(item ? item : inject_pop(&scheduler->inject));

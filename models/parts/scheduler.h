@@ -4,7 +4,8 @@
  * one run queue and runs on at most one worker at a time, any of them. Each worker sleeps in its
  * own epoll, whose events are one more source of mail.
  *
- * What a worker schedules it runs next itself (a slot for the last one, then its queue). If
+ * What a worker schedules it runs next itself (a slot for the last one that a turn scheduled, then
+ * its queue, where events and outsiders' work stand in the order in which they came). If
  * somebody would wait there for long, it wakes a sleeper, one at a time (sleepers.h); thieves take
  * half a queue. A batch of mails to one actor is bounded by number and, through POLL_NS, by time.
  */
@@ -29,6 +30,7 @@ struct sched_worker {
      */
     struct runnable *next;
     unsigned next_runs;            /* how often in a row it came from there */
+    struct runlist backlog;        /* goes behind the queue, which is full */
     uint32_t tick, looked_tick;    /* actors run; … when it looked at the clock last */
     uint32_t batch_left;           /* turns, of the actor that runs */
     uint32_t owes;                 /* … which pays so many of them, now or later */
