@@ -143,7 +143,7 @@ def parser() -> argparse.ArgumentParser:
     calibrate.add_argument("--force", action="store_true", help="measure although the machine is busy")
     calibrate.set_defaults(run=do_calibrate)
 
-    compare = commands.add_parser("compare", help="do two runs say the same? exit 1 if not")
+    compare = commands.add_parser("compare", help="do two runs say the same? exit 1 if not, 4 if it cannot be told")
     compare.add_argument("first", type=Path, metavar="A")
     compare.add_argument("second", type=Path, metavar="B")
     _two_runs(compare)

@@ -6,17 +6,16 @@ A regression is proven if the whole interval of a ratio's move lies beyond the l
 case's margin in either run where that is wider (what the same code compiled once more may do is no
 regression), at a level that holds for all gated cases together (Bonferroni): of many jobs without a
 regression, one in twenty at most stops a merge. A case is blind if its interval is missing or so wide
-that a slow-down of twice the limit might not have been proven. The baseline of a family cannot be gated by itself: if it
-becomes slower, all others become faster against it, and that is said."""
+that a slow-down of twice the limit might not have been proven, or if the new run does not have it. The
+baselines, on which all ratios stand, are judged by their own times, beside their floors' (grounds.py)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from . import UsageError, twice
+from . import UsageError, grounds, twice
+from .grounds import Times
 from .intervals import ALPHA
 
 SAME = ("environment", "build")  # programs and libraries are what may have become slower
@@ -37,67 +36,42 @@ def limit_of(text: str) -> float:
 def main(base: Path, new: Path, *, slower_than: str, only: str | None, anyway: bool) -> int:
     limit = limit_of(slower_than)
     both = twice.read((base, new), SAME, anyway=anyway)
-    cases = twice.only(both.cases, only)
-    alpha = 2 * ALPHA / len(cases)  # one-sided: the interval's other end claims nothing
+    cases, apart = twice.only(both, only)
+    stands = sorted({(case.family, case.first.metric) for case in cases})
+    alpha = 2 * ALPHA / max(1, len(cases) + len(stands))  # one-sided: the interval's other end claims nothing
     for difference in both.differences:
         print(f"differs     {difference}")
-    for family in both.apart:
-        print(f"not gated   {family}")
-    slower, blind = [], []
+    lost = [each for each in apart if not each.added]
+    for each in apart:
+        print(f"{'not gated' if each.added else 'MISSING  '}   {each}")
+    slower = blind = unclear = 0
     for case in cases:
         found = _times(case, alpha)
         needed = 1 + max(limit, case.delta)
         if found is None:
-            blind.append(case)
-            print(f"blind       {case.name}: no interval: {_why(case)}")
+            blind += 1
+            print(f"blind       {case.name}: no interval: {case.why_blind()}")
         elif found.low > needed:
-            slower.append(case)
+            slower += 1
             print(f"SLOWER      {case.name}: {found} × the time it took, against its baseline")
-        elif (1 + 2 * limit) * found.low / found.middle <= needed:
-            blind.append(case)
+        elif not found.shows(limit, needed):
+            blind += 1
             print(f"blind       {case.name}: {found} × the time it took; margin {100 * case.delta:.1f} %")
-    for note in _baselines(cases, limit, alpha):
-        print(f"note        {note}")
+    for family, metric in stands:
+        ground = grounds.judge(both.families[family], metric, limit, alpha)
+        slower += ground.state == grounds.SLOWER
+        blind += ground.state == grounds.UNSEEN
+        unclear += ground.state == grounds.UNCLEAR
+        if ground.state:
+            print(f"{ground.state:11} {ground.name}: {ground.text}")
     print(
-        f"{len(cases)} cases: {len(slower)} proven slower by more than {100 * limit:g} %; in"
-        f" {len(blind)} a slow-down of {200 * limit:g} % could have gone unseen"
+        f"{len(cases)} cases and {len(stands)} baselines: {slower} proven slower by more than {100 * limit:g} %;"
+        f" in {blind} a slow-down of {200 * limit:g} % could have gone unseen; {unclear} baselines moved and it"
+        f" could not be told why; {len(lost)} families or cases of the first run not gated"
     )
-    return 1 if slower else BLIND if blind else 0
-
-
-@dataclass(frozen=True)
-class Times:
-    """The second run's ratio to the baseline over the first's, as time: above 1 is slower."""
-
-    low: float
-    middle: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.low:.3f} to {self.high:.3f}"
+    return 1 if slower else BLIND if blind or unclear or lost else 0
 
 
 def _times(case: twice.Case, alpha: float) -> Times | None:
-    shift = case.moved(alpha)
-    if shift is None or shift.interval is None:
-        return None
-    low, high = shift.interval
-    return Times(math.exp(-high), math.exp(-shift.estimate), math.exp(-low))
-
-
-def _why(case: twice.Case) -> str:
-    reasons = [c.why_not for c in (case.first, case.second) if c.why_not]
-    counts = [len(c.estimate.values) for c in (case.first, case.second) if c.estimate]
-    return "; ".join(reasons) or f"{' and '.join(map(str, counts))} processes are too few for so many cases"
-
-
-def _baselines(cases: list[twice.Case], limit: float, alpha: float) -> Iterator[str]:
-    """All of a family faster by more than the limit: more likely its baseline is slower."""
-    families: dict[str, list[twice.Case]] = {}
-    for case in cases:
-        families.setdefault(f"{case.family}:{case.first.metric}", []).append(case)
-    for name, members in families.items():
-        found = [_times(case, alpha) for case in members]
-        if all(times is not None and times.high < 1 / (1 + limit) for times in found):
-            baseline = members[0].first.baseline
-            yield f"{name}: all are faster against {baseline}: has {baseline} become slower?"
+    a, b = case.first.estimate, case.second.estimate
+    return Times.of(a.values, b.values, alpha) if a and b else None
