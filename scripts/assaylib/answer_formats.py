@@ -139,7 +139,14 @@ def _arrows(steps: Sequence[Share]) -> str:
         estimate = share.comparison.estimate
         interval = words.interval(estimate) if estimate else ""
         seen = interval or f"no interval: {share.rounds} of {share.needed} rounds"
-        open_ = ", not resolved here" if share.verdict == judge.UNRESOLVED else ""
+        delta = share.family.deltas["time_ns"]
+        open_ = ""
+        if share.verdict == judge.UNRESOLVED:
+            open_ = f", not resolved here: {words.unresolved(share.comparison, delta)}"
+        elif share.verdict == judge.EQUIVALENT:
+            open_ = f", equivalent within ±{words.margin(delta)}{words.sliding(share.comparison)}"
+        else:
+            open_ = words.sliding(share.comparison)
         parts.append(f"{start}→ {words.label(share.end)} {figure} ({seen}{open_})")
     return ", ".join(parts)
 

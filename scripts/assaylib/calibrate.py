@@ -108,9 +108,7 @@ def read(folder: Path, of: dict[str, Any] | None = None) -> Calibration:
     run, samples = store.read(folder)
     if run["tier"] != TIER:
         raise UsageError(f"{folder}: a run of the tier {run['tier']}; assay calibrate makes one of its own")
-    told = [twice.conditions(r) for r in (of, run) if r is not None and "build" in r]
-    parts = ("environment", "build") if len(told) == 2 else ()
-    apart = [d for part in parts for d in twice.differing(told[0][part], told[1][part], part)]
+    apart = twice.apart(of, run) if of is not None else []
     return Calibration(run, evaluate(run, samples.every), tuple(apart))
 
 

@@ -43,6 +43,7 @@ def spread_floor(every: Sequence[Alias]) -> float:
 
 def margins(family: Family, margin: float, every: Sequence[Alias]) -> None:
     """The family's floors and deltas; every: the A/A rows of the run."""
+    family.declared = margin
     every = [a for a in every if _pool(a.family) == _pool(family.id)]
     for metric in JUDGED[family.kind]:
         own = [a for a in family.aliases if a.metric == metric]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import checks_calibration, checks_rounds, widths, words
+from . import checks_calibration, checks_rounds, members, operations, shares, takeback, widths, words
 from .about import tails
 from .blocks import Check
 from .judge import Judgement
@@ -22,6 +22,7 @@ def checks(judged: Judgement) -> list[Check]:
         *widths.check(judged),
         *of_machine(judged),
         *checks_calibration.stable(judged),
+        *sessions(judged),
     ]
     if not tails(judged):
         found.append(
@@ -35,6 +36,34 @@ def checks(judged: Judgement) -> list[Check]:
             )
         )
     return found
+
+
+def sessions(judged: Judgement) -> list[Check]:
+    """Other runs of the same families, as --with named them."""
+    found = []
+    for session in judged.sessions:
+        steps = _steps_against(judged, session.name)
+        text = f"run {session.name}: {len(session.against)} of {words.counted(session.held, 'comparison')} contradicted"
+        if session.against:
+            text += f" ({words.listed(session.against[:3])}{' and more' if len(session.against) > 3 else ''})"
+        if steps:
+            text += f", and {words.counted(steps, 'step')} between libraries or formats"
+        if session.against or steps:
+            text += ": taken back"
+        if session.differing:
+            text += f". Not the same machine or build: {session.differing}"
+        state = "bad" if session.against or steps else "note" if session.differing or not session.held else "good"
+        found.append(Check(state, "Other session", text))
+    return found
+
+
+def _steps_against(judged: Judgement, name: str) -> int:
+    codecs = operations.headlines(judged.kind("codec"))
+    if not codecs or not members.wide(judged.run, codecs):
+        return 0
+    known = members.of(judged.run, codecs)
+    steps = [step for family in codecs for step in shares.shares(family, known)]
+    return sum(step.comparison.doubt.startswith(takeback.contradicted_by(name)) for step in steps)
 
 
 def of_machine(judged: Judgement) -> list[Check]:

@@ -42,7 +42,8 @@ def lead_clause(op: str, metric: str, comparisons: list[Comparison], noun: str) 
     ):
         those = [c for c in comparisons if c.verdict == verdict]
         if those:
-            parts.append(f"{word} for {_cases(those, comparisons, noun)}{_seen(those, verdict)}")
+            more = "".join(each(those) for each in (_seen, _widened, _doubts))
+            parts.append(f"{word} for {_cases(those, comparisons, noun)}{more}")
     return about + ", ".join(parts)
 
 
@@ -56,13 +57,36 @@ def _cases(those: Sequence[Comparison], every: Sequence[Comparison], noun: str) 
     return words.listed(f"`{words.case(c)}`" for c in those)
 
 
-def _seen(those: Sequence[Comparison], verdict: str) -> str:
+def _seen(those: Sequence[Comparison]) -> str:
     """Of the unresolved, those that differ from 1 without it being shown by how much."""
     seen = sum(c.straddles for c in those)
-    if verdict != judge.UNRESOLVED or not seen:
+    if not seen:
         return ""
     who = "" if seen == len(those) else f"{seen} of them "
     return f" ({who}differ{'s' if seen == 1 else ''} from 1, but not shown to be by δ or more)"
+
+
+def _widened(those: Sequence[Comparison]) -> str:
+    """Of the equivalent, the margins that are wider than was declared."""
+    wide = [c for c in those if c.verdict == judge.EQUIVALENT and c.widened]
+    if not wide:
+        return ""
+    if len(those) == 1:
+        return f" (within ±{words.margin(wide[0].widened or 0)}: its A/A floor)"
+    named = [f"±{words.margin(c.widened or 0)} for `{words.case(c)}`" for c in wide]
+    return f" (within {words.listed(named)}: A/A floors)"
+
+
+def _doubts(those: Sequence[Comparison]) -> str:
+    """Of the unresolved, why a verdict was taken back, in short: figures follow where each case stands."""
+    why: dict[str, list[str]] = {}
+    for c in those:
+        if c.verdict == judge.UNRESOLVED and c.doubt:
+            why.setdefault(c.doubt.partition(", ")[0], []).append(f"`{words.case(c)}`")
+    if len(why) == 1 and sum(map(len, why.values())) == len(those):
+        return f" ({next(iter(why))})"
+    said = [f"{words.listed(names)}: {doubt}" for doubt, names in why.items()]
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def tied(family: Family, tie: TieSet) -> str:

@@ -51,6 +51,16 @@ def floors_of(plan: dict[str, Any]) -> dict[str, str]:
 
 
 @dataclass
+class Session:
+    """Another run of the same families, held against this one."""
+
+    name: str
+    differing: str = ""  #: in what its machine or build is another
+    held: int = 0  #: comparisons with an interval in both
+    against: list[str] = field(default_factory=list)  #: those of them whose intervals are apart
+
+
+@dataclass
 class Family:
     """A family with everything that was judged in it."""
 
@@ -62,6 +72,8 @@ class Family:
     floor: float | None = None  #: the largest A/A floor, as a share (0.016)
     floors: dict[str, float | None] = field(default_factory=dict)  #: by metric
     deltas: dict[str, float] = field(default_factory=dict)  #: by metric: margin or floor
+    declared: float = 0.0  #: the margin without any floor
+    elsewhere: list[tuple[Session, Family]] = field(default_factory=list)  #: the same, of other sessions
     uncalibrated: dict[str, str] = field(default_factory=dict)  #: metric → why nothing is claimed
     rounds: list[int] = field(default_factory=list)  #: all that were run
     counted: int = 0  #: rounds that the discard rule leaves to the worst-off member
@@ -159,6 +171,7 @@ class Judgement:
     resumes: int = 0
     forced_later: list[str] = field(default_factory=list)  #: when it was resumed
     lines: int = 0
+    sessions: list[Session] = field(default_factory=list)  #: of a report's --with
     calibrated: list[Any] = field(default_factory=list)  #: calibrate.Calibration, of a report's --with
 
     def kind(self, kind: str) -> list[Family]:

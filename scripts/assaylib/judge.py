@@ -11,17 +11,16 @@ judged metrics (Bonferroni).
 
 What is judged is in families.py, estimates and verdicts in verdicts.py, A/A and margins in
 calibration.py, tie sets in ties.py, gates in gates.py, the rule about which processes count in
-discard.py, ratios that slide with the machine's speed in slides.py, those that drift over the run in
-drifts.py, the arithmetic in intervals.py.
+discard.py, why verdicts are taken back in takeback.py (ratios that slide with the machine's speed in
+slides.py, those that drift over the run in drifts.py), the arithmetic in intervals.py.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any, Iterable, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
-from . import calibration, discard, drifts, gates, slides, ties
-from .families import Family, Judgement, floors_of, role  # noqa: F401
+from . import calibration, discard, gates, takeback, ties
+from .families import Family, Judgement, Session, floors_of, role  # noqa: F401
 from .gates import GATE_FAILURES_MAX, GateTally, gate_name  # noqa: F401
 from .intervals import (  # noqa: F401: check and the report ask the judge for all of them
     ALPHA,
@@ -53,9 +52,7 @@ from .verdicts import (  # noqa: F401
     paired_log_ratio,
     verdict,
 )
-
-RIG_DOUBT = "the rig was the limit, not the server"
-
+from .takeback import RIG_DOUBT  # noqa: F401
 
 # --- Judging ------------------------------------------------------------------------------------
 
@@ -181,43 +178,33 @@ def _judge_one(family: Family, member: str, metric: str, more: bool) -> Comparis
     found.estimate = Estimate.of(values, family.alpha)
     found.verdict = verdict(found.estimate.interval, family.deltas[metric])
     found.p = sign_test(values)
-    found.modes = two_modes(values)
-    if found.modes and found.verdict in (BETTER, WORSE, EQUIVALENT):
-        said = {verdict((mode, mode), family.deltas[metric]) for mode in found.modes}
-        if said != {found.verdict}:
-            found.verdict, found.doubt = UNRESOLVED, "two modes that do not agree"
-    found.slide = slides.slide(family, member, family.baseline, metric, more)
-    if not slides.stands(found.verdict, found.slide, family.deltas[metric]):
-        found.verdict, found.doubt = UNRESOLVED, slides.DOUBT
-    found.drift = drifts.drift(values)
-    if not slides.stands(found.verdict, found.drift, family.deltas[metric]):
-        found.verdict, found.doubt = UNRESOLVED, drifts.DOUBT
-    if not family.bound_allows(member, family.baseline, metric, found.verdict):
-        found.verdict, found.doubt = UNRESOLVED, RIG_DOUBT
-    if metric in family.uncalibrated and found.verdict in (BETTER, WORSE, EQUIVALENT):
-        found.verdict, found.doubt = UNRESOLVED, family.uncalibrated[metric]
+    takeback.examine(found, family, values, more)
     return found
 
 
-def disagree(ours: Judgement, others: Sequence[tuple[str, Judgement]]) -> None:
-    """Takes back verdicts that another session contradicts: the two intervals are apart."""
+def disagree(
+    ours: Judgement, others: Sequence[tuple[str, Judgement]], differing: Mapping[str, str] | None = None
+) -> None:
+    """Takes back verdicts that another session contradicts: the two intervals are apart. Steps between
+    formats are held against it where they are made (shares.py). differing: run → in what its machine or
+    build is another."""
     for name, other in others:
+        session = Session(name, (differing or {}).get(name, ""))
         theirs = {(c.family, c.member, c.metric): c for f in other.families for c in f.comparisons}
+        families = {f.id: f for f in other.families}
         for family in ours.families:
+            there = families.get(family.id)
+            if there is not None and there.baseline == family.baseline:
+                family.elsewhere.append((session, there))
             for mine in family.comparisons:
                 found = theirs.get((mine.family, mine.member, mine.metric))
                 if found is None or found.baseline != mine.baseline:
                     continue
-                a, b = (
-                    mine.estimate and mine.estimate.interval,
-                    found.estimate and found.estimate.interval,
-                )
-                if a and b and (a[1] < b[0] or b[1] < a[0]):
-                    there = " to ".join(f"{math.exp(end):.3f}" for end in b)
-                    mine.verdict, mine.doubt = (
-                        UNRESOLVED,
-                        f"not reproducible: run {name} disagrees, {there} × there",
-                    )
+                interval = found.estimate.interval if found.estimate else None
+                session.held += bool(interval and mine.estimate and mine.estimate.interval)
+                if takeback.contradict(mine, interval, name, session.differing):
+                    session.against.append(f"{mine.family}/{mine.member}")
+        ours.sessions.append(session)
 
 
 def _absence(family: Family, member: str) -> str:

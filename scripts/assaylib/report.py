@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Sequence
 
 from . import UsageError, anchors, calibrate, charts, judge, members, page, peer_table, pictures, sections, store
-from . import sweep_table, words
+from . import sweep_table, twice, words
 from .blocks import Picture, Raw, Section
 from .charts import Chart
 from .scenarios import command, outcome
@@ -122,7 +122,8 @@ def _run(folder: Path, with_runs: Sequence[Path | str]) -> dict[str, Any]:
         if Path(path).resolve() == folder.resolve() or other_raw[1].sha256 == raw[1].sha256:
             raise ReportError(f"--with {path}: the same samples as {folder}: no other session")
         others.append((str(other.run.get("id", Path(path).name)), other, other_raw))
-    judge.disagree(judged, [(name, other) for name, other, _ in others])
+    differing = {name: "; ".join(twice.apart(judged.run, other.run)[:1]) for name, other, _ in others}
+    judge.disagree(judged, [(name, other) for name, other, _ in others], differing)
     labels = {name: codec.label for name, codec in members.codecs(judged.run).items()}
     with words.named(labels):
         drawn = pictures.pictures(judged)

@@ -110,6 +110,15 @@ def differing(first: Any, second: Any, where: str) -> Iterator[str]:
         yield f"{where}: {_brief(first)} | {_brief(second)}"
 
 
+def apart(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
+    """In what machine or build the second run is not that of the first; nothing is said of runs that did
+    not record it."""
+    if "build" not in first or "build" not in second:
+        return []
+    told = [conditions(run) for run in (first, second)]
+    return [d for part in ("environment", "build") for d in differing(told[0][part], told[1][part], part)]
+
+
 def _brief(value: Any) -> str:
     text = "none" if value is None else str(value)
     return text[:12] if re.fullmatch(r"[0-9a-f]{64}", text) else text

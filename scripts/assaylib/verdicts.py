@@ -16,6 +16,8 @@ from .intervals import median, order_interval, rounds_needed
 BETTER, WORSE, EQUIVALENT, UNRESOLVED = "better", "worse", "equivalent", "unresolved"
 NO_INTERVAL, NO_NUMBER = "no interval", "no number"
 
+Interval = tuple[float, float]
+
 #: Metrics that get a verdict, by kind of family, and whether more of it is better.
 JUDGED = {
     "codec": {"time_ns": False},
@@ -164,6 +166,7 @@ class Comparison:
     modes: tuple[float, float] | None = None  #: medians of two groups that lie apart
     slide: tuple[float, float] | None = None  #: medians of the faster and the slower half (slides.py)
     doubt: str = ""  #: why a verdict was taken back
+    widened: float | None = None  #: δ, where the A/A floor makes it more than was declared
 
     @property
     def straddles(self) -> bool:

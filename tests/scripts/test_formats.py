@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import random
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -14,7 +15,7 @@ pytest.importorskip("jinja2")
 
 import conftest  # noqa: E402, F401: the path
 import synthetic  # noqa: E402
-from assaylib import costs, judge, members, report, shares, words  # noqa: E402
+from assaylib import clauses, costs, judge, members, report, shares, takeback, words  # noqa: E402
 from assaylib.charts.pareto import ParetoPoint, front  # noqa: E402
 
 SMALL = {"order": 1100, "feed": 95000}
@@ -84,6 +85,116 @@ def test_the_interval_of_a_step_covers_the_picking(monkeypatch):
                 assert share.interval is not None
                 missed[share.kind] += not share.interval[0] <= 0 <= share.interval[1]
     assert max(missed.values()) <= 0.05 * trials + 3 * math.sqrt(0.05 * 0.95 * trials)
+
+
+def flat_family(rng: random.Random, rounds: int, rivals: int, truth: float) -> tuple[dict, judge.Judgement]:
+    """One process value a round. cJSON and rivals of its format are equals; four of other formats are ahead
+    of them by truth, a log ratio."""
+    others = {"protobuf_c": ("Protocol Buffers", None), "msgpack_c": ("MessagePack", "keys"),
+              "msgpuck": ("MessagePack", "keys"), "msgpack_c_array": ("MessagePack", "values")}  # fmt: skip
+    names = ["cjson", *(f"json_{n}" for n in range(rivals))]
+    codecs = [{"name": n, "format": "JSON"} for n in names]
+    codecs += [{"name": n, "format": f, "shape": shape} for n, (f, shape) in others.items()]
+    ahead = dict.fromkeys(names, 0.0) | dict.fromkeys(others, truth) | {"cjson.same": 0.0}
+    plan = {"id": "codec/x/encode", "kind": "codec", "baseline": "cjson", "members": list(ahead),
+            "aliases": {"cjson.same": "same"}, "rounds": rounds}  # fmt: skip
+    lines = []
+    for number in range(rounds):
+        logs = {name: rng.gauss(-by, 0.02) for name, by in ahead.items()}
+        logs["cjson.same"] = logs["cjson"]  # no floor but the margin
+        lines += [{"kind": "codec", "family": plan["id"], "member": name, "round": number, "status": "ok",
+                   "metrics": {"time_ns": 1000 * math.exp(log)}} for name, log in logs.items()]  # fmt: skip
+    run = {"margin_percent": 3, "families": [plan], "codecs": codecs}
+    return run, judge.judge(run, lines)
+
+
+@pytest.mark.parametrize("rounds", [9, 12, 15])
+@pytest.mark.parametrize("rivals", [0, 4])
+def test_all_that_page_one_quotes_of_a_family_holds_together(rounds: int, rivals: int) -> None:
+    """Other formats are ahead by exactly the margin, so that every verdict about them is false: in at most
+    5 % of the families one of their intervals, or one of the baseline's, misses."""
+    rng, truth, trials, missed, said, seen = random.Random(11), math.log1p(0.03), 120, 0, 0, 0
+    for _ in range(trials):
+        run, judged = flat_family(rng, rounds, rivals, truth)
+        (family,) = judged.families
+        steps = shares.shares(family, members.of(run, [family]))
+        pairs = [(s.interval, 0.0 if s.kind == shares.LIBRARY else truth) for s in steps]
+        pairs += [
+            (c.estimate.interval, 0.0 if c.member.startswith("json") else truth)
+            for c in family.comparisons
+        ]
+        seen += sum(interval is not None for interval, _ in pairs[: len(steps)])
+        missed += any(i is not None and not i[0] <= where <= i[1] for i, where in pairs)
+        false = (judge.BETTER, judge.WORSE, judge.EQUIVALENT)
+        said += any(s.verdict in false for s in steps if s.kind == shares.FORMAT)
+    assert missed <= 0.05 * trials and said <= 0.05 * trials
+    assert (seen > 0) == (rounds >= steps[0].needed), "nothing is printed where rounds do not suffice"
+
+
+def changed(change) -> tuple[dict, list[dict]]:
+    run, lines = synthetic.make_wide_run(rounds=16, payloads={"order": 1100}, operations=())
+    for line in lines:
+        if line["member"] == "yyjson" and line["family"].endswith("/encode"):
+            times = change(line["round"])
+            line["repetitions"] = [[slot, ns * times] for slot, ns in line["repetitions"]]
+            line["metrics"]["time_ns"] *= times
+    return run, lines
+
+
+def encoding(run: dict, lines: list[dict]) -> tuple[judge.Judgement, dict]:
+    judged = judge.judge(run, lines)
+    codecs = members.of(run, judged.families)
+    (family,) = [f for f in judged.families if f.id == "codec/order/encode"]
+    return judged, {(s.kind, s.group): s for s in shares.shares(family, codecs)}
+
+
+def test_a_step_that_drifts_is_not_claimed_of_either_end() -> None:
+    """yyjson becomes six times as fast over the run: at first msgpuck is far ahead of every JSON library,
+    in the end behind."""
+    _, steps = encoding(*changed(lambda number: math.exp(1.9 * (0.6 - number / 8))))
+    step = steps[shares.FORMAT, "MessagePack"]
+    assert step.comparison.drift and step.comparison.drift[0] > step.comparison.drift[1]
+    assert step.verdict == judge.UNRESOLVED
+
+
+def test_a_step_in_two_modes_is_not_claimed() -> None:
+    _, steps = encoding(*changed(lambda number: 9.0 if number % 4 == 0 else 1.0))
+    step = steps[shares.LIBRARY, "JSON"]
+    assert step.verdict == judge.UNRESOLVED and step.comparison.doubt == takeback.MODES_DOUBT
+
+
+def test_a_step_that_another_session_contradicts_is_taken_back(tmp_path) -> None:
+    run, lines = changed(lambda number: 1.0)
+    other, theirs = changed(lambda number: 2.5)
+    other["id"] = "other"
+    other["environment"]["cpu"] = "A wholly different CPU"
+    folders = [synthetic.write_run(tmp_path / "a", run, lines), synthetic.write_run(tmp_path / "b", other, theirs)]
+    report.render(folders[0], folders[1:])
+    text = (folders[0] / "report.md").read_text("utf-8").replace(words.SPACE, " ")
+    page = text.split("## The machine")[0]
+    said = next(l for l in page.splitlines() if l.startswith("- **Encoding, the library:**"))
+    assert "not resolved for `order` (not reproducible: run other disagrees)" in said and "faster" not in said
+    assert "decodes faster for `order`" in page  # of which the sessions say the same
+    box = next(l for l in text.splitlines() if "**Other session**" in l)
+    assert box.startswith("- ✗") and "Not the same machine or build: environment.cpu" in box
+
+
+def test_what_has_no_number_is_not_left_out_of_the_fastest() -> None:
+    run, lines = changed(lambda number: 1.0)
+    lines = [line for line in lines if (line["member"], line["family"]) != ("yyjson", "codec/order/encode")]
+    _, steps = encoding(run, lines)
+    assert {s.verdict for (kind, _), s in steps.items() if kind != shares.FLOOR} == {judge.UNRESOLVED}
+    assert steps[shares.LIBRARY, "JSON"].comparison.doubt == "yyjson has no number and may be the fastest"
+
+
+def test_a_margin_wider_than_declared_is_said() -> None:
+    """Equivalent within the A/A floor: the sentence names it."""
+    found = judge.Comparison("codec/tree/encode", "b", "time_ns", "a", verdict=judge.EQUIVALENT, widened=0.168)
+    plain = judge.Comparison("codec/ack/encode", "b", "time_ns", "a", verdict=judge.EQUIVALENT)
+    one = clauses.lead_clause("encode", "time_ns", [found], "payload").replace(words.SPACE, " ")
+    assert one == "encode: equivalent for `tree` (within ±16.8 %: its A/A floor)"
+    both = clauses.lead_clause("encode", "time_ns", [found, plain], "payload").replace(words.SPACE, " ")
+    assert both == "encode: equivalent for all 2 payloads (within ±16.8 % for `tree`: A/A floors)"
 
 
 def test_a_step_without_enough_rounds_has_no_interval():

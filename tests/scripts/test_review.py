@@ -14,7 +14,7 @@ import pytest
 
 import conftest  # noqa: F401: the path
 import synthetic
-from assaylib import check, judge
+from assaylib import check, judge, takeback
 from assaylib.review import doubts, modes
 
 Lines = list[dict[str, Any]]
@@ -78,7 +78,6 @@ def impossible(run: Any, lines: Lines) -> None:
     [
         (drifting, "model/rpc", "drifts over the run"),
         (bimodal, "codec/telemetry/encode", "two modes"),
-        (noisy, "model/cpu", "the A/A floor is above the margin"),
         (busy, "model/echo", "processes were discarded: the machine was too busy"),
         (impossible, "model/rpc", "beats its floor"),
     ],
@@ -87,6 +86,18 @@ def test_what_was_put_in_is_found(change, family, said):
     found = reviewed(change)
     assert [text for text in found.against if said in text and text.startswith(family)], found.against
     assert all(text.startswith(family) for text in found.against), "and nothing else is accused"
+
+
+def test_nothing_is_equivalent_within_a_hollow_margin():
+    """The judge does not say it; check, which looks at what is claimed, has nothing to accuse."""
+    run, lines = copy.deepcopy(SOUND)
+    noisy(run, lines)
+    judged = judge.judge(run, lines)
+    (family,) = [f for f in judged.families if f.id == "model/cpu"]
+    assert family.delta > takeback.EQUIVALENT_MAX
+    assert judge.EQUIVALENT not in {c.verdict for c in family.comparisons}
+    assert any(c.doubt.startswith("nothing is called equivalent within ±") for c in family.comparisons)
+    assert not doubts.review(judged).against
 
 
 def test_a_drift_that_spoils_no_claim_is_a_note():

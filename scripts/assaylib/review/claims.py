@@ -56,13 +56,17 @@ def _verdicts(family: Family) -> list[Claim]:
     return found
 
 
-def _steps(judged: Judgement, family: Family) -> list[Claim]:
+def steps(judged: Judgement, family: Family) -> list[shares.Share]:
     """How much is the library's and how much the format's, where page one tells them apart."""
     families = operations.headlines(judged.kind("codec"))
     if family.kind != "codec" or not members.wide(judged.run, families):
         return []
+    return shares.shares(family, members.of(judged.run, families))
+
+
+def _steps(judged: Judgement, family: Family) -> list[Claim]:
     found = []
-    for step in shares.shares(family, members.of(judged.run, families)):
+    for step in steps(judged, family):
         if step.verdict in (BETTER, WORSE, EQUIVALENT):
             values = family.advantages(step.end, step.start, "time_ns", False)
             said = words.short(step.comparison, family.deltas["time_ns"])
@@ -73,13 +77,14 @@ def _steps(judged: Judgement, family: Family) -> list[Claim]:
 
 
 def _end(c: judge.Comparison, margin: float) -> float:
-    """As words.claimed says it: of a ratio that slides, the less favourable half if that is nearer."""
+    """As words.claimed says it: of a ratio that slides, drifts or has two modes, the less favourable if that is nearer."""
     if c.verdict == EQUIVALENT:
         return margin
     assert c.estimate and c.estimate.interval
     low, high = c.estimate.interval
-    if c.slide:
-        low, high = min(low, *c.slide), max(high, *c.slide)
+    for part in (c.slide, c.drift, c.modes):
+        if part:
+            low, high = min(low, *part), max(high, *part)
     return low if c.verdict == BETTER else high
 
 

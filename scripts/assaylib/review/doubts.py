@@ -18,12 +18,9 @@ from ..about import discarded, processes
 from ..families import Family, Judgement
 from ..intervals import ALPHA, interval_rank, median, trend
 from ..verdicts import EQUIVALENT, Comparison
-from .claims import Claim, claims, first_page
+from .claims import Claim, claims, first_page, steps
 from .modes import two_modes
 
-#: "Equivalent within ±10 %" is true and says so, though nobody declared that 10 % do not matter: a note.
-#: Beyond a quarter the word misleads whatever stands behind it.
-EQUIVALENT_MAX = 0.25
 #: Of the processes of a family: beyond this share, what counts is the exception.
 DISCARDED_MAX = 0.5
 
@@ -50,9 +47,8 @@ def review(judged: Judgement) -> Review:
         found.notes += note
     for family in first_page(judged):
         mine = [c for c in made if c.family is family]
-        against, notes = hollow(family, margin)
-        found.against += [*against, *picked(family, mine), *below_floor(family)]
-        found.notes += notes
+        found.against += [*picked(family, mine), *below_floor(family)]
+        found.notes += hollow(judged, family, margin)
     found.notes += ends(first_page(judged))
     return found
 
@@ -84,18 +80,21 @@ def modes(claim: Claim) -> tuple[list[str], list[str]]:
     return [text], []
 
 
-def hollow(family: Family, margin: float) -> tuple[list[str], list[str]]:
-    """Equivalence within a margin that the A/A floor has widened: noise is no evidence of equality."""
-    against, notes = [], []
-    for c in family.comparisons:
-        delta = family.deltas[c.metric]
-        if c.verdict == EQUIVALENT and delta > margin:
-            said = against if delta > EQUIVALENT_MAX else notes
-            said.append(
-                f"{family.id}/{c.member}: equivalent within ±{words.margin(delta)}, where"
-                f" {words.margin(margin)} was declared: the A/A floor is above the margin"
+def hollow(judged: Judgement, family: Family, margin: float) -> list[str]:
+    """Equivalence within a margin that the A/A floor has widened: noise is no evidence of equality.
+    Beyond takeback.EQUIVALENT_MAX the judge does not call it so."""
+    notes = []
+    made = {f"{family.id}: {s.kind}: {s.end} against {s.start}": s.comparison for s in steps(judged, family)}
+    for name, c in {**{f"{family.id}/{c.member}": c for c in family.comparisons}, **made}.items():
+        delta = words.margin(family.deltas[c.metric])
+        if c.verdict == EQUIVALENT and c.widened:
+            notes.append(
+                f"{name}: equivalent within ±{delta}, where {words.margin(margin)} was declared: the A/A"
+                " floor is above the margin"
             )
-    return against, notes
+        elif name in made and c.doubt:
+            notes.append(f"{name}: no claim: {c.doubt}")
+    return notes
 
 
 def picked(family: Family, made: Sequence[Claim]) -> list[str]:

@@ -129,9 +129,11 @@ def _steps(
                 ),
             )
     table.notes.append(
-        "Both ends of a step are picked by the data. Its interval covers that: at 95 % it holds the"
-        " step between the truly fastest, over all pairs that could have been picked. Steps are not"
-        " claims of the family besides; each row holds by itself."
+        "Both ends of a step are picked by the data. Its interval covers that: it holds the step between"
+        " the truly fastest, over all pairs that could have been picked. The library and format steps of"
+        " one payload and operation hold together at 95 %; the step to the floor, by itself. What drifts,"
+        " slides with the machine's speed, has two modes or is contradicted by another session, and would"
+        " be another verdict for it, is not claimed."
     )
     section.blocks.append(table)
     return section
