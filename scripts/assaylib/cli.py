@@ -24,6 +24,9 @@ SERVED = (
 )
 DRAWING = ("jinja2",)
 DRAWING_PACKAGES = "python3-jinja2"
+#: What data that is not as it should be raises where it is used, in commands that read finished runs.
+DATA = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+READING = ("report", "check", "export", "compare", "gate", "calibrate")
 DRAWING_COMMANDS = ("report",)  # modules of these names: main(argv) -> exit code
 DEBIAN_PYTHON = "/usr/bin/python3"
 
@@ -42,6 +45,16 @@ def main(argv: list[str]) -> int:
     except AssayError as error:
         print(f"assay: {error}", file=sys.stderr)
         return error.exit_code
+    except DATA as error:
+        folders = [word for word in argv if (Path(word) / "run.json").is_file()]
+        if not folders or argv[0] not in READING or os.environ.get("ASSAY_TRACEBACK"):
+            raise
+        print(
+            f"assay: {' '.join(folders)}: run.json or samples.jsonl there is not as the schema says, or this is a"
+            f" fault of assay: {error!r} (ASSAY_TRACEBACK=1 shows where)",
+            file=sys.stderr,
+        )
+        return UsageError.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -400,16 +413,20 @@ def draw(command: str, argv: list[str]) -> int:
         entry = Path(sys.argv[0]).resolve()
         os.execv(again, [again, str(entry), command, *argv])
     if not argv:
-        argv = [str(_newest(ROOT / "reports"))]
+        argv = [str(newest(ROOT / "reports"))]
     module = importlib.import_module(f".{command}", __package__)
     return int(module.main(argv))
 
 
-def _newest(reports: Path) -> Path:
-    """The run that was measured last: what `ninja report` draws."""
-    runs = [file.parent for file in reports.glob("*/run.json") if not _is_appendix(file)]
+EXAMPLE = "example"  # committed: drawn again only by its name
+
+
+def newest(reports: Path) -> Path:
+    """The run of yours that was measured last: what `ninja report` draws."""
+    files = [file for file in reports.glob("*/run.json") if file.parent.name != EXAMPLE]
+    runs = [file.parent for file in files if not _is_appendix(file)]
     if not runs:
-        raise UsageError(f"{reports}: no run there (assay run)")
+        raise UsageError(f"{reports}: no run of yours there (assay run; the example is drawn by its name)")
     return max(runs, key=lambda folder: (folder / "run.json").stat().st_mtime)
 
 

@@ -52,6 +52,7 @@ class Samples:
     aims: list[Line] = field(default_factory=list)  # how many rounds a run decided to make
     notices: list[str] = field(default_factory=list)  # what was left out, by file and line
     damaged: list[str] = field(default_factory=list)  # of these, what no interrupted run leaves behind
+    odd: list[str] = field(default_factory=list)  # figures of sound lines that are no numbers
     end: int = 0  # byte offset behind the last complete line
     starts: dict[int, int] = field(default_factory=dict)  # process: offset of its first line
 
@@ -67,6 +68,7 @@ SOAK_TIER = "soak"  # … and `assay soak`
 #: What is not judged as a run of a tier is.
 APPENDICES = {PEERS_TIER: "of peers", SWEEP_TIER: "a sweep", SCENARIO_TIER: "of scenarios", SOAK_TIER: "a soak"}
 RESULTS = ("codec", "model", "service")
+ROUNDS_MAX = 10_000  # no run makes so many; more is a damaged number
 #: What every line of a result has, and the type.
 LINE_KEYS: dict[str, type] = {
     "family": str,
@@ -100,9 +102,8 @@ def read_samples(path: Path) -> Samples:
         samples.end = offset
         line, why = _line(raw)
         if line is None:
-            said = f"{path.name}:{number}: {why}; the line is ignored, the sound ones count"
-            samples.notices.append(said)
-            samples.damaged.append(said)
+            samples.damaged.append(f"{path.name}:{number}: {why}")
+            samples.notices.append(f"{samples.damaged[-1]}; the line is ignored, the sound ones count")
         elif line["kind"] == "resume":
             samples.resumes.append(line)
         elif line["kind"] == "end":
@@ -111,15 +112,42 @@ def read_samples(path: Path) -> Samples:
             samples.aims.append(line)
         else:
             samples.lines.append(line)
+            if odd := _odd(line):
+                samples.odd.append(f"{path.name}:{number}: not a number: {', '.join(odd)}")
             samples.starts.setdefault(line["process"], start)
     return samples
+
+
+class NotFiniteError(ValueError):
+    """NaN or Infinity, which Python's json takes for numbers and JSON does not."""
+
+
+def _constant(name: str) -> Any:
+    raise NotFiniteError(name)
+
+
+def _number(value: Any) -> bool:
+    """Finite, and a float without overflow: 1e999 is read as infinity."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -1e300 < value < 1e300
+
+
+def _odd(line: Line) -> list[str]:
+    """A result's metrics and covariates that are no numbers: no run of a tier has any."""
+    return [
+        f"{part}.{name}"
+        for part in ("metrics", "covariates")
+        for name, value in (line.get(part) or {}).items()
+        if value is not None and not _number(value)
+    ]
 
 
 def _line(raw: bytes) -> tuple[Line | None, str]:
     """The line, or None and what is wrong with it."""
     try:
-        line = json.loads(raw)
-    except ValueError:
+        line = json.loads(raw, parse_constant=_constant)
+    except NotFiniteError as error:
+        return None, f"{error} is not a number"
+    except (ValueError, RecursionError):
         return None, "not JSON"
     if not isinstance(line, dict):
         return None, "not a JSON object"
@@ -142,6 +170,7 @@ def _line(raw: bytes) -> tuple[Line | None, str]:
     if lacking:
         return None, f"lacks {', '.join(lacking)}"
     wrong = [key for key, type_ in LINE_KEYS.items() if not isinstance(line[key], type_)]
+    wrong += ["round"] * ("round" not in wrong and not 0 <= line["round"] <= ROUNDS_MAX)
     wrong += [key for key in ("metrics", "covariates", "gates") if not _objects(line, key)]
     wrong += [] if _repetitions(line.get("repetitions")) else ["repetitions"]
     return (None, f"wrong: {', '.join(wrong)}") if wrong else (line, "")
@@ -149,14 +178,18 @@ def _line(raw: bytes) -> tuple[Line | None, str]:
 
 def _objects(line: Line, key: str) -> bool:
     found = line.get(key)
-    if key == "metrics" and line["status"] == "ok" and found is None:
-        return False
-    if key == "gates":
-        return found is None or isinstance(found, dict) and all(
-            isinstance(gate, dict) for gate in found.values()
-        )
-    return found is None or isinstance(found, dict) and all(
-        each is None or isinstance(each, (int, float, str, list, dict)) for each in found.values()
+    if found is None:
+        return not (key == "metrics" and line["status"] == "ok")
+    return isinstance(found, dict) and (key != "gates" or all(map(_gate, found.values())))
+
+
+def _gate(found: Any) -> bool:
+    """Some gates say who was saturated rather than how much."""
+    return (
+        isinstance(found, dict)
+        and all(each is None or isinstance(each, str) or _number(each) for each in map(found.get, ("value", "limit")))
+        and isinstance(found.get("ok", False), (bool, type(None)))
+        and isinstance(found.get("scope", ""), (str, type(None)))
     )
 
 
@@ -170,7 +203,7 @@ def _repetitions(found: Any) -> bool:
         if not isinstance(pair, list) or len(pair) != 2:
             return False
         slot, ns = pair
-        if not isinstance(slot, (int, float)) or not isinstance(ns, (int, float)) or ns <= 0:
+        if not _number(slot) or not _number(ns) or ns <= 0:
             return False
     return True
 
@@ -194,48 +227,94 @@ FAMILY_KEYS: dict[str, Any] = {
     "members": list,
     "rounds": int,
 }
+#: What they may have besides, or None.
+RUN_MORE: dict[str, Any] = {
+    **dict.fromkeys(("forced", "codecs", "fidelity", "fidelity_table", "exact", "command"), list),
+    **dict.fromkeys(("quiet", "machine", "libraries", "discard_rule"), dict),
+    "dirty": bool,
+}
+FAMILY_MORE: dict[str, Any] = {
+    **dict.fromkeys(("aliases", "floors", "injected", "iterations", "load"), dict),
+    "title": str,
+}
+#: Of maps, what each value is.
+VALUES: dict[str, Any] = {"aliases": str, "floors": str, "injected": (int, float), "iterations": (int, float)}
+#: Of lists, what each entry is.
+ENTRIES: dict[str, Any] = {"forced": str, "members": str, "codecs": dict}
 
 
 def read_run(folder: Path) -> dict[str, Any]:
     path = folder / "run.json"
     try:
-        run = json.loads(path.read_bytes())
+        run = json.loads(path.read_bytes(), parse_constant=_constant)
+    except NotFiniteError as error:
+        raise UsageError(f"{path}: {error} is not a number") from None
     except FileNotFoundError:
         raise UsageError(f"{folder}: not a run (no run.json)") from None
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not JSON: {error}") from None
     if not isinstance(run, dict) or run.get("schema") != SCHEMA:
         raise UsageError(f"{path}: not a run of schema {SCHEMA}")
-    _has(path, run, RUN_KEYS)
+    _has(path, run, RUN_KEYS, RUN_MORE)
     for number, family in enumerate(run["families"]):
         where = f"families[{number}]"
         if not isinstance(family, dict):
             raise UsageError(f"{path}: {where}: not an object")
-        _has(path, family, FAMILY_KEYS, f"{where}: ")
+        _has(path, family, FAMILY_KEYS, FAMILY_MORE, f"{where}: ")
+        if not 0 <= family["rounds"] <= ROUNDS_MAX:
+            raise UsageError(f"{path}: {where}: wrong: rounds")
         if family["kind"] not in RESULTS or family["baseline"] not in family["members"]:
             raise UsageError(f"{path}: {where}: its kind or its baseline is not known")
     return run
 
 
-def _has(path: Path, content: dict[str, Any], keys: dict[str, Any], where: str = "") -> None:
+def _has(
+    path: Path, content: dict[str, Any], keys: dict[str, Any], more: dict[str, Any], where: str = ""
+) -> None:
     """UsageError that names the keys that content lacks, or that are of another type."""
     lacking = [key for key in keys if key not in content]
-    wrong = [key for key in keys if key in content and not isinstance(content[key], keys[key])]
-    said = [f"lacks {', '.join(lacking)}"] * bool(lacking) + [f"wrong: {', '.join(wrong)}"] * bool(wrong)
+    wrong = [key for key in keys if key in content and not _is(content[key], keys[key])]
+    wrong += [key for key in more if content.get(key) is not None and not _is(content[key], more[key])]
+    for key in set(content) - set(wrong):
+        if key in VALUES and content[key] is not None:
+            wrong += [f"{key}.{name}" for name, value in content[key].items() if not _is(value, VALUES[key])]
+        if key in ENTRIES and content[key] is not None:
+            wrong += [f"{key}[{i}]" for i, value in enumerate(content[key]) if not _is(value, ENTRIES[key])]
+    said = [f"lacks {', '.join(lacking)}"] * bool(lacking) + [f"wrong: {', '.join(sorted(wrong))}"] * bool(wrong)
     if said:
         raise UsageError(f"{path}: {where}{'; '.join(said)}")
 
 
+def _is(value: Any, types: Any) -> bool:
+    if types is bool:
+        return isinstance(value, bool)
+    return isinstance(value, types) and (not isinstance(value, (bool, int, float)) or _number(value))
+
+
 def read(folder: Path) -> tuple[dict[str, Any], Samples]:
-    """A run as `check`, `report` and `export` want it."""
+    """A run as `check`, `report` and `export` want it. UsageError if it is not what a run wrote: a line that
+    is cut off at the end is what an interrupted one leaves, and all that is let pass."""
     run, path = read_run(folder), folder / "samples.jsonl"
     if what := APPENDICES.get(run["tier"]):
         raise UsageError(f"{folder}: {what}: an appendix of another run (assay report RUN --with {folder})")
     if not path.exists():
         raise UsageError(f"{path}: missing: there is nothing to judge")
-    return run, read_samples(path)
+    samples = read_samples(path)
+    wrong = [*samples.damaged, *samples.odd, *_strangers(run, samples)]
+    if wrong:
+        more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
+        raise UsageError(f"{folder}: damaged, nothing is told of it: {'; '.join(wrong[:3])}{more}")
+    return run, samples
+
+
+def _strangers(run: dict[str, Any], samples: Samples) -> list[str]:
+    """Results that the plan does not have."""
+    planned = {(family["id"], member) for family in run["families"] for member in family["members"]}
+    found = {(line["family"], line["member"]) for line in samples.lines} - planned
+    found |= {(line["family"], line["case"]) for line in samples.lines if line["case"] != f"{line['family']}/{line['member']}"}
+    return [f"samples.jsonl: {family}: {member} is not in the plan" for family, member in sorted(found)]
 
 
 def load(folder: Path) -> tuple[dict[str, Any], Samples]:

@@ -18,7 +18,7 @@ pytest.importorskip("jinja2")
 
 import conftest  # noqa: E402
 import synthetic  # noqa: E402
-from assaylib import check, report  # noqa: E402
+from assaylib import UsageError, check, report  # noqa: E402
 from pages import Page  # noqa: E402
 
 
@@ -152,19 +152,31 @@ def test_a_run_is_no_other_session_of_its_own(tmp_path, capsys):
         assert "no other session" in capsys.readouterr().err
 
 
-def test_check_and_report_leave_out_the_same_lines(tmp_path):
+def test_check_and_report_refuse_the_same_lines(tmp_path):
     run, lines = synthetic.make_run(count=4, rounds=8, kinds=("codec",))
     folder = synthetic.write_run(tmp_path, run, lines)
     rows = (folder / "samples.jsonl").read_text().splitlines()
     rows[4], rows[9] = '{"half', '{"schema": 1, "kind": "codec"}'
     (folder / "samples.jsonl").write_text("\n".join([*rows, "[]"]) + "\n")
+    for read, error in ((report.render, report.ReportError), (check.review, UsageError)):
+        with pytest.raises(error) as raised:
+            read(folder)
+        last = len(rows) + 1
+        for where in ("samples.jsonl:5: not JSON", "samples.jsonl:10: lacks", f"samples.jsonl:{last}: not a"):
+            assert where in str(raised.value)
+
+
+def test_check_and_report_leave_out_the_same_cut_line(tmp_path):
+    run, lines = synthetic.make_run(count=4, rounds=8, kinds=("codec",))
+    folder = synthetic.write_run(tmp_path, run, lines)
+    data = (folder / "samples.jsonl").read_bytes()
+    (folder / "samples.jsonl").write_bytes(data[:-9])
     report.render(folder)
-    text = (folder / "report.md").read_text("utf-8")
+    said = f"samples.jsonl:{len(lines)}: the last line is incomplete"
     against, notes = check.review(folder)
-    last = len(rows) + 1
-    for where in ("samples.jsonl:5: not JSON", "samples.jsonl:10: lacks", f"samples.jsonl:{last}: not a"):
-        assert where in text and [note for note in notes if where in note]
-    assert [said for said in against if f"incomplete: {len(lines) - 2} of" in said]
+    assert said in (folder / "report.md").read_text("utf-8")
+    assert [note for note in notes if said in note]
+    assert [text for text in against if "incomplete: " in text]
 
 
 def test_raw_data_is_not_touched(standard):

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from assaylib import SCHEMA, UsageError, store
+import synthetic
+from assaylib import SCHEMA, UsageError, cli, store
 
 
 def line(process: int, member: str) -> store.Line:
@@ -73,9 +75,14 @@ def changed(**values: Any) -> str:
         ('{"schema": 1}', "kind None is not known"),
         ('{"schema": 1, "kind": "codec", "process": 1}', "lacks family, case, member, status, round"),
         (changed(round="one"), "wrong: round"),
+        (changed(round=10**9), "wrong: round"),
         (changed(metrics=None), "wrong: metrics"),
         (changed(gates={"lag": True}), "wrong: gates"),
         (changed(repetitions=[[0, 1.5], [1, 0]]), "wrong: repetitions"),
+        (changed(repetitions=[[0, 1.5], [1, float("inf")]]), "Infinity is not a number"),
+        (changed(metrics={"time_ns": float("nan")}), "NaN is not a number"),
+        (changed(repetitions=[[0, 12345.5]]).replace("12345.5", "1e999"), "wrong: repetitions"),
+        (changed(gates={"lag": {"value": [1], "ok": True}}), "wrong: gates"),
         ('{"schema": 1, "kind": "end", "families": []}', "wrong: families"),
     ],
 )
@@ -91,7 +98,7 @@ def test_a_damaged_line_is_named_and_the_sound_ones_count(
     path.write_text("\n".join([*data[: number - 1], text, *data[number:]]) + "\n")
     samples = store.read_samples(path)
     assert samples.lines == [json.loads(row) for i, row in enumerate(data, 1) if i != number]
-    assert samples.damaged == samples.notices
+    assert samples.damaged == [f"samples.jsonl:{number}: {why}"]
     assert samples.notices == [
         f"samples.jsonl:{number}: {why}; the line is ignored, the sound ones count"
     ]
@@ -113,6 +120,59 @@ def test_run_json_that_is_none(tmp_path: Path, content: str | None, words: str) 
         (tmp_path / "run.json").write_text(content)
     with pytest.raises(UsageError, match=words):
         store.read_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda run, line: line["metrics"].update(time_ns="fast"), r"samples\.jsonl:6: not a number: metrics\.time_ns"),
+        (lambda run, line: line["metrics"].update(time_ns=[1]), r"samples\.jsonl:6: not a number: metrics\.time_ns"),
+        (lambda run, line: line["metrics"].update(time_ns=10**400), r"samples\.jsonl:6: not a number"),
+        (lambda run, line: line["covariates"].update(load1=True), "not a number: covariates.load1"),
+        (lambda run, line: line["covariates"].update(load1=float("nan")), r"samples\.jsonl:6: NaN is not a number"),
+        (lambda run, line: line.update(member="gone"), "gone is not in the plan"),
+        (lambda run, line: run.update(margin_percent=float("inf")), r"run\.json: Infinity is not a number"),
+        (lambda run, line: run.update(margin_percent=True), r"run\.json: wrong: margin_percent"),
+        (lambda run, line: run.update(forced=0), r"run\.json: wrong: forced"),
+        (lambda run, line: run["families"][1].update(rounds=-1), r"families\[1\]: wrong: rounds"),
+        (lambda run, line: run["families"][1].update(floors="x"), r"families\[1\]: wrong: floors"),
+        (lambda run, line: run["families"][1]["floors"].update(cjson={}), r"families\[1\]: wrong: floors.cjson"),
+    ],
+)
+def test_malformed_values_are_named_and_refused(
+    change: Callable[[Any, Any], None], said: str, tmp_path: Path
+) -> None:
+    run, lines = synthetic.make_run("quick", rounds=2, count=3, kinds=("codec",))
+    change(run, lines[5])
+    folder = synthetic.write_run(tmp_path / "run", run, lines)
+    with pytest.raises(UsageError, match=said):
+        store.read(folder)
+
+
+@pytest.mark.parametrize("command", [["check"], ["export"], ["gate"], ["compare"]])
+def test_what_no_check_foresaw_is_no_verdict(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, lines = synthetic.make_run("quick", rounds=2, count=3, kinds=("codec",))
+    run["discard_rule"] = {"steal_percent_max": "x"}
+    folder = str(synthetic.write_run(tmp_path / "run", run, lines))
+    arguments = [*command, folder, *[folder] * (command[0] in ("gate", "compare"))]
+    assert cli.main(arguments) == 2
+    assert f"assay: {folder}" in capsys.readouterr().err
+    monkeypatch.setenv("ASSAY_TRACEBACK", "1")
+    with pytest.raises(TypeError):
+        cli.main(arguments)
+
+
+def test_the_newest_run_is_never_the_example(tmp_path: Path) -> None:
+    made = synthetic.make_run("quick", rounds=2, count=3, kinds=("codec",))
+    own = synthetic.write_run(tmp_path / "mine", *made)
+    os.utime(own / "run.json", (1, 1))
+    synthetic.write_run(tmp_path / "example", *made)
+    assert cli.newest(tmp_path) == own
+    (own / "run.json").unlink()
+    with pytest.raises(UsageError, match="no run of yours there"):
+        cli.newest(tmp_path)
 
 
 def test_write_whole_replaces_or_leaves(tmp_path: Path) -> None:
