@@ -12,9 +12,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from . import about, judge, store, words
+from . import about, complete, judge, store, words
 from .about import QUICK
-from .review import doubts
+from .review import covariates, doubts
 
 
 SHOWN = 5  # of notes of one kind; the report has them all
@@ -46,11 +46,13 @@ def examine(folder: Path) -> doubts.Review:
     run, samples = store.read(folder)
     result = judge.judge(run, samples.every)
     found = doubts.review(result)
+    surroundings = covariates.review(result)
     few = _too_few(result)
     found.against = [
-        *_incomplete(run, samples),
+        *_incomplete(result),
         *_failed(samples.lines),
         *_conditions(run, samples),
+        *surroundings.against,
         *_build(run),
         *([] if found.claims else few),
         *_calibration(result),
@@ -62,6 +64,7 @@ def examine(folder: Path) -> doubts.Review:
     kinds = (
         samples.notices,
         _unfinished(samples, run),
+        surroundings.notes,
         _discards(run, result),
         _late(run, result),
         _bounded(result),
@@ -80,12 +83,14 @@ def _shortened(notes: list[str]) -> list[str]:
     return [*notes[: SHOWN - 1], f"… and {len(notes) - SHOWN + 1} more like that: in the report"]
 
 
-def _incomplete(run: dict[str, Any], samples: store.Samples) -> list[str]:
-    expected = sum(family["rounds"] * len(family["members"]) for family in run["families"])
-    got = len(samples.lines)
-    if got >= expected:
-        return []
-    return [f"incomplete: {got} of {expected} lines; assay run --resume goes on with it"]
+def _incomplete(result: judge.Judgement) -> list[str]:
+    """Against the plan and the run's own last line."""
+    missing, planned = complete.unfinished(result)
+    found = complete.lost(result)
+    if missing:
+        how = "" if result.ended else "; assay run --resume goes on with what was interrupted"
+        found.insert(0, f"incomplete: {missing} of {planned} planned results are missing{how}")
+    return found
 
 
 def _failed(lines: list[store.Line]) -> list[str]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from . import judge, words
+from . import complete, judge, words
 from .about import KINDS, discarded, processes, subject, tails
 from .blocks import Check
 from .gates import INVALIDATING
@@ -105,18 +105,19 @@ def rounds(judged: Judgement) -> list[Check]:
     if failures:
         reasons = list(dict.fromkeys(words.reason(line.get("reason")) for line in failures))
         parts.append(f"{words.counted(len(failures), 'sample')} failed: {'; '.join(reasons[:2])}")
-    parts += judged.notices
+    lost = complete.lost(judged)
+    parts += [*lost, *judged.notices]
     if judged.resumes:
         parts.append(f"interrupted and resumed {words.counted(judged.resumes, 'time')}")
     absent = [title for kind, title in KINDS.items() if not judged.kind(kind)]
     if absent:
         parts.append(f"not part of this run: {words.listed(absent)}")
-    if not missing and not empty:
+    if not missing and not empty and not lost:
         once = "" if judged.resumes else ", in one go"
         but = ", but not all count (Discarded)" if dropped else ""
         parts.insert(0, f"all {planned} planned rounds were run{once}{but}")
-    good = len(parts) == 1 and not missing and not empty and not dropped
-    state = "bad" if empty or failures else "good" if good else "note"
+    good = len(parts) == 1 and not missing and not empty and not lost and not dropped
+    state = "bad" if empty or failures or lost else "good" if good else "note"
     found.append(Check(state, "Complete", "; ".join(parts)))
     return found
 

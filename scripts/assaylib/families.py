@@ -81,6 +81,8 @@ class Family:
     excuses: dict[tuple[str, int], str] = field(default_factory=dict)  #: … and why
     stopped: str = ""  #: why, as the run recorded it (makeup.py)
     wanted: int = 0  #: rounds that should have counted in the end
+    told: dict[str, int] = field(default_factory=dict)  #: how many rounds were run and counted, by the run's end
+    lines: dict[tuple[str, int], int] = field(default_factory=dict)  #: (member, round) → results, whatever became of them
     no_covariate: int = 0
     samples: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)  #: that count
     failures: list[dict[str, Any]] = field(default_factory=list)
@@ -169,6 +171,7 @@ class Judgement:
     families: list[Family]
     notices: list[str]
     resumes: int = 0
+    ended: bool = False  #: the run said so in its last line
     forced_later: list[str] = field(default_factory=list)  #: when it was resumed
     lines: int = 0
     sessions: list[Session] = field(default_factory=list)  #: of a report's --with

@@ -87,10 +87,12 @@ def judge(
         calibration.injected(family)
     for row in rows:
         if row.get("kind") == "end":
+            result.ended = True
             for family in result.families:
                 told = (row.get("families") or {}).get(family.id) or {}
                 family.stopped = str(told.get("stopped") or "")
                 family.wanted = int(told.get("wanted") or 0)
+                family.told = {key: int(told[key]) for key in ("run", "counted") if told.get(key) is not None}
     return result
 
 
@@ -105,6 +107,7 @@ def _collect(
     for row in rows:
         number, member = int(row.get("round", 0)), str(row.get("member"))
         seen.add(number)
+        family.lines[member, number] = family.lines.get((member, number), 0) + 1
         covariates = row.get("covariates") or {}
         family.no_covariate += covariates.get("steal_percent") is None
         excuse = discard.excuse(rule, family.kind, covariates)

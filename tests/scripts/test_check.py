@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import synthetic
-from assaylib import check
+from assaylib import check, checks_rounds, judge
 from conftest import Assay
 
 Lines = list[dict[str, Any]]
@@ -77,10 +77,57 @@ def biased(facts: Any, lines: Lines) -> None:
                     line["metrics"][metric] *= 1.05
 
 
+def cut_member(facts: Any, lines: Lines) -> Lines:
+    """A member's worst rounds are taken out."""
+    gone = "codec/ack/decode/protobuf_c"
+    return [line for line in lines if not (line["case"] == gone and line["round"] in (3, 8))]
+
+
+def with_end(facts: Any, lines: Lines, **told: int) -> Lines:
+    end = {"schema": 1, "kind": "end", "families": {"codec/ack/decode": {"stopped": "all counted", **told}}}
+    return [*lines, end]
+
+
+def cut_extra(facts: Any, lines: Lines) -> Lines:
+    """More rounds were made than are there."""
+    return with_end(facts, lines, run=17, counted=17)
+
+
+def masked(facts: Any, lines: Lines) -> Lines:
+    """A round that the run counted would now be discarded."""
+    for line in lines:
+        if line["family"] == "codec/ack/decode" and line["round"] == 2:
+            line["covariates"]["steal_percent"] = 90.0
+    return with_end(facts, lines, run=15, counted=15)
+
+
+def doubled(facts: Any, lines: Lines) -> Lines:
+    return [*lines, *copy.deepcopy([line for line in lines if line["member"] == "msgpack_c"])]
+
+
+def busy(facts: Any, lines: Lines) -> None:
+    """The rule of these runs knows of steal only."""
+    for line in lines:
+        line["covariates"].update(load1=30.0, others_percent=60.0)
+
+
+def lawless(facts: Any, lines: Lines) -> None:
+    facts["discard_rule"] = None
+    for line in lines:
+        line["covariates"]["steal_percent"] = 70.0
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (cut, "incomplete: "),
+        (cut_member, "codec/ack/decode/protobuf_c round 3, codec/ack/decode/protobuf_c round 8"),
+        (cut_extra, "codec/ack/decode 17 rounds run there, 15 here"),
+        (masked, "codec/ack/decode 15 count there, 14 here"),
+        (doubled, "results more than once, the last counts: codec/ack/encode/msgpack_c round 0"),
+        (busy, "other programs took more than 10 % (up to 60.0 %) in 15 of 15 processes that count"),
+        (busy, "the load was more than"),
+        (lawless, "the host took more than 5 % (up to 70.0 %)"),
         (fail, "died of SIGSEGV"),
         (debug, "not fit for measuring"),
         (force, "measured by force: busy"),
@@ -101,6 +148,41 @@ def test_a_sound_run(tmp_path: Path) -> None:
     assert against == []
     # One family has a round above the declared steal limit: said, not held against it.
     assert [note for note in notes if "15 rounds run, 14 count, 15 planned" in note]
+
+
+def test_a_service_s_last_round_may_be_interrupted(tmp_path: Path) -> None:
+    def interrupted(facts: Any, lines: Lines) -> None:
+        extra = copy.deepcopy(next(line for line in lines if line["case"] == "service/call/actor"))
+        lines.append({**extra, "round": 8})
+
+    assert {line["round"] for line in SOUND[1] if line["kind"] == "service"} == set(range(8))
+    assert reviewed(tmp_path, interrupted)[0] == []
+
+
+def test_make_up_rounds_are_complete(tmp_path: Path) -> None:
+    def made_up(facts: Any, lines: Lines) -> Lines:
+        facts["families"] = [{**f, "rounds": f["rounds"] - 2} for f in facts["families"]]
+        return with_end(facts, lines, run=15, counted=15)
+
+    assert reviewed(tmp_path, made_up)[0] == []
+
+
+def test_a_few_busy_processes_are_a_note(tmp_path: Path) -> None:
+    def once(facts: Any, lines: Lines) -> None:
+        for line in lines:
+            line["covariates"]["others_percent"] = 20.0 if line["round"] == 1 else 1.0
+
+    against, notes = reviewed(tmp_path, once)
+    assert against == []
+    assert [note for note in notes if "busy surroundings: service/" in note and "4 of 32 processes" in note]
+
+
+def test_the_report_says_what_is_lost(tmp_path: Path) -> None:
+    facts, lines = copy.deepcopy(SOUND)
+    judged = judge.judge(facts, cut_member(facts, lines))
+    found = checks_rounds.rounds(judged)[-1]
+    assert found.state == "bad" and "2 results missing" in found.text
+    assert "all" not in found.text.split(";")[0]
 
 
 def test_a_discarded_rival_leaves_the_others_their_rounds(tmp_path: Path) -> None:
