@@ -58,7 +58,8 @@ def without_services(data: bytes) -> bytes:
     return each_file(data, lambda file: without(file, {6}))
 
 
-# ---- for protoc's C++: nobody there asks for a name but the root's, so all others are made up ----
+# ---- for protoc's C++: nobody there asks for a name but protobuf_cpp.cc for the root's, and that makes
+# ---- up the same one: package p is P_p, a message M is M_M, whatever libraries call theirs ----
 
 MAP_ENTRY = 7
 
@@ -67,8 +68,9 @@ def is_map_entry(message: bytes) -> bool:
     return any(field == MAP_ENTRY for option in several(message, 7) for field, _, _ in pieces(option))
 
 
-def root_of(package: str) -> str:
-    return "".join(word[:1].upper() + word[1:] for word in package.split("_"))
+def package_of(file: bytes, ours: bool = False) -> str:
+    """With a dot in front: as the schema spells it, or ours, which is also a namespace of C++."""
+    return "".join(f".{'P_' if ours else ''}{word}" for word in text(file, 2).split(".") if word)
 
 
 class Names:
@@ -77,19 +79,16 @@ class Names:
     def __init__(self, data: bytes) -> None:
         self.of: dict[str, str] = {}
         for file in several(data, 1):
-            package = text(file, 2)
-            prefix = f".{package}" if package else ""
-            self._add(file, prefix, prefix, (4, 5), f"{prefix}.{root_of(package)}",
-                      text(file, 1).startswith(OURS))
+            kept = text(file, 1).startswith(OURS)
+            self._add(file, package_of(file), package_of(file, not kept), (4, 5), kept)
 
-    def _add(self, scope: bytes, old: str, new: str, numbers: tuple[int, int], root: str,
-             kept: bool) -> None:
+    def _add(self, scope: bytes, old: str, new: str, numbers: tuple[int, int], kept: bool) -> None:
         entries = {one[0]: one[1] for one in self._entries(scope, old)}
         for message in several(scope, numbers[0]):
             name = f"{old}.{text(message, 1)}"
             made = entries.get(name) or f"M_{text(message, 1)}"
-            self.of[name] = f"{new}.{text(message, 1) if kept or name == root else made}"
-            self._add(message, name, self.of[name], (3, 4), root, kept)
+            self.of[name] = f"{new}.{text(message, 1) if kept else made}"
+            self._add(message, name, self.of[name], (3, 4), kept)
         for enum in several(scope, numbers[1]):
             self.of[f"{old}.{text(enum, 1)}"] = f"{new}.{text(enum, 1) if kept else 'E_' + text(enum, 1)}"
 
@@ -107,8 +106,9 @@ def without_names(data: bytes) -> bytes:
 
 
 def _file(file: bytes, names: Names) -> bytes:
-    prefix = f".{text(file, 2)}" if text(file, 2) else ""
-    kept = only(file, {1, 2, 3, 10, 11, 12})
+    prefix = package_of(file)
+    kept = only(file, {1, 3, 10, 11, 12})
+    kept += piece(2, package_of(file, ours=True)[1:]) if prefix else b""
     kept += b"".join(piece(4, _message(one, prefix, names)) for one in several(file, 4))
     return kept + b"".join(piece(5, _enum(one, prefix, names)) for one in several(file, 5))
 

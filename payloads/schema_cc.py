@@ -5,8 +5,9 @@
     schema_cc.py PROTOC FOLDER VIRTUAL FLAT OUTDIR
 
 shared/money.proto becomes OUTDIR/shared_money.pb.cc and .h. What google/protobuf holds is in the library.
-Of the names in the schema only the root message's is in the code: all else is known by number, and so
-nothing there can be called as a macro or as another function of its class is.
+No name of the schema is in the code as it is: fields are known by number, packages and messages by names
+made up from theirs (rewrite.py), and so nothing there can be called as a macro, a function of libc (a
+namespace `time`) or another function of its class is.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 /*
  * Protocol Buffers by Google's C++ library. It knows only the structs that protoc generates for it,
  * so its rows go from and to those: see codec_own. The build generates them for every payload, and
- * here they are found by their full name. encode: the size first, then the bytes, as
+ * here they are found by the full name
+ * that payloads/rewrite.py makes up. encode: the size first, then the bytes, as
  * SerializeToArray does. decode: into a new struct on an arena whose first block is kept and large
  * enough for what came before (a place), or on the heap (none). Strings of proto3 are checked for
  * UTF-8 on decode. It stops at 100 levels, and knows no budget for memory: bytes that could make
@@ -42,12 +43,21 @@ bool silence()
     return true;
 }
 
+/* What payloads/rewrite.py calls it: a package may be called as a function of libc is (time), a
+ * message as a macro. order.Order is P_order.M_Order. */
+std::string made_up(const char *name)
+{
+    std::string made = name;
+    made.insert(made.rfind('.') + 1, "M_");
+    return "P_" + made;
+}
+
 /* The generated type of the plan's root; NULL if there is none. */
 const Message *find(const plan *plan)
 {
     static const bool silent = silence();
     const auto *type = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
-        plan->root->type->name);
+        made_up(plan->root->type->name));
     return silent && type != nullptr
                ? google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)
                : nullptr;

@@ -22,9 +22,10 @@ static void for_all(void (*check)(const struct owner *owner))
         if (codecs[i]->own == NULL)
             continue;
         for (const struct subject *subject = subjects; subject->payload.name != NULL; subject++) {
-            if (subject->again || (payload_find(subject->payload.name) == NULL &&
-                                   strcmp(subject->payload.name, "names") != 0))
-                continue; /* of the tests' own types only one is generated for it */
+            const char *name = subject->payload.name;
+            if (subject->again || (payload_find(name) == NULL && strcmp(name, "names") != 0 &&
+                                   strcmp(name, "strtok") != 0))
+                continue; /* of the tests' own types only those of odd names are generated for it */
             struct owner owner = {codecs[i], subject, codecs[i]->own->open(subject->plan)};
             assert_non_null(owner.place);
             check(&owner);
@@ -115,10 +116,11 @@ static int decode_both(const struct owner *owner, const uint8_t *bytes, size_t l
 static void survives(const struct owner *owner)
 {
     uint64_t seed = 88172645463325252u;
-    size_t refused = 0;
+    size_t refused = 0, all = 0;
     for (size_t i = 0; i < owner->subject->corpus.count && i < 4; i++) {
         size_t len;
         uint8_t *bytes = adopt_and_encode(owner, owner->subject->corpus.documents[i], &len);
+        all += len;
         for (size_t cut = 0; cut < len; cut += len / 100 + 1)
             decode_both(owner, bed_walled_copy(bytes, cut), cut);
         for (size_t n = 0; len > 0 && n < (len > 20000 ? 20 : 200); n++) {
@@ -129,7 +131,7 @@ static void survives(const struct owner *owner)
         }
         free(bytes);
     }
-    assert_true(refused > 0);
+    assert_true(refused > 0 || all == 0);
 }
 
 static void cuts_and_changes(void **state)
