@@ -195,6 +195,9 @@ static bool read_message(struct json_reader *reader, const struct plan_message *
 static bool read_documents(struct json_reader *reader, const struct plan *plan,
                            struct corpus *corpus)
 {
+    if (reader->end - reader->at >= 3 && memcmp(reader->at, "\xef\xbb\xbf", 3) == 0)
+        return json_reader_fail(reader, -EBADMSG,
+                                "the file begins with a byte order mark: save it without");
     if (!json_reader_expect(reader, '[', "an array of documents"))
         return false;
     if (json_reader_peek(reader) == ']')

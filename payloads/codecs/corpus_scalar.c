@@ -9,6 +9,35 @@
 #include <locale.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum { PLAIN = 40 }; /* digits, of which 64 bits never have so many */
+
+/* The mapping takes 1.0 and 1e2 for integers, too. Such a number in plain digits, exactly, or at
+ * least too many of them; false if it is no number, or not a whole one. */
+static bool spell_out(const char *text, char plain[PLAIN + 2], size_t *len)
+{
+    const char *power = strpbrk(text, "eE"), *at = text + (*text == '-');
+    const long most = 1L << 30, stated = power ? strtol(power + 1, NULL, 10) : 0;
+    long whole = (long)strcspn(at, ".eE"), digits = 0;
+    whole += stated > most ? most : stated < -most ? -most : stated;
+    *len = *text == '-';
+    plain[0] = '-';
+    const size_t first = *len;
+    for (; at != power && *at != '\0'; at++) {
+        if (*at == '.')
+            continue;
+        if (digits++ >= whole && *at != '0')
+            return false;
+        if (digits <= whole && (*len > first || *at != '0') && *len < PLAIN)
+            plain[(*len)++] = *at;
+    }
+    for (; digits<whole && * len> first && *len < PLAIN; digits++)
+        plain[(*len)++] = '0';
+    if (*len == first)
+        plain[(*len)++] = '0';
+    return true;
+}
 
 static bool read_integer(struct json_reader *reader, const struct plan_field *field, void *slot)
 {
@@ -20,7 +49,15 @@ static bool read_integer(struct json_reader *reader, const struct plan_field *fi
     bool quoted = json_reader_peek(reader) == '"';
     if (quoted ? !json_reader_string(reader) : !json_reader_number(reader))
         return false;
-    int error = json_parse_integer(reader->text, reader->text_len, field->kind, slot);
+    const char *text = reader->text;
+    size_t len = reader->text_len, plain_len;
+    char plain[PLAIN + 2];
+    if (strpbrk(text, ".eE") != NULL && json_is_number(text, len) &&
+        spell_out(text, plain, &plain_len)) {
+        text = plain;
+        len = plain_len;
+    }
+    int error = json_parse_integer(text, len, field->kind, slot);
     if (error == -ERANGE)
         return json_reader_fail(reader, -ERANGE, "%s is beyond %s", reader->text,
                                 name[field->kind]);

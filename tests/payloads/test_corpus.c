@@ -33,7 +33,15 @@ static const struct bad bad[] = {
     {"[{\"must\":1,\"must\":1}]", ":1: [0].must: the field is there twice", -EBADMSG},
     {"[{\"must\":\"x\"}]", ":1: [0].must: expected a 32-bit integer", -EBADMSG},
     {"[{\"must\":2147483648}]", ":1: [0].must: 2147483648 is beyond a 32-bit integer", -ERANGE},
-    {"[{\"must\":1.0}]", ":1: [0].must: expected a 32-bit integer", -EBADMSG},
+    {"[{\"must\":1.5}]", ":1: [0].must: expected a 32-bit integer", -EBADMSG},
+    {"[{\"must\":15e-1}]", ":1: [0].must: expected a 32-bit integer", -EBADMSG},
+    {"[{\"must\":1e-1}]", ":1: [0].must: expected a 32-bit integer", -EBADMSG},
+    {"[{\"must\":\"1.\"}]", ":1: [0].must: expected a 32-bit integer", -EBADMSG},
+    {"[{\"must\":2147483648.0}]", ":1: [0].must: 2147483648.0 is beyond a 32-bit integer", -ERANGE},
+    {"[{\"must\":1e99999999999999999999}]",
+     ":1: [0].must: 1e99999999999999999999 is beyond a 32-bit integer", -ERANGE},
+    {"\xef\xbb\xbf[{\"must\":1}]", ":1: the file begins with a byte order mark: save it without",
+     -EBADMSG},
     {"[{\"must\":01}]", ":1: [0].must: malformed number", -EBADMSG},
     {"[{\"must\":-}]", ":1: [0].must: malformed number", -EBADMSG},
     {"[{\"must\":1,\"u32\":-1}]", ":1: [0].u32: -1 is beyond an unsigned 32-bit integer", -ERANGE},
@@ -189,6 +197,31 @@ static void values_are_exact(void **state)
     corpus_finish(&plain);
 }
 
+/* However a whole number is spelt. */
+static void integers_are_exact(void **state)
+{
+    char path[64], why[256];
+    struct corpus corpus, plain;
+    const struct payload *payload = &bed_subject("everything")->payload;
+    (void)state;
+    write_file(path, "[{\"must\":-1.0,\"u64\":1844674407370955161.50e1,\"i32\":\"21474836470E-1\"},"
+                     "{\"must\":0e99999999999999999999,\"u64\":9.007199254740993e15},"
+                     "{\"must\":-0.0,\"u64\":1e+19},"
+                     "{\"must\":0.00012e5,\"u64\":100e-2}]");
+    assert_int_equal(corpus_load(&corpus, payload, path, why, sizeof(why)), 0);
+    unlink(path);
+    write_file(path, "[{\"must\":-1,\"u64\":18446744073709551615,\"i32\":2147483647},"
+                     "{\"must\":0,\"u64\":9007199254740993},"
+                     "{\"must\":0,\"u64\":10000000000000000000},"
+                     "{\"must\":12,\"u64\":1}]");
+    assert_int_equal(corpus_load(&plain, payload, path, why, sizeof(why)), 0);
+    unlink(path);
+    for (size_t i = 0; i < 4; i++)
+        assert_true(message_equal(corpus.documents[i], plain.documents[i]));
+    corpus_finish(&corpus);
+    corpus_finish(&plain);
+}
+
 static void nothing_is_found_by_a_wrong_name(void **state)
 {
     (void)state;
@@ -207,11 +240,9 @@ static void nothing_is_found_by_a_wrong_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(errors_say_where),
-        cmocka_unit_test(a_missing_file_is_named),
-        cmocka_unit_test(depth_has_a_limit),
-        cmocka_unit_test(values_are_exact),
-        cmocka_unit_test(nothing_is_found_by_a_wrong_name),
+        cmocka_unit_test(errors_say_where),   cmocka_unit_test(a_missing_file_is_named),
+        cmocka_unit_test(depth_has_a_limit),  cmocka_unit_test(values_are_exact),
+        cmocka_unit_test(integers_are_exact), cmocka_unit_test(nothing_is_found_by_a_wrong_name),
     };
     return cmocka_run_group_tests_name("corpus", tests, bed_set_up, bed_tear_down);
 }
