@@ -66,6 +66,9 @@ MAY_LOOK = {
     "protobuf_cpp": {"codec_find"},  # adopt makes its own struct from what protobuf-c packs
 }
 
+#: What stands beside a codec and calls its library.
+MAY_CALL = {"cjson_unformatted": "cjson"}
+
 
 def symbols(nm: str, archive: str) -> dict[str, set[str]]:
     """What each member of the archive leaves undefined or defines for whoever comes first."""
@@ -106,6 +109,18 @@ def borrowed(codecs: list[str], found: dict[str, set[str]]) -> list[str]:
     return faults
 
 
+def smuggled(found: dict[str, set[str]]) -> list[str]:
+    """Helpers that call a library: a codec's work by way of what it shares with others."""
+    faults = []
+    for member in sorted(found.keys() - LIBRARIES.keys()):
+        for owner, library in LIBRARIES.items():
+            if owner not in (MAY_CALL.get(member), "json_floor"):  # the floor's are helpers themselves
+                faults += [f"{member}: calls {symbol}, which is {owner}'s"
+                           for symbol in sorted(found[member])
+                           if re.match(library.whose, symbol) and not symbol.endswith("_codec")]
+    return faults
+
+
 def prove(codecs: list[str], found: dict[str, set[str]]) -> list[str]:
     """Does this see what it is there to see? Asked of the real symbols, with one more or one less."""
     def changed(member: str, more: str = "", less: str = "") -> dict[str, set[str]]:
@@ -114,6 +129,7 @@ def prove(codecs: list[str], found: dict[str, set[str]]) -> list[str]:
     wrong = [("a delegate", borrowed(codecs, changed("msgpack_c", "cjson_codec"))),
              ("a delegate by name", borrowed(codecs, changed("msgpack_c", "codec_find"))),
              ("a delegate by a helper", borrowed(codecs, changed("json_scalar", "cjson_codec"))),
+             ("a library behind a helper", smuggled(changed("json_scalar", "cJSON_ParseWithLengthOpts"))),
              ("a stub", faults_of("cjson", changed("cjson", less="cJSON_Delete"))),
              ("a neighbour's call", faults_of("cjson", changed("cjson", "msgpack_unpack")))]
     return [f"check_imports.py does not see {what}" for what, faults in wrong if not faults]
@@ -123,7 +139,7 @@ def main() -> int:
     nm, archive, *codecs = sys.argv[1:]
     found = symbols(nm, archive)
     faults = [fault for codec in codecs for fault in faults_of(codec, found)]
-    faults += borrowed(codecs, found) + prove(codecs, found)
+    faults += borrowed(codecs, found) + smuggled(found) + prove(codecs, found)
     print("\n".join(faults), file=sys.stderr)
     return 1 if faults else 0
 
