@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Sequence
 
 from . import answer_formats, judge, members, words
-from .about import KINDS, discarded, operation, processes, subject, tails
+from .about import KINDS, cores, discarded, operation, processes, shape_only, subject, tails
 from .blocks import Items, Section, Text
 from .clauses import lead_clause, tied
 from .judge import Comparison, Family, Judgement
@@ -47,8 +47,8 @@ def answers(judged: Judgement) -> list[Section]:
             if kind == "codec" and members.wide(judged.run, families) and not unanswered(families):
                 section.blocks += answer_formats.blocks(judged, families)
             else:
-                section.blocks.append(Items([_marked(lead) for lead in leads(families, kind)]))
-                said = [ties(families, kind), *asides(judged, families, kind)]
+                section.blocks.append(Items([_marked(lead) for lead in leads(judged, families, kind)]))
+                said = [ties(judged, families, kind), *asides(judged, families, kind)]
                 section.blocks.append(Text(" ".join(said)))
             found.append(section)
     return found
@@ -75,13 +75,14 @@ def quoting(judged: Judgement) -> str:
     )
 
 
-def ties(families: Sequence[Family], kind: str) -> str:
+def ties(judged: Judgement, families: Sequence[Family], kind: str) -> str:
     """Who shares the first place; the baseline may."""
     metric = "cpu_ns_per_request" if kind == "service" else "time_ns"
     best = "least CPU" if kind == "service" else "fastest"
     shared, alone, open_ = [], {}, []
     for family in families:
         name = f"`{subject(family)}` {operation(family)}".strip()
+        name += " ‡" if any(shape_only(judged, family, m) for m in family.candidates) else ""
         tie = next((t for t in family.ties if t.metric == metric), None)
         if tie is None:
             continue
@@ -103,6 +104,8 @@ def ties(families: Sequence[Family], kind: str) -> str:
         said.append(f"Tied, not separated from the best: {'; '.join(shared)}.")
     if open_:
         said.append(f"Too few rounds, or no A/A, to rank {words.listed(open_)}.")
+    if any("‡" in sentence for sentence in said):
+        said.append("‡ shape only: somebody there has more threads than this machine has cores.")
     return " ".join(said) if shared or parts or open_ else "There is no ranking."
 
 
@@ -155,7 +158,7 @@ def unanswered(families: Sequence[Family]) -> str:
     return ""
 
 
-def leads(families: Sequence[Family], kind: str) -> list[str]:
+def leads(judged: Judgement, families: Sequence[Family], kind: str) -> list[str]:
     """One sentence per member: for how many of the payloads or workloads which verdict."""
     if unanswered(families):
         return [unanswered(families)]
@@ -172,8 +175,18 @@ def leads(families: Sequence[Family], kind: str) -> list[str]:
             clauses.append(lead_clause(op, metric, comparisons, noun))
         baseline = words.label(families[0].baseline)
         said = "; ".join(clauses)
-        sentences.append(f"{words.label(member)} against {baseline}: {said}.")
+        shape = _shape_only(judged, families, [member, families[0].baseline])
+        sentences.append(f"{words.label(member)} against {baseline}: {said}{shape}.")
     return sentences or ["nothing was compared."]
+
+
+def _shape_only(judged: Judgement, families: Sequence[Family], who: Sequence[str]) -> str:
+    """Behind a sentence about these members: where they had more threads than this machine has cores."""
+    marked = [f for f in families if any(shape_only(judged, f, member) for member in who)]
+    if not marked:
+        return ""
+    where = "" if len(marked) == len(families) else f"in {words.listed(f'`{subject(f)}`' for f in marked)} "
+    return f" ({where}shape only: more threads than this machine's {words.counted(cores(judged.run) or 0, 'core')})"
 
 
 def _libraries(judged: Judgement, families: Sequence[Family]) -> str:
@@ -210,6 +223,7 @@ def disagreements(judged: Judgement) -> list[str]:
                 f"`{subject(family)}`: {name} against {base} is"
                 f" {words.verdict(inside, micro.delta)} in process, and over sockets, in CPU per"
                 f" request, {words.verdict(outside, family.deltas[outside.metric])}"
+                f"{_shape_only(judged, [family], [member, family.baseline])}"
             )
             if (
                 inside.verdict in strong
@@ -225,7 +239,8 @@ def disagreements(judged: Judgement) -> list[str]:
                 *strong,
                 judge.EQUIVALENT,
             ):
-                agreed.append(f"{name} on `{subject(family)}`")
+                shape = _shape_only(judged, [family], [member, family.baseline])
+                agreed.append(f"{name} on `{subject(family)}`{shape}")
     if agreed:
         lines.append(
             "In process and over sockets (CPU per request) the verdict is the same for"

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from typing import Sequence
 
 from . import judge, members, operations, shares, words
@@ -38,9 +37,10 @@ def blocks(judged: Judgement, families: Sequence[Family]) -> list[Block]:
         other = [s for s in found if s.kind == shares.FORMAT]
         if other:
             step = _step(other, codecs, "{}")
+            against = _who([(s.start, subject(s.family)) for s in other], codecs)
             said.append(
                 f"**{does}, the format:** the fastest library of each against the fastest"
-                f" {codecs[baseline].group} library: {step}."
+                f" {codecs[baseline].group} library ({against}): {step}."
             )
     return [Items(said), Text(_asides(codecs))]
 
@@ -67,15 +67,25 @@ def _step(found: list[Share], codecs: dict[str, Codec], name: str) -> str:
     parts = []
     for group in dict.fromkeys(s.group for s in found):
         mine = [s for s in found if s.group == group]
-        who = Counter(s.end for s in mine)
-        names = words.listed(
-            codecs[m].label + (f" for {n}" if len(who) > 1 else "") for m, n in who.most_common()
-        )
+        names = _who([(s.end, subject(s.family)) for s in mine], codecs)
         clause = lead_clause(
             operation(mine[0].family), "time_ns", [s.comparison for s in mine], "payload"
         )
         parts.append(f"{name.format(group)} ({names}) {clause}")
     return "; ".join(parts)
+
+
+def _who(picked: Sequence[tuple[str, str]], codecs: dict[str, Codec]) -> str:
+    """Codecs by label; with their payloads if it is not the same one for all: "yyjson for `ack`; RapidJSON
+    for `feed`"."""
+    where: dict[str, list[str]] = {}
+    for member, payload in picked:
+        if payload not in where.setdefault(member, []):
+            where[member].append(payload)
+    if len(where) == 1:
+        return codecs[picked[0][0]].label
+    most_first = sorted(where.items(), key=lambda item: -len(item[1]))
+    return "; ".join(f"{codecs[m].label} for {words.listed(f'`{p}`' for p in found)}" for m, found in most_first)
 
 
 def _asides(codecs: dict[str, Codec]) -> str:

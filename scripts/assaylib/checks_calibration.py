@@ -106,7 +106,8 @@ def injected(judged: Judgement) -> list[Check]:
     # The interval may miss by chance in 5 % of the cases, as in A/A.
     good = len(tested) - covered <= judge.binomial_bound(len(tested))
     text = (
-        f"of {shares}: told from none in {seen} of {len(tested)}, beyond the margin in {claimed};"
+        f"of {shares}: told from none in {seen} of {len(tested)}, claimed, beyond the margin and at its family's"
+        f" level, in {claimed};"
         f" the intervals (95 %) cover the truth in {covered}"
     )
     return [
@@ -139,7 +140,7 @@ def _calibrated(calibration: calibrate.Calibration) -> Check:
         f" {judge.binomial_bound(equal.count)})"
     )
     if seen:
-        text += f"; {seen.percent}{words.SPACE}% slower claimed in {seen.slower} of {seen.count}"
+        text += f"; {seen.percent}{words.SPACE}% slower claimed, as standard's families claim, in {seen.slower} of {seen.count}"
     if equal.usually.two.count:
         ways = equal.usually
         text += (

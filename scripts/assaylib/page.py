@@ -113,7 +113,9 @@ def regenerate(
     again = ["scripts/assay", "report", f"reports/{run.get('id', 'ID')}"]
     again += [word for name in added for word in ("--with", f"reports/{name}")]
     text = (
-        f"git checkout {commit}\n# this page again, byte for byte, from the raw data below\n"
+        f"git checkout {commit}  # what was measured\n"
+        "# a page from the raw data below. This one, byte for byte, takes the scripts/ that drew it, which may be\n"
+        "# of a later commit, and the same version of Jinja; those of this commit may judge and say it otherwise\n"
         f"{shlex.join(again)}\n# the measurement again (seed {seed}), then its own page\n{command}"
     )
     return [Pre(text), table]

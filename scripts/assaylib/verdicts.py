@@ -194,8 +194,9 @@ class Injected:
     family: str
     member: str
     percent: float
-    estimate: Estimate
-    verdict: str
+    estimate: Estimate  #: at 95 %: does it cover the truth?
+    level: float  #: at which standard's families claim: 1 - level
+    verdict: str  #: at that level
 
     @property
     def covered(self) -> bool | None:

@@ -139,21 +139,34 @@ def claimed(comparison: judge.Comparison) -> float:
     return math.exp(high) if comparison.metric == "closed_hz" else math.exp(-high)
 
 
-def claim(comparisons: Sequence[judge.Comparison]) -> str:
+def claim(comparisons: Sequence[judge.Comparison], intervals: bool = False) -> str:
     """One claim, or the span of several of one metric and verdict, rounded against themselves, each
     end with its case: "at least 1.25 × as fast", "takes at least 1.20 × (`rpc`) to 1.93 × (`ring`)
-    the time", "reaches at most 0.52 × …".
+    the time", "reaches at most 0.52 × …". intervals: each end with its median and interval, "2.50 × (2.55
+    × [2.50, 2.62])".
     """
     first = comparisons[0]
     before, behind = CLAIMS[first.metric][first.verdict == judge.WORSE]
     against = ceiling if before.endswith("at most") else floor
     ordered = sorted(comparisons, key=claimed)
-    said = [(against(f, decimals_for(f)), case(c)) for c in ordered if (f := claimed(c))]
+    said = [(against(f, decimals_for(f)), c) for c in ordered if (f := claimed(c))]
     least, most = said[0], said[-1]
     if least[0] == most[0]:
-        return f"{before} {least[0]}{SPACE}× {behind}"
-    ends = " to ".join(f"{factor}{SPACE}× (`{name}`)" for factor, name in (least, most))
+        return f"{before} {least[0]}{SPACE}× {behind}" + (f": {_measured(least[1])}" if intervals else "")
+    ends = " to ".join(
+        f"{factor}{SPACE}× (`{case(c)}`{': ' + _measured(c) if intervals else ''})" for factor, c in (least, most)
+    )
     return f"{before} {ends} {behind}"
+
+
+def _measured(comparison: judge.Comparison) -> str:
+    """Median and interval, turned as the claim is: "2.55 × [2.50, 2.62]"."""
+    estimate = comparison.estimate
+    assert estimate and estimate.interval
+    turned = comparison.verdict == judge.WORSE and comparison.metric != "closed_hz"
+    low, high = sorted(math.exp(-end if turned else end) for end in estimate.interval)
+    middle = math.exp(-estimate.median if turned else estimate.median)
+    return f"{ratio(middle)}{SPACE}× [{span(low, high, decimals_for(middle), ', ')}]"
 
 
 def case(comparison: judge.Comparison) -> str:

@@ -482,5 +482,7 @@ def test_more_threads_than_cores_show_a_shape_only(tmp_path: Path) -> None:
     assert "thread_pool ‡" in marked and {"event_loop", "actor"} <= marked  # two cores: two threads fit
     assert "more threads than this machine has cores: shape only" in text
     assert "rows with more threads (‡) show a shape only" in text
+    leads = [line for line in text.split("## The machine")[0].splitlines() if " against thread_pool:** " in line]
+    assert "shape only: more threads than this machine's 2 cores" in leads[-1]
 
 

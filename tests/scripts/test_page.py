@@ -133,7 +133,8 @@ def test_a_fixed_run_says_what_was_worked_out_apart(tmp_path):
 def test_claims_of_several_payloads_have_one_form(standard):
     text = (standard / "report.md").read_text("utf-8").replace(words.SPACE, " ")
     assert "by at least" not in text and "as long" not in text
-    ends = r"\(at least [\d.]+ × \(`\w+`\) to [\d.]+ × \(`\w+`\) as fast\)"
+    end = r"[\d.]+ × \(`\w+`: [\d.]+ × \[[\d.]+, [\d.]+\]\)"
+    ends = rf"\(at least {end} to {end} as fast\)"
     assert re.search(rf"encodes faster for all 4 payloads {ends}", text)
     assert "medians mix processes" in text
 

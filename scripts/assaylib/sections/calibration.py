@@ -93,7 +93,7 @@ def calibration(judged: Judgement, drawn: dict[str, Chart]) -> Section:
                 words.interval(e, 4, "–") or "–",
                 {True: "yes", False: "no", None: "–"}[i.covered],
                 seen,
-                f"{words.MARKS[i.verdict]} {i.verdict}",
+                f"{words.MARKS[i.verdict]} {i.verdict} (at {words.confidence(i.level)})",
             )
         section.blocks.append(table)
     section.blocks += _swings(judged)
