@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import synthetic
-from assaylib import SCHEMA, UsageError, cli, store
+from assaylib import SCHEMA, UsageError, cli, judge, store
 
 
 def line(process: int, member: str) -> store.Line:
@@ -78,7 +78,7 @@ def changed(**values: Any) -> str:
         (changed(round=10**9), "wrong: round"),
         (changed(metrics=None), "wrong: metrics"),
         (changed(gates={"lag": True}), "wrong: gates"),
-        (changed(repetitions=[[0, 1.5], [1, 0]]), "wrong: repetitions"),
+        (changed(repetitions=[[0, 1.5], [1, -1]]), "wrong: repetitions"),
         (changed(repetitions=[[0, 1.5], [1, float("inf")]]), "Infinity is not a number"),
         (changed(metrics={"time_ns": float("nan")}), "NaN is not a number"),
         (changed(repetitions=[[0, 12345.5]]).replace("12345.5", "1e999"), "wrong: repetitions"),
@@ -147,6 +147,15 @@ def test_malformed_values_are_named_and_refused(
     folder = synthetic.write_run(tmp_path / "run", run, lines)
     with pytest.raises(UsageError, match=said):
         store.read(folder)
+
+
+def test_a_block_below_the_clock_is_no_value_and_no_damage(tmp_path: Path) -> None:
+    run, lines = synthetic.make_run("quick", rounds=8, count=3, kinds=("codec",))
+    lost = next(line for line in lines if line["case"] == "codec/ack/encode/msgpack_c")
+    lost["repetitions"][1][1] = 0
+    read, samples = store.read(synthetic.write_run(tmp_path / "run", run, lines))
+    family = judge.judge(read, samples.every).families[0]
+    assert [n for n, _ in family.paired("msgpack_c", "cjson", "time_ns", False)] == list(range(1, 8))
 
 
 @pytest.mark.parametrize("command", [["check"], ["export"], ["gate"], ["compare"]])
