@@ -68,8 +68,8 @@ def quoting(judged: Judgement) -> str:
     return (
         "To quote one of these, name the run and the machine. “At least” is the end nearest to 1 of an"
         " interval; the intervals of one payload and operation, or of one workload, hold"
-        " together at 95 %, over fresh processes: those against the baseline, and with them the steps"
-        " between libraries and formats. A difference counts from the margin δ on:"
+        " together at 95 %, over fresh processes: those against the baseline, and so do the steps between"
+        " libraries and formats. A difference counts from the margin δ on:"
         f" {words.margin(float(judged.run.get('margin_percent', 3)) / 100)}, or what this machine shows of"
         " one program against itself, where that is more."
     )

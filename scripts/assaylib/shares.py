@@ -14,7 +14,8 @@ How often does that miss? Its low end is too high only if, for one of the ends, 
 of the one start that truly does best against it: a chance for each end. Its high end is too low only if
 one h of the truly best end is: a chance for each start. With pairs at a level α a step therefore misses
 with at most α × (ends + starts) / 2. Page one quotes all steps of a family, and beside them its
-comparisons: the level divides ALPHA by what all of these come to, as planned, so that they hold together.
+comparisons: the level divides ALPHA by what all of these come to, as planned, so that at this level they
+hold together. (Where a comparison is quoted by itself it is at its family's own level.)
 """
 
 from __future__ import annotations
