@@ -188,7 +188,8 @@ def test_models_in_process(build: Path, assay: Assay, tmp_path: Path) -> None:
     assert family["members"][0] == family["baseline"] == "thread_pool"
     assert family["load"]["requests_in_flight"] > 0 and family["load"]["payload"] == "order"
     for line in store.read_samples(tmp_path / "run" / "samples.jsonl").lines:
-        assert line["metrics"]["turns_per_request"] == 1
+        if line["member"] not in family["injected"]:  # where blocks are long enough for one
+            assert line["metrics"]["turns_per_request"] == 1
 
 
 def lines_of(folder: Path) -> int:
