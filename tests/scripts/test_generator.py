@@ -88,7 +88,10 @@ def test_ours_is_measured(build: Path, tmp_path: Path) -> None:
     assert told["requests_hz"] > 0 and told["generator_cpu_ns"] > 0
     if shutil.which("strace") is None or shutil.which("valgrind") is None:
         pytest.skip("no strace or no valgrind")
-    done = subprocess.run([*argv, "--exact"], capture_output=True, text=True, timeout=300)
+    for _ in range(3):  # a machine that stands still in the long run has nothing to compare
+        done = subprocess.run([*argv, "--exact"], capture_output=True, text=True, timeout=300)
+        if "no more than the short one" not in done.stderr:
+            break
     assert done.returncode == 0, done.stderr
     told = json.loads((tmp_path / "out.json").read_text())
     # One send and one receive each, and some waits.
