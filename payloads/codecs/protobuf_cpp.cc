@@ -2,12 +2,11 @@
 /*
  * Protocol Buffers by Google's C++ library. It knows only the structs that protoc generates for it,
  * so its rows go from and to those: see codec_own. The build generates them for every payload, and
- * here they are found by the full name
- * that payloads/rewrite.py makes up. encode: the size first, then the bytes, as
- * SerializeToArray does. decode: into a new struct on an arena whose first block is kept and large
- * enough for what came before (a place), or on the heap (none). Strings of proto3 are checked for
- * UTF-8 on decode. It stops at 100 levels, and knows no budget for memory: bytes that could make
- * too much of it are refused before.
+ * here they are found by the full name that payloads/rewrite.py makes up. encode: the size first,
+ * then the bytes, as SerializeToArray does. decode: into a new struct on an arena whose first block
+ * is kept and large enough for what came before (a place), or on the heap (none). Strings of proto3
+ * are checked for UTF-8 on decode. It stops at 100 levels, and knows no budget for memory: bytes
+ * that could make too much of it are refused before.
  */
 #include "codec.h"
 

@@ -130,7 +130,7 @@ def prove(codecs: list[str], found: dict[str, set[str]]) -> list[str]:
              ("a delegate by name", borrowed(codecs, changed("msgpack_c", "codec_find"))),
              ("a delegate by a helper", borrowed(codecs, changed("json_scalar", "cjson_codec"))),
              ("a library behind a helper", smuggled(changed("json_scalar", "cJSON_ParseWithLengthOpts"))),
-             ("a stub", faults_of("cjson", changed("cjson", less="cJSON_Delete"))),
+             ("a call that is gone", faults_of("cjson", changed("cjson", less="cJSON_Delete"))),
              ("a neighbour's call", faults_of("cjson", changed("cjson", "msgpack_unpack")))]
     return [f"check_imports.py does not see {what}" for what, faults in wrong if not faults]
 

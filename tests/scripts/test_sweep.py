@@ -128,17 +128,22 @@ def test_options_that_a_fixed_plan_ignores(tmp_path: Path, build: Path, capsys: 
     assert "--seed: has no effect with --resume" in capsys.readouterr().err
 
 
-def test_what_is_not_behind_sockets(
-    tmp_path: Path, build: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def sweep_in_small(build: Path, monkeypatch: pytest.MonkeyPatch, root: Path, only: str) -> None:
+    """For real, a round of each setting, into root / "small"."""
     opened = Build.open(build)
     if not service.workloads(opened):
         pytest.skip("serve, load and downstream are not built")
     tier = replace(plan.TIERS["sweep"], service_rounds=1, until_s=0.0)
     monkeypatch.setitem(plan.TIERS, "sweep", tier)
     monkeypatch.setattr(sweep, "GRID", {"threads": (2,), "batch": (1,), "spin_us": (20,), "queue_limit": (8,)})
-    request = run.Request(tier, "actor/(pipelined|in_process_ring)", 3, "small", tmp_path, True)
-    assert sweep.main(opened, tmp_path, request) == 0
+    request = run.Request(tier, only, 3, "small", root, True)
+    assert sweep.main(opened, root, request) == 0
+
+
+def test_what_is_not_behind_sockets(
+    tmp_path: Path, build: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep_in_small(build, monkeypatch, tmp_path, "actor/(pipelined|in_process_ring)")
     text = capsys.readouterr().out
     assert "`echo`, pipelined" in text and "`ring` in process" in text
     _, samples = sweep_table.read(tmp_path / "small")
@@ -161,14 +166,7 @@ def test_the_list_measures_nothing(build: Path, tmp_path: Path, capsys: pytest.C
 def test_a_real_one_in_small(
     tmp_path: Path, build: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    opened = Build.open(build)
-    if not service.workloads(opened):
-        pytest.skip("serve, load and downstream are not built")
-    tier = replace(plan.TIERS["sweep"], service_rounds=1, until_s=0.0)
-    monkeypatch.setitem(plan.TIERS, "sweep", tier)
-    monkeypatch.setattr(sweep, "GRID", {"threads": (2,), "batch": (1,), "spin_us": (20,), "queue_limit": (8,)})
-    request = run.Request(tier, "event_loop$", 3, "small", tmp_path, True)
-    assert sweep.main(opened, tmp_path, request) == 0
+    sweep_in_small(build, monkeypatch, tmp_path, "event_loop$")
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / "small")
     facts, samples = sweep_table.read(tmp_path / "small")
     members = ("default", "default.same", "spin_us=20", "queue_limit=8")
@@ -180,6 +178,6 @@ def test_a_real_one_in_small(
     # Cut short, it goes on where it was.
     path = tmp_path / "small" / "samples.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
-    assert sweep.resume(opened, tmp_path, tmp_path / "small", force=True) == 0
+    assert sweep.resume(Build.open(build), tmp_path, tmp_path / "small", force=True) == 0
     again = store.read_samples(path)
     assert len(again.lines) == len(samples.lines) and again.resumes and again.ends
