@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Runs protoc-gen-c on one schema, for meson.build, which wants all output files in one folder.
+"""Runs protoc-gen-c on one schema, for meson.build.
 
     schema_c.py PROTOC PROTOC_GEN_C FOLDER VIRTUAL FLAT OUTDIR
 
@@ -11,14 +11,11 @@ out, and defaults are spelt so that C reads them: infinities, NaN, INT64_MIN, ??
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
+from protoc import Generator
 from rewrite import without_services
 
-INCLUDE = re.compile(r'^#include "(.*\.pb-c\.h)"$', re.MULTILINE)
 #: A default of its own, or in the list that a macro …__INIT is.
 SPECIAL = re.compile(r"(?<=__default_value = )(-?)(inf|nan)f?(?=;)|(?<=, )(-?)(inf|nan)f?(?=[, ])")
 
@@ -36,27 +33,16 @@ def default_as_c(line: str) -> str:
 
 
 def as_c(code: str) -> str:
-    lines = (default_as_c(line) if "__default_value" in line or line.startswith("    , ") else line
-             for line in code.splitlines(keepends=True))
-    return INCLUDE.sub(lambda name: f'#include "{name[1].replace("/", "_")}"', "".join(lines))
+    return "".join(default_as_c(line) if "__default_value" in line or line.startswith("    , ") else line
+                   for line in code.splitlines(keepends=True))
 
 
 def main() -> int:
-    protoc, plugin, folder, virtual, flat, outdir = sys.argv[1:]
-    with tempfile.TemporaryDirectory() as scratch:
-        known = Path(scratch) / "set"
-        done = subprocess.run([protoc, "--include_imports", f"--descriptor_set_out={known}",
-                               f"--proto_path={folder}", virtual], check=False)
-        if done.returncode == 0:
-            known.write_bytes(without_services(known.read_bytes()))
-            done = subprocess.run([protoc, f"--plugin=protoc-gen-c={plugin}", f"--c_out={scratch}",
-                                   f"--descriptor_set_in={known}", virtual], check=False)
-        if done.returncode != 0:
-            return done.returncode
-        for suffix in (".pb-c.c", ".pb-c.h"):
-            code = (Path(scratch) / virtual).with_suffix(suffix).read_text(encoding="utf-8")
-            (Path(outdir) / (flat + suffix)).write_text(as_c(code), encoding="utf-8")
-    return 0
+    protoc, plugin, *schema = sys.argv[1:]
+    generator = Generator(out="c_out", suffixes=(".pb-c.c", ".pb-c.h"), rewrite=without_services,
+                          include=re.compile(r'^#include "(.*\.pb-c\.h)"$', re.MULTILINE),
+                          options=(f"--plugin=protoc-gen-c={plugin}",), spell=as_c)
+    return generator.run(protoc, *schema)
 
 
 if __name__ == "__main__":

@@ -16,13 +16,12 @@ Exits 1 with one sentence per fault, "FILE:LINE: …", on standard error.
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from descriptors import File, Message, read_set
+from protoc import describe
 
 # A payload's name is also a package, a namespace of C++, a file and a part of a case's id.
 KEYWORDS = frozenset(
@@ -144,18 +143,6 @@ def root_faults(name: str, file: File) -> list[tuple[int, str]]:
     return []
 
 
-def parse(protoc: str, path: Path) -> tuple[list[File], str]:
-    """The file and all it imports, in the order in which they need one another; or protoc's words."""
-    with tempfile.TemporaryDirectory() as scratch:
-        out = Path(scratch) / "set"
-        done = subprocess.run(
-            [protoc, "--include_imports", "--include_source_info", f"--descriptor_set_out={out}",
-             f"--proto_path={path.parent}", str(path)], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            return [], done.stderr.strip()
-        return read_set(out.read_bytes()), ""
-
-
 @dataclass
 class Report:
     """What is to be printed."""
@@ -186,12 +173,13 @@ class Report:
 
     def add(self, protoc: str, path: Path) -> None:
         name, folder = path.stem, path.parent
-        files, words = parse(protoc, path)
-        if not files:
+        known, words = describe(protoc, folder, str(path), "--include_source_info")
+        if not known:
             # protoc's own sentences; those about the file itself begin with its name alone.
             self.faults += [f"{folder}/{line}" if line.startswith(path.name + ":") else line
                             for line in words.splitlines()]
             return
+        files = read_set(known)  # in the order in which they need one another
         own = {file.name: folder / file.name for file in files if (folder / file.name).is_file()}
         for file in files:
             where = str(own.get(file.name, file.name))
