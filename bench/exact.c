@@ -24,8 +24,11 @@ static int choose(struct exact_options *options, const char *program, const char
         fprintf(stderr, "%s: --payload %s: no such payload (see --list)\n", program, name);
         return 2;
     }
-    if (options->chosen_len < sizeof options->chosen / sizeof options->chosen[0])
-        options->chosen[options->chosen_len++] = payload;
+    if (options->chosen_len == sizeof options->chosen / sizeof options->chosen[0]) {
+        fprintf(stderr, "%s: --payload %s: one too many at once\n", program, name);
+        return 2;
+    }
+    options->chosen[options->chosen_len++] = payload;
     return 0;
 }
 
@@ -68,10 +71,11 @@ int exact_options(int argc, char **argv, const char *program, const char *summar
         fprintf(stderr, "%s: %s: unexpected argument\n", program, argv[optind]);
         return 2;
     }
+    int code = 0;
     if (options->chosen_len == 0)
-        for (const struct payload *payload = payloads; payload->name; payload++)
-            choose(options, program, payload->name);
-    return 0;
+        for (const struct payload *payload = payloads; payload->name && code == 0; payload++)
+            code = choose(options, program, payload->name);
+    return code;
 }
 
 bool exact_encodes(const struct codec *codec)

@@ -9,7 +9,7 @@
 
 struct exact_options {
     const char *json; /* NULL: standard output */
-    const struct payload *chosen[64];
+    const struct payload *chosen[256];
     size_t chosen_len; /* never 0 */
     bool instructions; /* codec_exact only */
 };
