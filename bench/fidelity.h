@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a codec keeps, changes and refuses: every codec asked the same questions about probe.proto.
- * Values travel encode → decode; what no codec here would write comes from foreign.h, per format,
- * so that a new codec of a known format is asked without anybody asking.
+ * What a codec keeps, changes and refuses: every codec asked the same questions about
+ * ours_probe.proto. Values travel encode → decode; what no codec here would write comes from
+ * foreign.h, per format, so that a new codec of a known format is asked without anybody asking.
  */
 #ifndef ASSAY_FIDELITY_H
 #define ASSAY_FIDELITY_H

@@ -3,23 +3,23 @@
 
 #include "payload.h"
 
-#include "probe.pb-c.h"
-#include "probe_required.pb-c.h"
+#include "ours_probe.pb-c.h"
+#include "ours_probe_required.pb-c.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-static const char *const probe_maps[] = {"probe.Probe.CountsEntry", NULL};
+static const char *const probe_maps[] = {"ours_probe.Probe.CountsEntry", NULL};
 static const struct payload probe = {
     .name = "probe",
-    .type = &probe__probe__descriptor,
+    .type = &ours_probe__probe__descriptor,
     .map_entries = probe_maps,
-    .schema_path = PROBES_FOLDER "/probe.proto",
+    .schema_path = PROBES_FOLDER "/ours_probe.proto",
 };
 static const struct payload probe_required = {
     .name = "probe_required",
-    .type = &probe_required__probe_required__descriptor,
-    .schema_path = PROBES_FOLDER "/probe_required.proto",
+    .type = &ours_probe_required__probe_required__descriptor,
+    .schema_path = PROBES_FOLDER "/ours_probe_required.proto",
 };
 
 int fidelity_bed_init(struct fidelity_bed *bed, const struct codec *codec)

@@ -2,7 +2,7 @@
 /* Numbers: samples drawn from one stated seed, and the values that are special. */
 #include "fidelity.h"
 
-#include "probe.pb-c.h"
+#include "ours_probe.pb-c.h"
 
 #include <errno.h>
 #include <float.h>
@@ -29,10 +29,10 @@ static uint64_t unsigneds[BATCH];
 
 /* One kind of number in a Probe's array. */
 struct array {
-    void (*send)(Probe__Probe *message, size_t first, size_t n); /* some of the batch */
-    size_t (*count)(const Probe__Probe *message);
+    void (*send)(OursProbe__Probe *message, size_t first, size_t n); /* some of the batch */
+    size_t (*count)(const OursProbe__Probe *message);
     /* Steps from the i-th of one to that of the other; 0 is bit-exact. */
-    uint64_t (*distance)(const Probe__Probe *sent, const Probe__Probe *back, size_t i);
+    uint64_t (*distance)(const OursProbe__Probe *sent, const OursProbe__Probe *back, size_t i);
 };
 
 /* ---- the arrays ------------------------------------------------------------------------------ */
@@ -57,51 +57,53 @@ static uint64_t apart(uint64_t a, uint64_t b)
     return a > b ? a - b : b - a;
 }
 
-static void send_doubles(Probe__Probe *message, size_t first, size_t n)
+static void send_doubles(OursProbe__Probe *message, size_t first, size_t n)
 {
     message->reals64 = doubles + first;
     message->n_reals64 = n;
 }
 
-static size_t count_doubles(const Probe__Probe *message)
+static size_t count_doubles(const OursProbe__Probe *message)
 {
     return message->n_reals64;
 }
 
-static uint64_t double_distance(const Probe__Probe *sent, const Probe__Probe *back, size_t i)
+static uint64_t double_distance(const OursProbe__Probe *sent, const OursProbe__Probe *back,
+                                size_t i)
 {
     return apart(ordered(sent->reals64[i]), ordered(back->reals64[i]));
 }
 
-static void send_floats(Probe__Probe *message, size_t first, size_t n)
+static void send_floats(OursProbe__Probe *message, size_t first, size_t n)
 {
     message->reals32 = floats + first;
     message->n_reals32 = n;
 }
 
-static size_t count_floats(const Probe__Probe *message)
+static size_t count_floats(const OursProbe__Probe *message)
 {
     return message->n_reals32;
 }
 
-static uint64_t float_distance(const Probe__Probe *sent, const Probe__Probe *back, size_t i)
+static uint64_t float_distance(const OursProbe__Probe *sent, const OursProbe__Probe *back, size_t i)
 {
     return apart(ordered_float(sent->reals32[i]), ordered_float(back->reals32[i]));
 }
 
-static void send_integers(Probe__Probe *message, size_t first, size_t n)
+static void send_integers(OursProbe__Probe *message, size_t first, size_t n)
 {
     message->i64s = signeds + first;
     message->u64s = unsigneds + first;
     message->n_i64s = message->n_u64s = n;
 }
 
-static size_t count_integers(const Probe__Probe *message)
+static size_t count_integers(const OursProbe__Probe *message)
 {
     return message->n_i64s == message->n_u64s ? message->n_i64s : 0;
 }
 
-static uint64_t integer_distance(const Probe__Probe *sent, const Probe__Probe *back, size_t i)
+static uint64_t integer_distance(const OursProbe__Probe *sent, const OursProbe__Probe *back,
+                                 size_t i)
 {
     return sent->i64s[i] != back->i64s[i] || sent->u64s[i] != back->u64s[i];
 }
@@ -116,7 +118,7 @@ static const struct array integer_array = {send_integers, count_integers, intege
 static void ask_some(struct fidelity_bed *bed, const struct array *array, size_t first, size_t n,
                      struct fidelity_answer *answer)
 {
-    Probe__Probe sent = PROBE__PROBE__INIT;
+    OursProbe__Probe sent = OURS_PROBE__PROBE__INIT;
     ProtobufCMessage *message;
     array->send(&sent, first, n);
     int err = fidelity_encode(bed, bed->plan, &sent.base);
@@ -127,7 +129,7 @@ static void ask_some(struct fidelity_bed *bed, const struct array *array, size_t
         ask_some(bed, array, first + n / 2, n - n / 2, answer);
         return;
     }
-    const Probe__Probe *back = err == 0 ? (const Probe__Probe *)message : &sent;
+    const OursProbe__Probe *back = err == 0 ? (const OursProbe__Probe *)message : &sent;
     if (err != 0 || array->count(back) != n) {
         answer->refused += n;
         return;
@@ -281,8 +283,8 @@ static bool can_ask(const struct fidelity_bed *bed)
 }
 
 /* The message there and back; on the way out or in, who refused it. */
-static const char *travel(struct fidelity_bed *bed, const Probe__Probe *sent,
-                          const Probe__Probe **back)
+static const char *travel(struct fidelity_bed *bed, const OursProbe__Probe *sent,
+                          const OursProbe__Probe **back)
 {
     ProtobufCMessage *message;
     *back = NULL;
@@ -292,15 +294,15 @@ static const char *travel(struct fidelity_bed *bed, const Probe__Probe *sent,
         return "refused on encode";
     if (fidelity_decode(bed, bed->plan, bed->buffer, bed->len, &message) != 0)
         return "refused on decode";
-    *back = (const Probe__Probe *)message;
+    *back = (const OursProbe__Probe *)message;
     return NULL;
 }
 
 /* In an array: whether a field that is zero is there at all is another question. */
 static struct fidelity_answer ask_special(struct fidelity_bed *bed, double value)
 {
-    Probe__Probe sent = PROBE__PROBE__INIT;
-    const Probe__Probe *back;
+    OursProbe__Probe sent = OURS_PROBE__PROBE__INIT;
+    const OursProbe__Probe *back;
     sent.reals64 = &value;
     sent.n_reals64 = 1;
     const char *refused = travel(bed, &sent, &back);
@@ -321,8 +323,8 @@ static struct fidelity_answer ask_negative_zero(struct fidelity_bed *bed)
 /* A field without presence (proto3) is there if it is not zero; -0.0 equals zero, and is not it. */
 static struct fidelity_answer ask_negative_zero_field(struct fidelity_bed *bed)
 {
-    Probe__Probe sent = PROBE__PROBE__INIT;
-    const Probe__Probe *back;
+    OursProbe__Probe sent = OURS_PROBE__PROBE__INIT;
+    const OursProbe__Probe *back;
     sent.real64 = -0.0;
     const char *refused = NULL;
     if (bed->codec->own) { /* protobuf-c, which would bring it there, leaves it out */
@@ -330,7 +332,7 @@ static struct fidelity_answer ask_negative_zero_field(struct fidelity_bed *bed)
         ProtobufCMessage *message;
         if (fidelity_decode(bed, bed->plan, bytes, sizeof bytes, &message) != 0)
             refused = "refused on decode";
-        back = (const Probe__Probe *)message;
+        back = (const OursProbe__Probe *)message;
     } else {
         refused = travel(bed, &sent, &back);
     }
@@ -341,8 +343,8 @@ static struct fidelity_answer ask_negative_zero_field(struct fidelity_bed *bed)
 
 static struct fidelity_answer ask_negative_zero_float(struct fidelity_bed *bed)
 {
-    Probe__Probe sent = PROBE__PROBE__INIT;
-    const Probe__Probe *back;
+    OursProbe__Probe sent = OURS_PROBE__PROBE__INIT;
+    const OursProbe__Probe *back;
     float value = -0.0f;
     sent.reals32 = &value;
     sent.n_reals32 = 1;
@@ -390,8 +392,8 @@ static struct fidelity_answer ask_unquoted(struct fidelity_bed *bed)
         return fidelity_say(bed->format == FOREIGN_UNKNOWN ? "not probed" : "not applicable");
     if (err != 0)
         return fidelity_say(err == -ENOTSUP ? "not probed" : "refused");
-    return fidelity_say(((Probe__Probe *)message)->i64 == INT64_C(9007199254740993) ? "kept"
-                                                                                    : "changed");
+    return fidelity_say(
+        ((OursProbe__Probe *)message)->i64 == INT64_C(9007199254740993) ? "kept" : "changed");
 }
 
 #define GROUP "Numbers"

@@ -2,25 +2,25 @@
 /* Documents of another version of the schema, documents that say a thing twice, and deep ones. */
 #include "fidelity.h"
 
-#include "probe.pb-c.h"
-#include "probe_required.pb-c.h"
+#include "ours_probe.pb-c.h"
+#include "ours_probe_required.pb-c.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Ids in probe.proto and probe_required.proto; above them all is unknown. */
+/* Ids in ours_probe.proto and ours_probe_required.proto; above them all is unknown. */
 enum { NUMBER = 5, TEXT = 6, COLOUR = 8, CHILD = 9, COUNTS = 14, UNKNOWN = 100 };
 enum { MUST = 1, BESIDE = 2, PAIR = 3, ONE = 1, TWO = 2 };
 
 /* A message of these fields, decoded. 0, or an answer that ends the question. */
 static const char *decode_fields(struct fidelity_bed *bed, const struct foreign_field *fields,
-                                 size_t count, const Probe__Probe **back)
+                                 size_t count, const OursProbe__Probe **back)
 {
     ProtobufCMessage *message;
     const int err =
         fidelity_decode_foreign(bed, bed->plan, &(struct foreign_message){fields, count}, &message);
-    *back = (const Probe__Probe *)message;
+    *back = (const OursProbe__Probe *)message;
     return err == 0          ? NULL
            : err == -ENOTSUP ? "not probed"
            : err == -EPROTO  ? "unreadable"
@@ -39,8 +39,8 @@ static struct fidelity_answer ask_unknown_field(struct fidelity_bed *bed)
         {.id = UNKNOWN + 1, .kind = FOREIGN_TEXT, .text = "]}", .len = 2},
         {.id = UNKNOWN + 2, .kind = FOREIGN_MESSAGE, .message = &nested},
     };
-    Probe__Probe plain = PROBE__PROBE__INIT;
-    const Probe__Probe *back;
+    OursProbe__Probe plain = OURS_PROBE__PROBE__INIT;
+    const OursProbe__Probe *back;
     const char *end = decode_fields(bed, fields, 4, &back);
     if (end)
         return fidelity_say(end);
@@ -58,7 +58,7 @@ static struct fidelity_answer ask_unknown_field(struct fidelity_bed *bed)
 static struct fidelity_answer ask_missing_field(struct fidelity_bed *bed)
 {
     const struct foreign_field field = {.id = NUMBER, .integer = 7};
-    const Probe__Probe *back;
+    const OursProbe__Probe *back;
     const char *end = decode_fields(bed, &field, 1, &back);
     if (end)
         return fidelity_say(end);
@@ -89,7 +89,7 @@ static struct fidelity_answer ask_duplicate(struct fidelity_bed *bed)
 {
     const struct foreign_field fields[] = {{.id = NUMBER, .integer = 1},
                                            {.id = NUMBER, .integer = 2}};
-    const Probe__Probe *back;
+    const OursProbe__Probe *back;
     const char *end = cannot_repeat(bed);
     if (!end)
         end = decode_fields(bed, fields, 2, &back);
@@ -106,7 +106,7 @@ static struct fidelity_answer ask_duplicate_message(struct fidelity_bed *bed)
     const struct foreign_field fields[] = {
         {.id = CHILD, .kind = FOREIGN_MESSAGE, .message = &first},
         {.id = CHILD, .kind = FOREIGN_MESSAGE, .message = &second}};
-    const Probe__Probe *back;
+    const OursProbe__Probe *back;
     const char *end = cannot_repeat(bed);
     if (!end)
         end = decode_fields(bed, fields, 2, &back);
@@ -139,8 +139,8 @@ static struct fidelity_answer ask_duplicate_message_proto2(struct fidelity_bed *
         fidelity_decode_foreign(bed, bed->required, &(struct foreign_message){fields, 3}, &message);
     if (err != 0)
         return fidelity_say(err == -ENOTSUP ? "not probed" : "refused");
-    const ProbeRequired__ProbeRequired__Pair *pair =
-        ((const ProbeRequired__ProbeRequired *)message)->pair;
+    const OursProbeRequired__ProbeRequired__Pair *pair =
+        ((const OursProbeRequired__ProbeRequired *)message)->pair;
     if (!pair)
         return fidelity_say("changed");
     return fidelity_say(pair->has_one && pair->has_two ? "merged"
@@ -156,7 +156,7 @@ static struct fidelity_answer ask_duplicate_map_key(struct fidelity_bed *bed)
                                                  {.text = "a", .len = 1, .integer = 2}};
     static const struct foreign_message map = {pairs, 2};
     const struct foreign_field field = {.id = COUNTS, .kind = FOREIGN_MAP, .message = &map};
-    const Probe__Probe *back;
+    const OursProbe__Probe *back;
     const char *end = decode_fields(bed, &field, 1, &back);
     if (end)
         return fidelity_say(end);
@@ -173,7 +173,7 @@ static struct fidelity_answer ask_null(struct fidelity_bed *bed)
 {
     const struct foreign_field fields[] = {{.id = NUMBER, .integer = 7},
                                            {.id = TEXT, .kind = FOREIGN_NULL}};
-    const Probe__Probe *back;
+    const OursProbe__Probe *back;
     if (!foreign_says(bed->format, FOREIGN_NULL))
         return fidelity_say(bed->format == FOREIGN_UNKNOWN ? "not probed" : "not applicable");
     const char *end = decode_fields(bed, fields, 2, &back);
@@ -186,7 +186,7 @@ static struct fidelity_answer ask_wrong_type(struct fidelity_bed *bed)
 {
     const struct foreign_field field = {
         .id = NUMBER, .kind = FOREIGN_TEXT, .text = "abc", .len = 3};
-    const Probe__Probe *back;
+    const OursProbe__Probe *back;
     const char *end = decode_fields(bed, &field, 1, &back);
     /* Taken for an unknown field, and written again as that: another reader may refuse it. */
     if (end)
@@ -197,7 +197,7 @@ static struct fidelity_answer ask_wrong_type(struct fidelity_bed *bed)
 static struct fidelity_answer ask_unknown_enum(struct fidelity_bed *bed)
 {
     const struct foreign_field field = {.id = COLOUR, .integer = 99};
-    const Probe__Probe *back;
+    const OursProbe__Probe *back;
     const char *end = decode_fields(bed, &field, 1, &back);
     if (end)
         return fidelity_say(end);
@@ -223,9 +223,9 @@ static unsigned deepest(struct fidelity_bed *bed,
 
 static bool encodes(struct fidelity_bed *bed, unsigned depth)
 {
-    Probe__Probe chain[PLAN_MAX_DEPTH];
+    OursProbe__Probe chain[PLAN_MAX_DEPTH];
     for (unsigned i = 0; i < depth; i++) {
-        probe__probe__init(&chain[i]);
+        ours_probe__probe__init(&chain[i]);
         chain[i].child = i + 1 < depth ? &chain[i + 1] : NULL;
     }
     return fidelity_encode(bed, bed->plan, &chain[0].base) == 0;
@@ -244,7 +244,7 @@ static bool decodes(struct fidelity_bed *bed, unsigned depth)
     if (fidelity_decode_foreign(bed, bed->plan, &chain[0], &message) != 0)
         return false;
     unsigned there = 0;
-    for (const Probe__Probe *at = (const Probe__Probe *)message; at; at = at->child)
+    for (const OursProbe__Probe *at = (const OursProbe__Probe *)message; at; at = at->child)
         there++;
     return there == depth;
 }

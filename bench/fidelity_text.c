@@ -2,12 +2,12 @@
 /* Text that is none, NUL bytes, and text that is hard to spell. */
 #include "fidelity.h"
 
-#include "probe.pb-c.h"
+#include "ours_probe.pb-c.h"
 
 #include <errno.h>
 #include <string.h>
 
-enum { TEXT = 6, NUMBER = 5 }; /* ids in probe.proto */
+enum { TEXT = 6, NUMBER = 5 }; /* ids in ours_probe.proto */
 
 /* What no UTF-8 holds: stray bytes, an overlong spelling, a surrogate, beyond U+10FFFF, a character
  * cut off. */
@@ -36,7 +36,7 @@ static struct fidelity_answer ask_invalid_encode(struct fidelity_bed *bed)
     if (!bed->codec->encode)
         return fidelity_say("not applicable");
     for (size_t i = 0; i < INVALID; i++) {
-        Probe__Probe sent = PROBE__PROBE__INIT;
+        OursProbe__Probe sent = OURS_PROBE__PROBE__INIT;
         sent.text = (char *)(uintptr_t)invalid[i];
         if (fidelity_encode(bed, bed->plan, &sent.base) != 0)
             refused++;
@@ -47,20 +47,20 @@ static struct fidelity_answer ask_invalid_encode(struct fidelity_bed *bed)
 }
 
 static int decode_text(struct fidelity_bed *bed, enum foreign_kind kind, const char *text,
-                       size_t len, const Probe__Probe **back)
+                       size_t len, const OursProbe__Probe **back)
 {
     const struct foreign_field field = {.id = TEXT, .kind = kind, .text = text, .len = len};
     ProtobufCMessage *message;
     const int err =
         fidelity_decode_foreign(bed, bed->plan, &(struct foreign_message){&field, 1}, &message);
-    *back = (const Probe__Probe *)message;
+    *back = (const OursProbe__Probe *)message;
     return err;
 }
 
 static struct fidelity_answer ask_invalid_decode(struct fidelity_bed *bed)
 {
     uint64_t refused = 0, changed = 0;
-    const Probe__Probe *back;
+    const OursProbe__Probe *back;
     for (size_t i = 0; i < INVALID; i++) {
         const int err = decode_text(bed, FOREIGN_TEXT, invalid[i], strlen(invalid[i]), &back);
         if (err == -ENOTSUP)
@@ -77,7 +77,7 @@ static struct fidelity_answer ask_invalid_decode(struct fidelity_bed *bed)
 static struct fidelity_answer ask_surrogate(struct fidelity_bed *bed)
 {
     static const char token[] = "\"a\\ud800z\"";
-    const Probe__Probe *back;
+    const OursProbe__Probe *back;
     const int err = decode_text(bed, FOREIGN_TOKEN, token, sizeof token - 1, &back);
     if (!foreign_says(bed->format, FOREIGN_TOKEN))
         return fidelity_say(bed->format == FOREIGN_UNKNOWN ? "not probed" : "not applicable");
@@ -89,7 +89,7 @@ static struct fidelity_answer ask_surrogate(struct fidelity_bed *bed)
 /* A string of the struct ends at its first NUL, whatever lies behind it. */
 static struct fidelity_answer ask_nul(struct fidelity_bed *bed)
 {
-    const Probe__Probe *back;
+    const OursProbe__Probe *back;
     const int err = decode_text(bed, FOREIGN_TEXT, "a\0b", 3, &back);
     if (err != 0)
         return fidelity_say(err == -ENOTSUP ? "not probed" : "refused");
@@ -101,7 +101,7 @@ static struct fidelity_answer ask_nul(struct fidelity_bed *bed)
 
 static struct fidelity_answer ask_bytes(struct fidelity_bed *bed)
 {
-    Probe__Probe sent = PROBE__PROBE__INIT;
+    OursProbe__Probe sent = OURS_PROBE__PROBE__INIT;
     ProtobufCMessage *message;
     uint8_t every[256];
     for (size_t i = 0; i < sizeof every; i++)
@@ -113,7 +113,7 @@ static struct fidelity_answer ask_bytes(struct fidelity_bed *bed)
         return fidelity_say("refused on encode");
     if (fidelity_decode(bed, bed->plan, bed->buffer, bed->len, &message) != 0)
         return fidelity_say("refused on decode");
-    const ProtobufCBinaryData *back = &((const Probe__Probe *)message)->raw;
+    const ProtobufCBinaryData *back = &((const OursProbe__Probe *)message)->raw;
     return fidelity_say(back->len == sizeof every && memcmp(back->data, every, back->len) == 0
                             ? "kept"
                             : "changed");
@@ -124,7 +124,7 @@ static struct fidelity_answer ask_bytes(struct fidelity_bed *bed)
 static struct fidelity_answer ask_text(struct fidelity_bed *bed)
 {
     char text[96] = "\"\\/ é 中文 \xf0\x9f\x98\x80 \xf4\x8f\xbf\xbf \xef\xbf\xbf \xe2\x80\xa8 \x7f";
-    Probe__Probe sent = PROBE__PROBE__INIT;
+    OursProbe__Probe sent = OURS_PROBE__PROBE__INIT;
     ProtobufCMessage *message;
     size_t len = strlen(text);
     for (char control = 1; control < 0x20; control++)
@@ -136,8 +136,8 @@ static struct fidelity_answer ask_text(struct fidelity_bed *bed)
         return fidelity_say("refused on encode");
     if (fidelity_decode(bed, bed->plan, bed->buffer, bed->len, &message) != 0)
         return fidelity_say("refused on decode");
-    return fidelity_say(strcmp(((const Probe__Probe *)message)->text, text) == 0 ? "kept"
-                                                                                 : "changed");
+    return fidelity_say(strcmp(((const OursProbe__Probe *)message)->text, text) == 0 ? "kept"
+                                                                                     : "changed");
 }
 
 #define GROUP "Text and bytes"

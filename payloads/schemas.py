@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Reads the schemas of payloads for meson.build, and refuses what the suite cannot carry.
 
-    schemas.py PROTOC FILE.proto...
+    schemas.py PROTOC [--ours] FILE.proto...
 
 What each needs goes to standard output, a line per thing, its parts parted by tabs:
 
@@ -11,7 +11,8 @@ What each needs goes to standard output, a line per thing, its parts parted by t
     compile FLAT  VIRTUAL  FOLDER  PATHS        a file to compile, imports included, each once: as
                                                 FLAT.pb-c.c; PATHS it depends on, parted by ';'
 
-Exits 1 with one sentence per fault, "FILE:LINE: …", on standard error.
+--ours: schemas of the suite's own, in names that payloads may not have. Exits 1 with one sentence per
+fault, "FILE:LINE: …", on standard error.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ KEYWORDS = frozenset(
     "volatile wchar_t while xor xor_eq".split())
 TAKEN = frozenset("codec codecs memcpy payload payloads google std test tests build check encode decode "
                   "parse read print convert release errno".split())
+# What the schemas of the suite's own tests and probes are called: a program that holds those and a
+# payload's of the same name would not link, or not start.
+OURS_PREFIX, OURS = "ours_", frozenset(["strtok"])
 MOST_REQUIRED = 64  # bits of plan_message.required
 # What protoc-gen-c does not compile, or not so that its names are there.
 UNSUPPORTED = {"protobuf-c/protobuf-c.proto": "options of protobuf-c change its names: not supported"}
@@ -64,6 +68,20 @@ def type_of(name: str) -> str:
 def symbol_of(name: str, root: str) -> str:
     """The descriptor's name."""
     return f"{stem_of(f'{name}.{root}')}__descriptor"
+
+
+def is_ours(name: str) -> bool:
+    """May only the suite itself call a package, a file, or a message outside any package so?"""
+    return lower(name).startswith(OURS_PREFIX) or lower(name) in OURS
+
+
+def ours_faults(file: File) -> list[tuple[int, str]]:
+    """Names in a payload's file, or in one that it imports, that are the suite's own."""
+    names = [(file.package.partition(".")[0], file.package_line or 1)] if file.package else [
+        (one.name.partition(".")[0], one.line) for one in (*file.messages, *file.enums)]
+    names.append((file.name.removesuffix(".proto").partition("/")[0], 1))
+    return [(line, f"{name} is a reserved name, of the suite's own schemas: call it otherwise")
+            for name, line in names if is_ours(name)][:1]
 
 
 def symbols_of(file: File) -> list[tuple[str, str, int]]:
@@ -146,6 +164,7 @@ def root_faults(name: str, file: File) -> list[tuple[int, str]]:
 @dataclass
 class Report:
     """What is to be printed."""
+    ours: bool = False  # the schemas are the suite's own
     lines: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     flat: dict[str, tuple[str, Path]] = field(default_factory=dict)  # FLAT → VIRTUAL, FOLDER
@@ -184,6 +203,7 @@ class Report:
         for file in files:
             where = str(own.get(file.name, file.name))
             faults = file_faults(file) + (root_faults(name, file) if file is files[-1] else [])
+            faults += ours_faults(file) if not self.ours else []
             self.faults += [f"{where}:{line}: {sentence}" for line, sentence in sorted(faults)]
             self.add_compile(file, folder, [str(at) for at in own.values()], where)
         entries = sorted(message.name for file in files for message in file.messages
@@ -193,9 +213,10 @@ class Report:
 
 
 def main() -> int:
-    report = Report()
-    for path in sys.argv[2:]:
-        report.add(sys.argv[1], Path(path))
+    protoc, *paths = sys.argv[1:]
+    report = Report(ours=paths[:1] == ["--ours"])
+    for path in paths[report.ours:]:
+        report.add(protoc, Path(path))
     print("\n".join(report.lines))
     for fault in dict.fromkeys(report.faults):
         print(fault, file=sys.stderr)

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -59,6 +60,10 @@ def check(meson: str, source: str, folder: Path) -> list[str]:
     extra.mkdir()
     option = f"-Dextra_payloads={os.path.relpath(extra.resolve(), Path(source).resolve())}"
     found = [fault_of(CASES[0], extra, [meson, "setup", option, str(build), source])]
+    # A field may become a map: the table that says so is made by the configuration.
+    regenerates = re.search(r"^build build\.ninja: .*", (build / "build.ninja").read_text(), re.MULTILINE)
+    if not regenerates or "extra/line_item.proto" not in regenerates[0]:
+        found.append("a changed schema does not bring Meson to look again")
     again = [meson, "setup", "--reconfigure", option, str(build), source]
     found += [fault_of(case, extra, again) for case in CASES[1:]]
     done = setup([*again[:3], "-Dextra_payloads=no/such", *again[4:]])

@@ -55,6 +55,18 @@ CASES: list[Case] = [
                      "switch.json": "[{}]"}, ["switch.proto:2: switch is a reserved name"]),
     ("an operation's name", {"encode.proto": 'syntax = "proto3";\n\npackage encode;message Encode {}',
                              "encode.json": "[{}]"}, ["encode.proto:3: encode is a reserved name"]),
+    ("a name of the tests' own", {"ours_x.proto": 'syntax = "proto3";\npackage ours_x;\nmessage OursX {}',
+                                  "ours_x.json": "[{}]"}, ["ours_x.proto:2: ours_x is a reserved name"]),
+    ("another of them", {"strtok.proto": 'syntax = "proto3";\npackage strtok;\nmessage Strtok {}',
+                         "strtok.json": "[{}]"}, ["strtok.proto:2: strtok is a reserved name"]),
+    ("a package of the tests' own",
+     payload('import "shared.proto";\n' + WHOLE, shared='syntax = "proto3";\n\npackage OursShared.x;\n'),
+     ["shared.proto:3: OursShared is a reserved name"]),
+    ("a file of the tests' own", payload('import "ours_shared/money.proto";\n' + WHOLE)
+     | {"ours_shared/money.proto": SHARED}, ["ours_shared/money.proto:1: ours_shared is a reserved name"]),
+    ("a message without a package, as the tests' own",
+     payload('import "shared.proto";\n' + WHOLE, shared='syntax = "proto3";\n\nmessage Ours_X {}\n'),
+     ["shared.proto:3: Ours_X is a reserved name"]),
     ("no parse", payload("message Parcel { int32 count = ; }"),
      ["parcel.proto:4:32: Expected field number."]),
     ("an unknown type", payload("message Parcel {\n  Stop stop = 1;\n}"),
@@ -150,8 +162,18 @@ def readme_case() -> Case:
     return "README", {name: textwrap.dedent(body) for name, body in files}, None
 
 
+def free_names() -> list[str]:
+    """Schemas of the suite's own that a payload could have the name of, and then clash with."""
+    own = [path for folder in ("bench", "tests") for path in sorted((ROOT / folder).rglob("*.proto"))]
+    assert own
+    packages = {path: re.findall(r"^package ([a-z0-9_]+);$", path.read_text(), re.MULTILINE) for path in own}
+    return [f"{path}: {package}: a payload may be called so, too" for path, package in packages.items()
+            if not package or not schemas.is_ours(package[0])]
+
+
 def main() -> int:
     faults = [fault for case in [*CASES, readme_case()] if (fault := fault_of(case, sys.argv[1]))]
+    faults += free_names()
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0

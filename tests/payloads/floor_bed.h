@@ -58,7 +58,7 @@ static inline int floor_set_up(void **state)
     if (bed_set_up(state) != 0)
         return -1;
     the_floor = codec_find("json_floor");
-    everything = bed_subject("everything");
+    everything = bed_subject("ours_everything");
     return the_floor != NULL && the_floor->ours ? 0 : -1;
 }
 

@@ -2,7 +2,7 @@
 /* Bytes that nobody should trust: too deep, or promising too much. */
 #include "hostile_bed.h"
 
-/* A chain of messages, each the `inner` of the one before: implicit.proto's field 9. */
+/* A chain of messages, each the `inner` of the one before: ours_implicit.proto's field 9. */
 static ProtobufCMessage *chain(const struct subject *subject, unsigned depth)
 {
     const struct plan_message *type = subject->plan->root;
@@ -18,7 +18,7 @@ static ProtobufCMessage *chain(const struct subject *subject, unsigned depth)
 static void depth_has_a_limit(void **state)
 {
     (void)state;
-    const struct subject *subject = bed_subject("implicit");
+    const struct subject *subject = bed_subject("ours_implicit");
     assert_string_equal(subject->plan->root->fields[8].name, "inner");
     assert_false(subject->plan->bounded);
     assert_true(bed_subject("order")->plan->bounded);
@@ -79,18 +79,18 @@ enum { LEVELS = 100000, ROOM = 20 * LEVELS };
 
 static void is_too_deep(const struct codec *codec, const uint8_t *bytes, size_t len)
 {
-    int error = decode(codec, bed_subject("implicit"), bytes, len);
+    int error = decode(codec, bed_subject("ours_implicit"), bytes, len);
     /* -ENOMEM: so many objects could take more than CODEC_TREE_BUDGET, however they nest. */
     assert_true(error == -EBADMSG || (error == -ENOMEM && len > 100 * PLAN_MAX_DEPTH));
     if (codec->check != NULL)
-        codec->check(bed_subject("implicit")->plan, bytes, len);
+        codec->check(bed_subject("ours_implicit")->plan, bytes, len);
     codec_parse(codec, bytes, len); /* some would know such a tree: it must do no harm */
 }
 
 /* What the schema does not know may nest as deep as it likes, if the decoder takes no stack. */
 static void is_harmless(const struct codec *codec, const uint8_t *bytes, size_t len)
 {
-    decode(codec, bed_subject("implicit"), bytes, len);
+    decode(codec, bed_subject("ours_implicit"), bytes, len);
     codec_parse(codec, bytes, len);
 }
 
@@ -122,7 +122,7 @@ static void msgpack_bombs_of_depth(const struct codec *codec)
         is_too_deep(codec, bytes, len);
     }
     len = nest(bytes, "\x91", "\xc0", "", LEVELS);
-    assert_int_equal(decode(codec, bed_subject("implicit"), bytes, len), -EBADMSG);
+    assert_int_equal(decode(codec, bed_subject("ours_implicit"), bytes, len), -EBADMSG);
     len = nest(bytes, "\x81\xa1x", "\xc0", "", LEVELS);
     is_harmless(codec, bytes, len);
     free(bytes);
@@ -173,7 +173,7 @@ static void all_are_refused(const struct codec *codec, const struct bytes *all, 
 {
     for (size_t i = 0; i < count; i++) {
         uint8_t *walled = bed_walled_copy((const uint8_t *)all[i].bytes, all[i].len);
-        if (decode(codec, bed_subject("implicit"), walled, all[i].len) != -EBADMSG)
+        if (decode(codec, bed_subject("ours_implicit"), walled, all[i].len) != -EBADMSG)
             fail_msg("%s: case %zu", codec->name, i);
     }
 }
@@ -199,7 +199,7 @@ static void bombs_of_count(void **state)
 static void amplification_meets_the_budget(void **state)
 {
     enum { COUNT = 200000 };
-    const struct subject *subject = bed_subject("everything");
+    const struct subject *subject = bed_subject("ours_everything");
     uint8_t *bytes = malloc(COUNT * 5);
     struct arena arena;
     ProtobufCMessage *message;

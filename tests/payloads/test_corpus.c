@@ -15,7 +15,7 @@ struct bad {
     int error;
 };
 
-/* Of everything.proto, unless the text begins otherwise. */
+/* Of ours_everything.proto, unless the text begins otherwise. */
 static const struct bad bad[] = {
     {"", ":1: the file ends where an array of documents should be", -EBADMSG},
     {"{}", ":1: expected an array of documents", -EBADMSG},
@@ -29,7 +29,7 @@ static const struct bad bad[] = {
     {"[{\"must\" 1}]", ":1: [0].must: expected ':'", -EBADMSG},
     {"[{\"must\":1\n\"i32\":1}]", ":2: [0]: expected ',' or '}'", -EBADMSG},
     {"[\n\n{\"must\":1,\"nonsense\":1}]",
-     ":3: [0].nonsense: everything.Everything has no such field", -EBADMSG},
+     ":3: [0].nonsense: ours_everything.OursEverything has no such field", -EBADMSG},
     {"[{\"must\":1,\"must\":1}]", ":1: [0].must: the field is there twice", -EBADMSG},
     {"[{\"must\":\"x\"}]", ":1: [0].must: expected a 32-bit integer", -EBADMSG},
     {"[{\"must\":2147483648}]", ":1: [0].must: 2147483648 is beyond a 32-bit integer", -ERANGE},
@@ -53,8 +53,8 @@ static const struct bad bad[] = {
     {"[{\"must\":1,\"real64\":.5}]", ":1: [0].real64: malformed number", -EBADMSG},
     {"[{\"must\":1,\"real64\":1.}]", ":1: [0].real64: malformed number", -EBADMSG},
     {"[{\"must\":1,\"yes\":1}]", ":1: [0].yes: expected true or false", -EBADMSG},
-    {"[{\"must\":1,\"colour\":\"PINK\"}]", ":1: [0].colour: everything.Colour has no value PINK",
-     -EBADMSG},
+    {"[{\"must\":1,\"colour\":\"PINK\"}]",
+     ":1: [0].colour: ours_everything.Colour has no value PINK", -EBADMSG},
     {"[{\"must\":1,\"text\":5}]", ":1: [0].text: expected a string", -EBADMSG},
     {"[{\"must\":1,\"text\":\"a\nb\"}]", ":1: [0].text: control character in a string", -EBADMSG},
     {"[{\"must\":1,\"text\":\"a", ":1: [0].text: the file ends where the end of a string should be",
@@ -85,7 +85,7 @@ static const struct bad bad[] = {
     {"[{\"must\":1,\"self\":[]}]", ":1: [0].self: expected an object", -EBADMSG},
 };
 
-/* Of maps.proto. */
+/* Of ours_maps.proto. */
 static const struct bad bad_maps[] = {
     {"[{\"texts\":[]}]", ":1: [0].texts: expected an object (a map)", -EBADMSG},
     {"[{\"texts\":{\"a\":1}}]", ":1: [0].texts.a: expected a string", -EBADMSG},
@@ -105,9 +105,9 @@ static const struct bad bad_maps[] = {
     {"[{\"by_bool\":{\"1\":0}}]", ":1: [0].by_bool.1: the key is not \"true\" or \"false\"",
      -EBADMSG},
     {"[{\"by_bool\":{true:0}}]", ":1: [0].by_bool: expected a string", -EBADMSG},
-    {"[{\"by_fixed64\":{\"1\":\"PINK\"}}]", ":1: [0].by_fixed64.1: maps.Light has no value PINK",
-     -EBADMSG},
-    {"[{\"inner\":{\"a\":\n{\"b\":1}}}]", ":2: [0].inner.a.b: maps.Maps has no such field",
+    {"[{\"by_fixed64\":{\"1\":\"PINK\"}}]",
+     ":1: [0].by_fixed64.1: ours_maps.Light has no value PINK", -EBADMSG},
+    {"[{\"inner\":{\"a\":\n{\"b\":1}}}]", ":2: [0].inner.a.b: ours_maps.OursMaps has no such field",
      -EBADMSG},
     {"[{\"inner\":{\"a\":{},}}]", ":1: [0].inner: expected a string", -EBADMSG},
     {"[{\"inner\":{\"a\":{}]}]", ":1: [0].inner: expected ',' or '}'", -EBADMSG},
@@ -141,8 +141,8 @@ static void all_are_refused(const char *name, const struct bad *bads, size_t cou
 static void errors_say_where(void **state)
 {
     (void)state;
-    all_are_refused("everything", bad, sizeof(bad) / sizeof(bad[0]));
-    all_are_refused("maps", bad_maps, sizeof(bad_maps) / sizeof(bad_maps[0]));
+    all_are_refused("ours_everything", bad, sizeof(bad) / sizeof(bad[0]));
+    all_are_refused("ours_maps", bad_maps, sizeof(bad_maps) / sizeof(bad_maps[0]));
 }
 
 static void a_missing_file_is_named(void **state)
@@ -170,7 +170,7 @@ static void depth_has_a_limit(void **state)
         at += sprintf(at, "{\"must\":1,\"self\":");
     write_file(path, text);
     assert_int_equal(
-        corpus_load(&corpus, &bed_subject("everything")->payload, path, why, sizeof(why)),
+        corpus_load(&corpus, &bed_subject("ours_everything")->payload, path, why, sizeof(why)),
         -EBADMSG);
     assert_non_null(strstr(why, "more than 100 levels deep"));
     unlink(path);
@@ -182,7 +182,7 @@ static void values_are_exact(void **state)
 {
     char path[64], why[256];
     struct corpus corpus, plain;
-    const struct payload *payload = &bed_subject("everything")->payload;
+    const struct payload *payload = &bed_subject("ours_everything")->payload;
     (void)state;
     write_file(path, "[{\"must\":-0,\"text\":\"\\u00e9\\u65e5\\ud83d\\ude00\\/\\n\","
                      "\"u64\":\"9007199254740993\",\"real64\":1E-1,\"raw\":\"-_8\"}]");
@@ -202,7 +202,7 @@ static void integers_are_exact(void **state)
 {
     char path[64], why[256];
     struct corpus corpus, plain;
-    const struct payload *payload = &bed_subject("everything")->payload;
+    const struct payload *payload = &bed_subject("ours_everything")->payload;
     (void)state;
     write_file(path, "[{\"must\":-1.0,\"u64\":1844674407370955161.50e1,\"i32\":\"21474836470E-1\"},"
                      "{\"must\":0e99999999999999999999,\"u64\":9.007199254740993e15},"

@@ -35,7 +35,7 @@ struct bomb {
     BOMB("MessagePack", open, unit, "", count_at, per_value)
 #define PROTOBUF(unit) BOMB("Protocol Buffers", "", unit, "", 0, 1)
 
-/* Of implicit.proto, or of nothing that it knows. */
+/* Of ours_implicit.proto, or of nothing that it knows. */
 static const struct bomb bombs[] = {
     JSON("{\"x\":[", "0,", "0]}"),
     JSON("{\"x\":[", "0.5,", "0]}"),
@@ -140,7 +140,7 @@ static size_t heap_of(const struct codec *codec, const uint8_t *bytes, size_t le
 {
     const size_t before = heap_live();
     heap_forget_peak();
-    int error = decode(codec, bed_subject("implicit"), bytes, len, arena);
+    int error = decode(codec, bed_subject("ours_implicit"), bytes, len, arena);
     if (error == 0 && len <= SMALL)
         error = codec_parse(codec, bytes, len);
     if (error != 0 && error != -EBADMSG && error != -ENOMEM)
@@ -148,7 +148,7 @@ static size_t heap_of(const struct codec *codec, const uint8_t *bytes, size_t le
     const size_t most = heap_peak() - before, after = heap_live();
     /* A library may keep what a thread's longest text took; not more each time. */
     if (after != before)
-        decode(codec, bed_subject("implicit"), bytes, len, arena);
+        decode(codec, bed_subject("ours_implicit"), bytes, len, arena);
     if (heap_live() != after)
         fail_msg("%s: keeps memory", codec->name);
     return most;

@@ -76,7 +76,7 @@ static void noise(void **state)
     for (const struct codec *const *codec = codecs; *codec != NULL; codec++) {
         if ((*codec)->decode == NULL)
             continue;
-        const struct subject *subject = bed_subject("everything");
+        const struct subject *subject = bed_subject("ours_everything");
         for (size_t len = 0; len < 300; len++) {
             uint8_t *walled = bed_walled(len);
             for (size_t i = 0; i < len; i++)
@@ -93,7 +93,7 @@ struct json_case {
     int error;
 };
 
-/* Of everything.proto: "must" is required. */
+/* Of ours_everything.proto: "must" is required. */
 static const struct json_case json_cases[] = {
     {"{\"must\":1}", 0},
     {" \n{ \"must\" : 1 }\t ", 0},
@@ -163,7 +163,7 @@ static void json_types_of(const struct codec *codec)
     for (size_t i = 0; i < sizeof(json_cases) / sizeof(json_cases[0]); i++) {
         const char *text = json_cases[i].text;
         uint8_t *walled = bed_walled_copy((const uint8_t *)text, strlen(text));
-        int error = decode(codec, bed_subject("everything"), walled, strlen(text));
+        int error = decode(codec, bed_subject("ours_everything"), walled, strlen(text));
         if (error != json_cases[i].error && json_cases[i].error != EITHER)
             fail_msg("%s: %s: %d", codec->name, text, error);
     }
@@ -223,7 +223,7 @@ static void msgpack_types_of(const struct codec *codec)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const struct bytes *bytes = &cases[i].bytes;
         uint8_t *walled = bed_walled_copy((const uint8_t *)bytes->bytes, bytes->len);
-        int error = decode(codec, bed_subject("everything"), walled, bytes->len);
+        int error = decode(codec, bed_subject("ours_everything"), walled, bytes->len);
         if (error != cases[i].error)
             fail_msg("%s: case %zu: %d", codec->name, i, error);
     }
@@ -243,7 +243,7 @@ static void the_last_key_wins_in(const struct codec *codec)
         "\"chosen_text\":\"c\",\"texts\":[\"a\",\"b\"],\"texts\":[\"z\"]}";
     static const char same[] =
         "{\"must\":1,\"text\":\"two\",\"texts\":[\"z\"],\"chosen_text\":\"c\"}";
-    const struct subject *subject = bed_subject("everything");
+    const struct subject *subject = bed_subject("ours_everything");
     ProtobufCMessage *one, *other;
     assert_int_equal(
         codec->decode(subject->plan, (const uint8_t *)json, strlen(json), &heap_allocator, &one),
@@ -301,7 +301,7 @@ static void unknown_fields_are_carried_on(void **state)
 {
     enum { LONG = 5000 };
     const struct codec *codec = codec_find("protobuf_c");
-    const struct subject *subject = bed_subject("implicit");
+    const struct subject *subject = bed_subject("ours_implicit");
     uint8_t bytes[LONG + 5] = {0xa2, 0x1f, (LONG & 0x7f) | 0x80, LONG >> 7}; /* field 500 */
     ProtobufCMessage *message;
     (void)state;

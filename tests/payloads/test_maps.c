@@ -28,7 +28,7 @@ struct bytes {
         literal, sizeof(literal) - 1, error                                                        \
     }
 
-/* Of maps.proto. */
+/* Of ours_maps.proto. */
 static const struct bytes json[] = {
     BYTES("{\"texts\":{}}", 0),
     BYTES("{\"texts\":{\"a\":\"b\",\"\":\"\"}}", 0),
@@ -115,7 +115,7 @@ static const struct bytes msgpack[] = {
 
 static void takes_or_refuses(const struct codec *codec, const struct bytes *bytes)
 {
-    const struct subject *subject = bed_subject("maps");
+    const struct subject *subject = bed_subject("ours_maps");
     struct ledger ledger;
     ProtobufCMessage *message = NULL;
     ledger_init(&ledger, SIZE_MAX);
@@ -155,7 +155,7 @@ static void written_as_objects_of(const struct codec *codec)
     static const char *const texts[] = {
         "\"by_int32\":{\"0\":0,\"-2147483648\":2147483647,\"7\":-7}",
         "\"by_bool\":{\"true\":1,\"false\":0}", "\"pair\":[{"};
-    const struct subject *subject = bed_subject("maps");
+    const struct subject *subject = bed_subject("ours_maps");
     size_t found = 0, len;
     for (size_t i = 0; codec->encode != NULL && i < subject->corpus.count; i++) {
         uint8_t *bytes = bed_encode(codec, subject, subject->corpus.documents[i], &len);
@@ -176,7 +176,7 @@ static void written_as_objects(void **state)
 /* by_bool = {true: 1, false: 3, true: 2}: two entries or three, and of true the last says 2. */
 static void twice(const struct codec *codec, const void *bytes, size_t len)
 {
-    const struct subject *subject = bed_subject("maps");
+    const struct subject *subject = bed_subject("ours_maps");
     const struct plan_message *type = subject->plan->root;
     const struct plan_field *map = field_named(type, type->fields, "by_bool", 7);
     ProtobufCMessage *message;
@@ -245,7 +245,7 @@ static ProtobufCMessage *chain(const struct plan_field *map, const struct plan_m
 
 static void entries_are_levels(void **state)
 {
-    const struct subject *subject = bed_subject("maps");
+    const struct subject *subject = bed_subject("ours_maps");
     const struct plan_message *type = subject->plan->root;
     const struct plan_field *map = field_named(type, type->fields, "inner", 5);
     (void)state;
@@ -274,7 +274,7 @@ static void entries_are_levels(void **state)
     message_free(too_deep, &heap_allocator);
 }
 
-/* Every map of maps.proto, and nothing that only looks like one. */
+/* Every map of ours_maps.proto, and nothing that only looks like one. */
 static void only_maps_are_flagged(void **state)
 {
     (void)state;
@@ -292,7 +292,7 @@ static void only_maps_are_flagged(void **state)
             }
         }
     }
-    const struct plan_message *type = bed_subject("maps")->plan->root;
+    const struct plan_message *type = bed_subject("ours_maps")->plan->root;
     size_t maps = 0;
     for (uint32_t i = 0; i < type->count; i++)
         maps += type->fields[i].map;

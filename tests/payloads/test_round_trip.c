@@ -177,7 +177,7 @@ static void lost_signs_are_counted(void **state)
 {
     (void)state;
     const struct codec *codec = codec_find("protobuf_c");
-    const struct subject *subject = bed_subject("zeros");
+    const struct subject *subject = bed_subject("ours_zeros");
     struct message_diff diff = {0};
     for (size_t i = 0; i < subject->corpus.count; i++) {
         size_t len;
