@@ -68,8 +68,7 @@ static struct request *take_lot(struct errands *errands)
     return lot;
 }
 
-/* The spare ones of threads that share counters, which nobody gives back there: see errands_give().
- * Under the lock. */
+/* The spare ones of threads that share counters are under the lock. */
 static struct request *take_shared(struct errands *errands, struct errands_spare *spare)
 {
     pthread_mutex_lock(&errands->lock);
@@ -82,6 +81,15 @@ static struct request *take_shared(struct errands *errands, struct errands_spare
         spare->first = request->next;
     pthread_mutex_unlock(&errands->lock);
     return request;
+}
+
+static void give_shared(struct errands *errands, struct errands_spare *spare,
+                        struct request *request)
+{
+    pthread_mutex_lock(&errands->lock);
+    request->next = spare->first;
+    spare->first = request;
+    pthread_mutex_unlock(&errands->lock);
 }
 
 static void give_lot(struct errands *errands, struct request *lot)
@@ -118,7 +126,7 @@ void errands_give(struct errands *errands, const struct counters *mine, struct r
 {
     struct errands_spare *spare = &errands->spare[mine - errands->counters];
     if (mine->shared) {
-        request_destroy(request, errands->config->workload);
+        give_shared(errands, spare, request);
         return;
     }
     if (spare->len == LOT) {
