@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from . import UsageError
+from .families import NO_FLOOR
 from .store import SWEEP_TIER
 
 SPIN_US = 300  # load polls before a request is due: timers of virtual machines come 0.1 ms late
@@ -367,7 +368,7 @@ def _in_process(
         baseline=baseline,
         members=_in_order(baseline, members),
         aliases=_aliases(baseline, members),
-        floors=_floors(kind, members),
+        floors={} if id in NO_FLOOR else _floors(kind, members),
         injected={m: float(m.rpartition(".")[2]) for m in members if m.startswith("slow.")},
         rounds=rounds,
         load={"blocks_s": seconds, **_by_hand(id, members)},

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 from assaylib import UsageError, plan
+from assaylib.families import floors_of
 from conftest import ROOT
 
 LIBRARIES = (
@@ -155,6 +156,13 @@ def test_codec_family() -> None:
     assert family.floors["msgpack_c"] == "memcpy.msgpack_c"
     assert family.injected == {"slow.cjson.5": 5.0}
     assert plan.Family.from_json(family.to_json()) == family
+
+
+def test_a_model_may_beat_inline_only_where_messages_go_in_bulk() -> None:
+    for family in plan.make(BUILT, plan.TIERS["standard"], 1, only="^model/").families:
+        bulk = family.id == "model/count"
+        assert floors_of(family.to_json()) == family.floors
+        assert set(family.floors.values()) == (set() if bulk else {"inline"}), family.id
 
 
 def test_service_family_states_its_ceiling() -> None:
