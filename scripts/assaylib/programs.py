@@ -26,7 +26,8 @@ MEASURING = (
 STDERR_TAIL = 600  # characters of a failed program's stderr that are kept
 PR_SET_PDEATHSIG = 1
 
-_libc = ctypes.CDLL(None, use_errno=True)
+# Looked up once: a child must not, between fork and exec, while other threads of ours may be loading.
+_prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Child:
         parent = os.getpid()
 
         def prepare() -> None:
-            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            _prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             if os.getppid() != parent:
                 os._exit(127)
             if cpus:

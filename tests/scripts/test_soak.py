@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import random
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ import pytest
 import synthetic
 from assaylib import cli, report, service, store, words
 from assaylib.programs import Build
-from assaylib.soak import verdicts, view
+from assaylib.soak import company, verdicts, view
 from conftest import Assay
 
 HOUR_S, STRETCH_S = 3600.0, 60.0
@@ -223,6 +226,8 @@ def test_what_is_printed_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture
         (("--share", "0"), "--share 0"),
         (("--workload", "call"), "--workload call"),
         (("--model", "nobody"), "--model nobody: not built"),
+        (("--model", "event_loop", "--at-once"), "--at-once: there is but one model"),
+        (("--resume", "/nowhere", "--at-once"), "--at-once: has no effect with --resume"),
         (("--resume", "/nowhere"), "not a run"),
         (("--resume", "/nowhere", "--hours", "2"), "--hours: has no effect with --resume"),
     ],
@@ -259,3 +264,88 @@ def test_a_real_one_of_some_seconds(assay: Assay, build: Path, tmp_path: Path) -
     (found,) = view.judged(*view.read(folder))
     assert found.finished and found.requests == sum(line["metrics"]["answered"] for line in resumed.lines[4:])
     assert json.loads(path.read_text().splitlines()[4])["kind"] == "resume"
+
+
+def test_jobs_beside_each_other_meet_and_none_is_left_behind() -> None:
+    """Two that each wait for the other cannot be one after the other; endless ones end when nobody
+    takes what they yield, or when one of them fails, which is told."""
+    told, ended = [], []
+
+    def meeting(others: company.Alone) -> Iterator[int]:
+        told.append("came")
+        others.meet()
+        yield len(told)
+
+    assert dict(company.beside({"a": meeting, "b": meeting})) == {"a": 2, "b": 2}
+
+    def endless(others: company.Alone) -> Iterator[int]:
+        try:
+            while True:
+                others.pause(0.01)
+                yield 1
+        finally:
+            ended.append("endless")
+
+    def failing(others: company.Alone) -> Iterator[int]:
+        others.meet()
+        yield 2
+        raise OSError("full")
+
+    def going(others: company.Alone) -> Iterator[int]:
+        others.meet()
+        yield from endless(others)
+
+    before = threading.active_count()
+    with pytest.raises(OSError, match="full"):
+        list(company.beside({"going": going, "failing": failing}))
+    assert ended == ["endless"] and threading.active_count() == before
+    with contextlib.closing(company.beside({"one": endless, "two": endless})) as found:
+        assert next(found)[1] == 1
+    assert ended == ["endless"] * 3 and threading.active_count() == before
+
+
+def test_one_that_fails_does_not_keep_the_others_at_the_door() -> None:
+    def absent(others: company.Alone) -> Iterator[str]:
+        yield "failed"
+
+    def meeting(others: company.Alone) -> Iterator[str]:
+        others.meet()
+        yield "went on"
+
+    found = dict(company.beside({"absent": absent, "meeting": meeting}))
+    assert found == {"absent": "failed", "meeting": "went on"}
+
+
+def test_real_ones_at_once(assay: Assay, build: Path, tmp_path: Path) -> None:
+    """Both are watched over the same time, each by itself; cut off, both are begun anew."""
+    if not service.workloads(Build.open(build)):
+        pytest.skip("serve, load and downstream are not built")
+    models = ("event_loop", "thread_pool")
+    options = [word for model in models for word in ("--model", model)]
+    options += ["--seconds", "1.2", "--share", "0.1", "--seed", "3", "--force", "--at-once"]
+    done = assay("soak", *options, "--id", "short", "--reports", tmp_path)
+    folder = tmp_path / "short"
+    assert done.stdout.splitlines()[-1] == str(folder), done.stderr
+    assert "All models shared the machine" in done.stdout
+    facts, samples = view.read(folder)
+    assert "shared the machine" in facts["company"] and "--at-once" in facts["command"]
+    began, ended = ({line["member"]: line["started"] for line in lines} for lines in (samples.lines[::-1], samples.lines))
+    assert [line["member"] for line in samples.lines].count("thread_pool") == len(samples.lines) / 2 == 12
+    assert began["thread_pool"] <= ended["event_loop"] and began["event_loop"] <= ended["thread_pool"]
+    for found in view.judged(facts, samples):
+        assert found.finished and found.requests > 0 and found.lost == 0, found
+        assert found.descriptors.level < 128, "none of the other's 64 connections"
+    # One had ended, the other not: both are begun anew, since their company would not be the same.
+    path = folder / "samples.jsonl"
+    kept = [line for line in map(json.loads, path.read_text().splitlines()) if line["kind"] == "service"]
+    kept = [line for line in kept if line["member"] == "thread_pool" or line["round"] < 5]
+    path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+    assert [v.finished for v in view.judged(*view.read(folder))] == [False, True]
+    again = assay("soak", "--resume", folder, "--force")
+    facts, resumed = view.read(folder)
+    assert again.returncode in (0, 1) and resumed.ends, again.stderr
+    new = [line for line in resumed.lines if line["attempt"] == 1]
+    assert sorted(line["member"] for line in new) == sorted(models * 12)
+    for found in view.judged(facts, resumed):
+        mine = [line for line in new if line["member"] == found.model]
+        assert found.finished and found.requests == sum(line["metrics"]["answered"] for line in mine)

@@ -10,6 +10,7 @@ from typing import Any
 from .. import UsageError, programs
 
 HOUR_S = 3600.0
+GIVEN = "model hours minutes seconds share at_once workload seed id reports".split()
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -30,6 +31,12 @@ def add(commands: Any) -> None:
     soak.add_argument(
         "--share", type=float, metavar="F", help="of what a model answers in a closed loop (default: 0.5)"
     )
+    soak.add_argument(
+        "--at-once",
+        action="store_true",
+        default=None,
+        help="all models side by side, on the same CPUs: an hour for all of them",
+    )
     soak.add_argument("--workload", metavar="NAME", help="rpc, echo, cpu, store or ring (default: rpc)")
     soak.add_argument("--seed", type=int, metavar="N", help="of arrivals (default: drawn)")
     soak.add_argument("--id", metavar="ID", help="name of the folder (default: time and soak)")
@@ -46,15 +53,16 @@ def do(arguments: argparse.Namespace) -> int:
 
     build = programs.Build.open(arguments.build)
     if arguments.resume is not None:
-        for name in ("model", "hours", "minutes", "seconds", "share", "workload", "seed", "id", "reports"):
+        for name in GIVEN:
             if getattr(arguments, name) is not None:
-                raise UsageError(f"--{name}: has no effect with --resume: the run's plan is fixed")
+                raise UsageError(f"--{name.replace('_', '-')}: has no effect with --resume: the run's plan is fixed")
         return run.resume(build, arguments.resume, force=arguments.force)
     units = ((arguments.hours, HOUR_S), (arguments.minutes, 60.0), (arguments.seconds, 1.0))
     request = run.Request(
         models=tuple(arguments.model or ()),
         seconds=next((value * size for value, size in units if value is not None), HOUR_S),
         share=0.5 if arguments.share is None else arguments.share,
+        at_once=bool(arguments.at_once),
         workload=arguments.workload or "rpc",
         seed=arguments.seed,
         id=arguments.id,

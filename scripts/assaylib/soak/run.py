@@ -3,14 +3,16 @@
 
 A model is a family, a stretch of its load (a minute; of a short soak a twelfth) a line in samples.jsonl.
 A server cannot be gone on with: after an interruption the model that was being watched is begun anew,
-and the lines of the attempt before stay.
+and the lines of the attempt before stay. Models at once share the machine, and are begun anew together.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
 import shlex
 import time
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +22,18 @@ from ..plan import Family
 from ..programs import Build
 from ..progress import Progress, minutes
 from ..service import two_digits
-from . import verdicts, view
+from . import company, verdicts, view
 from .view import TIER
 from .watching import Settings, capacity, watch
 
 STRETCH_S, STRETCHES_MIN = 60.0, 12
 EVERY_S = 3.0
 CONNECTIONS, QUEUE_LIMIT, THREADS = 64, 1024, 1
+COMPANY = {
+    False: "one model after the other, each with the machine to itself",
+    True: "all models shared the machine: their servers on one CPU and their load generators on another, all"
+    " for the same time, each at its share of what it answered in a closed loop while the others answered theirs",
+}
 WORKLOADS = ("rpc", "echo", "cpu", "store", "ring")  # that a server can do alone
 
 
@@ -35,6 +42,7 @@ class Request:
     models: tuple[str, ...]  #: () is all
     seconds: float  #: of each
     share: float
+    at_once: bool
     workload: str
     seed: int | None
     id: str | None
@@ -63,6 +71,7 @@ def settings(request: Request, cpus: tuple[int, ...]) -> Settings:
         every_s=min(EVERY_S, stretch_s / 4),
         server_cpu=cpus[0],
         load_cpu=cpus[-1],
+        at_once=request.at_once,
     )
 
 
@@ -81,6 +90,8 @@ def models(build: Build, wanted: tuple[str, ...]) -> list[str]:
 def main(build: Build, root: Path, request: Request) -> int:
     record.check(request)
     chosen, asked = models(build, request.models), settings(request, machine.cpus())
+    if asked.at_once and len(chosen) < 2:
+        raise UsageError("--at-once: there is but one model")
     begun = record.start(request, TIER, record.chosen_seed(request), environment.describe_build(build))
     with record.interruptible():
         rates = _rates(build, asked, chosen)
@@ -88,6 +99,7 @@ def main(build: Build, root: Path, request: Request) -> int:
         facts = {
             **record.facts(build, root, begun, _command(request, begun.seed)),
             "families": families,
+            "company": COMPANY[asked.at_once],
             "rule": verdicts.declared(),
         }
         record.keep(begun.folder, {"run.json": facts})
@@ -95,14 +107,29 @@ def main(build: Build, root: Path, request: Request) -> int:
 
 
 def _rates(build: Build, asked: Settings, chosen: list[str]) -> dict[str, float]:
+    def pilot(model: str) -> company.Job[float]:
+        def job(others: company.Alone) -> Iterator[float]:
+            try:
+                yield two_digits(asked.share * capacity(build, asked, model, others))
+            except rig.Failure as failure:
+                raise AssayError(f"{model}: the pilot failed: {failure}") from None
+
+        return job
+
     rates = {}
-    for model in chosen:
-        try:
-            rates[model] = two_digits(asked.share * capacity(build, asked, model))
-        except rig.Failure as failure:
-            raise AssayError(f"{model}: the pilot failed: {failure}") from None
-        record.say(f"{model}: {rates[model]:g} requests/s, {asked.share:g} of what it answered in a closed loop")
+    with _all({model: pilot(model) for model in chosen}, asked.at_once) as found:
+        for model, rates[model] in found:
+            said = f"{asked.share:g} of what it answered in a closed loop"
+            said += ", the others beside it" if asked.at_once else ""
+            record.say(f"{model}: {rates[model]:g} requests/s, {said}")
     return rates
+
+
+Found = contextlib.closing[Generator[tuple[str, Any], None, None]]
+
+
+def _all(jobs: dict[str, company.Job[Any]], at_once: bool) -> Found:
+    return contextlib.closing((company.beside if at_once else company.one_by_one)(jobs))
 
 
 def _family(model: str, asked: Settings, rate_hz: float) -> Family:
@@ -123,6 +150,7 @@ def _family(model: str, asked: Settings, rate_hz: float) -> Family:
 def _command(request: Request, seed: int) -> list[str]:
     command = ["scripts/assay", "soak", "--seconds", f"{request.seconds:g}", "--share", f"{request.share:g}"]
     command += ["--workload", request.workload, "--seed", str(seed)]
+    command += ["--at-once"] if request.at_once else []
     return command + [word for model in request.models for word in ("--model", model)]
 
 
@@ -132,7 +160,11 @@ def resume(build: Build, folder: Path, *, force: bool) -> int:
         return view.show(folder)
     described = environment.describe_build(build)
     complete = {line["process"] for line in samples.lines}  # a line is a process
-    left = [f["baseline"] for f in facts["families"] if not view.complete(f, view.last_attempt(f, samples))]
+    left = [
+        f["baseline"]
+        for f in facts["families"]
+        if f["load"].get("at_once") or not view.complete(f, view.last_attempt(f, samples))
+    ]
     record.go_on(folder, facts["identity"], described, samples, complete, force=force)
     with record.interruptible():
         return _measure(build, facts, folder, left, attempt=len(samples.resumes) + 1)
@@ -144,25 +176,21 @@ def _measure(build: Build, facts: dict[str, Any], folder: Path, left: list[str],
         (line["process"] for line in store.read_samples(folder / "samples.jsonl").lines), default=-1
     )
     writer, began = store.Writer(folder), time.monotonic()
-    each = next(iter(families.values())).load["stretch_s"]
+    load = next(iter(families.values())).load
+    at_once = bool(load.get("at_once"))
+    each = load["stretch_s"] / (len(left) if at_once else 1)
     count = sum(families[model].rounds for model in left)
     progress = Progress(count * each, count)
-    record.say(
-        f"{len(left)} models, {minutes(families[left[0]].load['seconds'])} each" if left else "nothing left"
-    )
+    record.say(_plan(left, load["seconds"], at_once))
+    jobs = {m: _watched(build, families[m], facts["seed"], attempt) for m in left}
     try:
-        for model in left:
-            family = families[model]
-            load = {k: v for k, v in family.load.items() if k != "rate_hz"}
-            seed = random.Random(f"{facts['seed']}/{model}/{attempt}").randrange(2**31)
-            started, since = record.utc(), time.monotonic()
-            stretches = watch(build, Settings(**load), model, family.load["rate_hz"], seed)
-            for stretch, found in enumerate(stretches, 1):
-                seconds = round(time.monotonic() - since, 3)
-                writer.append([_line(family, model, stretch, number, attempt, started, seconds, found)])
+        with _all(jobs, at_once) as seen:
+            for model, found in seen:
+                family = families[model]
+                writer.append([_line(family, model, number, attempt, found)])
                 if found["status"] != "ok":
                     progress.say(f"assay: {family.id}: {found['reason']}")
-                number, started, since = number + 1, record.utc(), time.monotonic()
+                number += 1
                 progress.done(each, family.id)
         writer.append(
             [
@@ -185,27 +213,37 @@ def _measure(build: Build, facts: dict[str, Any], folder: Path, left: list[str],
     return view.show(folder)
 
 
-def _line(
-    family: Family,
-    model: str,
-    stretch: int,
-    number: int,
-    attempt: int,
-    started: str,
-    seconds: float,
-    found: dict[str, Any],
-) -> dict[str, Any]:
+def _plan(left: list[str], seconds: float, at_once: bool) -> str:
+    if not left:
+        return "nothing left"
+    return f"{len(left)} models, {minutes(seconds)} " + ("all at once" if at_once else "each")
+
+
+def _watched(build: Build, family: Family, seed: int, attempt: int) -> company.Job[dict[str, Any]]:
+    load = {k: v for k, v in family.load.items() if k != "rate_hz"}
+    model = family.baseline
+    own = random.Random(f"{seed}/{model}/{attempt}").randrange(2**31)
+
+    def job(others: company.Alone) -> Iterator[dict[str, Any]]:
+        started, since = record.utc(), time.monotonic()
+        stretches = watch(build, Settings(**load), model, family.load["rate_hz"], own, others)
+        for stretch, found in enumerate(stretches, 1):
+            seconds = round(time.monotonic() - since, 3)
+            yield {"round": stretch, "started": started, "seconds": seconds, **found}
+            started, since = record.utc(), time.monotonic()
+
+    return job
+
+
+def _line(family: Family, model: str, number: int, attempt: int, found: dict[str, Any]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "kind": "service",
         "family": family.id,
         "case": family.case(model),
         "member": model,
-        "round": stretch,
         "process": number,
         "attempt": attempt,
-        "started": started,
-        "seconds": seconds,
         "covariates": {},
         **found,
     }

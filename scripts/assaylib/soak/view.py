@@ -28,7 +28,8 @@ def read(folder: Path) -> tuple[dict[str, Any], store.Samples]:
 def last_attempt(family: dict[str, Any], samples: store.Samples) -> list[dict[str, Any]]:
     """A server that was interrupted was begun anew: only its last attempt counts."""
     mine = [line for line in samples.lines if line["family"] == family["id"]]
-    last = max((line.get("attempt", 0) for line in mine), default=0)
+    begun = samples.lines if family["load"].get("at_once") else mine  # together: all of them anew
+    last = max((line.get("attempt", 0) for line in begun), default=0)
     return [line for line in mine if line.get("attempt", 0) == last]
 
 
@@ -65,6 +66,15 @@ def answer(found: Sequence[Verdict]) -> list[str]:
         first = f"{_named(bad)} {'was' if len(bad) == 1 else 'were'} not shown to stay as {_were(bad)} {over}"
         first += f"; {_named(flat)} did." if flat else "."
     return [first, *(sentence(v) for v in found)]
+
+
+def company(facts: dict[str, Any]) -> list[str]:
+    """What a rate of one that had the machine to itself must not be taken for."""
+    if not facts["families"][0]["load"].get("at_once"):
+        return []
+    said = str(facts["company"])
+    said = f"{said[0].upper()}{said[1:]}."
+    return [f"{said} Growth and loss are each model's own; its rate and p99 are those of a shared machine."]
 
 
 def _named(found: Sequence[Verdict]) -> str:
@@ -176,7 +186,7 @@ def text(facts: dict[str, Any], found: Sequence[Verdict]) -> str:
     made = table(found)
     cells = [[c.title for c in made.columns], *([c.text for c in row] for row in made.rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(made.columns))]
-    lines = [*answer(found), "", made.caption]
+    lines = [*answer(found), *company(facts), "", made.caption]
     for row in cells:
         padded = (
             c.rjust(w) if k.number else c.ljust(w) for c, w, k in zip(row, widths, made.columns, strict=True)
@@ -223,7 +233,7 @@ def section(facts: dict[str, Any], samples: store.Samples, raw: Sequence[Raw]) -
         "soak",
         "Soak: does a server stay as it is?",
         [
-            Items(answer(found)),
+            Items([*answer(found), *company(facts)]),
             table(found),
             *(Picture(chart) for chart in pictures(facts, found)),
             Text(f"Run {facts['id']}, of {facts['created']}. The rule: {facts['rule']['text']}."),

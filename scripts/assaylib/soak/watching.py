@@ -13,6 +13,7 @@ from typing import Any
 from .. import machine, rig
 from ..programs import Build
 from ..scenarios import memory
+from .company import ALONE, Alone
 
 WARMUP_S = 1.0
 PILOT_S = (0.3, 1.0)  # warm-up and window of the closed loop that says what half is
@@ -37,6 +38,7 @@ class Settings:
     every_s: float  #: between two looks at memory and descriptors
     server_cpu: int
     load_cpu: int
+    at_once: bool = False  #: the other models beside it, on the same CPUs
 
     def stretches(self) -> int:
         return max(1, round(self.seconds / self.stretch_s))
@@ -53,11 +55,13 @@ class Settings:
         return {"workload": self.workload, **what}
 
 
-def capacity(build: Build, settings: Settings, model: str) -> float:
-    """Requests per second of a closed loop, in a server that is thrown away. rig.Failure."""
+def capacity(build: Build, settings: Settings, model: str, company: Alone = ALONE) -> float:
+    """Requests per second of a closed loop, in a server that is thrown away; of all that are to run at
+    once while the others answer theirs. rig.Failure."""
     warmup, window = (min(each, settings.seconds / 4) for each in PILOT_S)  # of a soak of seconds, too
     with rig.server(build, settings.serve(model), cpu=settings.server_cpu) as server:
         asked = settings.ask(arrival="closed", warmup=warmup, duration=window)
+        company.meet()
         done = rig.load(build, server, asked, cpu=settings.load_cpu)
         server.stop()
     return float(done["achieved_hz"])
@@ -69,6 +73,7 @@ def watch(
     model: str,
     rate_hz: float,
     seed: int,
+    company: Alone = ALONE,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[dict[str, Any]]:
     """A line's worth after each stretch; the last one with how the server ended. A server that dies, or
@@ -84,10 +89,11 @@ def watch(
                 seed=seed,
             )
             rig.load(build, server, warm, cpu=settings.load_cpu)
+            company.meet()
             began = clock()
             count = settings.stretches()
             for number in range(count):
-                line = _stretch(build, settings, server, rate_hz, seed + number + 1, began, clock)
+                line = _stretch(build, settings, server, rate_hz, seed + number + 1, began, company, clock)
                 if number == count - 1:
                     line["final"] = _end(server)
                 yield line
@@ -108,6 +114,7 @@ def _stretch(
     rate_hz: float,
     seed: int,
     began: float,
+    company: Alone,
     clock: Callable[[], float],
 ) -> dict[str, Any]:
     """One run of load beside which memory and descriptors are looked at."""
@@ -127,7 +134,7 @@ def _stretch(
             if clock() >= due and server.child.running():
                 timeline.append({"at_s": round(clock() - began, 3), **look(server.pid)})
                 due += settings.every_s
-            time.sleep(min(0.05, settings.every_s / 4))
+            company.pause(min(0.05, settings.every_s / 4))
         done = loading.wait()
     return {
         "status": "ok",
