@@ -6,15 +6,19 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import synthetic
 from assaylib import UsageError, plan, report, rig, scenarios, service, words
+from assaylib.gates import GATE_NAMES
 from assaylib.programs import Build
-from assaylib.scenarios import command, faults, mixed, outcome, overload, plans, requests, scenario, sections
+from assaylib.scenarios import command, faults, mixed, outcome, overload, plans, readings, requests, scenario, sections
 from assaylib.scenarios import series, slow_downstream, watching
 from assaylib.scenarios.requests import Request
 from conftest import Assay
@@ -276,6 +280,8 @@ def test_what_is_said_of_an_overload(tmp_path: Path) -> None:
     low, high = series.estimate(one(folder).family, "event_loop@wait", "useful_share").interval  # type: ignore
     assert 0.2 < low <= high < 0.25
     assert "event_loop 100 % (" in text and "old, back after 1.4 s (1.4 to 1.4)" in text
+    assert "in time, 47 % (46 to 47) of what was offered refused" in text.splitlines()[2]
+    assert "in time, 0 % (0 to 0) of what was offered refused" in text.splitlines()[3]
     rows = [row.split() for row in text.splitlines() if row.startswith(("reject ", "wait "))]
     assert len(rows) == 4 and all(row[-1] == str(ROUNDS) for row in rows)
     page = drawn(folder)
@@ -499,16 +505,44 @@ def test_the_downstream_service_is_told_in_order() -> None:
     said: list[dict[str, Any]] = []
 
     class Told:
-        def control(self, **settings: Any) -> None:
+        def control(self, **settings: Any) -> dict[str, Any]:
             said.append(settings)
+            return {"pid": 0}
 
     steps = {"faults": list(faults.FAULTS), "slow_delay": "fixed:9", "normal_s": 0, "fault_s": 0, "back_s": 0}
     fake = type("S", (), {"steps": steps, "downstream": {"delay": "fixed:1"}})
-    at = faults.tell(Told(), fake)  # type: ignore[arg-type]
+    at = faults.tell(Told(), fake, watching.Spent())  # type: ignore[arg-type]
+    assert said.pop(0) == {"state": "up"}, "as it was: it only tells who the service is"
     assert [name for name, _ in at] == [*faults.phases(list(faults.FAULTS)), ""]
     assert [ns for _, ns in at] == sorted(ns for _, ns in at)
     assert said[::2] == [{"delay": "fixed:9"}, {"state": "stopped"}, {"state": "refusing"}, {"state": "dead"}]
     assert said[1::2] == [{"state": "up", "delay": "fixed:1"}] * 4
+
+
+def test_a_service_that_died_has_used_what_it_used() -> None:
+    def burn() -> int:
+        before = watching.cpu_ns(os.getpid())
+        while watching.cpu_ns(os.getpid()) - before < 30 * MS:
+            pass
+        return watching.cpu_ns(os.getpid())
+
+    before = burn()
+    spent = watching.Spent()
+    spent.begin(os.getpid())
+    after = burn()
+    spent.look()
+    with subprocess.Popen(["/bin/true"]) as gone:
+        pass
+    spent.of(gone.pid)  # it is no more: what the other has used stays
+    assert 30 * MS <= spent.total_ns <= watching.cpu_ns(os.getpid()) - before and after > before
+
+
+def test_connections_to_the_failing_service_are_told(tmp_path: Path) -> None:
+    text = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing))
+    assert (
+        "Without a deadline, most connections to it in use of 64: thread_pool normal 1 (1 to 1), stalled 64 (64 to 64),"
+        " dead 1 (1 to 1); event_loop" in text
+    )
 
 
 # --- Heavy among fast ---------------------------------------------------------------------------
@@ -563,6 +597,85 @@ def test_what_is_said_of_heavy_requests(tmp_path: Path) -> None:
 def test_few_rounds_say_nothing_of_offloading(tmp_path: Path) -> None:
     first = told(made_up(tmp_path / "run", parsed(tmp_path, MIXED), heavy, rounds=3, rate_hz=100.0)).splitlines()[1]
     assert first.startswith("No verdict on ") and "3 of 7 rounds needed" in first and "lowers" not in first
+
+
+#: What load says of a sound loop of 64 connections.
+SOUND: dict[str, Any] = {
+    **{"duration_ns": 1e9, "offered_hz": 100.0, "achieved_hz": 100.0, "wrong": 0, "failed": 0, "little_ratio": 1.0},
+    **{"p50_ns": 2e5, "lag_p50_ns": 1e3, "lag_p99_ns": 5e3, "connections_held": 64, "watch_cpu_ns": 5e8, "cpu_ns": 1e8},
+    "classes": [{"name": "fast", "p50_ns": 2e5}, {"name": "heavy", "p50_ns": 2e6}],
+}
+RIG = {"cpu_ns": 9.9e8}  # the generator had all of its CPU, the server half
+
+
+def test_the_closed_loop_of_heavy_requests_has_its_gates(tmp_path: Path) -> None:
+    (family,) = plans.make([parsed(tmp_path, MIXED)], BUILT, 1, None).families
+
+    def failed(**closed: Any) -> dict[str, str]:
+        found = mixed.gates(family, SOUND, {**SOUND, **closed}, {"lost": 0})
+        return {name: gate["scope"] for name, gate in found.items() if not gate["ok"]}
+
+    assert failed() == {}
+    assert failed(little_ratio=1.2) == {"littles_law": "closed"}
+    assert failed(wrong=1) == {"closed_replies_wrong": "closed"}
+    assert failed(**RIG) == {"closed_saturated": "bound"}
+    assert failed(connections_held=63) == {"connections_held": "all"}
+
+
+def test_without_its_maximum_there_is_no_overload(tmp_path: Path) -> None:
+    found = parsed(tmp_path, OVERLOAD)
+
+    def failed(**done: Any) -> set[str]:
+        gates = readings.knee_gates(found, {**SOUND, **done})
+        assert {gate["scope"] for gate in gates.values()} == {"all"} and set(gates) < set(GATE_NAMES)
+        return {name for name, gate in gates.items() if not gate["ok"]}
+
+    assert failed() == set()
+    assert failed(failed=1) == {"knee_replies_wrong"} and failed(little_ratio=0.8) == {"knee_littles_law"}
+    assert failed(**RIG) == {"knee_saturated"}, "twice of what the generator can do is not too much for the server"
+
+
+def test_who_was_at_his_limit_is_told(tmp_path: Path) -> None:
+    folder = made_up(tmp_path / "run", parsed(tmp_path, MIXED), heavy, rate_hz=100.0)
+    path = folder / "samples.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    for row in rows:
+        gate = {"value": "server", "limit": "server or nobody", "ok": True}
+        nobody = row["round"] == 1
+        row["gates"] = {
+            "closed_saturated": {**gate, "scope": "bound"},
+            "saturated": {**gate, "scope": "tail", "value": "nobody" if nobody else "server"},
+        }
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    table = mixed.tables(one(folder))[-1]
+    assert [c.title for c in table.columns[1:3]] == ["saturated", "… in the closed loop"]
+    assert all([c.text for c in row[1:3]] == ["server 6, nobody 1", "server"] for row in table.rows)
+
+
+@pytest.mark.parametrize(
+    ("server", "delay", "model", "ceiling"),
+    [
+        ({"workload": "blend"}, "fixed:2000", "event_loop", 64 / 0.002),
+        ({"workload": "blend"}, "fixed:2000", "thread_pool", 1 / 0.002),
+        ({"workload": "call", "downstream_connections": 16}, "fixed:2000", "event_loop", 16 / 0.002),
+        ({"workload": "fanout", "downstream_connections": 16, "fan": 4}, "fixed:2000", "event_loop", 4 / 0.002),
+        ({"workload": "rpc"}, "fixed:2000", "event_loop", None),
+        ({"workload": "blend"}, "exp:2000", "event_loop", None),
+        ({"workload": "blend"}, "fixed:0", "event_loop", None),
+    ],
+)
+def test_what_waits_has_a_ceiling(
+    server: dict[str, Any], delay: str, model: str, ceiling: float | None, tmp_path: Path
+) -> None:
+    """And in a window of 2 s as much more as was under way when it began."""
+    found = replace(parsed(tmp_path, MIXED), downstream={"delay": delay})
+    found = replace(found, server={**found.server, **server})
+    bound = readings.ceiling_hz(found, model, 2.0)
+    assert bound == (None if ceiling is None else pytest.approx(ceiling * (1 + 0.002 / 2)))
+    (family,) = plans.make([parsed(tmp_path, MIXED)], BUILT, 1, None).families
+    fast = {**SOUND, "offered_hz": 1e6, "achieved_hz": 1e6}
+    gates = readings.gates(family, fast, {"lost": 0}, below_knee=False, ceiling_hz=bound)
+    assert [name for name, gate in gates.items() if not gate["ok"]] == ([] if bound is None else ["open_below_ceiling"])
 
 
 def test_offloading_means_helpers_or_threads(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from assaylib.scenarios import (
     held,
     lifecycle,
     map_cells,
+    map_view,
     memory,
     outcome,
     plans,
@@ -459,6 +460,16 @@ def test_a_tie_of_servers_that_the_generator_held_back_is_none(tmp_path: Path) -
             assert state == map_cells.UNDECIDED
         if count == 64 and wait_us == 5000:
             assert state == map_cells.TIE, "there the wait is the limit, whoever is busy"
+
+
+def test_who_was_at_his_limit_stands_beside_each_cell(tmp_path: Path) -> None:
+    held_back = {"gates": {"closed_saturated": {**BOUND, "value": "generator", "ok": False}}}
+    table = map_view.tables(mapped(tmp_path, **{"actor@64": held_back}))[-1]
+    models = [column.title for column in table.columns[3:]]
+    assert len(table.rows) == 27 and models.count("actor") == 1
+    for row in table.rows:
+        limited = row[2].text == "64"
+        assert [cell.text for cell in row[3:]] == ["generator" if limited and m == "actor" else "–" for m in models]
 
 
 def test_a_cell_without_a_number_of_somebody_is_undecided(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from . import keys, knee, plans, readings
 from .knee import Capacity, Knee, Step
 from .outcome import DELTA, Outcome, Ranking, rank
 from .scenario import Scenario
-from .stand import stand
+from .stand import of, stand
 
 KEYS: keys.Keys = {
     "server": keys.SERVER,
@@ -91,9 +91,17 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
         final, done = here.stop()
     return {
         "metrics": {**readings.opened(opened), **readings.final(final)},
-        "gates": {**readings.gates(family, opened, final, below_knee=False), **of_level(family, opened)},
+        "gates": {
+            **readings.gates(family, opened, final, below_knee=False, ceiling_hz=_ceiling_hz(family, member)),
+            **of_level(family, opened),
+        },
         "server": done,
     }
+
+
+def _ceiling_hz(family: Family, member: str) -> float | None:
+    scenario = of(family)
+    return readings.ceiling_hz(scenario, plans.model_of(member), scenario.steps["duration_s"])
 
 
 def of_level(family: Family, opened: dict[str, Any]) -> dict[str, Any]:

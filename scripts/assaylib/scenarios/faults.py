@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import rig
 from .scenario import Scenario
+from .watching import Spent
 
 HITS, MISSES = "hits", "misses"
 NORMAL = "normal"
@@ -31,21 +32,26 @@ def metric(phase: str) -> str:
     return phase.replace(" ", "_")
 
 
-def tell(downstream: rig.Downstream, scenario: Scenario) -> list[tuple[str, int]]:
+def tell(downstream: rig.Downstream, scenario: Scenario, spent: Spent) -> list[tuple[str, int]]:
     """Phase after phase: (its name, when it began by CLOCK_MONOTONIC). A fault begins when it was asked
-    for, being back when that was confirmed: what lies between the two belongs to the fault."""
+    for, being back when that was confirmed: what lies between the two belongs to the fault. spent: of the
+    service, which is another process after each death."""
     steps, usual = scenario.steps, scenario.downstream["delay"]
+    spent.begin(downstream.control(state="up")["pid"])
     told = [(NORMAL, time.monotonic_ns())]
     next_s = time.monotonic() + steps["normal_s"]
     for fault in steps["faults"]:
         _sleep_until(next_s)
+        spent.look()
         told.append((fault, time.monotonic_ns()))
         downstream.control(**(FAULTS[fault] or {"delay": steps["slow_delay"]}))
         _sleep_until(next_s + steps["fault_s"])
-        downstream.control(state="up", delay=usual)
+        spent.look()
+        spent.of(downstream.control(state="up", delay=usual)["pid"])
         told.append((back_name(fault), time.monotonic_ns()))
         next_s += steps["fault_s"] + steps["back_s"]
     _sleep_until(next_s)
+    spent.look()
     return [*told, ("", time.monotonic_ns())]
 
 

@@ -18,7 +18,7 @@ from ..service import two_digits
 from . import keys, plans, readings
 from .outcome import Outcome, Ranking, level, rank, shown, too_few
 from .scenario import Scenario
-from .stand import stand
+from .stand import of, stand
 
 KEYS: keys.Keys = {
     "server": keys.SERVER,
@@ -77,13 +77,20 @@ def pilot(build: Build, family: Family, say: plans.Say) -> tuple[Family, dict[st
 
 
 def measure(build: Build, family: Family, member: str, seed: int, padding: int) -> dict[str, Any]:
-    steps, rate = family.load["scenario"]["steps"], plans.rate_hz(family, member)
+    scenario, rate = of(family), plans.rate_hz(family, member)
+    steps = scenario.steps
     with stand(build, family, plans.model_of(member), seed=seed, padding=padding) as here:
         opened = here.load(rate=rate, warmup_s=steps["warmup_s"], duration_s=steps["duration_s"])
         final, done = here.stop()
     return {
         "metrics": {**readings.opened(opened), **readings.final(final)},
-        "gates": readings.gates(family, opened, final, below_knee=True),
+        "gates": readings.gates(
+            family,
+            opened,
+            final,
+            below_knee=True,
+            ceiling_hz=readings.ceiling_hz(scenario, plans.model_of(member), steps["duration_s"]),
+        ),
         "server": done,
     }
 

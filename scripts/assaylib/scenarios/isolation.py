@@ -10,7 +10,7 @@ from .. import words
 from ..blocks import Column, Table
 from ..charts import Chart, Panel, Span, TimeLine, timeline
 from ..judge import Estimate
-from . import faults, plans, series
+from . import faults, plans, readings, series
 from .faults import HITS, MISSES, NORMAL, back_name
 from .outcome import Outcome
 
@@ -53,6 +53,7 @@ def answer(outcome: Outcome) -> list[str]:
         first,
         *(_said(outcome, ms) for ms in steps["deadlines_ms"]),
         *(_recovery_said(outcome, ms) for ms in steps["deadlines_ms"]),
+        *(_pool_said(outcome, ms) for ms in steps["deadlines_ms"]),
         *series.late(outcome.family),
         *_withheld(outcome),
     ]
@@ -127,12 +128,26 @@ def _recovery_said(outcome: Outcome, ms: int) -> str:
     return f"{head[0].upper()}{head[1:]}, as fast as before (hits and misses) {'; '.join(said)}."
 
 
+def _pool_said(outcome: Outcome, ms: int) -> str:
+    """Connections to the failing service."""
+    limit = outcome.scenario.server["downstream_connections"]
+    said = []
+    for member in of_deadline(outcome, ms):
+        each = [
+            f"{phase} {series.shown(series.estimate(outcome.family, member, f'{phase}_pool_max'))}"
+            for phase in (NORMAL, *outcome.scenario.steps["faults"])
+        ]
+        said.append(f"{words.label(plans.model_of(member))} {', '.join(each)}")
+    head, of = deadline_said(ms), f" of {limit}" if limit else ""
+    return f"{head[0].upper()}{head[1:]}, most connections to it in use{of}: {'; '.join(said)}."
+
+
 def _withheld(outcome: Outcome) -> list[str]:
     return series.withheld(outcome.family, outcome.family.plan["members"], f"{NORMAL}_{HITS}_p99_ns")
 
 
 def tables(outcome: Outcome) -> list[Table]:
-    return [_hits(outcome), _misses(outcome), _kinds(outcome), _slots(outcome)]
+    return [_hits(outcome), _misses(outcome), _kinds(outcome), readings.limits(outcome), _slots(outcome)]
 
 
 def _start(outcome: Outcome, member: str, phase: str) -> list[str]:

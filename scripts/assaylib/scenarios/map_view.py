@@ -9,6 +9,7 @@ from .. import words
 from ..blocks import Cell as TableCell
 from ..blocks import Column, Table
 from ..charts import Chart, GridCell, grids
+from ..sections.gates import saturated
 from ..verdicts import Estimate
 from .map_cells import AHEAD, METRICS, TIE, UNDECIDED, Cell, cells, simultaneous
 from .outcome import Outcome
@@ -171,7 +172,7 @@ def _cheaper(found: list[Cell], models: list[str]) -> str:
 
 
 def tables(outcome: Outcome) -> list[Table]:
-    return [_first_table(outcome), _figures(outcome)]
+    return [_first_table(outcome), _figures(outcome), _limits(outcome)]
 
 
 def _first_table(outcome: Outcome) -> Table:
@@ -251,6 +252,24 @@ def _figures(outcome: Outcome) -> Table:
                 f"{words.fixed(hz.median, 0) if hz else '–'} / {words.fixed(ns.median / 1e3, 1) if ns else '–'}"
             )
         table.add(duration(cell.cpu_us), duration(cell.wait_us), str(cell.connections), *figures)
+    return table
+
+
+def _limits(outcome: Outcome) -> Table:
+    table = Table(
+        "Who was at his limit in the closed loop, cell by cell: server, generator, downstream service or nobody; in"
+        " how many rounds, if not in all",
+        [
+            Column("CPU"),
+            Column("wait"),
+            Column("connections", True),
+            *(Column(words.label(m)) for m in outcome.models),
+        ],
+        folded=True,
+    )
+    for cell in of(outcome):
+        who = (saturated(cell.family, model, "closed_saturated") for model in outcome.models)
+        table.add(duration(cell.cpu_us), duration(cell.wait_us), str(cell.connections), *who)
     return table
 
 

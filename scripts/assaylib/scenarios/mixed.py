@@ -130,10 +130,9 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
 
 
 def gates(family: Family, opened: dict[str, Any], closed: dict[str, Any], final: dict[str, Any]) -> dict[str, Any]:
-    """METHOD 4: the rate lies below all knees, so nothing may be missing."""
+    """METHOD 4: the rate lies below all knees, so nothing may be missing; the loop's throughput is a figure."""
     fast = next(each for each in opened["classes"] if each["name"] == FAST)
-    found = readings.gates(family, opened, final, below_knee=True)
-    found["closed_replies_wrong"] = most(closed["wrong"] + closed["failed"], 0, "closed")
+    found = readings.gates(family, opened, final, below_knee=True, closed=closed)
     if fast["p50_ns"]:
         share = opened["lag_p99_ns"] / fast["p50_ns"]
         found["lag_p99_over_p50"] = most(share, LAG_SHARE_MAX, "tail")
@@ -240,7 +239,7 @@ COLUMNS: tuple[tuple[str, str, float, int], ...] = (
 
 
 def tables(outcome: Outcome) -> list[Table]:
-    return [_figures(outcome), _gains(outcome)]
+    return [_figures(outcome), _gains(outcome), readings.limits(outcome)]
 
 
 def _figures(outcome: Outcome) -> Table:

@@ -85,11 +85,11 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
     steps, model = of(family).steps, plans.model_of(member)
     options = {"on_full": plans.setting_of(member), "admin": "127.0.0.1:0"}
     with stand(build, family, model, seed=seed, padding=padding, **options) as here:
-        knee_hz = steps["knee_hz"]
+        knee_hz, of_knee = steps["knee_hz"], {}
         if not knee_hz:
             closed = {"connections": steps["knee_connections"], "warmup_s": steps["warmup_s"]}
             done = here.load(arrival="closed", duration_s=steps["knee_s"], **closed)
-            knee_hz = float(done["achieved_hz"])
+            knee_hz, of_knee = float(done["achieved_hz"]), readings.knee_gates(of(family), done)
         with watching.Watching(here.server) as watch:
             plan = {"steps": rates(steps, knee_hz), "warmup_s": steps["warmup_s"]}
             with here.start_load(requests=True, **plan) as loading:
@@ -104,6 +104,7 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
         "gates": {
             **readings.gates(family, result, final, below_knee=False),
             **gates(of(family), metrics, every),
+            **of_knee,
         },
         "timeline": {**line, "looks": looks},
         "server": ended,
@@ -244,13 +245,14 @@ def _said(outcome: Outcome, full: str) -> str:
     """Every model with its intervals."""
     said = []
     for member in of_setting(outcome, full):
-        useful, age, back = (
-            series.estimate(outcome.family, member, metric, missing)
-            for metric, missing in (("useful_share", None), ("over_p50_ns", None), ("recovery_ns", float("inf")))
+        useful, refused, age, back = (
+            series.estimate(outcome.family, member, metric, float("inf") if metric == "recovery_ns" else None)
+            for metric in ("useful_share", "refused_share", "over_p50_ns", "recovery_ns")
         )
         if useful:
             said.append(
                 f"{words.label(plans.model_of(member))} {series.shown(useful, 0.01, 0, '%')} in time,"
+                f" {series.shown(refused, 0.01, 0, '%')} of what was offered refused,"
                 f" the median answer {series.shown(age, 1e6, 1, 'ms')} old,"
                 f" back after {series.shown(back, 1e9, 1, 's', NEVER)}"
             )
@@ -313,7 +315,7 @@ def tables(outcome: Outcome) -> list[Table]:
         " law, from the requests inside and the answers that its admin address tells; the rest of the age was spent"
         " before its door. Grown: the most resident memory since the overload began, over the most before it."
     ]
-    return [answered, age, _timeline(outcome)]
+    return [answered, age, readings.limits(outcome), _timeline(outcome)]
 
 
 def _figures(outcome: Outcome, caption: str, columns: Columns) -> Table:

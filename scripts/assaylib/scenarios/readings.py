@@ -10,17 +10,25 @@ from ..blocks import Column, Table
 from ..intervals import median
 from ..gates import Conditions, of, passes
 from ..gates.validity import ACHIEVED_MIN  # noqa: F401: capacity judges by it, too
-from ..plan import Family
+from ..plan import SERVICE_BASELINE, Family
 from ..rig import final, opened  # noqa: F401: what a kind's metrics are made of
 from ..sections.gates import saturated
 from . import plans
 from .outcome import Outcome
+from .scenario import Scenario
 
 
 def gates(
-    family: Family, result: dict[str, Any], end: dict[str, Any], *, below_knee: bool
+    family: Family,
+    result: dict[str, Any],
+    end: dict[str, Any],
+    *,
+    below_knee: bool,
+    closed: dict[str, Any] | None = None,
+    ceiling_hz: float | None = None,
 ) -> dict[str, Any]:
-    """below_knee: at this rate the server has to keep up; else that it does not is the finding."""
+    """below_knee: at this rate the server has to keep up; else that it does not is the finding. closed: a
+    loop whose throughput is a figure, too."""
     load, threads = family.load["scenario"]["load"], set(family.load["threads"].values())
     asked = Conditions(
         load["connections"],
@@ -28,9 +36,74 @@ def gates(
         spins=bool(load.get("spin_us")),
         below_knee=below_knee,
         tolerated=0 if below_knee else None,
+        ceiling_hz=ceiling_hz,
         rig_hz=family.load.get("rig_hz"),
     )
-    return of(asked, opened=result, final=end)
+    return of(asked, opened=result, closed=closed, final=end)
+
+
+KNEE_GATES = {
+    "knee_replies_wrong": "closed_replies_wrong",
+    "knee_littles_law": "littles_law",
+    "knee_saturated": "closed_saturated",
+}
+
+
+def knee_gates(scenario: Scenario, done: dict[str, Any]) -> dict[str, Any]:
+    """Of the closed loop that says what too much is: all hangs on it."""
+    asked = Conditions(scenario.steps["knee_connections"], threads=scenario.server["threads"])
+    found = of(asked, closed=done)
+    return {name: {**found[gate], "scope": "all"} for name, gate in KNEE_GATES.items()}
+
+
+WAITING = ("call", "blend", "fanout")  # workloads of which every request waits for the service downstream
+
+
+def ceiling_hz(scenario: Scenario, model: str, window_s: float) -> float | None:
+    """What no arithmetic allows to exceed: connections ÷ delay, threads ÷ delay; and what was under way
+    when the window began. None where nothing waits for a fixed time."""
+    server, (kind, _, us) = scenario.options(model), scenario.downstream.get("delay", "").partition(":")
+    if server["workload"] not in WAITING or kind != "fixed" or not float(us):
+        return None
+    delay_s, places = float(us) / 1e6, [float(scenario.load["connections"])]
+    if server.get("downstream_connections"):
+        places.append(server["downstream_connections"] / (server.get("fan") or 1))
+    if model == SERVICE_BASELINE:
+        places.append(server["threads"])
+    return min(places) * (1 / delay_s + 1 / window_s)
+
+
+SATURATED = {
+    "saturated": "saturated",
+    "knee_saturated": "… while its maximum was measured",
+    "closed_saturated": "… in the closed loop",
+}
+
+
+def limits(outcome: Outcome) -> Table:
+    """Who was at his limit, where no table of load says so."""
+    family = outcome.family
+    asked = {name: said for name, said in SATURATED.items() if any(g.name == name for g in family.gates)}
+    found = Table(
+        "Who was at his limit: server, generator, downstream service or nobody; in how many rounds, if not in all",
+        [
+            Column("member"),
+            *(Column(said) for said in asked.values()),
+            Column("generator's lag p99, ms", True),
+            Column("rounds", True),
+        ],
+        folded=True,
+    )
+    for member in family.plan["members"]:
+        lags = [s["metrics"].get("lag_p99_ns") for s in family.samples.get(member, {}).values()]
+        known = [float(ns) for ns in lags if ns is not None]
+        found.add(
+            words.label(member),
+            *(saturated(family, member, name) for name in asked),
+            words.fixed(median(known) / 1e6, 2) if known else "–",
+            str(len(lags)),
+        )
+    return found
 
 
 def table(outcome: Outcome, caption: str, *shows: str) -> Table:

@@ -96,7 +96,8 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
             plan = {"rate": rate, "warmup_s": steps["warmup_s"], "duration_s": lasts_s(steps)}
             with here.start_load(requests=True, classes=classes(scenario), **plan) as loading:
                 time.sleep(steps["warmup_s"] + SETTLE_S)
-                told = faults.tell(here.downstream, scenario)
+                spent = watching.Spent()
+                told = faults.tell(here.downstream, scenario, spent)
                 result = loading.wait()
                 every = requests.read(loading)
         final, ended = here.stop()
@@ -105,6 +106,8 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
     phases[0]["from_ns"] = max(0, phases[0]["from_ns"])
     if phases[0]["to_ns"] <= 0 or phases[-1]["to_ns"] > result["duration_ns"]:
         raise Failure("the phases lay outside of what load had planned: this machine was too busy")
+    # Load has watched the process that tells the service what to be; the service itself is another.
+    result["beside_cpu_ns"] = spent.total_ns * result["duration_ns"] / (told[-1][1] - told[0][1])
     looks = watch.since(zero_ns)
     for phase, seconds in zip(phases, planned_s(steps), strict=True):
         phase["planned_ns"] = round(seconds * 1e9)

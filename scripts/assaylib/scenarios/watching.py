@@ -5,6 +5,7 @@ hold up."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -14,7 +15,7 @@ from typing import Any
 from .. import rig
 
 EVERY_S = 0.05
-PAGE = os.sysconf("SC_PAGE_SIZE")
+PAGE, TICKS_HZ = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 METRICS = {
     "in_flight": "assay_in_flight",
     "pool_in_use": "assay_pool_in_use",
@@ -72,6 +73,38 @@ class Watching:
         for name in columns:
             found[name] = [int(row[name]) if name in row else None for _, row in self._rows]
         return found
+
+
+class Spent:
+    """CPU time of a service that may die and come back as another process."""
+
+    def __init__(self) -> None:
+        self._pid, self._ns, self._before = 0, dict[int, int](), 0
+
+    def begin(self, pid: int) -> None:
+        self.of(pid)
+        self._before = self._ns.get(pid, 0)
+
+    def of(self, pid: int) -> None:
+        """From now on it is this one."""
+        self._pid = pid
+        self.look()
+
+    def look(self) -> None:
+        """To be called before it may die."""
+        with contextlib.suppress(OSError):
+            self._ns[self._pid] = cpu_ns(self._pid)
+
+    @property
+    def total_ns(self) -> int:
+        return sum(self._ns.values()) - self._before
+
+
+def cpu_ns(pid: int) -> int:
+    """User and system time of all threads, as precise as the kernel's ticks."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        fields = file.read().rpartition(")")[2].split()  # proc(5): from field 3 on; utime is 14
+    return (int(fields[11]) + int(fields[12])) * 1_000_000_000 // TICKS_HZ
 
 
 def rss_bytes(pid: int) -> int:
