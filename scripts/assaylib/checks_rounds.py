@@ -7,16 +7,21 @@ from . import complete, judge, words
 from .about import KINDS, discarded, processes, subject, tails
 from .blocks import Check
 from .gates import INVALIDATING
-from .judge import Judgement
+from .judge import Family, Judgement
+
+
+def services(judged: Judgement) -> list[Family]:
+    """Whatever they compare."""
+    return [*judged.kind("service"), *judged.coded]
 
 
 def gates(judged: Judgement) -> list[Check]:
-    if not judged.kind("service"):
+    if not services(judged):
         return []
-    every = [(f, g) for f in judged.kind("service") for g in f.gates]
+    every = [(f, g) for f in services(judged) for g in f.gates]
     if not every:
-        gone = sum(map(discarded, judged.kind("service")))
-        counting = any(f.samples for f in judged.kind("service"))
+        gone = sum(map(discarded, services(judged)))
+        counting = any(f.samples for f in services(judged))
         text = "no service process recorded its validity gates"
         if not counting:
             text = (
@@ -43,7 +48,7 @@ def gates(judged: Judgement) -> list[Check]:
             f"{judge.gate_name(name)} {sum(g.failed for _, g in mine)} of"
             f" {sum(g.total for _, g in mine)} in {shown}"
         )
-    withheld = sum(len({m for m, _ in f.withheld}) for f in judged.kind("service"))
+    withheld = sum(len({m for m, _ in f.withheld}) for f in services(judged))
     cases = f"; {words.counted(withheld, 'case')} without some number for it" if withheld else ""
     text = (
         f"{bad} of {total} that can withhold a number failed ({'; '.join(parts)}){cases}{marking}"

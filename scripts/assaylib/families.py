@@ -44,6 +44,11 @@ def role(plan: dict[str, Any], member: str) -> str:
 NO_FLOOR = frozenset({"model/count"})
 
 
+def of_codecs(plan: dict[str, Any]) -> bool:
+    """Are its members servers that differ in their codec (coded.py)?"""
+    return bool((plan.get("load") or {}).get("codecs"))
+
+
 def floors_of(plan: dict[str, Any]) -> dict[str, str]:
     """member → its floor: the memcpy of its own bytes, or the model that does nothing but the work."""
     if plan["id"] in NO_FLOOR:
@@ -184,7 +189,13 @@ class Judgement:
     calibrated: list[Any] = field(default_factory=list)  #: calibrate.Calibration, of a report's --with
 
     def kind(self, kind: str) -> list[Family]:
-        return [f for f in self.families if f.kind == kind]
+        """Of services those that compare models."""
+        return [f for f in self.families if f.kind == kind and not of_codecs(f.plan)]
+
+    @property
+    def coded(self) -> list[Family]:
+        """Services that compare codecs."""
+        return [f for f in self.families if of_codecs(f.plan)]
 
     def aliases(self, kind: str | None = None, form: str | None = None) -> list[Alias]:
         return [

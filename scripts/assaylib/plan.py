@@ -202,7 +202,9 @@ class Plan:
 
 def make(built: Built, tier: Tier, seed: int, only: str | None = None) -> Plan:
     wanted = pattern(only)
-    every = [*_codecs(built, tier), *_models(built, tier), *_services(built, tier)]
+    from . import coded
+
+    every = [*_codecs(built, tier), *_models(built, tier), *_services(built, tier), *coded.families(built, tier)]
     if tier.name == SWEEP_TIER:
         from . import sweep
 
@@ -439,6 +441,16 @@ def _services(built: Built, tier: Tier) -> list[Family]:
     ]
 
 
+def short_load() -> dict[str, float]:
+    """How long a service that is looked at in short rounds is."""
+    return {
+        "warmup_s": SHORT_WARMUP_S,
+        "duration_s": SHORT_WINDOW_S,
+        "closed_warmup_s": round(SHORT_CLOSED_S / 3, 3),
+        "closed_duration_s": SHORT_CLOSED_S,
+    }
+
+
 def service_load(
     workload: str, members: Sequence[str], tier: Tier, cpus: Sequence[int]
 ) -> dict[str, Any]:
@@ -458,10 +470,11 @@ def service_load(
         "connections": 32,
         "spin_us": SPIN_US,
         "workload": workload.partition("_")[0],
-        "warmup_s": SHORT_WARMUP_S if short else tier.warmup_s,
-        "duration_s": SHORT_WINDOW_S if short else tier.window_s,
-        "closed_warmup_s": round((SHORT_CLOSED_S if short else tier.closed_s) / 3, 3),
-        "closed_duration_s": SHORT_CLOSED_S if short else tier.closed_s,
+        "warmup_s": tier.warmup_s,
+        "duration_s": tier.window_s,
+        "closed_warmup_s": round(tier.closed_s / 3, 3),
+        "closed_duration_s": tier.closed_s,
+        **(short_load() if short else {}),
         "threads": dict.fromkeys(members, 1),
         "queue_limit": 1024,
         "on_full": "reject",

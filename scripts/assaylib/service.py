@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from . import gates, machine, rig
+from . import coded, gates, machine, rig
 from .gates import Conditions, noop
 from .plan import DRAIN_S, Family
 from .programs import Build, Finished
@@ -48,9 +48,10 @@ def pilot(
         if member in family.aliases:
             continue
         try:
-            with _rig(build, short, member, padding=0) as server:
-                measured[member] = _closed(build, short, server)["achieved_hz"]
-                final, _ = _stop(build, short, server)
+            mine = coded.of(short, member)
+            with _rig(build, mine, member, padding=0) as server:
+                measured[member] = _closed(build, mine, server)["achieved_hz"]
+                final, _ = _stop(build, mine, server)
                 versions["llhttp"] = final["llhttp_version"]
         except Failure as failure:
             wrong[member] = str(failure)
@@ -63,7 +64,7 @@ def pilot(
         bound = min(bound, family.load["rate_hz"])
     load = {**family.load, "rate_hz": two_digits(bound), "pilot_closed_hz": measured}
     load["rig_hz"] = noop.closed_hz(
-        build, _asked(family), server_cpu=load["server_cpu"], load_cpu=load["load_cpu"], say=say
+        build, _asked(coded.of(family, family.baseline)), server_cpu=load["server_cpu"], load_cpu=load["load_cpu"], say=say
     )
     return replace(family, load=load), versions
 
@@ -81,6 +82,7 @@ def measure(
     began, watch = time.monotonic(), machine.Watch()
     result: dict[str, Any] = {"status": "ok", "reason": None, "metrics": {}, "gates": {}}
     server_usage: Finished | None = None
+    family = coded.of(family, member)
     try:
         if not family.load.get("rate_hz"):
             raise Failure(family.note or "no rate")

@@ -120,7 +120,7 @@ def _notes(judged: Judgement, table: Table, left_out: Sequence[str]) -> list[str
         " not equal (in full: under Method). Every member of every case, with its margin δ: under"
         " Codecs, Models in process and Services."
     ]
-    models = [f for f in judged.families if f.kind != "codec"]
+    models = [*judged.kind("model"), *judged.kind("service")]
     names = [*members.single(operations.headlines(judged.kind("codec"))), *map(subject, models)]
     known = glossary.said([*names, *(m for f in models for m in f.candidates)])
     notes += [f"{known}."] if known else []

@@ -5,17 +5,19 @@ made of and whether ranks survive is found, and nothing is said where that is op
 from __future__ import annotations
 
 import importlib
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 import synthetic
 from assaylib import judge, plan
-from assaylib.meeting import Ranking, breakdown, layers, parts, rankings, ranks
+from assaylib.meeting import Ranking, breakdown, codec_rankings, layers, parts, rankings, ranks
 from assaylib.programs import Build
 
 pytest.importorskip("jinja2")
 from assaylib import report  # noqa: E402, needs jinja2
+codecs_section = importlib.import_module("assaylib.sections.meeting_codecs")
 section = importlib.import_module("assaylib.sections.meeting")  # the package has a function of that name
 
 HTTP_NS = 1500.0
@@ -107,6 +109,69 @@ def test_where_all_tie_in_process_there_is_no_rank(monkeypatch: pytest.MonkeyPat
     found = between(monkeypatch, inside, outside, service_rounds=40, rounds=90)
     assert {p.fate for r in found for p in r.pairs} == {ranks.GAINED}
     assert section.answer(found).startswith("**There is no rank to survive**")
+
+
+# --- Codecs over sockets --------------------------------------------------------------------------
+
+RENAMED = {"thread_pool": "cjson", "event_loop": "protobuf_c", "actor": "msgpack_c", "thread_pool.same": "cjson.same"}
+
+
+def coded_run(monkeypatch: pytest.MonkeyPatch, cpu_ns: tuple[float, float, float]) -> Run:
+    """… and servers that differ in their codec; throughput goes with the CPU."""
+    run, lines = made()
+    served = {name: (cpu, 1e9 / cpu, 1.0, 200, 800) for name, cpu in zip(RENAMED, cpu_ns)}
+    monkeypatch.setitem(synthetic.SERVICE, "codecs", served)
+    more = synthetic.service_family(random.Random(3), run, "codecs", rounds=12, rate=2000.0, tails=True)
+    family = run["families"][-1]
+    family |= {"baseline": "cjson", "members": list(RENAMED.values()), "aliases": {"cjson.same": "same"}}
+    codecs = {member: member.partition(".")[0] for member in family["members"]}
+    family["load"] |= {"codec": None, "codecs": codecs, "model": "event_loop", "workload": "rpc"}
+    for line in more:
+        line["member"] = RENAMED[line["member"]]
+        line["case"] = f"{family['id']}/{line['member']}"
+    return run, [*lines, *more]
+
+
+def test_ranks_of_codecs_that_survive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cJSON decodes and encodes an order in 39.3 µs, the others in about 4: the request has it all."""
+    result = judged(coded_run(monkeypatch, (71000, 35700, 35600)))
+    assert [f.id for f in result.coded] == ["service/codecs"]
+    assert "service/codecs" not in {f.id for f in result.kind("service")}, "it says nothing about models"
+    found = codec_rankings(result)
+    assert {(r.name, r.metric) for r in found} == {
+        (f"order {operation}", metric)
+        for operation in ("encode", "decode")
+        for metric in ("cpu_ns_per_request", "closed_hz")
+    }
+    for ranking in found:
+        assert [p.fate for p in ranking.pairs if p.first == "cjson"] == [ranks.KEPT] * 2
+    (family,) = result.coded
+    expected = codecs_section.predicted(result, family, "protobuf_c")
+    assert expected == pytest.approx(35705 / 71000, rel=0.05)
+    said = codecs_section._said(result, family, "protobuf_c")
+    assert said.startswith("protobuf-c takes 0.") and said.endswith("×: inside of the interval that was measured.")
+    assert not rankings(result) or "service/codecs" not in {r.service.id for r in rankings(result)}
+
+
+def test_ranks_of_codecs_that_are_reversed(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = judged(coded_run(monkeypatch, (30000, 60000, 60000)))
+    for ranking in codec_rankings(result):
+        assert [p.fate for p in ranking.pairs if p.first == "cjson"] == [ranks.REVERSED] * 2
+    (family,) = result.coded
+    said = codecs_section._said(result, family, "msgpack_c")
+    assert said.startswith("msgpack-c takes ") and said.endswith("×: outside of the interval that was measured.")
+
+
+def test_a_run_with_codecs_over_sockets_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = synthetic.write_run(tmp_path / "run", *coded_run(monkeypatch, (71000, 35700, 35600)))
+    report.render(folder)
+    text = (folder / "report.md").read_text("utf-8")
+    said = text[text.index("Do the ranks of the codecs survive over sockets?") :]
+    assert "of 12 pairs of codecs (per operation and metric)" in said and "`order encode`, throughput: " in said
+    assert "Every two codecs: the first against the second" in said
+    assert "(predicted, measured below)" in text and "(predicted, not measured)" not in text
+    answer = text[: text.index("## ")] + text[text.index("Concurrency, over sockets") :].split("\n## ")[0]
+    assert "`codecs`" not in answer, "no answer about models is made of it"
 
 
 # --- What a request's CPU time is made of ---------------------------------------------------------

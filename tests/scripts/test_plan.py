@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
-from assaylib import UsageError, plan
-from assaylib.families import floors_of
+from assaylib import UsageError, coded, judge, plan
+from assaylib.families import floors_of, of_codecs
 from conftest import ROOT
 
 LIBRARIES = (
@@ -87,6 +88,22 @@ def test_every_family_is_planned() -> None:
         "service/rpc",
         "service/call",
     ]
+
+
+def test_codecs_over_sockets_are_in_publish_alone() -> None:
+    for name in LIMITS_S:
+        found = [f for f in plan.make(BUILT, plan.TIERS[name], 1).families if f.id == coded.ID]
+        assert len(found) == (name == "publish")
+    (family,) = found
+    assert family.members == ("cjson", "protobuf_c", "msgpack_c", "cjson.same") and family.baseline == "cjson"
+    assert {coded.of(family, m).load["codec"] for m in ("cjson", "cjson.same")} == {"cjson"}
+    assert coded.of(family, "msgpack_c").load["codec"] == "msgpack_c"
+    pairs = len(family.members[:-1]) * (len(family.members) - 2) // 2
+    assert family.rounds >= judge.rounds_needed(judge.ALPHA / (pairs * len(judge.JUDGED["service"])))
+    assert plan.process_s(family, plan.TIERS["publish"]) < 5
+    models = tuple(case for case in BUILT.model_cases if not case.endswith(f"/{coded.MODEL}"))
+    assert coded.ID not in ids("publish", replace(BUILT, model_cases=models))
+    assert not of_codecs(plan.make(BUILT, plan.TIERS["publish"], 1, only="service/rpc").families[0].to_json())
 
 
 def test_rows_of_the_tiers() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assaylib import gates, machine, plan, rig, run, service, store
+from assaylib import coded, gates, machine, plan, rig, run, service, store
 from assaylib.programs import Build
 from conftest import ROOT
 
@@ -130,6 +130,32 @@ def test_other_workloads(workload: str, member: str, turns: float, build: Path) 
         assert 0 < line["metrics"][f"{kind}_p50_ns"] <= line["metrics"][f"{kind}_p99_ns"]
     for gate in ("replies_wrong", "closed_replies_wrong", "lost"):
         assert line["gates"][gate]["ok"], gate
+
+
+@pytest.mark.parametrize(("member", "codec"), [("cjson.same", "cjson"), ("msgpack_c", "msgpack_c")])
+def test_a_codec_behind_one_model(member: str, codec: str, build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Server and load speak the member's codec, whatever the model."""
+    built = plan.Built(
+        codec_cases=tuple(f"codec/order/encode/{name}" for name in coded.CODECS),
+        model_cases=("model/rpc/thread_pool", "model/rpc/event_loop"),
+        services=("rpc",),
+        cpus=machine.cpus(),
+    )
+    (one,) = coded.families(built, plan.TIERS["publish"])
+    short = dict.fromkeys(("warmup_s", "duration_s", "closed_warmup_s", "closed_duration_s"), 0.1)
+    asked: list[dict[str, Any]] = []
+    for name in ("server", "start_load"):
+        real = getattr(rig, name)
+
+        def spy(*arguments: Any, real: Any = real, **named: Any) -> Any:
+            asked.append(dict(arguments[-1]))
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(rig, name, spy)
+    line = measured(build, replace(one, load={**one.load, **short, "rate_hz": 100.0}), member)
+    assert line["status"] == "ok", line["reason"]
+    assert line["gates"]["replies_wrong"]["ok"] and line["gates"]["closed_replies_wrong"]["ok"]
+    assert len(asked) == 4 and {each["codec"] for each in asked} == {codec} and asked[0]["model"] == "event_loop"
 
 
 @pytest.mark.parametrize(

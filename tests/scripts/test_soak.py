@@ -329,7 +329,9 @@ def test_real_ones_at_once(assay: Assay, build: Path, tmp_path: Path) -> None:
     assert "All models shared the machine" in done.stdout
     facts, samples = view.read(folder)
     assert "shared the machine" in facts["company"] and "--at-once" in facts["command"]
-    began, ended = ({line["member"]: line["started"] for line in lines} for lines in (samples.lines[::-1], samples.lines))
+    began, ended = (
+        {line["member"]: line["started"] for line in lines} for lines in (samples.lines[::-1], samples.lines)
+    )
     assert [line["member"] for line in samples.lines].count("thread_pool") == len(samples.lines) / 2 == 12
     assert began["thread_pool"] <= ended["event_loop"] and began["event_loop"] <= ended["thread_pool"]
     for found in view.judged(facts, samples):

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from .. import slides
-from ..about import subject
+from ..about import operation, subject
 from ..drifts import drift
 from ..families import Family, Judgement
 from ..intervals import ALPHA, order_interval, two_modes
@@ -59,6 +59,11 @@ class Ranking:
     metric: str
     pairs: tuple[Pair, ...]
 
+    @property
+    def name(self) -> str:
+        """What was measured in process: a workload, or an operation on a payload."""
+        return f"{subject(self.micro)} {operation(self.micro)}".strip()
+
     def of(self, fate: str) -> list[Pair]:
         return [pair for pair in self.pairs if pair.fate == fate]
 
@@ -78,22 +83,41 @@ def rankings(judged: Judgement) -> list[Ranking]:
     found = []
     for service in judged.kind("service"):
         micro = next((f for f in judged.kind("model") if subject(f) == subject(service)), None)
-        if micro is None:
-            continue
-        both = [m for m in service.candidates if m in micro.candidates]
-        if len(both) < 2:
-            continue
-        for metric, more in JUDGED["service"].items():
-            pairs = tuple(
-                Pair(
-                    first,
-                    second,
-                    decide(micro, first, second, "time_ns", False),
-                    decide(service, first, second, metric, more),
-                )
-                for first, second in combinations(both, 2)
+        found += _held(service, micro) if micro else []
+    return found
+
+
+def codec_rankings(judged: Judgement) -> list[Ranking]:
+    """Of codecs, by each operation that a request asks of them."""
+    found = []
+    for service in judged.coded:
+        payload = service.plan["load"]["payload"]
+        for micro in judged.kind("codec"):
+            if subject(micro) == payload and operation(micro) in CODED:
+                found += _held(service, micro)
+    return found
+
+
+CODED = ("decode", "encode")
+
+
+def _held(service: Family, micro: Family) -> list[Ranking]:
+    """Every two that are on both sides, in each metric of the service."""
+    both = [m for m in service.candidates if m in micro.candidates]
+    if len(both) < 2:
+        return []
+    found = []
+    for metric, more in JUDGED["service"].items():
+        pairs = tuple(
+            Pair(
+                first,
+                second,
+                decide(micro, first, second, "time_ns", False),
+                decide(service, first, second, metric, more),
             )
-            found.append(Ranking(service, micro, metric, pairs))
+            for first, second in combinations(both, 2)
+        )
+        found.append(Ranking(service, micro, metric, pairs))
     return found
 
 

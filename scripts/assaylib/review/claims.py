@@ -39,11 +39,11 @@ def claims(judged: Judgement) -> list[Claim]:
 
 
 def first_page(judged: Judgement) -> list[Family]:
-    """The families that page one speaks about."""
+    """The families that page one speaks about, and the one of codecs over sockets."""
     codecs = operations.headlines(judged.kind("codec"))
     payloads = members.single(codecs)
     shown = [f for f in codecs if subject(f) in payloads]
-    return [*shown, *judged.kind("model"), *judged.kind("service")]
+    return [*shown, *judged.kind("model"), *judged.kind("service"), *judged.coded]
 
 
 def _verdicts(family: Family) -> list[Claim]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 from typing import Sequence
 
 from .. import about, charts, words
-from ..blocks import Block, Cell, Column, Items, Picture, Section, Table, Text
+from ..blocks import Cell, Column, Items, Picture, Section, Table, Text
 from ..charts import Chart
 from ..judge import Judgement
-from ..meeting import Breakdown, Layer, Pair, Ranking, breakdown, layers, rankings, ranks
-from ..verdicts import EQUIVALENT
+from ..meeting import Breakdown, Layer, Ranking, breakdown, layers, rankings
 from ..meeting.layers import CODEC, HTTP, KERNEL, LAYERS, MODEL, REST, WORK
+from . import meeting_codecs
+from .meeting_ranks import answer, pairs, ranking
 
 NAME = "service-layers"
 #: What each part is, in the picture's key and the table.
@@ -66,7 +67,8 @@ def fitted(b: Breakdown) -> list[tuple[str, float]]:
 
 def meeting(judged: Judgement, drawn: dict[str, Chart]) -> Section | None:
     """None where there is only one side."""
-    if not judged.kind("service") or not (judged.kind("model") or judged.kind("codec")):
+    services = [*judged.kind("service"), *judged.coded]
+    if not services or not (judged.kind("model") or judged.kind("codec")):
         return None
     section = Section("meeting", "Micro-benchmarks and services")
     every = breakdowns(judged)
@@ -75,6 +77,7 @@ def meeting(judged: Judgement, drawn: dict[str, Chart]) -> Section | None:
     found = rankings(judged)
     if found:
         section.subsections.append(_survive(found))
+    section.subsections += meeting_codecs.survive(judged)
     if not section.subsections:
         why = "no workload was measured both in process and over sockets with a number on both sides"
         section.blocks.append(Text(f"Nothing meets: {why}."))
@@ -209,7 +212,8 @@ def _rivals(judged: Judgement, mine: Sequence[Breakdown]) -> str:
         parts.append(f"{' to '.join(ends)} × with {words.label(rival)}")
     if not parts:
         return ""
-    return f". By their own times the CPU per request would be {words.listed(parts)} (predicted, not measured)"
+    how = "measured below" if judged.coded else "not measured"
+    return f". By their own times the CPU per request would be {words.listed(parts)} (predicted, {how})"
 
 
 def _table(every: Sequence[Breakdown]) -> Table:
@@ -257,102 +261,5 @@ def _table(every: Sequence[Breakdown]) -> Table:
 
 def _survive(found: Sequence[Ranking]) -> Section:
     section = Section("meeting-ranks", "Do the ranks in process survive over sockets?")
-    section.blocks += [Text(answer(found)), Items([_ranking(r) for r in found]), _pairs(found)]
+    section.blocks += [Text(answer(found)), Items([ranking(r) for r in found]), pairs(found)]
     return section
-
-
-def answer(found: Sequence[Ranking]) -> str:
-    """The answer in one sentence; it depends on nothing but the pairs."""
-    pairs = [pair for ranking in found for pair in ranking.pairs]
-    if all(pair.inside == EQUIVALENT for pair in pairs):
-        return (
-            f"**There is no rank to survive**: in process all {_of_pairs(len(pairs))} are equal within"
-            " the margin. What tells them apart over sockets, if anything does, is not in the"
-            " micro-benchmarks."
-        )
-    counts = {fate: sum(p.fate == fate for p in pairs) for fate in ranks.FATES}
-    total, open_ = len(pairs), counts[ranks.OPEN]
-    known = total - open_
-    if not known:
-        return f"**Not decidable from this run**: of {_of_pairs(total)} not one is decided on both sides."
-    said = [
-        f"{counts[fate]} {text}"
-        for fate, text in (
-            (ranks.KEPT, "kept their order"),
-            (ranks.REVERSED, "reversed it"),
-            (ranks.LOST, "lost a lead"),
-            (ranks.GAINED, "gained one"),
-            (ranks.TIED, "tied on both sides"),
-        )
-        if counts[fate]
-    ]
-    if counts[ranks.REVERSED]:
-        lead = "**Not all of them**"
-    elif counts[ranks.LOST] or counts[ranks.GAINED]:
-        lead = "**Order is not reversed, but leads come and go**"
-    else:
-        lead = "**Yes, as far as this run decides**" if open_ else "**Yes**"
-    text = f"{lead}: of {_of_pairs(total)}, {words.listed(said)}"
-    return text + (f"; {open_} cannot be decided here." if open_ else ".")
-
-
-def _of_pairs(total: int) -> str:
-    return f"{words.counted(total, 'pair')} of models (per workload and metric)"
-
-
-def _ranking(ranking: Ranking) -> str:
-    low, high = ranking.tau
-    tau = words.fixed(low, 2)
-    if high != low:
-        tau = f"between {tau} and {words.fixed(high, 2)}"
-    tau = f"Kendall's τ {tau}"
-    if all(pair.inside == EQUIVALENT for pair in ranking.pairs):
-        tau = "no rank in process, all tie"
-    text = f"`{about.subject(ranking.service)}`, {words.FIGURES[ranking.metric]}: {tau}"
-    parts = []
-    for fate, said in (
-        (ranks.REVERSED, "reversed: "),
-        (ranks.LOST, "a lead in process that does not show over sockets: "),
-        (ranks.GAINED, "a lead over sockets that does not show in process: "),
-        (ranks.OPEN, "open: "),
-    ):
-        if mine := ranking.of(fate):
-            parts.append(said + words.listed(map(_pair, mine)))
-    return "; ".join([text, *parts]) + "."
-
-
-def _pair(pair: Pair) -> str:
-    return f"{words.label(pair.first)} and {words.label(pair.second)}"
-
-
-def _pairs(found: Sequence[Ranking]) -> Block:
-    table = Table(
-        "Every two models: the first against the second",
-        [
-            Column("workload"),
-            Column("metric over sockets"),
-            Column("first"),
-            Column("second"),
-            Column("in process"),
-            Column("over sockets"),
-            Column("rank"),
-        ],
-        folded=True,
-    )
-    for ranking in found:
-        for i, pair in enumerate(ranking.pairs):
-            table.add(
-                Cell(about.subject(ranking.service) if i == 0 else "", "head"),
-                words.FIGURES[ranking.metric] if i == 0 else "",
-                words.label(pair.first),
-                words.label(pair.second),
-                Cell(f"{words.MARKS[pair.inside]} {pair.inside}", pair.inside),
-                Cell(f"{words.MARKS[pair.outside]} {pair.outside}", pair.outside),
-                Cell(pair.fate, {ranks.REVERSED: "worse", ranks.KEPT: "better"}.get(pair.fate, "soft")),
-            )
-    table.notes.append(
-        "Verdicts from paired rounds, simultaneous over all pairs and metrics of a family, against its"
-        " margin δ. τ: +1 for an order kept, −1 for one reversed, 0 for a tie on either side, over all"
-        " pairs; an open pair could be any of them, hence two ends."
-    )
-    return table

@@ -37,11 +37,12 @@ def services(judged: Judgement, drawn: dict[str, Chart]) -> Section:
     return section
 
 
-def _conditions(family: Family) -> str:
+def conditions(family: Family) -> str:
     load = family.plan.get("load") or {}
     said = []
     if load.get("payload"):
-        said.append(f"payload `{load['payload']}` as {words.label(str(load.get('codec')))}")
+        codec = f" as {words.label(str(load['codec']))}" if load.get("codec") else ""
+        said.append(f"payload `{load['payload']}`{codec}")
     if load.get("rate_hz"):
         said.append(
             f"{words.fixed(load['rate_hz'], 0)} requests/s offered,"
@@ -115,7 +116,7 @@ def _conditions(family: Family) -> str:
 def _workload(judged: Judgement, family: Family) -> Section:
     section = Section(f"service-{about.subject(family)}", f"{about.subject(family)}")
     section.blocks.append(
-        Text(_conditions(family) + (f" {family.plan['note']}" if family.plan.get("note") else ""))
+        Text(conditions(family) + (f" {family.plan['note']}" if family.plan.get("note") else ""))
     )
     if not family.samples:
         what = (
