@@ -60,7 +60,7 @@ def examine(folder: Path) -> doubts.Review:
         *_gates(result),
         *found.against,
     ]
-    found.open = [*(few if found.claims else []), *_taken_back(result)]
+    found.open = [*(few if found.claims else []), *_shortened(_uncalibrated(result)), *_taken_back(result)]
     kinds = (
         samples.notices,
         _unfinished(samples, run),
@@ -145,19 +145,35 @@ def _too_few(result: judge.Judgement) -> list[str]:
 
 
 def _calibration(result: judge.Judgement) -> list[str]:
-    """More A/A intervals that exclude equality than chance allows: the intervals are too narrow."""
-    found = []
+    """More A/A intervals that exclude equality than chance allows: the intervals are too narrow. And none at
+    all: page one has figures then of which nobody knows what the same code would have shown."""
     same = [alias for alias in result.aliases(form="same") if alias.estimate.interval]
-    if same:
-        off = [alias for alias in same if alias.estimate.excludes_one]
-        bound = judge.binomial_bound(len(same))
-        if len(off) > bound:
-            names = " ".join(f"{alias.family}/{alias.member}:{alias.metric}" for alias in off)
-            found.append(
-                f"A/A: {len(off)} of {len(same)} intervals exclude equality, chance allows"
-                f" {bound}: {names}"
-            )
-    return found
+    if not same:
+        figures = any(c.estimate for family in result.families for c in family.comparisons)
+        return [f"A/A: {_no_alias(result)}: what page one shows cannot be told from chance"] if figures else []
+    off = [alias for alias in same if alias.estimate.excludes_one]
+    bound = judge.binomial_bound(len(same))
+    if len(off) <= bound:
+        return []
+    names = " ".join(f"{alias.family}/{alias.member}:{alias.metric}" for alias in off)
+    return [f"A/A: {len(off)} of {len(same)} intervals exclude equality, chance allows {bound}: {names}"]
+
+
+def _no_alias(result: judge.Judgement) -> str:
+    held = sum("same" in (family.plan.get("aliases") or {}).values() for family in result.families)
+    if not held:
+        return "no family holds its baseline twice"
+    return f"not one interval in {words.counted(held, 'family')} with their baseline twice"
+
+
+def _uncalibrated(result: judge.Judgement) -> list[str]:
+    """Families with intervals that claim nothing, since their own A/A does not vouch for it."""
+    return [
+        f"{family.id}: {metric}: nothing is claimed: {why}"
+        for family in result.families
+        for metric, why in family.uncalibrated.items()
+        if any(c.estimate and c.estimate.interval and c.metric == metric for c in family.comparisons)
+    ]
 
 
 def _injected(result: judge.Judgement) -> list[str]:

@@ -105,6 +105,22 @@ def doubled(facts: Any, lines: Lines) -> Lines:
     return [*lines, *copy.deepcopy([line for line in lines if line["member"] == "msgpack_c"])]
 
 
+def alone(facts: Any, lines: Lines) -> Lines:
+    """Nobody holds a baseline twice."""
+    for family in facts["families"]:
+        family["members"] = [m for m in family["members"] if m not in family["aliases"]]
+        family["aliases"] = {}
+    kept = {f"{f['id']}/{m}" for f in facts["families"] for m in f["members"]}
+    return [line for line in lines if line["case"] in kept]
+
+
+def no_alias_counts(facts: Any, lines: Lines) -> None:
+    """Every alias is gated away or stolen from, and nothing else is."""
+    for line in lines:
+        if line["member"].endswith((".same", ".copy")):
+            line["covariates"]["steal_percent"] = 60.0
+
+
 def busy(facts: Any, lines: Lines) -> None:
     """The rule of these runs knows of steal only."""
     for line in lines:
@@ -134,6 +150,8 @@ def lawless(facts: Any, lines: Lines) -> None:
         (few, "3 rounds with both members, an interval takes 7"),
         (gates, "service/rpc/actor: no "),
         (biased, "A/A: "),
+        (alone, "A/A: no family holds its baseline twice: what page one shows cannot be told from chance"),
+        (no_alias_counts, "A/A: not one interval in 15 families with their baseline twice"),
     ],
 )
 def test_what_speaks_against(
@@ -148,6 +166,20 @@ def test_a_sound_run(tmp_path: Path) -> None:
     assert against == []
     # One family has a round above the declared steal limit: said, not held against it.
     assert [note for note in notes if "15 rounds run, 14 count, 15 planned" in note]
+
+
+def test_a_family_without_a_twin_claims_nothing_and_is_named(tmp_path: Path) -> None:
+    def single(facts: Any, lines: Lines) -> Lines:
+        family = facts["families"][0]
+        gone = [f"{family['id']}/{member}" for member in family["aliases"]]
+        family["members"] = [m for m in family["members"] if m not in family["aliases"]]
+        family["aliases"] = {}
+        return [line for line in lines if line["case"] not in gone]
+
+    against, notes = reviewed(tmp_path, single)
+    assert against == []
+    why = "the family holds its baseline once only, so that its own A/A is not known"
+    assert f"codec/ack/encode: time_ns: nothing is claimed: {why}" in notes
 
 
 def test_a_service_s_last_round_may_be_interrupted(tmp_path: Path) -> None:
