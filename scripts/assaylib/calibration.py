@@ -20,7 +20,7 @@ from .verdicts import JUDGED, Alias, Estimate, Injected, verdict
 
 #: Operations of codecs that do the whole work, as page one quotes them.
 WHOLE = ("encode", "decode")
-#: With how many members standard compares a baseline at most where page one speaks of it.
+#: With how many members standard compares a baseline, for runs whose plan did not say (plan.py: "rivals").
 RIVALS = {"codec": 10, "model": 2, "service": 2}
 FORMS = {"same": "same code", "copy": "second copy"}
 
@@ -84,10 +84,12 @@ def _uncalibrated(family: Family, metric: str) -> str:
 
 
 def level(family: Family) -> float:
-    """At which a family claims; one of `calibrate`, which holds nothing but baselines, as those of standard
-    do, which hold RIVALS."""
-    alone = len(family.candidates) == 1
-    return ALPHA / (RIVALS[family.kind] * len(JUDGED[family.kind])) if alone else family.alpha
+    """At which a family claims; one of `calibrate`, which holds nothing but baselines, as the same family
+    of standard does."""
+    if len(family.candidates) > 1:
+        return family.alpha
+    rivals = (family.plan.get("load") or {}).get("rivals") or RIVALS[family.kind]
+    return ALPHA / (rivals * len(JUDGED[family.kind]))
 
 
 def injected(family: Family) -> None:

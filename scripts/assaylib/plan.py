@@ -226,8 +226,12 @@ def pattern(only: str | None) -> re.Pattern[str]:
 
 
 def _without_rivals(family: Family) -> Family:
+    """Without those that other tiers compare with the baseline; how many they are is kept, since claims are
+    asked at the level that follows from it (calibration.level)."""
     kept = (family.baseline, *family.aliases, *family.injected)
-    return replace(family, members=tuple(m for m in family.members if m in kept), floors={})
+    rivals = [m for m in family.members if m not in (*kept, *family.floors.values())]
+    members = tuple(m for m in family.members if m in kept)
+    return replace(family, members=members, floors={}, load={**family.load, "rivals": len(rivals)})
 
 
 def _why_none(

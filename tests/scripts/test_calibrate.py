@@ -15,6 +15,7 @@ import pytest
 import synthetic
 from assaylib import UsageError, calibrate, calibration, judge, plan, usual
 from conftest import Assay
+from test_plan import BUILT
 from test_export import COMPARE, DEBIAN_PYTHON
 
 PERCENTS = plan.TIERS["calibrate"].inject
@@ -82,6 +83,18 @@ def test_claims_are_asked_at_the_level_of_real_ones() -> None:
         assert slow.level == judge.ALPHA / calibration.RIVALS["codec"]
         assert slow.estimate.alpha == judge.ALPHA and slow.verdict != judge.WORSE
     assert calibrate.own(judged).tallies[5].slower == 0
+
+
+def test_a_plan_says_how_many_rivals_there_would_be() -> None:
+    """Of every family of `calibrate`: claims are asked at the very level of the same family in standard."""
+    real = {family.id: family for family in plan.make(BUILT, plan.TIERS["standard"], 1).families}
+    for family in plan.make(BUILT, plan.TIERS["calibrate"], 1).families:
+        alone, among = (
+            judge.judge({"families": [each.to_json()]}, []).families[0] for each in (family, real[family.id])
+        )
+        assert alone.candidates == [alone.baseline]
+        assert calibration.level(alone) == among.alpha == calibration.level(among), family.id
+        assert among.alpha < judge.ALPHA  # several: the level is not that of a comparison by itself
 
 
 def test_the_usual_ways_claim_more_of_equals(sound: calibrate.Result) -> None:
