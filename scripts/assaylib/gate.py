@@ -6,7 +6,8 @@ A regression is proven if the whole interval of a ratio's move lies beyond the l
 case's margin in either run where that is wider (what the same code compiled once more may do is no
 regression), at a level that holds for all gated cases together (Bonferroni): of many jobs without a
 regression, one in twenty at most stops a merge. A case is blind if its interval is missing or so wide
-that a slow-down of twice the limit might not have been proven, or if the new run does not have it. The
+that a slow-down of twice the limit might not have been proven, or if the new run does not have it; and
+where nothing is in both runs, nothing could be seen. The
 baselines, on which all ratios stand, are judged by their own times, beside their floors' (grounds.py)."""
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def main(base: Path, new: Path, *, slower_than: str, only: str | None, anyway: b
         f" in {blind} a slow-down of {200 * limit:g} % could have gone unseen; {unclear} baselines moved and it"
         f" could not be told why; {len(lost)} families or cases of the first run not gated"
     )
-    return 1 if slower else BLIND if blind or unclear or lost else 0
+    return 1 if slower else BLIND if blind or unclear or lost or not cases else 0
 
 
 def _times(case: twice.Case, alpha: float) -> Times | None:

@@ -77,8 +77,11 @@ class Twice:
 
 
 def read(folders: tuple[Path, Path], parts: tuple[str, ...], *, anyway: bool) -> Twice:
-    """RefusedError if the runs' conditions differ in one of these parts, and not wanted anyway."""
+    """UsageError if it is one run twice; RefusedError if the runs' conditions differ in one of these
+    parts, and not wanted anyway."""
     loaded = [store.load(folder) for folder in folders]
+    if loaded[0][1].lines and loaded[0][1].lines == loaded[1][1].lines:
+        raise UsageError(f"{folders[0]} and {folders[1]}: the same samples, so that nothing could differ")
     told = [conditions(run) for run, _ in loaded]
     differences = [d for part in parts for d in differing(told[0][part], told[1][part], part)]
     if differences and not anyway:

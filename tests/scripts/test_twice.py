@@ -108,6 +108,12 @@ def test_two_runs_of_the_same_agree(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "0 verdicts reversed" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", [compared, gated])
+def test_a_run_is_not_held_against_itself(command: Callable[..., int], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="the same samples"):
+        command(tmp_path, second=BASE)
+
+
 def test_a_reversed_verdict_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     case = "codec/ack/encode/msgpack_c"
     assert compared(tmp_path, change=slower(case, 40)) == 1
@@ -276,6 +282,7 @@ def test_what_is_new_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     second = synthetic.write_run(tmp_path / "second", *AGAIN)
     assert gate.main(first, second, slower_than="5%", only=None, anyway=False) == 0
     assert "not gated   codec/ack/encode: only in the second run" in capsys.readouterr().out
+    assert gate.main(first, second, slower_than="5%", only="ack/encode", anyway=False) == 4, "nothing was gated"
 
 
 def test_a_regression_stops_though_another_case_is_gone(tmp_path: Path) -> None:
