@@ -151,8 +151,8 @@ def measure(ledger: Ledger, left_s: Callable[[], float], process: Callable[[Task
 
 
 def aims(made: Plan, judged: Judgement) -> dict[str, int]:
-    """Family → how many rounds its widest interval takes to be as narrow as the tier wants it; those
-    that are narrow already are not in it."""
+    """Family → how many rounds its widest interval takes to be as narrow as the tier wants it, or, where
+    the planned ones were too few for any, to exist; those that are narrow already are not in it."""
     if made.tier.half_width is None:
         return {}
     found, limit = {}, math.log1p(made.tier.half_width)
@@ -162,13 +162,15 @@ def aims(made: Plan, judged: Judgement) -> dict[str, int]:
             for c in family.comparisons
             if c.estimate and c.estimate.half_width is not None
         ]
-        if family.kind == "service" or not arms:
+        planned = made.family(family.id).rounds
+        needed = max((c.estimate.needed for c in family.comparisons if c.estimate), default=0)
+        if family.kind == "service":
             continue
-        arm, rounds = max(arms)
-        if arm > limit:
-            planned = made.family(family.id).rounds
-            wanted = math.ceil(rounds * (arm / limit) ** 2)
-            found[family.id] = min(wanted, AIM_MAX * planned)
+        if needed > planned:
+            found[family.id] = min(needed, AIM_MAX * planned)
+        elif arms and max(arms)[0] > limit:
+            arm, rounds = max(arms)
+            found[family.id] = min(math.ceil(rounds * (arm / limit) ** 2), AIM_MAX * planned)
     return found
 
 

@@ -241,12 +241,12 @@ def _measure(
             process(task)
         makeup.announce(ledger, left_s(), progress.say)
         makeup.measure(ledger, left_s, process)
-        if made.tier.half_width is not None and not before.aims and left_s() > 0:
+        if made.tier.half_width is not None and not before.aims:  # also without time: who is narrow is said
             judged = judge.judge(facts, store.read_samples(folder / "samples.jsonl").every)
             ledger.aim = makeup.aims(made, judged)
             ledger.first = makeup.affordable(ledger, left_s())
             writer.append([makeup.aim_line(ledger, utc())])
-            if ledger.aim:
+            if ledger.aim and left_s() > 0:
                 progress.say(
                     f"assay: {len(ledger.aim)} families with intervals wider than"
                     f" ±{100 * made.tier.half_width:g} %: more rounds for {minutes(left_s())} at most"

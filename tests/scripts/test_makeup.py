@@ -242,6 +242,14 @@ def test_rounds_follow_from_the_width_once() -> None:
     assert makeup.aims(made(), judged(0.5)) == {}  # a tier that does not ask
 
 
+def test_too_few_rounds_for_any_interval_are_not_narrow() -> None:
+    """Rivals so many that three rounds have none: they want as many as it takes."""
+    without = judged(0.0)
+    for found in without.families[0].comparisons:
+        found.estimate = verdicts.Estimate.of([0.0] * 3, 0.05 / 40)
+    assert makeup.aims(replace(made(), tier=NARROWING), without) == {"codec/ack/encode": 11}
+
+
 def test_who_takes_least_comes_first_where_the_time_is_short() -> None:
     """Three families want rounds; there is time for the two cheaper ones, which share it."""
     names = ("codec/a/encode", "codec/b/encode", "codec/c/encode")
@@ -307,6 +315,19 @@ def test_a_family_that_is_narrow_says_so(
     (end,) = store.read_samples(tmp_path / "samples.jsonl").ends
     assert end["families"]["codec/ack/encode"]["stopped"] == "narrow enough"
     assert end["families"]["service/rpc"]["stopped"] == "all counted"
+
+
+def test_a_wide_family_is_not_called_narrow_because_the_time_is_up(
+    tmp_path: Path, stolen: Stolen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stolen, "process", lambda self, build, made, task: lines_of(task))
+    monkeypatch.setattr(run, "_process", stolen.process)
+    monkeypatch.setattr(run.judge, "judge", lambda facts, lines: judged(0.015))
+    late = time.monotonic() - TIER.until_s
+    assert run._measure(None, replace(made(), tier=NARROWING), facts(), tmp_path, set(), late) == 0  # type: ignore
+    (end,) = store.read_samples(tmp_path / "samples.jsonl").ends
+    told = end["families"]["codec/ack/encode"]
+    assert told == {"planned": 3, "run": 3, "counted": 3, "wanted": 7, "stopped": "time budget"}
 
 
 @pytest.mark.parametrize("sigma", [0.006, 0.012, 0.02])
