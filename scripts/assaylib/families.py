@@ -183,6 +183,8 @@ class Judgement:
     notices: list[str]
     resumes: int = 0
     ended: bool = False  #: the run said so in its last line
+    decided: str = ""  #: when it looked at its widths and gave more rounds to wide families (makeup.py)
+    seconds: float | None = None  #: that it took in all, as its last line says
     forced_later: list[str] = field(default_factory=list)  #: when it was resumed
     lines: int = 0
     sessions: list[Session] = field(default_factory=list)  #: of a report's --with

@@ -86,8 +86,12 @@ def judge(
         _compare(family)
         calibration.injected(family)
     for row in rows:
+        if row.get("kind") == "aim":
+            result.decided = str(row.get("started") or "")
         if row.get("kind") == "end":
             result.ended = True
+            took = row.get("seconds")
+            result.seconds = float(took) if isinstance(took, (int, float)) else None
             for family in result.families:
                 told = (row.get("families") or {}).get(family.id) or {}
                 family.stopped = str(told.get("stopped") or "")

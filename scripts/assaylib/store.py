@@ -58,7 +58,7 @@ class Samples:
 
     @property
     def every(self) -> list[Line]:
-        return [*self.lines, *self.resumes, *self.ends]
+        return [*self.lines, *self.resumes, *self.aims, *self.ends]
 
 
 PEERS_TIER = "peers"  # the tier of what `assay peers` measured

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Behind page one: codecs, models, services, failures, method, calibration, environment, raw data, and
-what other runs add. A section whose data is not there says so."""
+"""Behind page one: codecs, models, services, failures, method, calibration, where the time went,
+environment, raw data, and what other runs add. A section whose data is not there says so."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .models import models
 from .provenance import data, environment
 from .services import services
 from .sessions import Others, sessions
+from .spending import spending
 
 
 def build(
@@ -37,6 +38,7 @@ def build(
         failures(scenarios),
         method(judged),
         calibration(judged, drawn),
+        spending(judged),
         environment(judged),
         data(judged, raw),
         *([sessions(judged, others)] if others else []),

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any, Sequence
 
 from .. import about, words
 from ..blocks import Cell, Column, Items, Raw, Section, Table, Text
-from ..judge import Family, Judgement
+from ..judge import Judgement
 
 
 def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
@@ -60,13 +59,6 @@ def environment(judged: Judgement) -> Section:
     return section
 
 
-def _widest_arm(family: Family) -> str:
-    """Of its simultaneous intervals: how far from the estimate the truth may lie."""
-    arms = [c.estimate.half_width for c in family.comparisons if c.estimate]
-    known = [arm for arm in arms if arm is not None]
-    return words.margin(math.expm1(max(known))) if known else "–"
-
-
 def data(judged: Judgement, raw: Sequence[Raw]) -> Section:
     section = Section("data", "Raw data")
     table = Table("Files", [Column("file"), Column("bytes", True), Column("SHA-256")])
@@ -82,8 +74,6 @@ def data(judged: Judgement, raw: Sequence[Raw]) -> Section:
             Column("run", True),
             Column("count", True),
             Column("processes discarded", True),
-            Column("stopped"),
-            Column("widest arm", True),
             Column("δ", True),
         ],
     )
@@ -96,8 +86,6 @@ def data(judged: Judgement, raw: Sequence[Raw]) -> Section:
             str(len(f.rounds)),
             str(f.counted),
             str(about.discarded(f)),
-            (f.stopped or "–") + (f" ({f.wanted} wanted)" if f.wanted > int(f.plan.get("rounds") or 0) else ""),
-            _widest_arm(f),
             words.listed(words.margin(d) for d in sorted(set(f.deltas.values()))),
         )
     section.blocks += [
