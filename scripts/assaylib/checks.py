@@ -9,6 +9,7 @@ from . import checks_calibration, checks_rounds, members, operations, shares, ta
 from .about import tails
 from .blocks import Check
 from .judge import Judgement
+from .review import covariates, doubts
 
 
 def checks(judged: Judgement) -> list[Check]:
@@ -22,6 +23,7 @@ def checks(judged: Judgement) -> list[Check]:
         *widths.check(judged),
         *of_machine(judged),
         *checks_calibration.stable(judged),
+        *reviewed(judged),
         *sessions(judged),
     ]
     if not tails(judged):
@@ -36,6 +38,21 @@ def checks(judged: Judgement) -> list[Check]:
             )
         )
     return found
+
+
+def reviewed(judged: Judgement) -> list[Check]:
+    """What `assay check` holds against single claims, so that page one does not make them without a word."""
+    found = doubts.review(judged)
+    against = [*covariates.review(judged).against, *found.against]
+    looked = words.counted(found.claims, "claim") + " above"
+    if not found.claims and not against:
+        return []
+    if not against:
+        text = f"{looked}: no drift, two modes, floor or busy surroundings speak against making them"
+        return [Check("good", "Review", text)]
+    more = f"; and {len(against) - 2} more" if len(against) > 2 else ""
+    text = f"{looked}; against making all of them (`scripts/assay check`): {'; '.join(against[:2])}{more}"
+    return [Check("bad", "Review", text)]
 
 
 def sessions(judged: Judgement) -> list[Check]:
