@@ -15,8 +15,8 @@ from .judge import Family, Judgement, TieSet
 #: kind and metric → what its rows are called, and how the baseline's figure is written.
 GROUPS = {
     ("model", "time_ns"): ("In process", "ns"),
-    ("service", "cpu_ns_per_request"): ("Over sockets, CPU per request", "µs"),
-    ("service", "closed_hz"): ("Over sockets, throughput", "/s"),
+    ("service", "cpu_ns_per_request"): ("Sockets, CPU", "µs"),
+    ("service", "closed_hz"): ("Sockets, rate", "/s"),
 }
 
 
@@ -33,7 +33,7 @@ def standings(judged: Judgement) -> Table:
             Column("interval", True),
             Column("claim"),
         ],
-        widths=[11, 15, 16, 22, 8, 12, 16],
+        widths=[12, 14, 16, 18, 8, 13, 19],
     )
     left_out = _codecs(judged, table)
     for (kind, metric), (title, unit) in GROUPS.items():

@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 import resource
 import shutil
-import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +23,13 @@ from test_plan import BUILT  # noqa: E402
 
 PAGE_MAX = 3_000_000  # bytes
 MEMORY_MAX = 1 << 30
+
+
+no_pdftotext = pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext (Debian: poppler-utils)")
+
+
+def paper(test):
+    return browser.needed(no_pdftotext(test))
 
 
 @pytest.fixture(scope="module")
@@ -78,20 +85,14 @@ def test_nothing_is_wider_than_a_phone_a_sheet_or_a_screen(request, tmp_path, th
         ground, ink = (sum(map(int, re.findall(r"\d+", seen[k])[:3])) for k in ("ground", "ink"))
         assert (ground > 700 and ink < 150) if theme == "light" else (ground < 150 and ink > 600), name
     assert found["phone"]["size"] >= 11  # CSS pixels, of the smallest text that is no picture's
+    assert theme == "dark" or found["print"]["size"] >= 8  # 6 pt
 
 
-@browser.needed
-@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext (Debian: poppler-utils)")
+@paper
 def test_it_prints_on_a4_without_cut_tables(standard, tmp_path):
     """Every word of the PDF lies on its sheet, and the tables are there to their last column; that holds
     for the tables of the largest page, too, if what is measured above does."""
-    pdf = tmp_path / "report.pdf"
-    done = browser.run(standard / "report.html", f"--print-to-pdf={pdf}", "--no-pdf-header-footer")
-    assert done.returncode == 0 and pdf.exists(), done.stderr
-    boxes = subprocess.run(
-        ["pdftotext", "-bbox", str(pdf), "-"], capture_output=True, text=True, check=True
-    ).stdout
-    sheets = boxes.split("<page ")[1:]
+    sheets = printed(standard / "report.html", tmp_path)
     assert 5 < len(sheets) < 250
     words = set()
     for number, sheet in enumerate(sheets, 1):
@@ -103,3 +104,22 @@ def test_it_prints_on_a4_without_cut_tables(standard, tmp_path):
             assert float(x1) >= 30 and float(x2) <= width - 30, f"sheet {number}: {word}"
             words.add(word)
     assert {"claim", "verdict", "SHA-256", "widest"} <= words
+
+
+def printed(page: Path, folder: Path) -> list[str]:
+    """Its sheets, as pdftotext tells of them."""
+    pdf = folder / "report.pdf"
+    done = browser.run(page, f"--print-to-pdf={pdf}", "--no-pdf-header-footer")
+    assert done.returncode == 0 and pdf.exists(), done.stderr
+    return finish(["pdftotext", "-bbox", str(pdf), "-"]).stdout.split("<page ")[1:]
+
+
+@paper
+@pytest.mark.parametrize("which, most", [("standard", 3), ("folder", 5)])
+def test_page_one_is_a_few_sheets(request, tmp_path, which, most):
+    """By itself, as the first section behind it begins a sheet of its own: what an architect prints."""
+    text = (request.getfixturevalue(which) / "report.html").read_text("utf-8")
+    page = tmp_path / "one.html"
+    page.write_text(text[: text.index('<section id="codecs">')] + "</main></body></html>", "utf-8")
+    sheets = printed(page, tmp_path)
+    assert len(sheets) <= most and "SHA-256" in "".join(sheets), len(sheets)

@@ -14,7 +14,7 @@ import pytest
 
 import conftest  # noqa: F401: the path
 import synthetic
-from assaylib import check, judge, takeback
+from assaylib import check, checks, judge, takeback
 from assaylib.review import doubts, modes
 
 Lines = list[dict[str, Any]]
@@ -145,6 +145,16 @@ def test_two_modes_are_seen_from_five_deviations_on():
         truth = [0.5 if i % 3 == 0 else 0.0 for i in range(count)]
         found = [modes.two_modes([t + rng.gauss(0, 0.04) for t in truth]) for _ in range(100)]
         assert sum(f is not None and abs(f[1] - f[0] - 0.5) < 0.1 for f in found) >= 90
+
+
+def test_page_one_says_what_check_holds_against_it():
+    for change, state in ((drifting, "bad"), (impossible, "bad"), (lambda run, lines: None, "good")):
+        run, lines = copy.deepcopy(SOUND)
+        change(run, lines)
+        (line,) = checks.reviewed(judge.judge(run, lines))
+        assert line.state == state and ("model/rpc" in line.text) == (state == "bad"), line.text
+    run["families"] = []
+    assert checks.reviewed(judge.judge(run, [])) == []
 
 
 def test_slow_downs_that_nobody_saw_speak_against(tmp_path):

@@ -24,7 +24,7 @@ class ForestRow:
 
 def forest(name: str, title: str, text: str, rows: Sequence[ForestRow], axis_title: str) -> Chart:
     """Ratios to a baseline with their intervals, over the band of what does not matter."""
-    row_height, top, left, right = 18, 30, 232, 594
+    row_height, top, left, right = 14, 30, 232, 594
     seen = [v for r in rows for v in (r.estimate, *(r.interval or ())) if v is not None]
     seen += [f for r in rows for f in (1 + r.delta, 1 / (1 + r.delta))]
     axis = ratio_axis(seen, left, right)
