@@ -25,7 +25,7 @@ PILOT_TIMEOUT_S = 60.0
 FIDELITY_TIMEOUT_S = 180.0
 INJECTED_ITERATIONS_MIN = 5
 TIMEOUT_FACTOR = 10.0  # of the planned time: a stuck process, not a slow moment
-TIMEOUT_MIN_S = 20.0
+TIMEOUT_MIN_S = 60.0
 
 
 # Of a program's context: what a family states in `load`.

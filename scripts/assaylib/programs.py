@@ -59,7 +59,7 @@ class Build:
         path = self.find(name)
         if path is None:
             return []
-        done = execute([str(path), *arguments, "--list"], timeout_s=30)
+        done = execute([str(path), *arguments, "--list"], timeout_s=120)
         if done.failure:
             raise UsageError(f"{name} --list: {done.failure}")
         return [line.strip() for line in done.stdout.splitlines() if line.strip()]
@@ -146,7 +146,10 @@ class Child:
             signal.pidfd_send_signal(self._pidfd, number)
 
     def running(self) -> bool:
-        return not select.select([self._pidfd], [], [], 0)[0]
+        return not self.ended(0)
+
+    def ended(self, within_s: float) -> bool:
+        return bool(select.select([self._pidfd], [], [], within_s)[0])
 
     def next_line(self, timeout_s: float) -> str | None:
         """The next line on stdout (line=True); None if it did not come in time."""
