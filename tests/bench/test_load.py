@@ -230,7 +230,7 @@ def test_no_answer_times_out(tmp_path: Path) -> None:
     with Misbehaving(answer) as server:
         out = load(
             tmp_path, server.address, "--rate", 20, "--arrival", "uniform", "--duration", 0.3,
-            "--timeout", 0.2, code=1,
+            "--timeout", 1, "--connections", 8, code=1,
         )  # fmt: skip
         never.set()
     check_sums(out)
@@ -343,9 +343,9 @@ def test_documents_to_any_server(tmp_path: Path) -> None:
     with Misbehaving(answer) as server:
         out = load(
             tmp_path, server.address, "--rate", 100, "--arrival", "uniform", "--duration", 0.2,
-            "--connections", 1, "--payload", "ack", "--codec", "cjson",
+            "--connections", 24, "--payload", "ack", "--codec", "cjson",
         )  # fmt: skip
-    assert out["answered"] > 0
+    assert out["answered"] == out["planned"] == 20
     assert all(b"Content-Type: application/json\r\n" in request for request in seen)
     documents = [json.loads(body_of(request)) for request in seen]
     assert len({json.dumps(document) for document in documents}) > 1
@@ -384,20 +384,23 @@ def test_what_serve_needs_no_payload_for_load_does_not(tmp_path: Path) -> None:
 
 def test_watches_a_process(tmp_path: Path) -> None:
     with serving("serve", "--model", "inline", "--workload", "cpu", "--cpu-iterations", 100000) as s:
+        began_ns = time.monotonic_ns()
         out = load(
             tmp_path, s.address, "--rate", 100, "--duration", 0.5, "--workload", "cpu",
             "--cpu-iterations", 100000, "--payload", "ack", "--codec", "cjson",
             "--watch-pid", s.process.pid, "--beside-pid", os.getpid(),
         )  # fmt: skip
+        # Its window, with all that it was late: no more time than that, and what was counted late.
+        most_ns = time.monotonic_ns() - began_ns + 1_000_000_000
     assert out["watch_cpu_ns"] > 0 and out["beside_cpu_ns"] >= 0
     for who in ("own", "watch", "beside"):
         assert out[f"{who}_cpus"] == len(os.sched_getaffinity(0))
-        most_ns = (out["duration_ns"] + 1e8) * out[f"{who}_cpus"]  # and what it was late
-        assert 0 <= out[f"{who}_cpus_idle_ns"] and 0 <= out[f"{who}_cpus_steal_ns"] <= most_ns
+        assert 0 <= out[f"{who}_cpus_idle_ns"]
+        assert 0 <= out[f"{who}_cpus_steal_ns"] <= most_ns * out[f"{who}_cpus"]
     assert out["watch_cpu_ns"] == out["watch_cpu_user_ns"] + out["watch_cpu_system_ns"]
     assert out["watch_voluntary_switches"] > 0
     assert out["watch_rss_bytes"] > 100_000
-    assert 0 < out["cpu_ns"] < out["duration_ns"] * os.cpu_count()
+    assert 0 < out["cpu_ns"] < most_ns  # it has one thread
 
 
 def test_any_reply_will_do_from_a_server_that_does_nothing(tmp_path: Path) -> None:

@@ -347,9 +347,13 @@ def test_calls_and_their_failures(tmp_path: Path, model: str) -> None:
             out = load(tmp_path, server.address, *coding, *pace)
             assert out["answered"] == out["planned"]
             assert out["service_p50_ns"] >= 2_000_000
-    with serving("serve", *coding, *upstream) as server:
-        out = load(tmp_path, server.address, *coding, *pace, code=1)
-        assert out["status_counts"] == {"502": out["sent"]}
+    with socket.socket() as nobody:  # bound and not listening: nobody else gets the port, and it refuses
+        nobody.bind(("127.0.0.1", 0))
+        upstream = ["--model", model, "--downstream", f"127.0.0.1:{nobody.getsockname()[1]}"]
+        upstream += ["--call-timeout-ms", 1000 * PATIENCE_S]
+        with serving("serve", *coding, *upstream) as server:
+            out = load(tmp_path, server.address, *coding, *pace, code=1)
+            assert out["status_counts"] == {"502": out["sent"]}
     with never_answering() as downstream:
         upstream = ["--model", model, "--downstream", downstream.address]
         with serving("serve", *coding, *upstream, "--call-timeout-ms", 30) as server:

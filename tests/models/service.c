@@ -129,7 +129,10 @@ static void bury_the_dead(struct service *service)
     char byte;
     for (int i = 0; i < SERVICE_CONNECTIONS; i++) {
         struct service_connection *connection = &service->connections[i];
-        if (connection->fd >= 0 && recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        if (connection->fd < 0)
+            continue;
+        ssize_t n = recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        if (n == 0 || (n < 0 && errno != EAGAIN)) /* the end, or a reset */
             hang_up(service, connection);
     }
 }
