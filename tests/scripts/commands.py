@@ -32,7 +32,7 @@ def finish(
         where = tree(process.pid)
         process.send_signal(signal.SIGABRT)
     try:
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
     except subprocess.TimeoutExpired:
         process.kill()
         out, err = process.communicate()

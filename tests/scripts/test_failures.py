@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import standstill
 import synthetic
 from assaylib import UsageError, plan, report, rig, scenarios, service, words
 from assaylib.gates import GATE_NAMES
@@ -749,6 +750,7 @@ SMALL = {
 BUSY = ("the phases lay outside of what load had planned", "this machine was too busy", "load: not one right answer")
 
 
+@standstill.excused
 def test_each_for_real_in_small(assay: Assay, build: Path, tmp_path: Path) -> None:
     """That the chain holds; not one figure of time is asked for."""
     if not service.workloads(Build.open(build)):

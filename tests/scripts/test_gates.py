@@ -12,11 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import standstill
 import synthetic
 from assaylib import discard, gates, judge, machine
 from assaylib.gates import Conditions
@@ -28,6 +29,7 @@ sys.path.append(str(ROOT / "tests" / "bench"))
 from services_testing import Misbehaving, body_of, load, reply, serving  # noqa: E402
 
 CONNECTIONS = 8
+HEAVY_ITERATIONS = 60_000_000  # of `cpu`: a tenth of a second, or more
 #: What load says of a sound run; a second's window.
 SOUND: dict[str, Any] = {
     "duration_ns": 1e9,
@@ -198,12 +200,13 @@ def test_a_server_that_replies_short(loaded: Loaded) -> None:
     assert found["replies_wrong"]["value"] == opened["wrong"] > 0
 
 
+@standstill.excused
 def test_a_server_that_drops_connections(loaded: Loaded) -> None:
     """It takes all, and after some requests no more, and resets what it has."""
     asked = iter(range(1 << 30))
 
     def answer(request: bytes) -> bytes | None:
-        if next(asked) < 20:
+        if next(asked) < CONNECTIONS // 2:
             return reply(body_of(request))
         server.listener.close()
         return None
@@ -240,12 +243,13 @@ def test_a_generator_that_is_too_small(loaded: Loaded, programs: Build) -> None:
     assert "open_below_ceiling" not in failed(found)
 
 
+@standstill.excused
 def test_a_generator_that_is_late(programs: Build, tmp_path: Path) -> None:
     """Stopped for a part of its window, as a busy machine may stop it."""
     path, asked, begun = tmp_path / "load.json", iter(range(1 << 30)), threading.Event()
 
     def answer(request: bytes) -> bytes:
-        if next(asked) == 20:
+        if next(asked) == 0:
             begun.set()
         return reply(body_of(request))
 
@@ -263,20 +267,24 @@ def test_a_generator_that_is_late(programs: Build, tmp_path: Path) -> None:
 
 
 def test_a_service_that_skips_the_wait(loaded: Loaded, programs: Build) -> None:
-    """It should take 200 ms and takes none: whoever is above the ceiling did not wait."""
-    ceiling_hz = CONNECTIONS / 0.2
+    """It should take 8 s and takes none: whoever is above the ceiling did not wait. One that waits is
+    below it, however little time there is."""
     with serving("downstream", "--delay", "fixed:0") as server:
         closed = loaded(server.address, *CLOSED, *ECHO)
-    found = gates.of(Conditions(CONNECTIONS, ceiling_hz=ceiling_hz), closed=closed)
+    found = gates.of(Conditions(CONNECTIONS, ceiling_hz=CONNECTIONS / 8), closed=closed)
     assert "below_ceiling" in failed(found)
     with serving("downstream", "--delay", "fixed:200000") as server:
         closed = loaded(server.address, *CLOSED, *ECHO)
-    assert closed["achieved_hz"] <= ceiling_hz * 1.5, "it waited; half a window may end with a round"
+    found = gates.of(Conditions(CONNECTIONS, ceiling_hz=CONNECTIONS / 0.2), closed=closed)
+    assert "below_ceiling" not in failed(found)
 
 
+@standstill.excused
 def test_a_server_that_works_is_saturated_and_says_so(loaded: Loaded, programs: Build) -> None:
+    """The first requests of all connections take longer than the window: whether the generator gets its
+    CPU in time for the next ones decides nothing."""
     cpu = min(os.sched_getaffinity(0))
-    heavy = ("--workload", "cpu", "--cpu-iterations", 2_000_000)
+    heavy = ("--workload", "cpu", "--cpu-iterations", HEAVY_ITERATIONS)
     with serving("serve", "--model", "inline", *heavy, "--cpus", cpu) as server:
         os.sched_setaffinity(server.process.pid, {cpu})
         closed = loaded(server.address, *CLOSED, *heavy, "--watch-pid", server.process.pid)
@@ -284,6 +292,7 @@ def test_a_server_that_works_is_saturated_and_says_so(loaded: Loaded, programs: 
     assert "server" in gate["value"] and gate["ok"], gate["said"]
 
 
+@standstill.excused
 def test_neighbours_that_are_taken_for_the_rig(loaded: Loaded, programs: Build) -> None:
     """A generator that only polls, a downstream service that only burns: neither leaves the server
     anything to show."""
@@ -299,18 +308,16 @@ def test_neighbours_that_are_taken_for_the_rig(loaded: Loaded, programs: Build) 
 
 
 def test_a_busy_neighbour_is_seen_by_the_discard_rule() -> None:
-    cores = len(os.sched_getaffinity(0))
-    watch = machine.Watch()
-    hogs = [hog() for _ in range(cores)]
-    for each in hogs:
-        each.__enter__()
-    try:
-        time.sleep(1)
-        covariates = watch.covariates(None)
-    finally:
-        for each in hogs:
-            each.__exit__(None, None, None)
     rule = {**discard.declared(), "others_percent_max": 5.0}
+    with ExitStack() as hogs:
+        for _ in os.sched_getaffinity(0):
+            hogs.enter_context(hog())
+        for _ in range(120):  # seconds: they may take their time to begin
+            watch = machine.Watch()
+            time.sleep(1)
+            covariates = watch.covariates(None)
+            if covariates["others_percent"] > 5:
+                break
     assert covariates["others_percent"] > 5
     assert "other programs" in (discard.excuse(rule, "service", covariates) or "")
 

@@ -14,6 +14,7 @@ import types
 from pathlib import Path
 
 import pytest
+import standstill
 from conftest import ROOT
 
 
@@ -76,6 +77,7 @@ def test_modes_that_a_generator_has_not() -> None:
         module.command(given(None), "127.0.0.1:1", 1, Path("out"))
 
 
+@standstill.excused
 def test_ours_is_measured(build: Path, tmp_path: Path) -> None:
     peers = build / "bench/peers"
     if not os.access(peers / "generator_load", os.X_OK):
@@ -88,12 +90,12 @@ def test_ours_is_measured(build: Path, tmp_path: Path) -> None:
     assert told["requests_hz"] > 0 and told["generator_cpu_ns"] > 0
     if shutil.which("strace") is None or shutil.which("valgrind") is None:
         pytest.skip("no strace or no valgrind")
-    for _ in range(3):  # a machine that stands still in the long run has nothing to compare
-        done = subprocess.run([*argv, "--exact"], capture_output=True, text=True, timeout=300)
-        if "no more than the short one" not in done.stderr:
-            break
+    # At a rate: how many requests there are in the short run and in the long is not the machine's
+    # affair, nor how many of a closed loop's answers one look finds.
+    done = subprocess.run([*argv, "--exact", "--rate", "100"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     told = json.loads((tmp_path / "out.json").read_text())
-    # One send and one receive each, and some waits.
-    assert 2 <= told["system_calls_per_request"] < 4
+    # One send and one receive each, a wait until it is due and one for the answer; fewer waits where
+    # several come at once.
+    assert 2 <= told["system_calls_per_request"] < 6
     assert told["instructions_per_request"] > 100

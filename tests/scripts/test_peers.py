@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import standstill
 from assaylib import UsageError, machine, peer_programs, peer_run, peer_servers, peer_table, peers, plan
 from assaylib import report, store
 from assaylib.programs import Build
@@ -216,6 +217,7 @@ def test_servers_by_hand_answer_as_the_models_do(build: Path) -> None:
             peer_servers.stop(running)
 
 
+@standstill.excused
 def test_command(assay: Assay, build: Path, tmp_path: Path) -> None:
     """The whole way, with what every build with peers has."""
     if not peer_programs.built(Build.open(build)):

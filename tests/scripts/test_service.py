@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import standstill
 from assaylib import coded, gates, machine, plan, rig, run, service, store
 from assaylib.programs import Build
 from conftest import ROOT
@@ -25,12 +26,22 @@ def _built(build: Path) -> None:
 
 @pytest.fixture(scope="module")
 def lines(build: Path, tmp_path_factory: pytest.TempPathFactory) -> list[store.Line]:
-    """A smoke run's, but one round of each and short."""
-    reports = tmp_path_factory.mktemp("reports")
+    """A smoke run's, but one round of each and short. A second without its CPU is the end of a call:
+    whether all replies were right is asked here."""
     tier = replace(plan.TIERS["smoke"], service_rounds=1, closed_s=0.3)
-    request = run.Request(tier, f"^service/({'|'.join(WORKLOADS)})$", 7, "services", reports, True)
-    assert run.start(Build.open(build), ROOT, request) == 0
-    return store.read_samples(reports / "services" / "samples.jsonl").lines
+    only = f"^service/({'|'.join(WORKLOADS)})$"
+
+    def experiment(number: int) -> list[store.Line]:
+        reports = tmp_path_factory.mktemp("reports")
+        assert run.start(Build.open(build), ROOT, run.Request(tier, only, 7, "services", reports, True)) == 0
+        found = store.read_samples(reports / "services" / "samples.jsonl").lines
+        for line in found:
+            for gate in ("replies_wrong", "closed_replies_wrong", "connections_held"):
+                assert line["gates"][gate]["ok"], gate
+            assert line["gates"]["rig_share"]["value"] > 0, "a server that does nothing was asked, too"
+        return found
+
+    return standstill.again(experiment)
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)
@@ -48,9 +59,7 @@ def test_what_a_line_says(workload: str, lines: list[store.Line]) -> None:
         for key in ("messages_per_request", "wakeups_per_request", "context_switches_per_request"):
             assert metrics[key] >= 0, key
         assert metrics["syscalls_per_request"] >= 2, "a read and a write at least"
-        assert metrics["lost"] == 0
-        for gate in ("replies_wrong", "closed_replies_wrong", "connections_held", "lost"):
-            assert line["gates"][gate]["ok"], gate
+        assert metrics["lost"] == 0 and line["gates"]["lost"]["ok"]
         assert "others_percent" in line["covariates"]
         assert set(line["gates"]) <= set(gates.GATE_NAMES)
         for name in ("saturated", "closed_saturated"):  # who was at his limit, and how near each was
@@ -58,7 +67,6 @@ def test_what_a_line_says(workload: str, lines: list[store.Line]) -> None:
             assert gate["ok"] == (gate["value"] == "nobody" or "server" in gate["value"])
             for who in ("server", "generator", *(["downstream"] if workload == "call" else [])):
                 assert f"{who} " in gate["said"]
-        assert line["gates"]["rig_share"]["value"] > 0, "a server that does nothing was asked, too"
 
 
 def test_call_waits_for_its_downstream_and_stays_below_the_ceiling(
@@ -93,6 +101,7 @@ def measured(build: Path, family: plan.Family, member: str = "thread_pool") -> d
     return service.measure(Build.open(build), family, member, seed=1, padding=0)[member]
 
 
+@standstill.excused
 def test_a_rate_that_cannot_be_served_fails_its_gate(build: Path) -> None:
     """1 thread that waits 5 ms: 200 requests a second and no more."""
     slow = family("call", threads={"thread_pool": 1}, rate_hz=400.0, connections=16)
@@ -107,6 +116,7 @@ def test_a_rate_that_cannot_be_served_fails_its_gate(build: Path) -> None:
     }
 
 
+@standstill.excused
 @pytest.mark.parametrize(
     ("workload", "member", "turns"),
     [
@@ -132,6 +142,7 @@ def test_other_workloads(workload: str, member: str, turns: float, build: Path) 
         assert line["gates"][gate]["ok"], gate
 
 
+@standstill.excused
 @pytest.mark.parametrize(("member", "codec"), [("cjson.same", "cjson"), ("msgpack_c", "msgpack_c")])
 def test_a_codec_behind_one_model(member: str, codec: str, build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Server and load speak the member's codec, whatever the model."""
@@ -172,7 +183,7 @@ def test_what_does_not_start_is_a_failed_line(
 ) -> None:
     line = measured(build, family("rpc", **load))
     assert line["status"] == "failed" and words in line["reason"]
-    assert line["metrics"] == {} and line["seconds"] < 10
+    assert line["metrics"] == {} and "SIGKILL" not in line["reason"], "it had not to be ended"
 
 
 def test_a_server_that_dies_under_load_is_a_failed_line(
@@ -194,6 +205,7 @@ def test_rates_have_two_digits(value: float, rounded: float) -> None:
     assert service.two_digits(value) == rounded
 
 
+@standstill.excused
 def test_the_pilot_s_rate_is_below_everybody_s(build: Path) -> None:
     said: list[str] = []
     piloted, versions = service.pilot(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import standstill
 import synthetic
 from assaylib import cli, report, service, store, words
 from assaylib.programs import Build
@@ -239,10 +240,11 @@ def test_the_command_line_refuses(
     assert said in capsys.readouterr().err
 
 
+@standstill.excused
 def test_a_real_one_of_some_seconds(assay: Assay, build: Path, tmp_path: Path) -> None:
     if not service.workloads(Build.open(build)):
         pytest.skip("serve, load and downstream are not built")
-    options = ("--seconds", 1.2, "--model", "event_loop", "--share", 0.1, "--seed", 3, "--force")
+    options = ("--seconds", 1.2, "--model", "event_loop", "--share", 0.3, "--seed", 3, "--force")
     done = assay("soak", *options, "--id", "short", "--reports", tmp_path)
     folder = tmp_path / "short"
     assert done.stdout.splitlines()[-1] == str(folder), done.stderr
@@ -251,8 +253,8 @@ def test_a_real_one_of_some_seconds(assay: Assay, build: Path, tmp_path: Path) -
     assert done.returncode == (0 if found.holds else 1)
     assert len(samples.lines) == 12 and samples.ends and facts["rule"]["rss_margin_bytes"] == MIB
     assert found.finished and found.requests > 0 and found.lost == 0, found
-    assert found.descriptors.level >= 64, "its 64 connections are among them"
-    assert sum(len(line["timeline"]) for line in samples.lines) > 0
+    seen = [look["descriptors"] for line in samples.lines for look in line["timeline"]]
+    assert max(seen) >= 64, "its 64 connections are among them"
     # Cut off, the server is begun anew, and what was measured of the first stays.
     path = folder / "samples.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
@@ -316,13 +318,14 @@ def test_one_that_fails_does_not_keep_the_others_at_the_door() -> None:
     assert found == {"absent": "failed", "meeting": "went on"}
 
 
+@standstill.excused
 def test_real_ones_at_once(assay: Assay, build: Path, tmp_path: Path) -> None:
     """Both are watched over the same time, each by itself; cut off, both are begun anew."""
     if not service.workloads(Build.open(build)):
         pytest.skip("serve, load and downstream are not built")
     models = ("event_loop", "thread_pool")
     options = [word for model in models for word in ("--model", model)]
-    options += ["--seconds", "1.2", "--share", "0.1", "--seed", "3", "--force", "--at-once"]
+    options += ["--seconds", "1.2", "--share", "0.2", "--seed", "3", "--force", "--at-once"]
     done = assay("soak", *options, "--id", "short", "--reports", tmp_path)
     folder = tmp_path / "short"
     assert done.stdout.splitlines()[-1] == str(folder), done.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import standstill
 import synthetic
 from assaylib import UsageError, cli, plan, report, run, service, store, sweep, sweep_table, words
 from assaylib.programs import Build
@@ -140,6 +141,7 @@ def sweep_in_small(build: Path, monkeypatch: pytest.MonkeyPatch, root: Path, onl
     assert sweep.main(opened, root, request) == 0
 
 
+@standstill.excused
 def test_what_is_not_behind_sockets(
     tmp_path: Path, build: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,6 +165,7 @@ def test_the_list_measures_nothing(build: Path, tmp_path: Path, capsys: pytest.C
     assert "--seed: has no effect with --list" in capsys.readouterr().err
 
 
+@standstill.excused
 def test_a_real_one_in_small(
     tmp_path: Path, build: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
