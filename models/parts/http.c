@@ -168,7 +168,9 @@ static int on_headers_complete(llhttp_t *parser)
     bool expects;
     conn->head = parser->method == HTTP_HEAD;
     conn->status = judge_head(conn, &expects);
-    if (conn->status)
+    /* Asked of the wrong place, and this is all of it: the connection goes on. */
+    bool whole = !(parser->flags & F_CHUNKED) && parser->content_length == 0;
+    if (conn->status && !(whole && (conn->status == 404 || conn->status == 405)))
         return -1;
     conn->head_done = true;
     conn->chunked = parser->flags & F_CHUNKED;
@@ -326,6 +328,8 @@ enum http_step http_conn_parse(struct http_conn *conn)
     llhttp_errno_t error = llhttp_execute(&conn->parser, data + conn->parsed_to, len);
     if (conn->complete) {
         conn->parsed_to = (size_t)(llhttp_get_error_pos(&conn->parser) - data);
+        if (conn->status)
+            return HTTP_REFUSE;
         conn->body = conn->in.data + conn->start + conn->body_at;
         return conn->route == HTTP_ROUTE_WORK     ? HTTP_WORK
                : conn->route == HTTP_ROUTE_HEALTH ? HTTP_HEALTH

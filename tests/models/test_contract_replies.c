@@ -116,6 +116,7 @@ static void several_connections(struct bed *bed)
 static void own_pages_keep_their_place(struct bed *bed)
 {
     static const char pages[] = "GET /health HTTP/1.1\r\nHost: test\r\n\r\n"
+                                "GET /nowhere HTTP/1.1\r\nHost: test\r\n\r\n"
                                 "GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n";
     char text[1024];
     bed_start(bed);
@@ -129,6 +130,7 @@ static void own_pages_keep_their_place(struct bed *bed)
     struct client_reply reply;
     assert_true(client_expect(&bed->clients[0], 200, "w5 #before"));
     assert_true(client_expect(&bed->clients[0], 200, NULL));
+    assert_true(client_expect(&bed->clients[0], 404, NULL));
     assert_int_equal(client_reply(&bed->clients[0], &reply), 1);
     assert_int_equal(reply.status, 200);
     assert_non_null(memmem(reply.body, reply.body_len, "# TYPE", 6));

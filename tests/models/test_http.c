@@ -138,6 +138,27 @@ static void refuse(int status, const char *text)
     expect_refusal(status, text, strlen(text));
 }
 
+/* Asked of the wrong place, with nothing behind its head: what follows is answered. */
+static void miss(int status, const char *text)
+{
+    struct pair pair;
+    open_pair(&pair);
+    arrive(&pair, text, strlen(text));
+    arrive(&pair, HEAD "Content-Length: 2\r\n\r\nhi", strlen(HEAD "Content-Length: 2\r\n\r\nhi"));
+    assert_int_equal(take(&pair), HTTP_REFUSE);
+    assert_int_equal(pair.conn.status, status);
+    assert_int_equal(http_conn_reply(&pair.conn, status, NULL, NULL, 0, false, MSG_DONTWAIT), 0);
+    const char *answer = received(&pair);
+    assert_int_equal(atoi(answer + 9), status);
+    assert_true((status == 405) == (strstr(answer, "\r\nAllow: ") != NULL));
+    assert_null(strstr(answer, "Connection: close\r\n"));
+    assert_true(pair.conn.keep_alive);
+    assert_int_equal(take(&pair), HTTP_WORK);
+    assert_int_equal(pair.conn.body_len, 2);
+    assert_memory_equal(pair.conn.body, "hi", 2);
+    close_pair(&pair);
+}
+
 static void content_length(void **state)
 {
     (void)state;
@@ -235,11 +256,13 @@ static void routes(void **state)
         close_pair(&pair);
     }
     refuse(404, "POST /other HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\n");
-    refuse(404, "GET /healthy HTTP/1.1\r\nHost: t\r\n\r\n");
-    refuse(405, "GET / HTTP/1.1\r\nHost: t\r\n\r\n");
-    refuse(405, "HEAD / HTTP/1.1\r\nHost: t\r\n\r\n");
-    refuse(405, "POST /health HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n");
-    refuse(405, "DELETE /metrics HTTP/1.1\r\nHost: t\r\n\r\n");
+    refuse(405, "PUT / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n");
+    refuse(404, "GET /healthy HTTP/1.0\r\n\r\n");
+    miss(404, "GET /healthy HTTP/1.1\r\nHost: t\r\n\r\n");
+    miss(405, "GET / HTTP/1.1\r\nHost: t\r\n\r\n");
+    miss(405, "HEAD / HTTP/1.1\r\nHost: t\r\n\r\n");
+    miss(405, "POST /health HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\n\r\n");
+    miss(405, "DELETE /metrics HTTP/1.1\r\nHost: t\r\n\r\n");
 }
 
 static void bad(void **state)
