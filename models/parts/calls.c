@@ -139,17 +139,6 @@ struct request *errands_answered(struct errands *errands, struct counters *mine,
     return take_off(ask->gather, 1);
 }
 
-/* Release: who sees that this one has ended sees those that it began. */
-static void count_end(struct counters *mine, _Atomic uint64_t *tally)
-{
-    if (mine->shared) {
-        atomic_fetch_add_explicit(tally, 1, memory_order_release);
-        return;
-    }
-    uint64_t ended = atomic_load_explicit(tally, memory_order_relaxed);
-    atomic_store_explicit(tally, ended + 1, memory_order_release);
-}
-
 struct request *errands_ended(struct errands *errands, struct counters *mine,
                               struct request *request)
 {
@@ -164,7 +153,7 @@ struct request *errands_ended(struct errands *errands, struct counters *mine,
             return take_off(gather, 1);
     }
     errands_give(errands, mine, request);
-    count_end(mine, child ? &mine->ended : &mine->returned);
+    errands_count_end(mine, child ? &mine->ended : &mine->returned, 1);
     return NULL;
 }
 
@@ -184,7 +173,7 @@ struct request *errands_expire(struct errands *errands, struct counters *mine,
         tally_add_mine(mine, &mine->begun, 1);
         if (!atomic_compare_exchange_strong_explicit(&ask->child->errand.fate, &wanted, LATE,
                                                      memory_order_acq_rel, memory_order_acquire)) {
-            count_end(mine, &mine->ended);
+            errands_count_end(mine, &mine->ended, 1);
             continue;
         }
         ask->kind = ASK_FAILED;

@@ -56,7 +56,7 @@ void errands_send_end(struct counters *mine, struct request *request, uint32_t c
 {
     if (sent < credit) { /* some were not for a cell, or there was no memory for it */
         atomic_fetch_add_explicit(&mine->credit, credit - sent, memory_order_relaxed);
-        tally_add_mine(mine, &mine->ended, credit - sent);
+        errands_count_end(mine, &mine->ended, credit - sent);
     }
     counter_add_mine(mine, &mine->sends, sent);
     request->turn.event = TURN_SENT;
