@@ -53,12 +53,22 @@ static bool conn_close(struct sched_worker *worker, struct actor_conn *conn)
 {
     http_conn_finish(&conn->http);
     conn->closed = true;
+    /* A timer of ours is stopped, one of another worker runs out. It was not the last holder. */
+    if (conn->timer && conn->timer_at == worker->index && conn->timer_place) {
+        timers_cancel(&worker->timers, &conn->timer_place);
+        atomic_fetch_sub_explicit(&conn->holders, 1, memory_order_relaxed);
+    }
     counter_add(&worker->counters->closed, 1);
     atomic_fetch_sub_explicit(&conn->conns->open, 1, memory_order_release);
     /* If ready_mail is under way it has to arrive first. */
     if (atomic_exchange_explicit(&conn->ready, CLOSED, memory_order_acq_rel) == 0)
         release(conn);
     return false;
+}
+
+static uint64_t patience_ends(const struct actor_conn *conn)
+{
+    return clock_after_ns(conn->since, conn->conns->config->io_timeout_ns);
 }
 
 /* The peer keeps us waiting, since when? */
@@ -69,9 +79,10 @@ static void watch_clock(struct sched_worker *worker, struct actor_conn *conn)
     if (conn->timer)
         return;
     conn->timer = true;
+    conn->timer_at = worker->index;
     atomic_fetch_add_explicit(&conn->holders, 1, memory_order_relaxed);
-    timers_add(&worker->timers, conn->since + conn->conns->config->io_timeout_ns,
-               (void *)((uintptr_t)conn | 1), NULL);
+    timers_add(&worker->timers, patience_ends(conn), (void *)((uintptr_t)conn | 1),
+               &conn->timer_place);
 }
 
 void actor_conn_timer(void *item)
@@ -201,7 +212,7 @@ static bool receive(struct sched_worker *worker, struct actor *actor, struct mai
     if (what & TIMER) {
         conn->timer = false;
         bool stuck = conn->since && !conn->busy && !conn->held;
-        if (stuck && clock_now_ns() >= conn->since + conn->conns->config->io_timeout_ns)
+        if (stuck && clock_now_ns() >= patience_ends(conn))
             return conn_close(worker, conn);
         if (stuck)
             watch_clock(worker, conn);

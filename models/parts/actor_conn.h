@@ -32,11 +32,13 @@ struct actor_conn {
     /* Below only the turn of the actor. */
     struct http_conn http;
     bool readable, hung_up;
-    bool busy;      /* a request of it is inside */
-    bool held;      /* a complete request waits for room at the door */
-    bool closed;    /* … but its last mail is still under way */
-    bool timer;     /* runs */
-    uint64_t since; /* it keeps us waiting, or 0 */
+    bool busy;          /* a request of it is inside */
+    bool held;          /* a complete request waits for room at the door */
+    bool closed;        /* … but its last mail is still under way */
+    bool timer;         /* runs */
+    unsigned timer_at;  /* at this worker */
+    size_t timer_place; /* that worker's */
+    uint64_t since;     /* it keeps us waiting, or 0 */
 };
 
 struct actor_home {

@@ -17,6 +17,16 @@ static inline uint64_t clock_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* So much later; CLOCK_NEVER if that is beyond what the clock can say. */
+static inline uint64_t clock_after_ns(uint64_t from_ns, uint64_t ns)
+{
+    return ns < CLOCK_NEVER - from_ns ? from_ns + ns : CLOCK_NEVER;
+}
+static inline uint64_t clock_in_ns(uint64_t ns)
+{
+    return clock_after_ns(clock_now_ns(), ns);
+}
+
 static inline struct timespec clock_timespec(uint64_t ns)
 {
     return (struct timespec){(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,6 +202,44 @@ static void patience_is_for_the_slow(struct bed *bed)
     bed_stop(bed);
 }
 
+/* Bytes that are allocated; 0 where nobody says. */
+static size_t allocated(void)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+    return mallinfo2().uordblks;
+#else
+    return 0;
+#endif
+}
+
+/* Whoever went away in the middle of a request is forgotten at once, not after io_timeout. */
+static void the_gone_are_forgotten(struct bed *bed)
+{
+    enum { WARM = 50, PEERS = 600, BYTES = 300 };
+    static const char half[] = "GET /health HTTP/1.1\r\nHost: t\r\n\r\nPOST / HT";
+    size_t before = 0;
+    if (bed->threads > 1)
+        return; /* the timer may be another thread's */
+    bed_start(bed);
+    for (int i = 0; i < WARM + PEERS; i++) {
+        if (i == WARM) {
+            assert_true(bed_wait_no_connections(bed));
+            before = allocated();
+        }
+        bed_open(bed, 0);
+        assert_true(client_say(&bed->clients[0], half));
+        assert_true(client_expect(&bed->clients[0], 200, NULL)); /* it has read the other, too */
+        client_reset(&bed->clients[0]);
+    }
+    assert_true(bed_wait_no_connections(bed));
+    others_are_served(bed, 3);
+    assert_true(bed_wait_no_connections(bed));
+    size_t after = allocated();
+    bed_stop(bed);
+    if (after > before + PEERS * BYTES)
+        fail_msg("%zu bytes of each are kept", (after - before) / PEERS);
+}
+
 static int raised_limit(void)
 {
     struct rlimit limit;
@@ -335,6 +374,7 @@ int main(int argc, char **argv)
         {"io_timeout is not for idle or waiting peers", patience_is_for_the_slow, NULL},
         {"10,000 idle connections occupy nobody, then all ask", thousands_are_idle, NULL},
         {"resets", resets, NULL},
+        {"who is gone is forgotten", the_gone_are_forgotten, NULL},
         {"accept recovers from EMFILE", out_of_descriptors, NULL},
     };
     return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
