@@ -107,7 +107,7 @@ static uint64_t run_free(struct model_run *run, struct model_stats *final)
 
 static uint64_t actor_stop(struct model_run *run, struct model_stats *final)
 {
-    uint64_t give_up_ns = clock_now_ns() + run->config.drain_ns;
+    uint64_t give_up_ns = clock_in_ns(run->config.drain_ns);
     actor_conns_drain(&run->conns);
     /* In this order: nobody is accepted any more, then no connection is open, so nobody comes in.
      * Acquire: pairs with door_leave and the closing of connections. */

@@ -80,7 +80,7 @@ static uint64_t run_free(struct model_run *run)
 
 static void begin_end(struct model_run *run, int phase)
 {
-    run->give_up_ns = clock_now_ns() + run->config.drain_ns;
+    run->give_up_ns = clock_in_ns(run->config.drain_ns);
     atomic_store_explicit(&run->phase, phase, memory_order_release);
     loop_nudge_all(run);
 }

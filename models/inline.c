@@ -155,7 +155,7 @@ static void conn_serve(struct model_run *run, struct conn *conn, bool readable, 
         bool had_begun = http->begun;
         step = http_conn_parse(http);
         if (http->begun && !had_begun)
-            conn->deadline_ns = clock_now_ns() + run->config.io_timeout_ns;
+            conn->deadline_ns = clock_in_ns(run->config.io_timeout_ns);
     }
     conn->more = step != HTTP_MORE;
     if (step == HTTP_MORE)
@@ -336,7 +336,7 @@ static bool all_out(struct model_run *run)
 
 static uint64_t inline_stop(struct model_run *run, struct model_stats *final)
 {
-    uint64_t give_up_ns = clock_now_ns() + run->config.drain_ns;
+    uint64_t give_up_ns = clock_in_ns(run->config.drain_ns);
     if (run->config.listen)
         eventfd_write(run->wake_fd, 1);
     while (!all_out(run)) {

@@ -111,7 +111,7 @@ static bool wait_until_out(struct model_run *run, uint64_t until_ns)
 
 static uint64_t thread_per_connection_stop(struct model_run *run, struct model_stats *final)
 {
-    uint64_t lost = 0, give_up_ns = clock_now_ns() + run->config.drain_ns;
+    uint64_t lost = 0, give_up_ns = clock_in_ns(run->config.drain_ns);
     conn_threads_stop(&run->threads);
     if (!wait_until_out(run, give_up_ns)) {
         lost = door_inside(&run->door);

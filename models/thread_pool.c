@@ -62,7 +62,7 @@ static bool read_on(struct model_run *run, struct poller_conn *conn, uint64_t *u
     if (conn->http.begun) {
         uint64_t now = clock_now_ns();
         if (!*until_ns)
-            *until_ns = now + run->config.io_timeout_ns;
+            *until_ns = clock_after_ns(now, run->config.io_timeout_ns);
         if (now > *until_ns)
             return false;
     }

@@ -223,7 +223,7 @@ static bool carry_out(struct sched_worker *worker, struct request *request, stru
         break;
     case TURN_WAIT:
         request->turn.event = TURN_WAKE;
-        timers_add(&worker->timers, clock_now_ns() + request->turn.wait_ns, request, NULL);
+        timers_add(&worker->timers, clock_in_ns(request->turn.wait_ns), request, NULL);
         return true;
     case TURN_OFFLOAD:
         start_offload(worker, request);

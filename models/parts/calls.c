@@ -92,7 +92,7 @@ struct gather *errands_call(struct errands *errands, struct counters *mine, stru
     struct gather *gather = gather_for(request, config->workload);
     uint32_t left = 1, calls = 0;
     gather->deadline_ns =
-        clock_now_ns() + (turn->deadline_ns ? turn->deadline_ns : config->call_timeout_ns);
+        clock_in_ns(turn->deadline_ns ? turn->deadline_ns : config->call_timeout_ns);
     gather->children = 0;
     for (uint32_t i = 0; i < gather->len; i++) {
         const struct turn_target *target = &turn->targets[i];

@@ -164,7 +164,7 @@ static void *conn_main(void *arg)
             alive = read_first(conn);
         } else {
             if (until_ns == 0)
-                until_ns = clock_now_ns() + threads->config.model->io_timeout_ns;
+                until_ns = clock_in_ns(threads->config.model->io_timeout_ns);
             alive = read_more(conn, until_ns);
         }
     }

@@ -149,7 +149,7 @@ static enum ran run_on(struct in_place *in_place, struct counters *mine, struct 
             break;
         case TURN_WAIT:
             request->turn.event = TURN_WAKE;
-            request->due_ns = clock_now_ns() + request->turn.wait_ns;
+            request->due_ns = clock_in_ns(request->turn.wait_ns);
             if (request->due_ns > until_ns && in_place->config.later(in_place->config.arg, request))
                 return LATER;
             if (!in_place_sleep(in_place, request->due_ns))

@@ -17,8 +17,8 @@ static void advance(struct loop_conn *conn);
 static void watch_clock(struct loop_conn *conn)
 {
     if (!conn->slow_place)
-        timers_add(&conn->conns->slow, clock_now_ns() + conn->conns->reply.config->io_timeout_ns,
-                   conn, &conn->slow_place);
+        timers_add(&conn->conns->slow, clock_in_ns(conn->conns->reply.config->io_timeout_ns), conn,
+                   &conn->slow_place);
 }
 
 static void conn_close(struct loop_conn *conn)

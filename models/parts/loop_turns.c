@@ -164,7 +164,7 @@ static void run_turn(struct loop *loop, struct request *request)
         break;
     case TURN_WAIT:
         request->turn.event = TURN_WAKE;
-        timers_add(&loop->waits, clock_now_ns() + request->turn.wait_ns, request, NULL);
+        timers_add(&loop->waits, clock_in_ns(request->turn.wait_ns), request, NULL);
         break;
     case TURN_CALL:
         start_call(loop, request);

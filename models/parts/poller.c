@@ -93,7 +93,7 @@ static void turn_away(struct poller *poller, struct poller_conn *conn)
     if (error != -EAGAIN || !poller_arm(poller, conn, events))
         poller_close(poller, conn, poller->config.counters);
     else if (conn->http.begun || conn->http.out.len)
-        timers_add(&poller->timers, clock_now_ns() + poller->config.model->io_timeout_ns, conn,
+        timers_add(&poller->timers, clock_in_ns(poller->config.model->io_timeout_ns), conn,
                    &conn->timer);
 }
 
@@ -306,7 +306,7 @@ int poller_start(struct poller *poller)
 uint64_t poller_stop(struct poller *poller)
 {
     struct door *door = poller->config.door;
-    poller->give_up_ns = clock_now_ns() + poller->config.model->drain_ns;
+    poller->give_up_ns = clock_in_ns(poller->config.model->drain_ns);
     atomic_store_explicit(&poller->stopping, true, memory_order_release);
     if (poller->running) {
         uint64_t one = 1;

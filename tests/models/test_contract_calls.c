@@ -111,6 +111,7 @@ static void own_deadline(struct bed *bed)
     bed_open(bed, 0);
     assert_int_equal(told_status(bed, 0, "k0a#stall"), -ETIMEDOUT);
     assert_int_equal(told_status(bed, 0, "k600000a#quick"), 200);
+    assert_int_equal(told_status(bed, 0, "k18446744073709a#in 584 years"), 200);
     bed_stop(bed);
 }
 
