@@ -118,7 +118,8 @@ static void serve_conn(struct worker *worker, struct poller_conn *conn)
 {
     struct model_run *run = worker->workers->config.arg;
     bool inside = true;
-    if (conn->http.out.len && http_conn_flush(&conn->http, 0) != 0)
+    /* What the poller could not send; if it was told to close after that, it is the last. */
+    if (conn->http.out.len && (http_conn_flush(&conn->http, 0) != 0 || !conn->http.keep_alive))
         goto close;
     enum served how;
     for (unsigned served = 1; (how = serve_one(worker, conn, &inside)) == OPEN; served++) {

@@ -73,6 +73,8 @@ static void turn_away(struct poller *poller, struct poller_conn *conn)
 {
     uint32_t events = EPOLLIN;
     int error = conn->http.out.len ? http_conn_flush(&conn->http, MSG_DONTWAIT) : 0;
+    if (error == 0 && !conn->http.keep_alive) /* of the reply that has gone out now */
+        error = -EPIPE;
     for (unsigned served = 0; error == 0;) {
         enum http_step step = http_conn_parse(&conn->http);
         if (step == HTTP_MORE) {
@@ -197,7 +199,8 @@ static void begin_draining(struct poller *poller)
         struct poller_conn *conn = taken;
         taken = conn->taken;
         ssize_t got = http_conn_read(&conn->http, MSG_DONTWAIT);
-        if (got > 0 || (got == -EAGAIN && (conn->http.in.len || conn->http.out.len)))
+        bool rest = conn->http.in.len || conn->http.out.len;
+        if (got > 0 || (rest && (got == -EAGAIN || got == 0)))
             dispatch(poller, conn);
         else
             poller_close(poller, conn, poller->config.counters);
