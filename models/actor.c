@@ -77,7 +77,7 @@ static int actor_post(struct model_run *run, struct request *request)
 static void actor_stats(struct model_run *run, struct model_stats *stats)
 {
     counters_sum(run->counters, run->config.threads + 1, stats);
-    stats->in_flight = door_inside(&run->door);
+    door_tell(&run->door, stats);
     stats->pool_in_use = pool_in_use(run->downstream);
     stats->threads = run->config.threads + offload_threads(run->offload);
 }
@@ -85,14 +85,17 @@ static void actor_stats(struct model_run *run, struct model_stats *stats)
 /* After stop(), or a start() that failed half-way. Returns what is lost besides those inside. */
 static uint64_t run_free(struct model_run *run, struct model_stats *final)
 {
+    unsigned helpers = offload_threads(run->offload);
     sched_join(&run->scheduler);
     atomic_store_explicit(&run->closed, true, memory_order_release);
     offload_destroy(run->offload); /* what it has goes on by mail */
     run->offload = NULL;
     actor_drop_all(run);
     uint64_t lost = actor_conns_finish(&run->conns);
-    if (final)
+    if (final) {
         actor_stats(run, final);
+        final->threads += helpers;
+    }
     sched_finish(&run->scheduler);
     pool_destroy(run->downstream);
     errands_finish(&run->errands);

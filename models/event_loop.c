@@ -39,7 +39,7 @@ static void deal(void *arg, int fd)
 static void event_loop_stats(struct model_run *run, struct model_stats *stats)
 {
     counters_sum(run->counters, run->config.threads + 1, stats);
-    stats->in_flight = door_inside(&run->door);
+    door_tell(&run->door, stats);
     stats->pool_in_use = pool_in_use(run->pool);
     stats->threads = run->config.threads + offload_threads(run->offload);
 }
@@ -49,6 +49,8 @@ static int event_loop_post(struct model_run *run, struct request *request)
     struct loop *loop = loop_self && loop_self->run == run ? loop_self : NULL;
     struct counters *counters = &run->counters[loop ? loop->index : run->config.threads];
     void (*add)(_Atomic uint64_t *, uint64_t) = loop ? counter_add : counter_add_shared;
+    if (atomic_load_explicit(&run->phase, memory_order_acquire) == CLOSED)
+        return -ESHUTDOWN;
     if (!door_enter(&run->door))
         return door_turn_away(&run->door, request, &counters->rejected);
     add(&counters->requests, 1);
@@ -60,16 +62,24 @@ static int event_loop_post(struct model_run *run, struct request *request)
     return 0;
 }
 
-/* Returns the number of requests that the connections still had. */
-static uint64_t run_free(struct model_run *run)
+/* The loops have ended. Returns the number of requests that the connections still had. */
+static uint64_t run_free(struct model_run *run, struct model_stats *final)
 {
     uint64_t lost = 0;
+    unsigned helpers = offload_threads(run->offload);
+    atomic_store_explicit(&run->phase, CLOSED, memory_order_release);
     offload_destroy(run->offload);
+    run->offload = NULL;
     loop_lose_all(run);
+    acceptor_close(&run->acceptor);
     for (unsigned i = 0; run->loop && i < run->config.threads; i++)
         lost += loop_close(&run->loop[i]);
-    acceptor_close(&run->acceptor);
+    if (final) {
+        event_loop_stats(run, final);
+        final->threads += helpers;
+    }
     pool_destroy(run->pool);
+    waiting_finish(&run->waiting);
     errands_finish(&run->errands);
     cells_close(&run->cells);
     free(run->loop);
@@ -136,6 +146,7 @@ static int event_loop_start(const struct model_config *config, struct model_run 
     if (run->config.batch == 0)
         run->config.batch = event_loop_model.batch;
     run->door = (struct door){.limit = config->queue_limit, .on_full = config->on_full};
+    waiting_init(&run->waiting, &run->door, loop_conn_admit);
     run->acceptor.listener.fd = run->acceptor.listener.reserve = -1;
     error = run_open(run);
     uint16_t bound = run->acceptor.listener.port; /* before loop 0 runs: the listener is its own */
@@ -150,7 +161,7 @@ static int event_loop_start(const struct model_config *config, struct model_run 
             begin_end(run, CLOSING);
         while (started > 0)
             pthread_join(run->loop[--started].thread, NULL);
-        run_free(run);
+        run_free(run, NULL);
         return error;
     }
     if (port)
@@ -165,12 +176,7 @@ static uint64_t event_loop_stop(struct model_run *run, struct model_stats *final
     for (unsigned i = 0; i < run->config.threads; i++)
         pthread_join(run->loop[i].thread, NULL);
     uint64_t lost = door_inside(&run->door);
-    struct model_stats stats;
-    event_loop_stats(run, &stats);
-    lost += run_free(run);
-    if (final)
-        *final = stats;
-    return lost;
+    return lost + run_free(run, final);
 }
 
 const struct model event_loop_model = {

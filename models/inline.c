@@ -129,9 +129,18 @@ static void conn_add(struct model_run *run, int fd)
     counter_add_shared(&run->counters[MINE].connections, 1);
 }
 
+static void conn_hold(struct model_run *run, struct conn *conn, bool held)
+{
+    if (conn->held != held) /* relaxed: it looks for room by itself, this is only told */
+        atomic_fetch_add_explicit(&run->door.held_back, held ? 1 : UINT32_MAX,
+                                  memory_order_relaxed);
+    conn->held = held;
+}
+
 static void conn_remove(struct model_run *run, size_t index)
 {
     struct conn *conn = polled_remove(&run->polled, index);
+    conn_hold(run, conn, false);
     http_conn_finish(&conn->http);
     free(conn);
     counter_add_shared(&run->counters[MINE].closed, 1);
@@ -162,7 +171,7 @@ static void conn_serve(struct model_run *run, struct conn *conn, bool readable, 
         return;
     if (step == HTTP_WORK) {
         bool entered = door_enter(&run->door);
-        conn->held = !entered && run->config.on_full == MODEL_WAIT;
+        conn_hold(run, conn, !entered && run->config.on_full == MODEL_WAIT);
         if (conn->held)
             return;
         if (entered) {
@@ -320,7 +329,7 @@ static int inline_start(const struct model_config *config, struct model_run **ou
 static void inline_stats(struct model_run *run, struct model_stats *stats)
 {
     counters_sum(run->counters, COUNTERS, stats);
-    stats->in_flight = door_inside(&run->door);
+    door_tell(&run->door, stats);
     stats->pool_in_use = pool_in_use(run->in_place.pool);
     stats->threads = run->config.listen != NULL;
 }

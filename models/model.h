@@ -84,6 +84,7 @@ struct model_stats {
     uint64_t connections;      /* accepted */
     uint64_t bad_requests;     /* answered 4xx or 5xx by the HTTP layer */
     uint32_t in_flight;        /* now: accepted and not yet answered */
+    uint32_t held_back;        /* now: connections that wait for room (MODEL_WAIT) */
     uint32_t connections_open; /* now */
     uint32_t pool_in_use;      /* now: connections to the downstream service that have a call */
     uint32_t threads;          /* all that the model made, helpers included */

@@ -91,7 +91,7 @@ static int thread_per_connection_post(struct model_run *run, struct request *req
 static void thread_per_connection_stats(struct model_run *run, struct model_stats *stats)
 {
     counters_sum(run->counters, run->counters_count, stats);
-    stats->in_flight = door_inside(&run->door);
+    door_tell(&run->door, stats);
     stats->pool_in_use = pool_in_use(run->in_place.pool);
     stats->threads = run->config.threads + conn_threads_running(&run->threads);
 }

@@ -73,7 +73,8 @@ enum served { OPEN, HELD, OVER };
 
 /* One request, from parsing it to its reply. HELD: it waits for room and is no longer ours.
  * *inside: it has a place in the door. It leaves it while the rest of a request is awaited, and
- * before the reply, unless more requests are already here: who has seen the reply finds room. */
+ * before the reply: who has seen that finds room. It keeps it for a next request that is here
+ * already, but not while the peer does not read. */
 static enum served serve_one(struct worker *worker, struct poller_conn *conn, bool *inside)
 {
     struct model_run *run = worker->workers->config.arg;
@@ -89,7 +90,8 @@ static enum served serve_one(struct worker *worker, struct poller_conn *conn, bo
         if (poller_flag(&run->poller.abandoned) || !read_on(run, conn, &until_ns))
             return OVER;
     }
-    bool refused = step == HTTP_WORK && !*inside && !(*inside = door_enter(&run->door));
+    bool refused =
+        step == HTTP_WORK && !*inside && !(*inside = waiting_enter(&run->poller.waiting));
     conn->whole = refused && run->config.on_full == MODEL_WAIT;
     if (conn->whole) {
         waiting_add(&run->poller.waiting, &conn->waiter);
@@ -107,7 +109,13 @@ static enum served serve_one(struct worker *worker, struct poller_conn *conn, bo
         *inside = false;
     }
     bool work = step == HTTP_WORK && !refused;
-    int error = answer(run, worker->counters, conn, step, work ? request : NULL, 0);
+    int flags = *inside ? MSG_DONTWAIT : 0;
+    int error = answer(run, worker->counters, conn, step, work ? request : NULL, flags);
+    if (error == -EAGAIN && *inside) {
+        waiting_leave(&run->poller.waiting);
+        *inside = false;
+        error = http_conn_flush(http, 0);
+    }
     return error == 0 && http->keep_alive ? OPEN : OVER;
 }
 
@@ -123,19 +131,21 @@ static void serve_conn(struct worker *worker, struct poller_conn *conn)
         goto close;
     enum served how;
     for (unsigned served = 1; (how = serve_one(worker, conn, &inside)) == OPEN; served++) {
-        if (!inside) {
-            bool here = conn->http.in.len > conn->http.parsed_to;
-            if (!here && poller_arm(&run->poller, conn, EPOLLIN))
-                return;
-            if (!here && http_conn_read(&conn->http, MSG_DONTWAIT) <= 0)
-                goto close;
-            inside = door_enter(&run->door);
-            if (!inside) { /* the poller knows what to do with those outside */
-                poller_arm(&run->poller, conn, EPOLLIN | EPOLLOUT);
-                return;
-            }
+        bool here = conn->http.in.len > conn->http.parsed_to, others = served >= run->config.batch;
+        if (!here && poller_arm(&run->poller, conn, EPOLLIN))
+            return;
+        if (!here && http_conn_read(&conn->http, MSG_DONTWAIT) <= 0)
+            goto close;
+        if (inside && others) { /* also those who wait at the door */
+            waiting_leave(&run->poller.waiting);
+            inside = false;
         }
-        if (served >= run->config.batch) {
+        if (!inside && !(inside = waiting_enter(&run->poller.waiting))) {
+            /* The poller knows what to do with those outside. */
+            poller_arm(&run->poller, conn, EPOLLIN | EPOLLOUT);
+            return;
+        }
+        if (others) {
             submit(run, conn, worker->counters);
             return;
         }
@@ -188,7 +198,7 @@ static int thread_pool_post(struct model_run *run, struct request *request)
 static void thread_pool_stats(struct model_run *run, struct model_stats *stats)
 {
     counters_sum(run->counters, run->config.threads + 2, stats);
-    stats->in_flight = door_inside(&run->door);
+    door_tell(&run->door, stats);
     stats->pool_in_use = pool_in_use(run->in_place.pool);
     stats->threads = run->config.threads + (run->config.listen != NULL);
 }

@@ -64,7 +64,9 @@ struct turn_answer {
 struct turn {
     enum turn_event event;
     uint32_t answers_len; /* TURN_ANSWER, TURN_SENT; else 0 */
-    const uint8_t *in;    /* the request's body: the same bytes in every turn of a request */
+    /* The request's body: the same bytes in every turn of a request; of a one-way message not in
+     * the same place, so do not keep the pointer from one turn to the next. */
+    const uint8_t *in;
     size_t in_len;
 
     int status; /* TURN_REPLY: 200 unless step() sets another */

@@ -167,8 +167,7 @@ static bool advance(struct sched_worker *worker, struct actor_conn *conn)
                 return true;
         } else if (step != HTTP_WORK) {
             error = respond(worker, conn, step, NULL);
-        } else if (!atomic_load_explicit(&conns->door->held_back, memory_order_relaxed) &&
-                   door_enter(conns->door)) {
+        } else if (waiting_enter(&conns->waiting)) {
             if (!begin(worker, conn))
                 return false;
         } else if (conns->config->on_full == MODEL_WAIT) {
@@ -383,7 +382,10 @@ uint64_t actor_conns_finish(struct actor_conns *conns)
         struct actor_home *home = &conns->homes[i];
         for (struct actor_conn *conn; (conn = home->all);) {
             home->all = conn->next;
-            lost += !conn->closed && !conn->busy && (conn->http.begun || conn->http.out.len);
+            /* One that is inside is counted by the door. */
+            bool inside =
+                conn->busy || atomic_load_explicit(&conn->ready, memory_order_relaxed) & ADMITTED;
+            lost += !conn->closed && !inside && (conn->http.begun || conn->http.out.len);
             if (!conn->closed) {
                 http_conn_finish(&conn->http);
                 counter_add_shared(&conns->scheduler->outside->closed, 1);

@@ -289,7 +289,8 @@ void actor_offloaded(void *arg, struct request *request)
 {
     struct model_run *run = arg;
     uint64_t before = syscalls_made;
-    request_offload(request, run->config.setup);
+    if (!atomic_load_explicit(&run->closed, memory_order_acquire)) /* else it is lost */
+        request_offload(request, run->config.setup);
     actor_send(&run->scheduler, actor_of(run, request), &request->mail);
     if (!sched_self(NULL)) /* at stop() a worker may do it itself */
         counter_add_shared(&run->scheduler.outside->syscalls, syscalls_made - before);

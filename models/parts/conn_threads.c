@@ -104,7 +104,7 @@ static bool read_more(struct conn_thread *conn, uint64_t until_ns)
 static bool serve(struct conn_thread *conn, enum http_step step)
 {
     struct conn_threads_config *config = &conn->threads->config;
-    bool inside = step == HTTP_WORK && door_enter(config->door);
+    bool inside = step == HTTP_WORK && waiting_enter(&conn->threads->waiting);
     if (step == HTTP_WORK && !inside && config->model->on_full == MODEL_WAIT) {
         inside = wait_for_room(conn);
         if (!inside)

@@ -4,7 +4,7 @@
  * of the model (allocate them as an array with counters_create), written by that thread only with
  * counter_add, and one more for threads that are not the model's (post() from outside), written
  * with counter_add_shared. stats() sums them with counters_sum and adds what it knows besides
- * (in_flight = door_inside(), pool_in_use, threads).
+ * (door_tell(), pool_in_use, threads).
  */
 #ifndef ASSAY_COUNTERS_H
 #define ASSAY_COUNTERS_H

@@ -116,6 +116,7 @@ void door_write_metrics(struct bytes *out, const char *model, const char *worklo
         {"assay_bad_requests_total", "counter", "Requests that the HTTP layer refused.",
          stats->bad_requests},
         {"assay_in_flight", "gauge", "Requests accepted and not yet answered.", stats->in_flight},
+        {"assay_held_back", "gauge", "Connections that wait for room.", stats->held_back},
         {"assay_connections_open", "gauge", "Connections open now.", stats->connections_open},
         {"assay_pool_in_use", "gauge", "Connections to the downstream service that have a call.",
          stats->pool_in_use},

@@ -67,6 +67,13 @@ static inline uint32_t door_inside(const struct door *door)
     return inside < door->limit ? inside : door->limit;
 }
 
+/* For stats(). */
+static inline void door_tell(const struct door *door, struct model_stats *stats)
+{
+    stats->in_flight = door_inside(door);
+    stats->held_back = atomic_load_explicit(&door->held_back, memory_order_relaxed);
+}
+
 /* post() at a full door. -EAGAIN: the request stays its caller's; 0: it was refused, done() has
  * been called, and `rejected` (of any thread) counts it. */
 int door_turn_away(const struct door *door, struct request *request, _Atomic uint64_t *rejected);

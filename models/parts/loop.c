@@ -159,6 +159,13 @@ static void conn_closed(struct loop_conns *conns)
     atomic_fetch_sub_explicit(&loop->run->open, 1, memory_order_release);
 }
 
+static void conns_nudge(struct loop_conns *conns)
+{
+    struct loop *loop = (struct loop *)(void *)conns;
+    if (loop != loop_self) /* it looks before it sleeps */
+        loop_nudge(loop);
+}
+
 static void ignore(struct event_source *source, uint32_t events)
 {
     (void)source, (void)events;
@@ -193,11 +200,11 @@ int loop_open(struct model_run *run, struct loop *loop)
                                                 .counters = loop->counters,
                                                 .flags = MSG_DONTWAIT},
                                       .cells = &run->cells,
-                                      .door = &run->door,
+                                      .waiting = &run->waiting,
                                       .epoll_fd = loop->epoll_fd,
                                       .begin = conn_begins,
-                                      .closed = conn_closed};
-    loop_conns_init(&loop->conns);
+                                      .closed = conn_closed,
+                                      .nudge = conns_nudge};
     if (!run->pool)
         return 0;
     return pool_share_create(&loop->share, &(struct pool_share_config){.pool = run->pool,

@@ -17,6 +17,7 @@
 #include "offload.h"
 #include "pool.h"
 #include "timers.h"
+#include "waiting.h"
 
 #include <pthread.h>
 
@@ -49,6 +50,7 @@ struct model_run {
     struct model_config config;
     struct cells cells;
     struct door door;
+    struct waiting waiting; /* held back, of all loops; requests leave the door through it */
     struct pool *pool;
     struct errands errands;
     struct offload *offload;
@@ -62,7 +64,9 @@ struct model_run {
     _Atomic int phase;
     uint64_t give_up_ns;
 };
-enum { SERVING, CLOSING, DRAINING }; /* phases: stop() was called; the backlog has been accepted */
+/* phases: stop() was called; the backlog has been accepted; the loops have ended, nothing is taken
+ * any more */
+enum { SERVING, CLOSING, DRAINING, CLOSED };
 
 /* The loop, zeroed, is at its place in run->loop. 0 or a negative errno; close in any case. */
 int loop_open(struct model_run *run, struct loop *loop);

@@ -99,33 +99,42 @@ static void hand_over(struct loop_conn *conn)
     conns->begin(conns, request);
 }
 
-/* Those that wait longest come first. */
-static void admit(struct loop_conns *conns)
+static struct loop_conn *conn_of(struct waiter *waiter)
 {
-    while (conns->held_first && door_enter(conns->door)) {
-        struct loop_conn *conn = conns->held_first;
-        if (!(conns->held_first = conn->next_held))
-            conns->held_last = &conns->held_first;
-        atomic_fetch_sub_explicit(&conns->held_count, 1, memory_order_relaxed);
-        atomic_fetch_sub_explicit(&conns->door->held_back, 1, memory_order_relaxed);
-        conn->held = false;
-        hand_over(conn);
+    return (struct loop_conn *)(void *)((char *)waiter - offsetof(struct loop_conn, waiter));
+}
+
+void loop_conn_admit(struct waiter *waiter)
+{
+    struct loop_conns *conns = conn_of(waiter)->conns;
+    waiter->next = atomic_load_explicit(&conns->admitted, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&conns->admitted, &waiter->next, waiter,
+                                                  memory_order_release, memory_order_relaxed))
+        ;
+    conns->nudge(conns);
+}
+
+/* All who have been admitted, the first one first. */
+static struct waiter *take_admitted(struct loop_conns *conns)
+{
+    struct waiter *first = NULL, *next;
+    if (!atomic_load_explicit(&conns->admitted, memory_order_relaxed))
+        return NULL;
+    struct waiter *waiter = atomic_exchange_explicit(&conns->admitted, NULL, memory_order_acquire);
+    for (; waiter; waiter = next) {
+        next = waiter->next;
+        waiter->next = first;
+        first = waiter;
     }
+    return first;
 }
 
 static void hold(struct loop_conn *conn)
 {
     struct loop_conns *conns = conn->conns;
     conn->held = true;
-    conn->next_held = NULL;
-    *conns->held_last = conn;
-    conns->held_last = &conn->next_held;
     timers_cancel(&conns->slow, &conn->slow_place);
-    /* The loop's own count first: whoever makes room and sees somebody held back nudges those loops
-     * that say that it is one of theirs; or the room is seen here. */
-    atomic_fetch_add_explicit(&conns->held_count, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&conns->door->held_back, 1, memory_order_seq_cst);
-    admit(conns);
+    waiting_add(conns->waiting, &conn->waiter);
 }
 
 /* All that was read is parsed. False: nothing more to do before the next event. */
@@ -179,7 +188,7 @@ static void advance(struct loop_conn *conn)
             continue;
         }
         conn->taken++;
-        if (step == HTTP_WORK && !conns->held_first && door_enter(conns->door)) {
+        if (step == HTTP_WORK && waiting_enter(conns->waiting)) {
             hand_over(conn);
             return;
         }
@@ -197,16 +206,22 @@ static void advance(struct loop_conn *conn)
     }
 }
 
+/* Its first event: from here on the loop knows it. */
+static void conn_link(struct loop_conn *conn)
+{
+    if (conn->linked)
+        return;
+    conn->linked = true;
+    conn->next = conn->conns->open;
+    if (conn->next)
+        conn->next->prev = conn;
+    conn->conns->open = conn;
+}
+
 static void conn_ready(struct event_source *source, uint32_t events)
 {
     struct loop_conn *conn = (struct loop_conn *)(void *)source; /* its first member */
-    if (!conn->linked) {
-        conn->linked = true;
-        conn->next = conn->conns->open;
-        if (conn->next)
-            conn->next->prev = conn;
-        conn->conns->open = conn;
-    }
+    conn_link(conn);
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         conn->hung_up = true;
     if (events & ~(uint32_t)EPOLLOUT)
@@ -225,11 +240,6 @@ static void conn_ready(struct event_source *source, uint32_t events)
         }
     }
     advance(conn);
-}
-
-void loop_conns_init(struct loop_conns *conns)
-{
-    conns->held_last = &conns->held_first;
 }
 
 int loop_conn_create(struct loop_conns *conns, int fd, uint64_t serial)
@@ -282,12 +292,17 @@ void loop_conns_run(struct loop_conns *conns, uint64_t now)
         advance(conn);
         conn = next;
     }
-    admit(conns);
+    for (struct waiter *next, *waiter = take_admitted(conns); waiter; waiter = next) {
+        next = waiter->next;
+        conn_of(waiter)->held = false;
+        hand_over(conn_of(waiter));
+    }
 }
 
 uint64_t loop_conns_due_ns(const struct loop_conns *conns)
 {
-    return conns->again ? 0 : timers_next_ns(&conns->slow);
+    bool now = conns->again || atomic_load_explicit(&conns->admitted, memory_order_relaxed);
+    return now ? 0 : timers_next_ns(&conns->slow);
 }
 
 void loop_conns_drain(struct loop_conns *conns)
@@ -300,9 +315,27 @@ void loop_conns_drain(struct loop_conns *conns)
     }
 }
 
+/* Connections that were dealt to this loop when it gave up: each has its first event still to come.
+ */
+static void link_unseen(struct loop_conns *conns)
+{
+    struct epoll_event events[64];
+    int count;
+    while ((count = epoll_wait(conns->epoll_fd, events, 64, 0)) > 0)
+        for (int i = 0; i < count; i++) {
+            struct event_source *source = events[i].data.ptr;
+            if (source->ready == conn_ready)
+                conn_link((struct loop_conn *)(void *)source);
+        }
+}
+
 uint64_t loop_conns_finish(struct loop_conns *conns)
 {
     uint64_t lost = 0;
+    if (conns->closed) /* else it was not even begun */
+        link_unseen(conns);
+    for (struct waiter *waiter = take_admitted(conns); waiter; waiter = waiter->next)
+        conn_of(waiter)->busy = true;
     while (conns->open) {
         struct loop_conn *conn = conns->open;
         /* A busy one is counted by the door. */

@@ -13,6 +13,7 @@
 #include "reply.h"
 #include "source.h"
 #include "timers.h"
+#include "waiting.h"
 
 struct loop_conn;
 
@@ -20,18 +21,20 @@ struct loop_conns {
     /* Set by the loop before the first connection. */
     struct reply reply; /* its stopping is set by loop_conns_drain(), its flags are MSG_DONTWAIT */
     const struct cells *cells;
-    struct door *door;
+    struct waiting *waiting; /* of all loops: who waits longest is next, wherever he is */
     int epoll_fd;
     void (*begin)(struct loop_conns *conns, struct request *request); /* the door let it in */
     void (*closed)(struct loop_conns *conns);                         /* a connection is gone */
+    /* Any thread, under the lock of `waiting`: have loop_conns_run() called soon. */
+    void (*nudge)(struct loop_conns *conns);
 
     /* Its own. */
-    uint32_t round;         /* counts the loop's rounds */
-    struct loop_conn *open; /* doubly linked */
-    struct loop_conn *held_first, **held_last;
+    uint32_t round;          /* counts the loop's rounds */
+    struct loop_conn *open;  /* doubly linked */
     struct loop_conn *again; /* had their share of a round and could go on */
-    /* Read by other loops when they leave room at a full door: see hold(). */
-    _Atomic uint32_t held_count;
+    /* Those that were held back and have a place in the door now, the newest first. Release on a
+     * push, by whoever made room; acquire by the loop, which takes all. */
+    _Atomic(struct waiter *) admitted;
     /* Connections dealt to this loop. Release after one is made, acquire after epoll_wait: the
      * loop sees whole what an event names. */
     _Atomic uint64_t dealt;
@@ -46,16 +49,18 @@ struct loop_conn {
     struct loop_conns *conns;
     struct http_conn http;
     struct loop_conn *prev, *next; /* of conns->open */
-    struct loop_conn *next_held, *next_again;
+    struct waiter waiter;          /* held back */
+    struct loop_conn *next_again;
     size_t slow_place;
     uint32_t round, taken; /* requests, in the round that it was last served in */
     bool linked, readable, hung_up, busy, held, writing, in_again;
 };
 
-void loop_conns_init(struct loop_conns *conns);
 /* Makes a connection of fd, which it owns from now on, and registers it. Any thread: the loop hears
  * of it with the first event. 0 or a negative errno; fd is closed then. */
 int loop_conn_create(struct loop_conns *conns, int fd, uint64_t serial);
+/* For waiting_init(). */
+void loop_conn_admit(struct waiter *waiter);
 /* The request of this connection (owner) is answered and has left the door. Takes it back. */
 void loop_conn_reply(struct loop_conn *conn, struct request *request);
 /* Once per round, after the turns: time-outs, what could go on, what was held back. */

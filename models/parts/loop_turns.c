@@ -43,20 +43,6 @@ void loop_begin(struct loop *loop, struct request *request)
     loop_ready(home_of(loop, request), request);
 }
 
-static void leave(struct loop *loop)
-{
-    struct model_run *run = loop->run;
-    if (!door_leave(&run->door))
-        return;
-    /* Acquire above: who saw somebody held back sees in which loop. */
-    for (unsigned i = 0; i < run->config.threads; i++) {
-        struct loop *other = &run->loop[i];
-        if (other != loop &&
-            atomic_load_explicit(&other->conns.held_count, memory_order_relaxed) > 0)
-            loop_nudge(other);
-    }
-}
-
 /* All that this request asked for is there: on it goes, where it asked. NULL is fine. */
 static void resume(struct request *request)
 {
@@ -75,7 +61,7 @@ static void answer(struct loop *loop, struct request *request)
         return;
     }
     counter_add(request->link ? &counters->rejected : &counters->answered, 1);
-    leave(loop); /* first: whoever sees the reply may count on the room */
+    waiting_leave(&loop->run->waiting); /* first: whoever sees the reply may count on the room */
     if (conn)
         loop_conn_reply(conn, request);
     else
@@ -133,7 +119,8 @@ void loop_offloaded(void *arg, struct request *request)
     struct model_run *run = arg;
     uint64_t before = syscalls_made;
     struct loop *loop = request->link;
-    request_offload(request, run->config.setup);
+    if (atomic_load_explicit(&run->phase, memory_order_acquire) != CLOSED) /* else it is lost */
+        request_offload(request, run->config.setup);
     loop_ready(loop, request);
     if (!loop_self)
         counter_add_shared(&run->counters[run->config.threads].syscalls, syscalls_made - before);
@@ -195,14 +182,22 @@ void loop_turn(struct loop *loop)
         run_turn(loop, request);
 }
 
-/* A request from outside belongs to its connection or its caller; any other to whoever waits for
- * it, or to nobody. */
+/* A request from outside belongs to its connection, which ends with it, or to its caller, who is
+ * told; any other to whoever waits for it, or to nobody. */
 static void lose(struct loop *loop, struct request *request)
 {
     while (request && request->kind != ERRAND_NONE) {
         request_refuse(request);
         request = errands_ended(&loop->run->errands, loop->counters, request);
     }
+    if (!request)
+        return;
+    door_leave(&loop->run->door);
+    if (request->owner)
+        return;
+    counter_add(&loop->counters->rejected, 1);
+    request_refuse(request);
+    request->done(request);
 }
 
 void loop_lose_all(struct model_run *run)

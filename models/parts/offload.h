@@ -16,8 +16,8 @@
 struct offload_config {
     unsigned threads; /* at least 1 */
     const char *cpus; /* as model_config's; outlives the offload */
-    /* On a helper's thread: carries out the blocking piece of this request, then sends it back to
-     * where it goes on. The request may be gone when it returns. */
+    /* On a helper's thread: carries out the blocking piece of this request, unless stop() gave up,
+     * then sends it back to where it goes on. The request may be gone when it returns. */
     void (*run)(void *arg, struct request *request);
     void *arg;
     _Atomic uint64_t *sleeps; /* counted up (relaxed, any thread) when a helper goes to sleep */

@@ -104,7 +104,7 @@ static void turn_away(struct poller *poller, struct poller_conn *conn)
 /* The connection has become the poller's, and there is something to read. */
 static void dispatch(struct poller *poller, struct poller_conn *conn)
 {
-    if (door_enter(poller->config.door))
+    if (waiting_enter(&poller->waiting))
         poller->config.submit(poller->config.arg, conn, poller->config.counters);
     else if (poller->config.model->on_full == MODEL_WAIT)
         waiting_add(&poller->waiting, &conn->waiter);

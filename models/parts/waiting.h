@@ -25,6 +25,14 @@ struct waiting {
 void waiting_init(struct waiting *waiting, struct door *door, void (*admit)(struct waiter *));
 void waiting_finish(struct waiting *waiting); /* whoever still waits is forgotten */
 
+/* A place in the door for who comes now: not before those who wait. False: full, or they do. */
+static inline bool waiting_enter(struct waiting *waiting)
+{
+    /* Relaxed: whoever has seen somebody wait sees him or a later state. */
+    return atomic_load_explicit(&waiting->door->held_back, memory_order_relaxed) == 0 &&
+           door_enter(waiting->door);
+}
+
 /* May be admitted before this returns. */
 void waiting_add(struct waiting *waiting, struct waiter *waiter);
 

@@ -363,6 +363,8 @@ static void offloads(struct bed *bed)
     bed_stop(bed);
     assert_int_equal(atomic_load(&bed->probe.additions), PIECES + 2);
     assert_int_equal(bed->final.offloads, PIECES);
+    if (helpers)
+        assert_int_equal(bed->final.threads, bed->threads + 2);
     assert_int_equal(atomic_load(&bed->probe.elsewhere), helpers ? PIECES : 0);
     for (int i = 0; i < PIECES; i++)
         posted_finish(&pieces[i], bed);

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum { LIMIT = 2 };
 
@@ -277,6 +279,73 @@ static void leaving_takes_no_room(struct bed *bed)
     assert_int_equal(bed->final.rejected, 0);
 }
 
+/* Nor does one whose reader does not read its reply, though more of it is here. */
+static void a_deaf_reader_takes_no_room(struct bed *bed)
+{
+    char text[256], large[32];
+    snprintf(large, sizeof large, "b%d", 16 << 20); /* more than the sockets hold */
+    bed->config.queue_limit = 1;
+    bed_start(bed);
+    if (bed_expected_overlap(bed, 2) < 2)
+        skip(); /* it has the only thread */
+    bed_open(bed, 0);
+    setsockopt(bed->clients[0].fd, SOL_SOCKET, SO_RCVBUF, &(int){65536}, sizeof(int));
+    size_t len = client_format(text, sizeof text, large);
+    len += client_format(text + len, sizeof text - len, "#more");
+    assert_true(client_send(&bed->clients[0], text, len));
+    assert_true(bed_wait_turns(bed, 1));
+    assert_true(bed_wait_in_flight(bed, 0));
+    bed_open(bed, 1);
+    for (int i = 0; i < 5; i++) {
+        assert_true(client_post(&bed->clients[1], "#room"));
+        assert_true(client_expect(&bed->clients[1], 200, "#room"));
+    }
+    client_reset(&bed->clients[0]);
+    assert_true(bed_wait_in_flight(bed, 0));
+    bed_stop(bed);
+}
+
+/* Whoever waited when there was no room goes before those who ask later, and before those who ask
+ * again: in the first WAITING turns each of them has one. */
+static void first_come_first_served(struct bed *bed)
+{
+    enum { WAITING = 8, ROUNDS = 3 };
+    struct client_reply reply;
+    char text[1024];
+    size_t len = 0;
+    for (int i = 0; i < ROUNDS; i++)
+        len += client_format(text + len, sizeof text - len, "@1+n"); /* the how-manieth turn */
+    bed->config.queue_limit = 1;
+    bed->config.on_full = MODEL_WAIT;
+    bed->config.batch = 1;
+    bed_start(bed);
+    if (bed->overlap == BED_ONE_AT_A_TIME || bed->overlap == BED_UNKNOWN)
+        skip(); /* one thread has all of them; and how many wait, need not be told */
+    bed_open(bed, 20);
+    assert_true(client_post(&bed->clients[20], "@0g#"));
+    assert_true(bed_wait_in_flight(bed, 1));
+    for (int c = 0; c < WAITING; c++) {
+        bed_open(bed, c);
+        assert_true(client_send(&bed->clients[c], text, len));
+    }
+    for (int ms = 0; bed_stats(bed).held_back < WAITING; ms++) {
+        assert_true(ms < BED_WAIT_MS);
+        bed_sleep_ms(1);
+    }
+    bed_open_gate(bed);
+    unsigned first = 0;
+    for (int c = 0; c < WAITING; c++)
+        for (int i = 0; i < ROUNDS; i++) {
+            assert_int_equal(client_reply(&bed->clients[c], &reply), 1);
+            assert_int_equal(reply.status, 200);
+            if (i == 0 && strtol(reply.body, NULL, 10) <= WAITING)
+                first++;
+        }
+    bed_stop(bed);
+    assert_int_equal(first, WAITING);
+    assert_int_equal(bed->final.answered, 1 + WAITING * ROUNDS);
+}
+
 /* Once a reply has been seen, its request is no longer inside. */
 static void answered_is_outside(struct bed *bed)
 {
@@ -342,10 +411,12 @@ int main(int argc, char **argv)
         {"wait: sockets are held back", holds_sockets_back, NULL},
         {"wait: a post that ends makes room for sockets", holds_back_until_a_post_ends, NULL},
         {"wait: full over and over", full_over_and_over, NULL},
+        {"wait: first come, first served", first_come_first_served, NULL},
         {"reject: the books agree", books_agree, NULL},
         {"half a request is outside", half_is_outside, NULL},
         {"a leaving connection is outside", leaving_takes_no_room, NULL},
         {"an answered request is outside", answered_is_outside, NULL},
+        {"a reader who does not read is outside", a_deaf_reader_takes_no_room, NULL},
         {"counts are exact, however many ask", counts_what_many_get, NULL},
     };
     return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);

@@ -246,8 +246,11 @@ static void gives_up(struct bed *bed)
     assert_int_equal(lost, REQUESTS);
     assert_int_equal(bed->final.answered, 0);
     assert_true(bed_wait_tasks(bed->tasks));
-    for (int i = 0; i < REQUESTS; i++)
-        posted_finish(&posts[i], bed); /* they are ours again */
+    for (int i = 0; i < REQUESTS; i++) { /* they are ours again, and we were told */
+        assert_int_equal(atomic_load(&posts[i].dones), 1);
+        assert_int_equal(posts[i].status, 503);
+        posted_finish(&posts[i], bed);
+    }
 }
 
 static void gives_up_on_sockets(struct bed *bed)
@@ -283,6 +286,42 @@ static void gives_up_on_calls(struct bed *bed)
     bed->run = NULL;
     assert_int_equal(bed->model->stop(run, &bed->final), 1);
     assert_true(bed_wait_tasks(bed->tasks + 1)); /* the service's own */
+}
+
+static void *open_gate_late(void *arg)
+{
+    bed_sleep_ms(500);
+    bed_open_gate(arg);
+    return NULL;
+}
+
+/* Pieces in line behind one that takes its time: those are not begun any more. */
+static void gives_up_on_pieces(struct bed *bed)
+{
+    enum { PIECES = 3 };
+    struct posted posts[PIECES];
+    pthread_t opener;
+    if (!(bed->model->uses & MODEL_OFFLOAD_THREADS) || bed->overlap == BED_UNKNOWN)
+        skip(); /* there is no line */
+    bed->config.drain_ns = 50000000;
+    bed->config.offload_threads = 1;
+    bed_start(bed);
+    for (int i = 0; i < PIECES; i++) {
+        posted_init(&posts[i], bed, (uint32_t)i, "z1#piece");
+        assert_int_equal(posted_post(&posts[i], bed), 0);
+    }
+    assert_true(bed_wait_int(&bed->probe.offloading, 1));
+    assert_int_equal(pthread_create(&opener, NULL, open_gate_late, bed), 0);
+    struct model_run *run = bed->run;
+    bed->run = NULL;
+    uint64_t lost = bed->model->stop(run, &bed->final);
+    pthread_join(opener, NULL);
+    if (lost == PIECES) /* else the gate was open before */
+        assert_int_equal(atomic_load(&bed->probe.offloaded), 1);
+    for (int i = 0; i < PIECES; i++) {
+        assert_int_equal(atomic_load(&posts[i].dones), 1);
+        posted_finish(&posts[i], bed);
+    }
 }
 
 static void over_and_over(struct bed *bed)
@@ -407,6 +446,7 @@ int main(int argc, char **argv)
         {"stop gives up after drain_ns (posts)", gives_up, NULL},
         {"stop gives up after drain_ns (sockets)", gives_up_on_sockets, NULL},
         {"stop gives up after drain_ns (calls)", gives_up_on_calls, NULL},
+        {"stop gives up after drain_ns (pieces)", gives_up_on_pieces, NULL},
         {"stop ends though clients keep coming", clients_keep_coming, NULL},
         {"20 starts and stops", over_and_over, NULL},
         {"stop under fire", under_fire, NULL},
