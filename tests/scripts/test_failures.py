@@ -483,6 +483,8 @@ def test_what_is_said_of_neighbours(tmp_path: Path) -> None:
     page = drawn(folder)
     assert "700 × 502" in page and "560 × 504" in page, "what came instead, over seven rounds"
     assert "after it was stalled: thread_pool 0.05 s (0.05 to 0.05) and 0.05 s" in page
+    assert "What a machine with 2 cores cannot decide here:" in page
+    assert "In `mine` generator and downstream service share a CPU" in page
 
 
 def test_few_rounds_give_neighbours_no_verdict(tmp_path: Path) -> None:
@@ -593,6 +595,7 @@ def test_what_is_said_of_heavy_requests(tmp_path: Path) -> None:
     assert "With the heavy requests in place: " in text and "are not told apart as the lowest p99" in text
     page = drawn(folder)
     assert "What offloading does, round by round" in page
+    assert "how a model scales over cores" in page and "downstream service share a CPU" not in page
 
 
 def test_few_rounds_say_nothing_of_offloading(tmp_path: Path) -> None:

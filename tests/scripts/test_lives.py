@@ -433,6 +433,9 @@ def test_the_map_shows_what_is_so(tmp_path: Path) -> None:
     assert "thread_pool: ahead of the next by at least 1.4" in text and "with no wait" in text
     assert "at the ceiling of connections ÷ wait" in text
     assert report.main([str(tmp_path)]) == 0
+    page = (tmp_path / "report.md").read_text("utf-8")
+    assert "In `map` generator and downstream service share a CPU" in page, "said once for all its families"
+    assert "Rows with more threads than cores (in `map`) show a shape" in page, "512 threads of the pool"
     svg = (tmp_path / "scenario-map-throughput.svg").read_text("utf-8")
     # Names stand in the cells: nothing hangs on colour.
     assert svg.count(">pool<") >= 9 and svg.count(">all<") == 15 and svg.count(">tie<") == 3

@@ -77,6 +77,7 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
             pilot_s=1.0 if cpu_us == steps["cpu_us"][0] and wait_us == steps["wait_us"][0] else 0.0,
             cpu_us=cpu_us,
             wait_us=wait_us,
+            **({"downstream_cpu": built.cpus[-1]} if wait_us else {}),
         )
         for cpu_us in steps["cpu_us"]
         for wait_us in steps["wait_us"]

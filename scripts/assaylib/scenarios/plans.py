@@ -74,6 +74,7 @@ def family(
             "scenario": scenario.to_json(),
             "server_cpu": built.cpus[0],
             "load_cpu": built.cpus[-1],
+            **({"downstream_cpu": built.cpus[-1]} if scenario.downstream else {}),
             "threads": {m: scenario.options(model_of(m))["threads"] for m in members},
             "process_s": round(process_s, 3),
             "pilot_s": round(pilot_s, 3),

@@ -9,6 +9,7 @@ from typing import Any
 from .. import words
 from ..blocks import Block, Column, Items, Picture, Raw, Section, Table, Text
 from ..judge import gate_name
+from ..sections.undecided import undecided
 from . import KINDS
 from .outcome import Outcome
 
@@ -26,6 +27,7 @@ def section(outcome: Outcome, raw: Sequence[Raw], *, first_too: bool = True) -> 
         *(Picture(chart) for chart in kind.pictures(outcome)),
         *others,
         Text(conditions(outcome)),
+        *undecided(outcome.judged, outcome.judged.families, mark=""),
         Text(counted(outcome)),
     ]
     gates = gate_table(outcome)

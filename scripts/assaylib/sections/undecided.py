@@ -11,8 +11,9 @@ from ..blocks import Block, Items, Text
 from ..judge import Family, Judgement
 
 
-def undecided(judged: Judgement, families: Sequence[Family]) -> list[Block]:
-    said = sentences(judged, families)
+def undecided(judged: Judgement, families: Sequence[Family], mark: str = "‡, ") -> list[Block]:
+    """mark: how tables mark rows with more threads than cores; "" where they do not."""
+    said = sentences(judged, families, mark)
     if not said:
         return []
     cores = about.cores(judged.run)
@@ -20,7 +21,7 @@ def undecided(judged: Judgement, families: Sequence[Family]) -> list[Block]:
     return [Text(f"**What a machine {machine} cannot decide here:**"), Items(said)]
 
 
-def sentences(judged: Judgement, families: Sequence[Family]) -> list[str]:
+def sentences(judged: Judgement, families: Sequence[Family], mark: str) -> list[str]:
     loads = {family.id: family.plan.get("load") or {} for family in families}
     said = []
     if any(_same(load, "server_cpu", "load_cpu") for load in loads.values()):
@@ -30,7 +31,7 @@ def sentences(judged: Judgement, families: Sequence[Family]) -> list[str]:
         )
     shared = [f for f in families if _same(loads[f.id], "downstream_cpu", "load_cpu")]
     if shared:
-        names = words.listed(f"`{about.subject(f)}`" for f in shared)
+        names = _named(shared)
         said.append(
             f"In {names} generator and downstream service share a CPU; it would take a third. Their"
             " throughput is decided only where the server was saturated and that CPU was not, and"
@@ -44,9 +45,9 @@ def sentences(judged: Judgement, families: Sequence[Family]) -> list[str]:
         )
     shapes = [f for f in families if any(about.shape_only(judged, f, m) for m in f.candidates)]
     if shapes:
-        names = words.listed(f"`{about.subject(f)}`" for f in shapes)
+        names = _named(shapes)
         said.append(
-            f"Rows with more threads than cores (‡, in {names}) show a shape: whether that many"
+            f"Rows with more threads than cores ({mark}in {names}) show a shape: whether that many"
             " threads pay on as many cores is open."
         )
     for family in families:
@@ -58,6 +59,10 @@ def sentences(judged: Judgement, families: Sequence[Family]) -> list[str]:
                 " least that, and how much more is open."
             )
     return said
+
+
+def _named(families: Sequence[Family]) -> str:
+    return words.listed(dict.fromkeys(f"`{about.subject(f)}`" for f in families))
 
 
 def _same(load: dict[str, Any], one: str, other: str) -> bool:
