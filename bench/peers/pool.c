@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -23,11 +24,16 @@
 #include <string.h>
 
 #define SLOTS 64 /* threads that may run tasks */
+/* Before the submitter sleeps it yields for as long as it may take to wake it again. */
+#define YIELDS_NS 50000
+
+enum { DONE, UNDER_WAY, AWAITED };
 
 struct pool_task {
     uint64_t number, sent_ns, waited_ns;
-    /* Released by whoever is through with it, acquired by the submitter who uses it again. */
-    atomic_bool done;
+    /* Whoever is through with it makes it DONE (exchange: release, so that the submitter, who
+     * acquires, may use it again) and wakes the submitter if that had made it AWAITED. */
+    atomic_int state;
     _Alignas(16) unsigned char space[];
 };
 
@@ -43,6 +49,7 @@ static atomic_uint slots_taken; /* relaxed: it only hands out numbers */
 static _Thread_local struct slot *mine;
 static uint64_t work_rounds;
 static bool timed;
+static sem_t awaited; /* posted for each task that was AWAITED */
 
 void *pool_space(struct pool_task *task)
 {
@@ -80,11 +87,13 @@ void pool_run(struct pool_task *task)
 
 void pool_done(struct pool_task *task)
 {
-    atomic_store_explicit(&task->done, true, memory_order_release);
+    if (atomic_exchange_explicit(&task->state, DONE, memory_order_acq_rel) == AWAITED)
+        sem_post(&awaited);
 }
 
 struct flood {
     uint64_t tasks, window, limit, workers, rate_hz, spin_us;
+    uint64_t ahead; /* submitted and not yet run at most */
     bool calibrate;
     const char *json;
 
@@ -98,12 +107,27 @@ static struct pool_task *task_at(const struct flood *flood, uint64_t number)
     return (struct pool_task *)(void *)(flood->memory + flood->stride * (number % flood->objects));
 }
 
-static void wait_a_little(void)
+static bool is_done(const struct pool_task *task)
 {
-    if (peer_pool.wait)
+    return atomic_load_explicit(&task->state, memory_order_acquire) == DONE;
+}
+
+/* Sleeps in the end, unless the pool has its own way to wait: who spins takes a CPU away from the
+ * workers. */
+static void await(struct pool_task *task)
+{
+    int state = UNDER_WAY;
+    while (peer_pool.wait && !is_done(task))
         peer_pool.wait();
-    else
+    uint64_t until_ns = is_done(task) ? 0 : clock_ns() + YIELDS_NS;
+    while (!is_done(task) && clock_ns() < until_ns)
         sched_yield();
+    if (is_done(task) ||
+        !atomic_compare_exchange_strong_explicit(&task->state, &state, AWAITED,
+                                                 memory_order_acq_rel, memory_order_acquire))
+        return;
+    while (sem_wait(&awaited) && errno == EINTR)
+        ;
 }
 
 static uint64_t total(bool sums)
@@ -116,13 +140,18 @@ static uint64_t total(bool sums)
     return found;
 }
 
+/* Where as many are under way as may be, it goes on when half of them are done: it would else be
+ * woken for every single one. */
 static void submit(struct flood *flood, uint64_t number)
 {
     struct pool_task *task = task_at(flood, number);
-    while (number >= flood->objects && !atomic_load_explicit(&task->done, memory_order_acquire))
-        wait_a_little();
+    uint64_t oldest = number - flood->ahead;
+    if (number >= flood->ahead && !is_done(task_at(flood, oldest))) {
+        await(task_at(flood, oldest + (flood->ahead - 1) / 2));
+        await(task_at(flood, oldest));
+    }
     task->number = number;
-    atomic_store_explicit(&task->done, false, memory_order_relaxed);
+    atomic_store_explicit(&task->state, UNDER_WAY, memory_order_relaxed);
     if (timed)
         task->sent_ns = clock_ns();
     peer_pool.submit(task);
@@ -141,15 +170,14 @@ static void measure(struct flood *flood)
     }
     if (peer_pool.finish)
         peer_pool.finish();
+    await(task_at(flood, flood->tasks - 1));
     while (total(false) < flood->tasks)
-        wait_a_little();
+        sched_yield(); /* the last but one may come last */
     flood->elapsed_ns = clock_ns() - began_ns;
     own_ns = clock_read(CLOCK_THREAD_CPUTIME_ID) - own_ns;
     flood->workers_cpu_ns = clock_read(CLOCK_PROCESS_CPUTIME_ID) - cpu_ns - own_ns;
-    for (uint64_t i = 0; i < flood->objects && i < flood->tasks; i++) {
-        while (!atomic_load_explicit(&task_at(flood, i)->done, memory_order_acquire))
-            wait_a_little();
-    }
+    for (uint64_t i = 0; i < flood->objects; i++)
+        await(task_at(flood, i));
 }
 
 static int prepare(struct flood *flood)
@@ -161,6 +189,8 @@ static int prepare(struct flood *flood)
         return -ENOMEM;
     memset(flood->memory, 0, flood->stride * flood->objects); /* touched before the clock runs */
     size_t limit = flood->limit ? flood->limit : flood->objects;
+    flood->ahead = peer_pool.bounded && limit < flood->objects ? limit : flood->objects;
+    sem_init(&awaited, 0, 0);
     return peer_pool.start(
         &(struct pool_setup){(unsigned)flood->workers, flood->tasks, limit, flood->spin_us * 1000});
 }

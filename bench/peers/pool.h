@@ -18,8 +18,7 @@ struct pool_task;
 struct pool_setup {
     unsigned workers;
     size_t tasks;     /* how many there will be */
-    size_t limit;     /* a pool that is bounded takes at most so many that are not yet run, and
-                         makes the submitter wait; at least so many */
+    size_t limit;     /* a pool that is bounded takes at most so many that are not yet run */
     uint64_t spin_ns; /* an idle worker looks for work so long before it sleeps */
 };
 
@@ -28,12 +27,14 @@ struct peer_pool {
     const char *work;  /* one line: what one task goes through */
     size_t task_space; /* bytes of its own in every task */
     int spins;         /* spin_ns has an effect */
+    int bounded;       /* submit() is not called for more than limit tasks that are not done; a pool
+                          may also be bounded and make the submitter wait by itself */
 
     /* 0 or a negative errno. All functions are called by the one submitting thread. */
     int (*start)(const struct pool_setup *setup);
     /* Calls pool_run(task) on a worker, once, then pool_done(task) when its space may be reused. */
     void (*submit)(struct pool_task *task);
-    /* Optional: the submitter waits for a task to be done; without it, it yields. */
+    /* Optional: the submitter waits for a task to be done; without it, it sleeps. */
     void (*wait)(void);
     /* Optional: nothing more will be submitted; the submitter may work, too. May return before all
      * is run. */

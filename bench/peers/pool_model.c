@@ -8,20 +8,13 @@
 #include "model.h"
 
 #include <errno.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 static const struct model *model;
 static struct model_run *run;
 
 /* As many as may be under way; each is used again when its task is done. */
-static struct place {
-    struct request *request;
-    struct pool_task *task;
-    /* Release by the worker that is through with it, acquire by the submitter. */
-    atomic_bool used;
-} * places;
+static struct request **requests;
 static size_t count;
 
 static enum turn_end step(void *cell, struct turn *turn, const void *setup)
@@ -36,24 +29,20 @@ static const struct workload workload = {.name = "task", .step = step};
 
 static void done(struct request *request)
 {
-    struct place *place = request->arg;
-    struct pool_task *task = place->task;
-    atomic_store_explicit(&place->used, false, memory_order_release);
-    pool_done(task);
+    pool_done((struct pool_task *)(uintptr_t)request->in);
 }
 
 static int start(const struct pool_setup *setup)
 {
     count = setup->limit;
-    places = calloc(count, sizeof *places);
-    if (!places)
+    requests = calloc(count, sizeof(struct request *));
+    if (!requests)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
-        struct request *request = places[i].request = request_create(&workload);
-        if (!request)
+        requests[i] = request_create(&workload);
+        if (!requests[i])
             return -ENOMEM;
-        request->done = done;
-        request->arg = &places[i];
+        requests[i]->done = done;
     }
     model = model_find("thread_pool");
     if (setup->spin_ns && !(model->uses & MODEL_SPIN))
@@ -74,25 +63,20 @@ static int start(const struct pool_setup *setup)
 static void submit(struct pool_task *task)
 {
     static size_t next;
-    struct place *place = &places[next];
-    struct request *request = place->request;
+    struct request *request = requests[next];
     next = next + 1 < count ? next + 1 : 0;
-    while (atomic_load_explicit(&place->used, memory_order_acquire))
-        sched_yield();
-    atomic_store_explicit(&place->used, true, memory_order_relaxed);
-    place->task = task;
     request->in = (const uint8_t *)task;
     request->in_len = 1;
-    while (model->post(run, request) == -EAGAIN)
-        sched_yield();
+    if (model->post(run, request) != 0)
+        abort(); /* there is room for `limit` */
 }
 
 static void stop(void)
 {
     model->stop(run, NULL);
     for (size_t i = 0; i < count; i++)
-        request_destroy(places[i].request, &workload);
-    free(places);
+        request_destroy(requests[i], &workload);
+    free(requests);
 }
 
 const struct peer_pool peer_pool = {
@@ -100,6 +84,7 @@ const struct peer_pool peer_pool = {
     .version = "",
     .work = "thread_pool's post(): door, queue, one turn, done()",
     .spins = 1,
+    .bounded = 1,
     .start = start,
     .submit = submit,
     .stop = stop,

@@ -9,7 +9,6 @@
 #include "parts/queue.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 
 static struct queue queue;
@@ -51,8 +50,8 @@ static int start(const struct pool_setup *setup)
 
 static void submit(struct pool_task *task)
 {
-    while (queue_push(&queue, task) == -EAGAIN)
-        sched_yield();
+    if (queue_push(&queue, task) < 0)
+        abort(); /* there is room for `limit` */
 }
 
 #ifdef HELPS
@@ -84,6 +83,7 @@ const struct peer_pool peer_pool = {
     .work = "parts/queue.h: push by the submitter, pop by the workers",
 #endif
     .version = "",
+    .bounded = 1,
     .start = start,
     .submit = submit,
     .stop = stop,

@@ -34,5 +34,6 @@ static void stop()
 }
 
 extern "C" const struct peer_pool peer_pool = {
-    "pool_tbb", LIBRARY_VERSION, "task_arena::enqueue", 0, 0, start, submit, nullptr, nullptr, stop,
+    "pool_tbb", LIBRARY_VERSION, "task_arena::enqueue", 0, 0, 0, start, submit, nullptr, nullptr,
+    stop,
 };

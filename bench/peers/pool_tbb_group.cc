@@ -42,6 +42,7 @@ extern "C" const struct peer_pool peer_pool = {
     "task_group::run, then wait, in which the submitter works too",
     0,
     0,
+    0,
     start,
     submit,
     nullptr,

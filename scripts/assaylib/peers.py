@@ -109,7 +109,7 @@ class Kind:
     load: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _pools(*arguments: str, only: tuple[str, ...] = ()) -> dict[str, Peer]:
+def _pools(*arguments: str) -> dict[str, Peer]:
     every = {
         "model": ("pool_model", "", "thread_pool through post(): door, queue, one turn, done()"),
         "queue": ("pool_queue", "", "parts/queue alone"),
@@ -149,7 +149,7 @@ _BOUNDED = (
     "pools that are bounded, ours and the ring, hold 1,024 and make the submitter wait; the others take all at once"
 )
 _FLOOD = ("--tasks", "300000", "--window")
-_SAME = "two workers and one submitter, not pinned; the same task objects, each adding its number to a sum that is checked"
+_SAME = "two workers, one submitter, not pinned; to wait, it yields for 50 µs, then sleeps until half is done; a checked sum"
 
 
 def _generators(*arguments: str, only: tuple[str, ...]) -> dict[str, Peer]:
