@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LOOK_EVERY 32 /* looks at the length between two at the clock */
 
@@ -19,24 +20,32 @@ int queue_init(struct queue *queue, uint32_t limit)
         size *= 2;
     *queue = (struct queue){.mask = size - 1, .limit = limit};
     queue->ring = calloc(size, sizeof *queue->ring);
-    if (!queue->ring)
+    queue->state = aligned_alloc(_Alignof(struct queue_state), sizeof *queue->state);
+    if (!queue->ring || !queue->state) {
+        free(queue->ring);
+        free(queue->state);
         return -ENOMEM;
+    }
+    memset(queue->state, 0, sizeof *queue->state);
     pthread_mutexattr_t attr;
     pthread_mutexattr_init(&attr);
 #ifdef __GLIBC__
     /* Spins for a moment before it sleeps: the lock is held for less time than a sleep costs. */
     pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
 #endif
-    int error = pthread_mutex_init(&queue->lock, &attr);
+    int error = pthread_mutex_init(&queue->state->lock, &attr);
     pthread_mutexattr_destroy(&attr);
-    if (error)
+    if (error) {
         free(queue->ring);
+        free(queue->state);
+    }
     return -error;
 }
 
 void queue_finish(struct queue *queue)
 {
-    pthread_mutex_destroy(&queue->lock);
+    pthread_mutex_destroy(&queue->state->lock);
+    free(queue->state);
     free(queue->ring);
 }
 
@@ -51,38 +60,39 @@ void queue_worker_finish(struct queue_worker *worker)
     sem_destroy(&worker->wake);
 }
 
-static uint32_t length(const struct queue *queue)
+static uint32_t length(const struct queue_state *state)
 {
-    return atomic_load_explicit(&queue->len, memory_order_relaxed);
+    return atomic_load_explicit(&state->len, memory_order_relaxed);
 }
 
-static void set_length(struct queue *queue, uint32_t len)
+static void set_length(struct queue_state *state, uint32_t len)
 {
-    atomic_store_explicit(&queue->len, len, memory_order_relaxed);
+    atomic_store_explicit(&state->len, len, memory_order_relaxed);
 }
 
-static bool closed(const struct queue *queue)
+static bool closed(const struct queue_state *state)
 {
-    return atomic_load_explicit(&queue->closed, memory_order_relaxed);
+    return atomic_load_explicit(&state->closed, memory_order_relaxed);
 }
 
 int queue_push_below(struct queue *queue, void *task, uint32_t limit)
 {
-    pthread_mutex_lock(&queue->lock);
-    uint32_t len = length(queue);
-    if (closed(queue) || len >= limit) {
-        int error = closed(queue) ? -ESHUTDOWN : -EAGAIN;
-        pthread_mutex_unlock(&queue->lock);
+    struct queue_state *state = queue->state;
+    pthread_mutex_lock(&state->lock);
+    uint32_t len = length(state);
+    if (closed(state) || len >= limit) {
+        int error = closed(state) ? -ESHUTDOWN : -EAGAIN;
+        pthread_mutex_unlock(&state->lock);
         return error;
     }
-    queue->ring[(queue->first + len) & queue->mask] = task;
-    set_length(queue, len + 1);
-    struct queue_worker *sleeper = queue->watched && len == 0 ? NULL : queue->idle;
+    queue->ring[(state->first + len) & queue->mask] = task;
+    set_length(state, len + 1);
+    struct queue_worker *sleeper = state->watched && len == 0 ? NULL : state->idle;
     if (sleeper) {
-        queue->idle = sleeper->below;
-        queue->idle_count--;
+        state->idle = sleeper->below;
+        state->idle_count--;
     }
-    pthread_mutex_unlock(&queue->lock);
+    pthread_mutex_unlock(&state->lock);
     if (!sleeper)
         return 0;
     /* After the unlock, or the woken thread would run into the lock at once. */
@@ -107,11 +117,11 @@ static inline void relax(void)
 }
 
 /* Without the lock: until there seems to be something, or spin_ns are over. */
-static void look_out(const struct queue *queue)
+static void look_out(const struct queue_state *state, uint64_t spin_ns)
 {
-    uint64_t until = clock_now_ns() + queue->spin_ns;
-    while (!length(queue) && !closed(queue) && clock_now_ns() < until) {
-        for (int i = 0; i < LOOK_EVERY && !length(queue); i++)
+    uint64_t until = clock_now_ns() + spin_ns;
+    while (!length(state) && !closed(state) && clock_now_ns() < until) {
+        for (int i = 0; i < LOOK_EVERY && !length(state); i++)
             relax();
         syscalls_count();
         sched_yield(); /* to whoever would submit, where there are fewer CPUs than threads */
@@ -127,56 +137,58 @@ static void give_way(void)
 }
 
 /* With the lock: sleeps until it is woken. */
-static void rest(struct queue *queue, struct queue_worker *worker)
+static void rest(struct queue_state *state, struct queue_worker *worker)
 {
-    worker->below = queue->idle;
-    queue->idle = worker;
-    queue->idle_count++;
-    pthread_mutex_unlock(&queue->lock);
+    worker->below = state->idle;
+    state->idle = worker;
+    state->idle_count++;
+    pthread_mutex_unlock(&state->lock);
     syscalls_count();
     while (sem_wait(&worker->wake) && errno == EINTR)
         ;
-    pthread_mutex_lock(&queue->lock);
+    pthread_mutex_lock(&state->lock);
 }
 
 void *queue_pop(struct queue *queue, struct queue_worker *worker)
 {
+    struct queue_state *state = queue->state;
     bool spins = queue->spin_ns > 0, awake = true;
-    pthread_mutex_lock(&queue->lock);
-    while (!length(queue) && !closed(queue)) {
-        if (!awake || queue->watched) {
-            rest(queue, worker);
+    pthread_mutex_lock(&state->lock);
+    while (!length(state) && !closed(state)) {
+        if (!awake || state->watched) {
+            rest(state, worker);
             continue;
         }
         awake = false;
-        queue->watched = spins;
-        pthread_mutex_unlock(&queue->lock);
+        state->watched = spins;
+        pthread_mutex_unlock(&state->lock);
         if (spins)
-            look_out(queue);
+            look_out(state, queue->spin_ns);
         else
             give_way();
-        pthread_mutex_lock(&queue->lock);
+        pthread_mutex_lock(&state->lock);
         if (spins)
-            queue->watched = false;
+            state->watched = false;
     }
     void *task = NULL;
-    uint32_t len = length(queue);
+    uint32_t len = length(state);
     if (len) {
-        task = queue->ring[queue->first++ & queue->mask];
-        set_length(queue, len - 1);
+        task = queue->ring[state->first++ & queue->mask];
+        set_length(state, len - 1);
     }
-    pthread_mutex_unlock(&queue->lock);
+    pthread_mutex_unlock(&state->lock);
     return task;
 }
 
 void queue_close(struct queue *queue)
 {
-    pthread_mutex_lock(&queue->lock);
-    atomic_store_explicit(&queue->closed, true, memory_order_relaxed);
-    struct queue_worker *sleeper = queue->idle;
-    queue->idle = NULL;
-    queue->idle_count = 0;
-    pthread_mutex_unlock(&queue->lock);
+    struct queue_state *state = queue->state;
+    pthread_mutex_lock(&state->lock);
+    atomic_store_explicit(&state->closed, true, memory_order_relaxed);
+    struct queue_worker *sleeper = state->idle;
+    state->idle = NULL;
+    state->idle_count = 0;
+    pthread_mutex_unlock(&state->lock);
     while (sleeper) {
         /* Once posted it may be gone. */
         struct queue_worker *below = sleeper->below;
@@ -187,16 +199,18 @@ void queue_close(struct queue *queue)
 
 uint32_t queue_idle(struct queue *queue)
 {
-    pthread_mutex_lock(&queue->lock);
-    uint32_t count = queue->idle_count;
-    pthread_mutex_unlock(&queue->lock);
+    struct queue_state *state = queue->state;
+    pthread_mutex_lock(&state->lock);
+    uint32_t count = state->idle_count;
+    pthread_mutex_unlock(&state->lock);
     return count;
 }
 
 bool queue_watched(struct queue *queue)
 {
-    pthread_mutex_lock(&queue->lock);
-    bool watched = queue->watched;
-    pthread_mutex_unlock(&queue->lock);
+    struct queue_state *state = queue->state;
+    pthread_mutex_lock(&state->lock);
+    bool watched = state->watched;
+    pthread_mutex_unlock(&state->lock);
     return watched;
 }

@@ -30,11 +30,10 @@ struct queue_worker {
     struct queue_worker *below;
 };
 
-struct queue {
-    pthread_mutex_t lock; /* protects everything below; held for some ten instructions */
-    void **ring;
-    uint32_t mask;
-    uint32_t limit;
+/* What changes with the tasks: these cache lines wander between the CPUs, and no other does. */
+struct queue_state {
+    /* Protects everything in here; held for some ten instructions. */
+    _Alignas(64) pthread_mutex_t lock;
     uint32_t first; /* of the ring; free-running */
     /* Atomic, relaxed, only because the worker that looks out reads it without the lock: what it
      * sees there is no more than a hint to take the lock. The same holds for closed. */
@@ -43,6 +42,13 @@ struct queue {
     uint32_t idle_count;
     bool watched; /* a worker looks out */
     atomic_bool closed;
+};
+
+struct queue {
+    struct queue_state *state;
+    void **ring; /* under the lock, too */
+    uint32_t mask;
+    uint32_t limit;
     /* How long a worker looks out before it sleeps. 0 from queue_init(); set it before the first
      * queue_pop(). It takes up to one CPU while the queue is empty. */
     uint64_t spin_ns;
