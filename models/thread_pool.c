@@ -82,7 +82,8 @@ static enum served serve_one(struct worker *worker, struct poller_conn *conn, bo
     struct http_conn *http = &conn->http;
     uint64_t until_ns = 0;
     enum http_step step = HTTP_WORK;
-    while (!conn->whole && (step = http_conn_parse(http)) == HTTP_MORE) {
+    while (!conn->whole &&
+           (step = http_conn_is_empty(http) ? HTTP_MORE : http_conn_parse(http)) == HTTP_MORE) {
         if (http->begun && *inside) {
             waiting_leave(&run->poller.waiting);
             *inside = false;

@@ -43,8 +43,8 @@ static void release(struct actor_conn *conn)
         conn->prev->next = conn->next;
     else
         home->all = conn->next;
-    conn->next = home->retired;
-    home->retired = conn;
+    conn->next = atomic_load_explicit(&home->retired, memory_order_relaxed);
+    atomic_store_explicit(&home->retired, conn, memory_order_relaxed);
     pthread_mutex_unlock(&home->lock);
 }
 
@@ -159,7 +159,8 @@ static bool advance(struct sched_worker *worker, struct actor_conn *conn)
         }
         int error = 0;
         bool more = true;
-        enum http_step step = http_conn_parse(&conn->http);
+        enum http_step step =
+            http_conn_is_empty(&conn->http) ? HTTP_MORE : http_conn_parse(&conn->http);
         if (step == HTTP_MORE) {
             if (!read_on(worker, conn, &more))
                 return false;
@@ -307,9 +308,11 @@ static void listener_ready(struct event_source *source, uint32_t events)
 
 static void free_retired(struct actor_home *home)
 {
+    if (!atomic_load_explicit(&home->retired, memory_order_relaxed))
+        return;
     pthread_mutex_lock(&home->lock);
-    struct actor_conn *retired = home->retired;
-    home->retired = NULL;
+    struct actor_conn *retired = atomic_load_explicit(&home->retired, memory_order_relaxed);
+    atomic_store_explicit(&home->retired, NULL, memory_order_relaxed);
     pthread_mutex_unlock(&home->lock);
     while (retired) {
         struct actor_conn *conn = retired;

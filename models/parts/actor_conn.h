@@ -45,7 +45,9 @@ struct actor_home {
     /* Protects both lists: connections are added by whoever accepts, retired by whoever receives
      * their last mail, and freed by the home, when no event of epoll can name them any more. */
     _Alignas(64) pthread_mutex_t lock;
-    struct actor_conn *all, *retired;
+    struct actor_conn *all;
+    /* Atomic, relaxed, for a look without the lock: whom it misses the next round finds. */
+    _Atomic(struct actor_conn *) retired;
 };
 
 struct actor_conns {

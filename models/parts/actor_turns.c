@@ -246,7 +246,13 @@ static bool carry_out(struct sched_worker *worker, struct request *request, stru
 bool actor_turn(struct sched_worker *worker, struct request *request)
 {
     struct actor *made = request->has_cell ? request->owner : NULL;
-    return carry_out(worker, request, made, step(worker, request));
+    enum turn_end end = step(worker, request);
+    bool of_conn = !actor_run_of(worker)->cells.state && request->kind == ERRAND_NONE;
+    if (end == TURN_REPLY && of_conn && !request->done) { /* without what others need */
+        counter_add(&worker->counters->answered, 1);
+        return actor_reply(worker, request);
+    }
+    return carry_out(worker, request, made, end);
 }
 
 /* The turn of a note: with the worker's own request, which goes on to the next note unless this one

@@ -155,7 +155,8 @@ static void *conn_main(void *arg)
     bool alive = true;
     uint64_t until_ns = 0; /* for the rest of a request */
     while (alive) {
-        enum http_step step = http_conn_parse(&conn->http);
+        enum http_step step =
+            http_conn_is_empty(&conn->http) ? HTTP_MORE : http_conn_parse(&conn->http);
         if (step != HTTP_MORE) {
             alive = serve(conn, step);
             count_syscalls(conn);

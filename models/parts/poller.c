@@ -168,7 +168,8 @@ static void accept_all(struct poller *poller)
 static void run_timers(struct poller *poller)
 {
     void *item;
-    while ((item = timers_pop(&poller->timers, clock_now_ns()))) {
+    while (timers_next_ns(&poller->timers) != TIMERS_NEVER &&
+           (item = timers_pop(&poller->timers, clock_now_ns()))) {
         if (item == &poller->listener)
             watch_listener(poller, EPOLL_CTL_MOD, EPOLLIN);
         else if (disarm(poller, item)) /* stuck in the middle of a request */
@@ -243,13 +244,15 @@ static void *poller_main(void *arg)
     struct poller *poller = arg;
     struct epoll_event events[EVENTS_MAX];
     while (!poller->draining || !drained(poller)) {
-        uint64_t now = clock_now_ns(), due = timers_next_ns(&poller->timers);
-        if (poller->draining && now >= poller->give_up_ns) {
-            abandon(poller);
-            break;
-        }
-        if (poller->draining)
+        uint64_t due = timers_next_ns(&poller->timers);
+        if (poller->draining) {
+            uint64_t now = clock_now_ns();
+            if (now >= poller->give_up_ns) {
+                abandon(poller);
+                break;
+            }
             due = now + MS; /* how often to see whether all is answered */
+        }
         syscalls_count();
         syscalls_tell(&poller->config.counters->syscalls);
         int count = clock_epoll_wait(poller->epoll, events, EVENTS_MAX, due);

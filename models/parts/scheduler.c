@@ -21,16 +21,11 @@ enum {
     EVENTS_MAX = 128,
 };
 
-static _Thread_local struct sched_worker *self;
-
-struct sched_worker *sched_self(const struct scheduler *scheduler)
-{
-    return self && (!scheduler || self->scheduler == scheduler) ? self : NULL;
-}
+_Thread_local struct sched_worker *sched_this;
 
 void sched_act_as(struct sched_worker *worker)
 {
-    self = worker;
+    sched_this = worker;
 }
 
 int sched_watch(struct sched_worker *worker, int op, int fd, uint32_t events,
@@ -308,7 +303,7 @@ static struct runnable *park(struct sched_worker *worker)
 
 static void *worker_main(void *arg)
 {
-    struct sched_worker *worker = self = arg;
+    struct sched_worker *worker = sched_this = arg;
     while (!atomic_load_explicit(&worker->scheduler->quit, memory_order_acquire)) {
         if (worker->poll_due)
             poll(worker, 0, false);

@@ -95,6 +95,10 @@ void sched_act_as(struct sched_worker *worker);
 void sched_finish(struct scheduler *scheduler);
 
 /* The worker that this thread is, NULL if none of this scheduler's (NULL: of any). */
-struct sched_worker *sched_self(const struct scheduler *scheduler);
+extern _Thread_local struct sched_worker *sched_this __attribute__((tls_model("local-exec")));
+static inline struct sched_worker *sched_self(const struct scheduler *scheduler)
+{
+    return sched_this && (!scheduler || sched_this->scheduler == scheduler) ? sched_this : NULL;
+}
 
 #endif

@@ -56,10 +56,9 @@ void timers_add(struct timers *timers, uint64_t due_ns, void *item, size_t *plac
     sift(timers, i, (struct timers_entry){due_ns, item, place});
 }
 
-void timers_cancel(struct timers *timers, size_t *place)
+void timers_cancel_armed(struct timers *timers, size_t place)
 {
-    if (*place)
-        take(timers, *place - 1);
+    take(timers, place - 1);
 }
 
 void *timers_pop(struct timers *timers, uint64_t now_ns)

@@ -31,8 +31,13 @@ struct timers {
  */
 void timers_add(struct timers *timers, uint64_t due_ns, void *item, size_t *place);
 
-/* Does nothing if *place is not armed. */
-void timers_cancel(struct timers *timers, size_t *place);
+/* Does nothing if *place is not armed, as in most requests. */
+void timers_cancel_armed(struct timers *timers, size_t place);
+static inline void timers_cancel(struct timers *timers, const size_t *place)
+{
+    if (*place)
+        timers_cancel_armed(timers, *place);
+}
 
 /* The item that is due first, if that is not after now_ns, else NULL. Equal times: in any order.
  * timers_pop(timers, TIMERS_NEVER) empties the heap one by one. */
