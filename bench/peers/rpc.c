@@ -5,6 +5,7 @@
 #include "options.h"
 #include "process.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,6 +37,22 @@ int rpc_open(struct rpc *rpc, const char *program, const char *summary, int argc
     printf("listening on 127.0.0.1:%u\n", rpc->listener.port);
     fflush(stdout);
     return OPTIONS_GO_ON;
+}
+
+static void *run_server(void *serve)
+{
+    (*(void (**)(void))serve)();
+    return NULL;
+}
+
+int rpc_run(void (*serve)(void))
+{
+    pthread_t thread;
+    process_block_stops();
+    if (pthread_create(&thread, NULL, run_server, &serve) != 0)
+        return EXIT_ENVIRONMENT;
+    process_await_stop();
+    return EXIT_GOOD;
 }
 
 /* As the workload `rpc` does it. */

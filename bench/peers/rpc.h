@@ -24,6 +24,13 @@ struct rpc_scratch {
 /* Reads the options, listens, says so on stdout. OPTIONS_GO_ON, or the exit code. */
 int rpc_open(struct rpc *rpc, const char *program, const char *summary, int argc, char **argv);
 
+/*
+ * One that has no other threads runs in one of its own, beside that which waits for SIGTERM, as the
+ * models do: in a process of a single thread glibc leaves out what makes system calls cancellable,
+ * 2 % of a small request. serve() does not return. The exit code.
+ */
+int rpc_run(void (*serve)(void));
+
 /* Answers what http_conn_parse() has found (not HTTP_MORE); what http_conn_reply() returned. */
 int rpc_answer(const struct rpc *rpc, struct rpc_scratch *scratch, struct http_conn *conn,
                enum http_step step, int flags);

@@ -86,11 +86,8 @@ static void accept_ready(struct source *source, uint32_t events)
     }
 }
 
-int main(int argc, char **argv)
+static void serve(void)
 {
-    int code = rpc_open(&rpc, "rpc_epoll", "rpc by hand: callbacks of one loop", argc, argv);
-    if (code != OPTIONS_GO_ON)
-        return code;
     struct source accepts = {accept_ready};
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     watch(rpc.listener.fd, &accepts, EPOLLIN);
@@ -102,6 +99,12 @@ int main(int argc, char **argv)
             source->ready(source, events[i].events);
         }
         if (count < 0 && errno != EINTR)
-            return EXIT_FAILED;
+            exit(EXIT_FAILED);
     }
+}
+
+int main(int argc, char **argv)
+{
+    int code = rpc_open(&rpc, "rpc_epoll", "rpc by hand: callbacks of one loop", argc, argv);
+    return code == OPTIONS_GO_ON ? rpc_run(serve) : code;
 }

@@ -117,18 +117,15 @@ static void accept_all(int epoll_fd)
     }
 }
 
-int main(int argc, char **argv)
+static void serve(void)
 {
-    int code = rpc_open(&rpc, "rpc_messages", "rpc by hand: connections are actors", argc, argv);
-    if (code != OPTIONS_GO_ON)
-        return code;
     int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     watch(epoll_fd, rpc.listener.fd, NULL, EPOLLIN);
     struct epoll_event events[EVENTS];
     for (;;) {
         int count = epoll_wait(epoll_fd, events, EVENTS, -1);
         if (count < 0 && errno != EINTR)
-            return EXIT_FAILED;
+            exit(EXIT_FAILED);
         for (int i = 0; i < count; i++) {
             struct conn *conn = events[i].data.ptr;
             if (!conn) {
@@ -141,4 +138,10 @@ int main(int argc, char **argv)
         }
         run_all();
     }
+}
+
+int main(int argc, char **argv)
+{
+    int code = rpc_open(&rpc, "rpc_messages", "rpc by hand: connections are actors", argc, argv);
+    return code == OPTIONS_GO_ON ? rpc_run(serve) : code;
 }
