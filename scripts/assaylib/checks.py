@@ -48,7 +48,7 @@ def reviewed(judged: Judgement) -> list[Check]:
     if not found.claims and not against:
         return []
     if not against:
-        text = f"{looked}: no drift, two modes, floor or busy surroundings speak against making them"
+        text = f"{looked} looked at again: none is spoilt by drift, two modes, its floor or busy surroundings"
         return [Check("good", "Review", text)]
     more = f"; and {len(against) - 2} more" if len(against) > 2 else ""
     text = f"{looked}; against making all of them (`scripts/assay check`): {'; '.join(against[:2])}{more}"

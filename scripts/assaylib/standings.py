@@ -29,11 +29,11 @@ def standings(judged: Judgement) -> Table:
             Column("case"),
             Column("baseline"),
             Column("best here (tied with)"),
-            Column("times the baseline", True),
+            Column("ratio", True),
             Column("interval", True),
             Column("claim"),
         ],
-        widths=[12, 14, 16, 18, 8, 13, 19],
+        widths=[12, 13, 16, 23, 7, 10, 19],
     )
     left_out = _codecs(judged, table)
     for (kind, metric), (title, unit) in GROUPS.items():

@@ -22,9 +22,15 @@ class ForestRow:
     said: tuple[str, str]  #: at the right margin: ratio, interval
 
 
+def _names(rows: Sequence[ForestRow]) -> int:
+    """Where the scale may begin: a group's name and that of its first member stand on one line before it."""
+    first = {row.group: row for row in reversed(rows)}.values()
+    return max([232, *(round(30 + 7 * len(row.group) + 6.5 * len(row.member)) for row in first)])
+
+
 def forest(name: str, title: str, text: str, rows: Sequence[ForestRow], axis_title: str) -> Chart:
     """Ratios to a baseline with their intervals, over the band of what does not matter."""
-    row_height, top, left, right = 14, 30, 232, 594
+    row_height, top, left, right = 14, 30, _names(rows), 594
     seen = [v for r in rows for v in (r.estimate, *(r.interval or ())) if v is not None]
     seen += [f for r in rows for f in (1 + r.delta, 1 / (1 + r.delta))]
     axis = ratio_axis(seen, left, right)

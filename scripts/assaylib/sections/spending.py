@@ -100,7 +100,7 @@ def _table(judged: Judgement, families: Sequence[Family], each: dict[str, Spent]
             str(len(f.rounds)),
             str(f.counted),
             case or "–",
-            Cell(f"±{words.margin(math.expm1(arm))}" if arm is not None else "–", "soft" if wide else ""),
+            Cell(f"±{words.margin(math.expm1(arm))}" if arm is not None else "no interval" if case else "–", "soft" if wide else ""),
             widths.why(f, not wide),
         )
     table.notes.append(
