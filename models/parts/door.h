@@ -26,8 +26,10 @@ struct door {
      * many are held back for want of room (MODEL_WAIT). Who leaves adds to the first and then looks
      * at the second, who is held back adds to the second and then looks at the first; all four
      * sequentially consistent, so that one of the two sees the other. */
-    _Atomic uint32_t left, held_back;
+    _Atomic uint32_t left;
     char apart_as_well[64];
+    _Atomic uint32_t held_back; /* read by all who enter and leave, mostly 0 */
+    char apart_from_all[64];
 };
 
 static inline bool door_enter(struct door *door)

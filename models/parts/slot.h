@@ -52,7 +52,7 @@ struct pool {
     /* See pool_give_up_at(). Release, and acquire: whose call ends by it sees why. */
     _Atomic uint64_t give_up_ns;
     struct pool_share *waiting; /* shares that want a slot, the first to be served first */
-    /* How many wait. Read without the lock; see spare_count in share.c for its order. */
+    /* How many wait. Read without the lock; see has_spare in share.c for its order. */
     _Atomic unsigned waiting_count;
     struct slot slots[];
 };
