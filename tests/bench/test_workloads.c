@@ -200,8 +200,9 @@ static void load(struct workload_setup *setup, const struct payload *payload,
         fail_msg("a journal in a temporary folder: %s", strerror(errno));
 }
 
-/* That every codec reads a document of this size is its own test's business. */
-enum { LARGE = 100 * 1000 };
+/* That every codec reads a document of this size is its own test's business; as that it gives every
+ * document back, which load() has seen as well: with the second codec, a few of them go through. */
+enum { LARGE = 100 * 1000, FEW = 4 };
 
 static void replies(void **state)
 {
@@ -224,7 +225,8 @@ static void replies(void **state)
                 struct bench bench;
                 bench_open(&bench, workloads[w], &setup, CELLS);
                 /* The same request object again and again, as models do. */
-                for (size_t i = 0; i < setup.corpus.count; i++) {
+                const size_t count = c > 0 && setup.corpus.count > FEW ? FEW : setup.corpus.count;
+                for (size_t i = 0; i < count; i++) {
                     try_document(workloads[w], &setup, i, request, &bench);
                     try_bad_input(workloads[w], request, &bench);
                 }
