@@ -126,8 +126,8 @@ static int prepare(void)
         model_count++;
     while (workloads[workload_count])
         workload_count++;
-    /* … and the baseline's same, copy and slow ones. */
-    cases = calloc((workload_count + 1) * (model_count + 2 + inject.count), sizeof *cases);
+    /* Each with and without offloading at most; … and the baseline's same, copy and slow ones. */
+    cases = calloc(2 * workload_count * (model_count + 2 + inject.count), sizeof *cases);
     if (!cases) {
         fprintf(stderr, "model_bench: out of memory\n");
         return 1;

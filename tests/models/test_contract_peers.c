@@ -205,11 +205,12 @@ static void patience_is_for_the_slow(struct bed *bed)
 /* Bytes that are allocated; 0 where nobody says. */
 static size_t allocated(void)
 {
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+#ifdef __GLIBC__
+#if __GLIBC_PREREQ(2, 33)
     return mallinfo2().uordblks;
-#else
-    return 0;
 #endif
+#endif
+    return 0;
 }
 
 /* Whoever went away in the middle of a request is forgotten at once, not after io_timeout. */

@@ -288,6 +288,44 @@ static void gives_up_on_calls(struct bed *bed)
     assert_true(bed_wait_tasks(bed->tasks + 1)); /* the service's own */
 }
 
+/* Who is told so and asks again at once, is refused, or told once more. */
+struct asker {
+    const struct bed *bed;
+    struct model_run *run;
+    int told, answer;
+};
+
+static void ask_again(struct request *request)
+{
+    struct asker *asker = request->arg;
+    if (asker->told++ == 0)
+        asker->answer = asker->bed->model->post(asker->run, request);
+}
+
+static void gives_up_on_who_asks_again(struct bed *bed)
+{
+    struct asker asker = {.bed = bed};
+    if (bed->overlap == BED_ONE_AT_A_TIME || bed->overlap == BED_UNKNOWN)
+        skip(); /* as above */
+    bed->config.drain_ns = 50000000;
+    bed_start(bed);
+    struct request *request = request_create(bed->config.workload);
+    assert_non_null(request);
+    request->in = (const uint8_t *)"g#";
+    request->in_len = 2;
+    request->done = ask_again;
+    request->arg = &asker;
+    asker.run = bed->run;
+    assert_int_equal(bed->model->post(bed->run, request), 0);
+    assert_true(bed_wait_int(&bed->probe.gated, 1));
+    bed->run = NULL;
+    assert_int_equal(bed->model->stop(asker.run, &bed->final), 1);
+    assert_true(asker.answer == 0 || asker.answer == -ESHUTDOWN);
+    assert_int_equal(asker.told, 1 + (asker.answer == 0));
+    assert_int_equal(request->status, 503);
+    request_destroy(request, bed->config.workload);
+}
+
 static void *open_gate_late(void *arg)
 {
     bed_sleep_ms(500);
@@ -447,6 +485,7 @@ int main(int argc, char **argv)
         {"stop gives up after drain_ns (sockets)", gives_up_on_sockets, NULL},
         {"stop gives up after drain_ns (calls)", gives_up_on_calls, NULL},
         {"stop gives up after drain_ns (pieces)", gives_up_on_pieces, NULL},
+        {"stop gives up on who asks again", gives_up_on_who_asks_again, NULL},
         {"stop ends though clients keep coming", clients_keep_coming, NULL},
         {"20 starts and stops", over_and_over, NULL},
         {"stop under fire", under_fire, NULL},
