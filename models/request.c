@@ -50,15 +50,9 @@ void turn_more_targets(struct turn *turn)
         abort(); /* as bytes_reserve() */
 }
 
-enum turn_end request_step(struct request *request, const struct workload *workload, void *cell,
-                           enum turn_event event, const void *setup)
+void request_answers(struct request *request)
 {
-    request_turn_begin(request, event);
-    if (event >= TURN_ANSWER) /* or SENT */
-        gather_answers(request->gather, &request->turn);
-    enum turn_end end = workload->step(cell, &request->turn, setup);
-    request_turn_end(request, workload, end);
-    return end;
+    gather_answers(request->gather, &request->turn);
 }
 
 void request_turn_end(struct request *request, const struct workload *workload, enum turn_end end)

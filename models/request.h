@@ -73,16 +73,8 @@ static inline struct request *request_of_mail(struct mail *mail)
 struct request *request_create(const struct workload *workload);
 void request_destroy(struct request *request, const struct workload *workload);
 
-/*
- * Runs one turn: fills in request->turn for the event, calls step(), returns how it ended. cell is
- * the cell's state (request_cell) or NULL. request->status is set when the turn ends in REPLY or
- * REJECT (503, out empty), request->cell in FORWARD. What CALL and SEND ask for: parts/errands.h.
- */
-enum turn_end request_step(struct request *request, const struct workload *workload, void *cell,
-                           enum turn_event event, const void *setup);
-
-/* Its two halves, for a model that calls step() itself: whose reply nobody waits for, the second is
- * only needed if it goes on. */
+/* The two halves of request_step(), for a model that calls step() itself: whose reply nobody waits
+ * for, the second is only needed if it goes on. */
 static inline void request_turn_begin(struct request *request, enum turn_event event)
 {
     struct turn *turn = &request->turn;
@@ -97,6 +89,27 @@ static inline void request_turn_begin(struct request *request, enum turn_event e
     request->out.len = 0;
 }
 void request_turn_end(struct request *request, const struct workload *workload, enum turn_end end);
+
+void request_answers(struct request *request); /* into its turn, before TURN_ANSWER and TURN_SENT */
+
+/*
+ * Runs one turn: fills in request->turn for the event, calls step(), returns how it ended. cell is
+ * the cell's state (request_cell) or NULL. request->status is set when the turn ends in REPLY or
+ * REJECT (503, out empty), request->cell in FORWARD. What CALL and SEND ask for: parts/errands.h.
+ */
+static inline enum turn_end request_step(struct request *request, const struct workload *workload,
+                                         void *cell, enum turn_event event, const void *setup)
+{
+    request_turn_begin(request, event);
+    if (event >= TURN_ANSWER) /* or SENT */
+        request_answers(request);
+    enum turn_end end = workload->step(cell, &request->turn, setup);
+    if (end == TURN_REPLY)
+        request->status = request->turn.status;
+    else
+        request_turn_end(request, workload, end);
+    return end;
+}
 
 /* After TURN_OFFLOAD, where it may block: the piece itself. TURN_DONE comes next. */
 static inline void request_offload(struct request *request, const void *setup)

@@ -21,15 +21,8 @@ static int send_page(const struct reply *reply, struct http_conn *conn, enum htt
     return error;
 }
 
-int reply_send(const struct reply *reply, struct http_conn *conn, enum http_step step,
-               const struct request *request)
+int reply_send_other(const struct reply *reply, struct http_conn *conn, enum http_step step)
 {
-    if (step == HTTP_WORK && request) {
-        const struct bytes *body = &request->out;
-        return http_conn_reply(conn, request->status,
-                               body->len ? reply->config->content_type : NULL, body->data,
-                               body->len, reply->stopping, reply->flags);
-    }
     if (step == HTTP_HEALTH || step == HTTP_METRICS)
         return send_page(reply, conn, step);
     if (step == HTTP_WORK)

@@ -4,6 +4,7 @@
 #define ASSAY_REPLY_H
 
 #include "../model.h"
+#include "../request.h"
 #include "counters.h"
 #include "http.h"
 
@@ -21,7 +22,15 @@ struct reply {
  * status and body, or with 503 if request is NULL (counted as rejected). Results are those of
  * http_conn_reply(): 0, -EAGAIN (the rest is kept), or dead.
  */
-int reply_send(const struct reply *reply, struct http_conn *conn, enum http_step step,
-               const struct request *request);
+int reply_send_other(const struct reply *reply, struct http_conn *conn, enum http_step step);
+static inline int reply_send(const struct reply *reply, struct http_conn *conn, enum http_step step,
+                             const struct request *request)
+{
+    if (step != HTTP_WORK || !request)
+        return reply_send_other(reply, conn, step);
+    const struct bytes *body = &request->out;
+    return http_conn_reply(conn, request->status, body->len ? reply->config->content_type : NULL,
+                           body->data, body->len, reply->stopping, reply->flags);
+}
 
 #endif
