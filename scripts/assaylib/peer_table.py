@@ -77,7 +77,7 @@ def judged(run: dict[str, Any], samples: store.Samples) -> list[Row]:
 def _compared(family: dict[str, Any], ours: str, peer: str) -> bool:
     """Also where nothing is to be reached. What else of ours is there for an explanation stands alone."""
     pairs = family["load"].get("pairs")
-    return pairs.get(ours) == peer if pairs else ours == family["baseline"]
+    return peer in pairs.get(ours, ()) if pairs else ours == family["baseline"]
 
 
 def _values(

@@ -187,7 +187,7 @@ def test_only_pairs_that_say_something_are_rows() -> None:
         ("model", "libuv", peer_table.NONE), ("model", "glib", peer_table.NONE),
         ("model", "", peer_table.MET), ("part", "", peer_table.NONE),
     ]  # fmt: skip
-    run["families"][0]["load"]["pairs"] = {"model": "glib", "part": "libuv"}
+    run["families"][0]["load"]["pairs"] = {"model": ["glib"], "part": ["libuv"]}
     rows = [(row.ours, row.peer) for row in peer_table.judged(run, samples)]
     assert rows == [("model", "glib"), ("model", ""), ("part", "libuv")]
     assert "2.01 M/s" in peer_table.text({**run, "missing": {}}, samples)
