@@ -58,8 +58,13 @@ static void enqueue(struct sched_worker *worker, struct runnable *item)
 
 static void refill(struct sched_worker *worker)
 {
-    while (worker->backlog.first && runq_push(&worker->queue, worker->backlog.first))
-        runlist_take(&worker->backlog);
+    struct runnable *item;
+    while ((item = worker->backlog.first)) {
+        struct runnable *next = item->next; /* once pushed it may be stolen, run and sent on */
+        if (!runq_push(&worker->queue, item))
+            return;
+        worker->backlog.first = next;
+    }
 }
 
 static struct runnable *dequeue(struct sched_worker *worker)
