@@ -51,13 +51,14 @@ def started(build: Path, arguments: list[str], mark: Path) -> subprocess.Popen[s
     )
 
 
-def wait_for_lines(folder: Path, count: int, process: subprocess.Popen[str]) -> None:
-    path, deadline = folder / "samples.jsonl", time.monotonic() + 600
-    while time.monotonic() < deadline and process.poll() is None:
-        if path.exists() and path.read_bytes().count(b"\n") >= count:
-            return
+def await_it(so: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """process: without which it will never be so."""
+    deadline = time.monotonic() + 600
+    while time.monotonic() < deadline and not so():
+        if process.poll() is not None and not so():
+            pytest.fail(f"it ended before: {process.communicate()[1]}")
         time.sleep(0.01)
-    pytest.fail(f"not {count} lines in time: {process.communicate()[1]}")
+    assert so()
 
 
 def marked(mark: Path) -> list[str]:
@@ -70,6 +71,14 @@ def marked(mark: Path) -> list[str]:
         except OSError:
             continue
     return found
+
+
+def await_no_child(mark: Path) -> None:
+    """One that was just being started when its parent ended is killed by the kernel, a moment later."""
+    deadline = time.monotonic() + 600
+    while marked(mark) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not marked(mark), "a child outlived the run"
 
 
 def assert_complete(folder: Path) -> None:
@@ -117,7 +126,7 @@ def script(folder: Path, name: str, body: str) -> None:
 #: After as many measuring processes as the file beside the script says, one does not come to its end.
 BUDGET = (
     'case "$*" in *--iterations*) n=$(cat $0.allowed 2>/dev/null || echo 1000); echo $((n-1)) >$0.allowed\n'
-    "[ $n -gt 0 ] || exec sleep 3600;; esac"
+    "[ $n -gt 0 ] || { : >$0.held; exec sleep 3600; };; esac"
 )
 
 
@@ -127,17 +136,30 @@ def light(build: Path, finished: Path, tmp_path_factory: pytest.TempPathFactory)
     return wrapped(build, finished, tmp_path_factory.mktemp("light") / "build", BUDGET)
 
 
+class Hold:
+    """What a test does to a run comes in the run's midst, however late the test gets round to it."""
+
+    def __init__(self, build: Path) -> None:
+        self._allowed, self._held = (build / "bench" / f"codec_bench.{name}" for name in ("allowed", "held"))
+
+    def after(self, processes: int) -> None:
+        self._held.unlink(missing_ok=True)
+        self._allowed.write_text(str(processes))
+
+    def wait(self, run: subprocess.Popen[str]) -> None:
+        """Until one more than those has begun."""
+        await_it(self._held.exists, run)
+
+    def end(self) -> None:
+        for file in (self._allowed, self._held):
+            file.unlink(missing_ok=True)
+
+
 @pytest.fixture
-def allow(light: Path) -> Iterator[Callable[[int], None]]:
-    """allow(N): so many more, until the test ends. What it does to a run comes in the run's midst then,
-    however late the test gets round to it."""
-    file = light / "bench" / "codec_bench.allowed"
-
-    def write(processes: int) -> None:
-        file.write_text(str(processes))
-
-    yield write
-    file.unlink(missing_ok=True)
+def hold(light: Path) -> Iterator[Hold]:
+    found = Hold(light)
+    yield found
+    found.end()
 
 
 def test_every_case_of_every_round_once(finished: Path) -> None:
@@ -217,11 +239,6 @@ def test_models_in_process(build: Path, assay: Assay, tmp_path: Path) -> None:
             assert line["metrics"]["turns_per_request"] == 1
 
 
-def lines_of(folder: Path) -> int:
-    path = folder / "samples.jsonl"
-    return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
 def whole_processes(folder: Path) -> bytes:
     """What of the samples a kill may not cost: all but the last process's lines, and of those the kernel
     may have written a part when the kill came."""
@@ -231,25 +248,21 @@ def whole_processes(folder: Path) -> bytes:
     return path.read_bytes()[: samples.starts.get(last, samples.end)]
 
 
-def test_kill_9_loses_at_most_the_process_in_flight(
-    light: Path, allow: Callable[[int], None], tmp_path: Path
-) -> None:
+def test_kill_9_loses_at_most_the_process_in_flight(light: Path, hold: Hold, tmp_path: Path) -> None:
     """Killed before the first line, then twice more in what goes on with it."""
     folder, arguments = tmp_path / "run", options(tmp_path)
-    for allowed, more in ((0, 0), (1, 2), (1, 2)):  # a resumed run begins with a line that says so
-        allow(allowed)
+    for processes in (0, 1, 1):
+        hold.after(processes)
         process = started(light, arguments, tmp_path)
-        wait_for_lines(folder, lines_of(folder) + more, process)
+        hold.wait(process)
         process.kill()
         process.communicate()
         kept = whole_processes(folder)
-        deadline = time.monotonic() + 600
-        while marked(tmp_path) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert not marked(tmp_path), "a child outlived the run"
+        await_no_child(tmp_path)
         arguments = ["run", "--resume", str(folder), "--force"]
+    assert kept, "something was measured"
 
-    allow(1000)
+    hold.end()
     done = with_build(light, *arguments)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == str(folder)
@@ -283,19 +296,19 @@ def test_resuming_what_is_complete_changes_nothing(finished: Path, assay: Assay)
     assert (finished / "samples.jsonl").read_bytes() == before
 
 
-def test_interrupted(light: Path, allow: Callable[[int], None], tmp_path: Path) -> None:
+def test_interrupted(light: Path, hold: Hold, tmp_path: Path) -> None:
     folder, arguments = tmp_path / "run", options(tmp_path)
     for number in (signal.SIGINT, signal.SIGTERM):
-        allow(1)
+        hold.after(1)
         process = started(light, arguments, tmp_path)
-        wait_for_lines(folder, lines_of(folder) + 2, process)  # one of them says that it goes on
+        hold.wait(process)
         process.send_signal(number)
         _, said = process.communicate(timeout=300)
         assert process.returncode == 130
         assert f"run --resume {folder}" in said and "Traceback" not in said
-        assert not marked(tmp_path)
+        await_no_child(tmp_path)
         arguments = ["run", "--resume", str(folder), "--force"]
-    allow(1000)
+    hold.end()
     assert with_build(light, *arguments).returncode == 0
     assert_complete(folder)
 
