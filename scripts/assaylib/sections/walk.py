@@ -70,7 +70,15 @@ def walk(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Block]:
     table.notes.append(
         "; ".join(STYLES.values())
         + ". protobuf-c's generated code makes the same walk that its codec makes, and has no tighter"
-        " style of its own; the floor is ours and has the tight one only."
+        " style of its own (by hand and by plan are the same but for one call); the floor is ours and has"
+        " the tight one only."
+    )
+    table.notes.append(
+        "No bar is set against the inlined style, and what limits the plan there is the table itself: by hand"
+        " each field's place, kind and key are constants that the compiler melts into the packer's code; the"
+        " walk reads them, asks whether the field is there, and jumps by its kind, a few nanoseconds for each"
+        " field, whatever the codec. That is little beside a library that is called, and much beside one whose"
+        " own work on a field takes no longer."
     )
     return [Text(_said(mine)), Text(_held(mine, codecs)), table]
 
