@@ -266,8 +266,12 @@ static void conn_open(struct sched_worker *worker, struct actor_conns *conns, in
     home->all = conn;
     pthread_mutex_unlock(&home->lock);
     if (sched_watch(&conns->scheduler->workers[conn->home], EPOLL_CTL_ADD, fd,
-                    EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, &conn->source) != 0)
-        conn_close(worker, conn);
+                    EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, &conn->source) == 0)
+        return;
+    /* No event will tell it anything. It closes in a turn of its own, as always: stop() may have
+     * sent it a mail already. */
+    shutdown(fd, SHUT_RDWR);
+    notify(conn, HUNG_UP);
 }
 
 static void watch_listener(struct sched_worker *worker, struct actor_conns *conns, int op)

@@ -82,6 +82,11 @@ static void turn_away(struct poller *poller, struct poller_conn *conn)
             error = got > 0 ? 0 : got == 0 ? -EPIPE : (int)got;
             continue;
         }
+        if (step == HTTP_WORK && waiting_enter(&poller->waiting)) { /* there is room by now */
+            conn->whole = true;
+            poller->config.submit(poller->config.arg, conn, poller->config.counters);
+            return;
+        }
         error = poller->config.turn_away(poller->config.arg, conn, step);
         if (error == 0 && !conn->http.keep_alive)
             error = -EPIPE;

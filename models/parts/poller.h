@@ -25,7 +25,7 @@ struct poller_conn {
     struct poller_conn *next, *prev; /* of all, under poller->lock */
     struct poller *poller;
     struct waiter waiter;      /* held back */
-    bool whole;                /* … with a request that is parsed already */
+    bool whole;                /* its request is parsed already */
     struct poller_conn *taken; /* when draining begins */
     size_t timer;              /* the poller's: armed in the middle of a request */
     /* Set under poller->lock before the connection is armed (release: the poller sees what the
