@@ -104,19 +104,22 @@ class Rows:
     blocks_s: float
 
 
-# Which codec rows are in which tier. Ten rounds give an interval to 25 rivals, nine to 12.
+# Which codec rows are in which tier. Ten rounds give an interval to 25 rivals, nine to 12. Page one's steps between
+# libraries and formats count as some fifteen rivals more (shares.level): eleven rounds with every library there is.
 CODEC_ROWS = {
     "smoke": (Rows((*CORE, YOURS), WHOLE, 2, 0.1),),
-    "quick": (Rows((*CORE, YOURS), WHOLE, 10, 0.6),),
+    "quick": (Rows((*CORE, YOURS), WHOLE, 11, 0.55),),
     "standard": (
         Rows((*CORE, YOURS), WHOLE, 12, 0.7),
-        Rows((*SHAPES, *LADDER), WHOLE, 9, 0.25),
+        Rows(SHAPES, WHOLE, 11, 0.25),
+        Rows(LADDER, WHOLE, 9, 0.25),
         Rows(("order",), COSTS, 9, 0.15),
         Rows(("order", "feed"), WALK, 9, 0.25),
     ),
     "publish": (
         Rows((*CORE, YOURS), WHOLE, 22, 1.2),
-        Rows((*SHAPES, *LADDER), WHOLE, 10, 0.4),
+        Rows(SHAPES, WHOLE, 11, 0.4),
+        Rows(LADDER, WHOLE, 10, 0.4),
         Rows(("ack", "order", "feed"), (*COSTS, *WALK), 10, 0.3),
         Rows(("telemetry", *SHAPES, *LADDER), COLD, 10, 0.3),
     ),

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+import synthetic
 from assaylib import UsageError, coded, judge, plan
 from assaylib.families import floors_of, of_codecs
 from conftest import ROOT
@@ -164,6 +165,21 @@ def test_rounds_suffice_for_intervals(name: str) -> None:
         rivals = len([m for m in family.members if "." not in m and m not in ("inline", family.baseline)])
         comparisons = 2 * rivals if family.kind == "service" else rivals
         assert family.rounds >= judge.rounds_needed(judge.ALPHA / comparisons), family.id
+
+
+@pytest.mark.parametrize("name", ["quick", "standard", "publish"])
+def test_rounds_suffice_for_the_steps_of_page_one(name: str) -> None:
+    """What is the library's and what the format's: at a level that counts them beside the comparisons."""
+    from assaylib import judge, members, shares
+
+    made = plan.make(BUILT, plan.TIERS[name], seed=1, only="^codec/.*/(encode|decode)$")
+    run = {"codecs": synthetic.codec_records(), "families": [family.to_json() for family in made.families]}
+    families = judge.judge(run, []).families
+    known, shown = members.of(run, families), members.single(families)
+    for family in families:
+        if family.id.split("/")[1] in shown:
+            level = shares.level(shares.Members(family, known, family.candidates))
+            assert level < family.alpha and family.plan["rounds"] >= judge.rounds_needed(level), family.id
 
 
 def test_codec_family() -> None:
