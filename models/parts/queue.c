@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define LOOK_EVERY 32 /* looks at the length between two at the clock */
+#define AT_ONCE 20000 /* ns: not longer than it takes to wake somebody */
 
 int queue_init(struct queue *queue, uint32_t limit)
 {
@@ -52,6 +53,8 @@ void queue_finish(struct queue *queue)
 int queue_worker_init(struct queue_worker *worker)
 {
     worker->below = NULL;
+    worker->woken_ns = 0;
+    worker->gives_way = false;
     return sem_init(&worker->wake, 0, 0) ? -errno : 0;
 }
 
@@ -96,6 +99,7 @@ int queue_push_below(struct queue *queue, void *task, uint32_t limit)
     if (!sleeper)
         return 0;
     /* After the unlock, or the woken thread would run into the lock at once. */
+    sleeper->woken_ns = clock_now_ns();
     syscalls_count();
     sem_post(&sleeper->wake);
     return 1;
@@ -143,9 +147,11 @@ static void rest(struct queue_state *state, struct queue_worker *worker)
     state->idle = worker;
     state->idle_count++;
     pthread_mutex_unlock(&state->lock);
+    uint64_t slept_ns = clock_now_ns();
     syscalls_count();
     while (sem_wait(&worker->wake) && errno == EINTR)
         ;
+    worker->gives_way = worker->woken_ns < slept_ns + AT_ONCE;
     pthread_mutex_lock(&state->lock);
 }
 
@@ -155,7 +161,7 @@ void *queue_pop(struct queue *queue, struct queue_worker *worker)
     bool spins = queue->spin_ns > 0, awake = true;
     pthread_mutex_lock(&state->lock);
     while (!length(state) && !closed(state)) {
-        if (!awake || state->watched) {
+        if (!awake || state->watched || !(spins || worker->gives_way)) {
             rest(state, worker);
             continue;
         }

@@ -8,8 +8,10 @@
  * Workers take one task at a time: tasks may block, and a second one in the pocket of a blocked
  * worker would wait for nothing while others are idle.
  *
- * A worker that finds nothing gives way once before it sleeps: where it shares a CPU with those who
- * submit, a sleep and a wake-up per task would be most of what a short task costs.
+ * A worker that finds nothing, and whose last sleep was over at once, gives way before it sleeps:
+ * where it shares a CPU with those who submit, a sleep and a wake-up per task would be most of what
+ * a short task costs. Where tasks come seldom it does not: who has given way waits longer for a CPU
+ * that is busy.
  *
  * With spin_ns a worker that finds nothing looks out for that long before it sleeps, one of all at
  * a time: it takes the next task, so a second one would only burn a CPU. While it looks out, the
@@ -28,6 +30,8 @@
 struct queue_worker {
     sem_t wake; /* posted once by whoever took this worker off the idle stack */
     struct queue_worker *below;
+    uint64_t woken_ns; /* set by whoever posts wake, before */
+    bool gives_way;    /* the worker's own: its last sleep was over at once */
 };
 
 /* What changes with the tasks: these cache lines wander between the CPUs, and no other does. */
