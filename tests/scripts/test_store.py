@@ -162,12 +162,14 @@ def test_a_block_below_the_clock_is_no_value_and_no_damage(tmp_path: Path) -> No
 def test_what_no_check_foresaw_is_no_verdict(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, lines = synthetic.make_run("quick", rounds=2, count=3, kinds=("codec",))
-    run["discard_rule"] = {"steal_percent_max": "x"}
-    folder = str(synthetic.write_run(tmp_path / "run", run, lines))
-    arguments = [*command, folder, *[folder] * (command[0] in ("gate", "compare"))]
+    folders = []
+    for seed in range(2 if command[0] in ("gate", "compare") else 1):
+        run, lines = synthetic.make_run("quick", seed, rounds=2, count=3, kinds=("codec",))
+        run["discard_rule"] = {"steal_percent_max": "x"}
+        folders.append(str(synthetic.write_run(tmp_path / f"run{seed}", run, lines)))
+    arguments = [*command, *folders]
     assert cli.main(arguments) == 2
-    assert f"assay: {folder}" in capsys.readouterr().err
+    assert f"assay: {folders[0]}" in capsys.readouterr().err
     monkeypatch.setenv("ASSAY_TRACEBACK", "1")
     with pytest.raises(TypeError):
         cli.main(arguments)
