@@ -81,10 +81,19 @@ static inline char *json_put_unsigned(char *at, uint64_t value)
     return at + 8;
 }
 
-static inline char *json_put_signed(char *at, int64_t value)
+/* A minus if there is one; and what is to be written behind it. */
+static inline char *json_put_minus(char *at, int64_t value, uint64_t *size)
 {
     *at = '-';
-    return json_put_unsigned(at + (value < 0), value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+    *size = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    return at + (value < 0);
+}
+
+static inline char *json_put_signed(char *at, int64_t value)
+{
+    uint64_t size;
+    at = json_put_minus(at, value, &size);
+    return json_put_unsigned(at, size);
 }
 
 /* Are these eight characters digits? */

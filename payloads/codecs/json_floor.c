@@ -14,145 +14,7 @@
 #include "json_scalar.h"
 #include "json_text_inline.h"
 
-/* All of these return where to go on, or NULL. */
-static char *put_message(struct json_writer *writer, const struct plan_message *type,
-                         const ProtobufCMessage *message, char *at, unsigned depth);
-
-static char *put_enum(struct json_writer *writer, char *at, const struct plan_field *field,
-                      const void *value)
-{
-    const ProtobufCEnumValue *known =
-        protobuf_c_enum_descriptor_get_value(field->descriptor->descriptor, *(const int *)value);
-    if (known != NULL)
-        return json_put_string(writer, at, known->name);
-    return json_put_number_closely(writer, at, PLAN_ENUM, value);
-}
-
-static char *put_bytes(struct json_writer *writer, char *at, const ProtobufCBinaryData *bytes)
-{
-    size_t len = (bytes->len + 2) / 3 * 4;
-    if (json_room(writer, at) < len + 2) {
-        writer->error = -ENOSPC;
-        return NULL;
-    }
-    *at = '"';
-    json_print_base64(at + 1, bytes->data, bytes->len); /* its NUL is where the quote comes */
-    at[len + 1] = '"';
-    return at + len + 2;
-}
-
-/* One value of a kind, which is a constant where arrays put it. */
-static inline __attribute__((always_inline)) char *put_value(struct json_writer *writer,
-                                                             const struct plan_field *field,
-                                                             unsigned kind, const void *value,
-                                                             char *at, unsigned depth)
-{
-    switch (kind) {
-    case PLAN_ENUM:
-        return put_enum(writer, at, field, value);
-    case PLAN_STRING:
-        return json_put_string(writer, at, *(const char *const *)value);
-    case PLAN_BYTES:
-        return put_bytes(writer, at, value);
-    case PLAN_MESSAGE:
-        return put_message(writer, field->message, *(ProtobufCMessage *const *)value, at,
-                           depth + 1);
-    default:
-        return json_room(writer, at) >= JSON_PUT_NUMBER
-                   ? json_put_number(at, kind, value)
-                   : json_put_number_closely(writer, at, kind, value);
-    }
-}
-
-/* clang-format off */
-#define EACH_KIND(X)                                                                               \
-    X(PLAN_INT32) X(PLAN_UINT32) X(PLAN_INT64) X(PLAN_UINT64) X(PLAN_FLOAT) X(PLAN_DOUBLE)         \
-    X(PLAN_BOOL) X(PLAN_ENUM) X(PLAN_STRING) X(PLAN_BYTES) X(PLAN_MESSAGE)
-/* clang-format on */
-
-static char *put_any(struct json_writer *writer, const struct plan_field *field, const void *value,
-                     char *at, unsigned depth)
-{
-    return put_value(writer, field, field->kind, value, at, depth);
-}
-
-static inline __attribute__((always_inline)) char *
-put_elements(struct json_writer *writer, const struct plan_field *field, unsigned kind,
-             const ProtobufCMessage *message, char *at, unsigned depth)
-{
-    const char *value = *(const char *const *)field_get(message, field->offset);
-    size_t count = field_count(message, field);
-    char sign = '[';
-    for (size_t i = 0; i < count; i++, value += field->value_size) {
-        if (json_room(writer, at) == 0)
-            break;
-        *at++ = sign;
-        sign = ',';
-        at = put_value(writer, field, kind, value, at, depth);
-        if (at == NULL)
-            return NULL;
-    }
-    return json_put_sign(writer, at, ']');
-}
-
-/* The kind is the loop's, not the value's: no jump on it for every one of many. */
-static __attribute__((noinline)) char *put_array(struct json_writer *writer,
-                                                 const struct plan_field *field,
-                                                 const ProtobufCMessage *message, char *at,
-                                                 unsigned depth)
-{
-    switch (field->kind) {
-#define ARRAY_OF(kind)                                                                             \
-    case kind:                                                                                     \
-        return put_elements(writer, field, kind, message, at, depth);
-        EACH_KIND(ARRAY_OF)
-    }
-    __builtin_unreachable(); /* a plan has no other kinds */
-}
-
-/* An object with the map's keys, in the order of its entries. */
-static char *put_map(struct json_writer *writer, const struct plan_field *map,
-                     const ProtobufCMessage *message, char *at, unsigned depth)
-{
-    const struct plan_field *value = field_map_value(map);
-    size_t count = field_count(message, map);
-    char digits[JSON_INTEGER_MAX];
-    if (depth + 1 > PLAN_MAX_DEPTH) {
-        writer->error = -EINVAL;
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const ProtobufCMessage *entry = field_entry(message, map, i);
-        at = json_put_sign(writer, at, i == 0 ? '{' : ',');
-        if (at != NULL)
-            at = json_put_string(writer, at, json_print_key(map, entry, digits));
-        if (at != NULL)
-            at = json_put_sign(writer, at, ':');
-        if (at != NULL)
-            at = put_any(writer, value, field_get(entry, value->offset), at, depth + 1);
-        if (at == NULL)
-            return NULL;
-    }
-    return json_put_sign(writer, at, '}');
-}
-
-/* A field whose key is long, or with the end near; if it is there. */
-static __attribute__((noinline)) char *put_closely(struct json_writer *writer,
-                                                   const struct plan_field *field,
-                                                   const ProtobufCMessage *message, char *at,
-                                                   unsigned depth)
-{
-    if (!field_present(message, field))
-        return at;
-    at = json_put_raw(writer, at, field->json_key, field->json_key_len);
-    if (at == NULL)
-        return NULL;
-    if (field->step == PLAN_ARRAY)
-        return put_array(writer, field, message, at, depth);
-    if (field->step == PLAN_MAP)
-        return put_map(writer, field, message, at, depth);
-    return put_any(writer, field, field_get(message, field->offset), at, depth);
-}
+#include "json_floor_values.inc"
 
 static inline bool may_be_there(const ProtobufCMessage *message, const struct plan_json *field)
 {
@@ -165,7 +27,8 @@ static inline bool may_be_there(const ProtobufCMessage *message, const struct pl
  * Labels as values are no C11, but gcc and clang have them: from the end of one field straight to
  * the kind of the next. With a switch in a loop orders took 8 % longer, as the compiler then kept
  * in memory what belongs into registers. In line is what a table can afford to have in line, as it
- * has one place for each kind; by hand, with a place for each field, that gained nothing.
+ * has one place for each kind; by hand, with a place for each field, that gained nothing. Where the
+ * linker happens to put it shows, too, if it is not told.
  */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
@@ -178,17 +41,17 @@ static inline bool may_be_there(const ProtobufCMessage *message, const struct pl
         while (!may_be_there(message, field));                                                     \
         if (__builtin_expect((uintptr_t)at > writer->roomy, 0))                                    \
             goto near;                                                                             \
-        memcpy(at, field->key, PLAN_KEY_COPY); /* see write_key in msgpack_c.c */                  \
+        memcpy(at, field->key, PLAN_KEY_HEAD); /* see write_key in msgpack_c.c */                  \
         if (field->step == PLAN_STRING) /* most are: a branch of their own is guessed better */    \
             goto string;                                                                           \
         goto *steps[field->step];                                                                  \
     } while (0)
 
 /* Every key begins with a comma; of the first field it becomes the brace. */
-static __attribute__((flatten)) char *put_message(struct json_writer *writer,
-                                                  const struct plan_message *type,
-                                                  const ProtobufCMessage *message, char *at,
-                                                  unsigned depth)
+static __attribute__((flatten, aligned(64))) char *put_message(struct json_writer *writer,
+                                                               const struct plan_message *type,
+                                                               const ProtobufCMessage *message,
+                                                               char *at, unsigned depth)
 {
     static const void *const steps[] = {
         [PLAN_INT32] = &&int32,     [PLAN_UINT32] = &&uint32, [PLAN_INT64] = &&int64,
@@ -196,11 +59,13 @@ static __attribute__((flatten)) char *put_message(struct json_writer *writer,
         [PLAN_BOOL] = &&boolean,    [PLAN_ENUM] = &&other,    [PLAN_STRING] = &&string,
         [PLAN_BYTES] = &&other,     [PLAN_MESSAGE] = &&inner, [PLAN_ARRAY] = &&array,
         [PLAN_MAP] = &&other,       [PLAN_FAR] = &&other,     [PLAN_END] = &&end,
-        [PLAN_REFINED] = &&refined,
+        [PLAN_REFINED] = &&refined, [PLAN_LONG] = &&longer,
     };
     char *const start = at;
     const struct plan_json *field = type->json - 1;
     const char *text;
+    uint64_t number;
+    int64_t with_sign;
     if (depth > PLAN_MAX_DEPTH) {
         writer->error = -EINVAL;
         return NULL;
@@ -208,6 +73,8 @@ static __attribute__((flatten)) char *put_message(struct json_writer *writer,
     if (message == NULL)
         return json_put_raw(writer, at, "{}", 2);
     NEXT_FIELD;
+longer:
+    memcpy(at + PLAN_KEY_HEAD, field->key + PLAN_KEY_HEAD, PLAN_KEY_COPY - PLAN_KEY_HEAD);
 refined:
     if (field->field->test.refine == PLAN_TEXT && *VALUE(char *) != '\0')
         goto string; /* of proto3: those are many */
@@ -215,16 +82,28 @@ refined:
         NEXT_FIELD;
     goto *steps[field->field->step];
 int32:
-    at = json_put_signed(BEHIND_KEY, VALUE(int32_t));
-    NEXT_FIELD;
+    with_sign = VALUE(int32_t);
+    at = json_put_minus(BEHIND_KEY, with_sign, &number);
+    goto plain;
 uint32:
-    at = json_put_unsigned(BEHIND_KEY, VALUE(uint32_t));
+    number = VALUE(uint32_t);
+    at = BEHIND_KEY;
+plain:
+    at = json_put_unsigned(at, number);
     NEXT_FIELD;
 int64:
-    at = json_put_signed_text(BEHIND_KEY, VALUE(int64_t));
-    NEXT_FIELD;
+    with_sign = VALUE(int64_t);
+    at = BEHIND_KEY;
+    *at = '"';
+    at = json_put_minus(at + 1, with_sign, &number);
+    goto quoted;
 uint64:
-    at = json_put_unsigned_text(BEHIND_KEY, VALUE(uint64_t));
+    number = VALUE(uint64_t);
+    at = BEHIND_KEY;
+    *at++ = '"';
+quoted:
+    at = json_put_unsigned(at, number);
+    *at++ = '"';
     NEXT_FIELD;
 real:
     at = json_put_real(BEHIND_KEY, field->step, &VALUE(double));
@@ -251,7 +130,7 @@ array:
     NEXT_FIELD;
 near:
     if (field->step == PLAN_END)
-        goto end;
+        goto near_end;
 other:
     at = put_closely(writer, field->field, message, at, depth);
     if (at == NULL)
@@ -261,8 +140,11 @@ end:
     if (at == start)
         return json_put_raw(writer, at, "{}", 2);
     *start = '{';
-    if ((uintptr_t)at <= writer->roomy)
-        return at + 1; /* the end's key is a brace */
+    return at + 1; /* the end's key is a brace */
+near_end:
+    if (at == start)
+        return json_put_raw(writer, at, "{}", 2);
+    *start = '{';
     return json_put_sign(writer, at, '}');
 }
 #pragma GCC diagnostic pop

@@ -22,6 +22,8 @@ extern "C" {
 #define PLAN_MAX_DEPTH 100
 /* A field's pre-encoded key may be copied as this many bytes whatever its length, up to it. */
 #define PLAN_KEY_COPY 32
+/* Most keys in JSON are no longer than this. */
+#define PLAN_KEY_HEAD 24
 /* No number takes more bytes in JSON, its quotes and what is written behind it included. */
 #define PLAN_JSON_NUMBER 34
 
@@ -60,6 +62,7 @@ struct plan_test {
 enum plan_step {
     PLAN_ARRAY = PLAN_MESSAGE + 1,
     PLAN_MAP,
+    PLAN_LONG,    /* plan_json: the key is longer than PLAN_KEY_HEAD; else as PLAN_REFINED */
     PLAN_REFINED, /* plan_json: more must hold for it to be there, see field->step */
     PLAN_FAR,     /* plan_json: the key is longer than PLAN_KEY_COPY, see field->step */
     PLAN_END,     /* plan_json: there are no more fields */

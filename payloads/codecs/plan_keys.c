@@ -71,9 +71,10 @@ int plan_keys_compile_json(struct plan_message *message)
             .test_offset = field->test.offset,
             .offset = field->offset,
             .field = field,
-            .step = !near                                ? PLAN_FAR
-                    : field->test.refine != PLAN_NONZERO ? PLAN_REFINED
-                                                         : field->step,
+            .step = !near                                 ? PLAN_FAR
+                    : field->json_key_len > PLAN_KEY_HEAD ? PLAN_LONG
+                    : field->test.refine != PLAN_NONZERO  ? PLAN_REFINED
+                                                          : field->step,
             .key_len = near ? (uint8_t)field->json_key_len : 0,
         };
         memcpy(message->json[i].key, field->json_key, message->json[i].key_len);
