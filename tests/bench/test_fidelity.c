@@ -146,7 +146,7 @@ static int decode_coarsely(const struct plan *plan, const uint8_t *src, size_t l
                            ProtobufCAllocator *allocator, ProtobufCMessage **message)
 {
     const int err = codec_find("protobuf_c")->decode(plan, src, len, allocator, message);
-    if (err != 0 || strcmp(plan->root->type->name, "probe.Probe") != 0)
+    if (err != 0 || strcmp(plan->root->type->name, "ours_probe.Probe") != 0)
         return err;
     const struct plan_field *field = plan->root->fields;
     while (strcmp(field->name, "reals64") != 0)
