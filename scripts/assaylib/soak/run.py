@@ -32,7 +32,8 @@ CONNECTIONS, QUEUE_LIMIT, THREADS = 64, 1024, 1
 COMPANY = {
     False: "one model after the other, each with the machine to itself",
     True: "all models shared the machine: their servers on one CPU and their load generators on another, all"
-    " for the same time, each at its share of what it answered in a closed loop while the others answered theirs",
+    " for the same time, each at an equal part of its share of what it answered alone, so that together they"
+    " asked of the machine what one model would have",
 }
 WORKLOADS = ("rpc", "echo", "cpu", "store", "ring")  # that a server can do alone
 
@@ -107,21 +108,17 @@ def main(build: Build, root: Path, request: Request) -> int:
 
 
 def _rates(build: Build, asked: Settings, chosen: list[str]) -> dict[str, float]:
-    def pilot(model: str) -> company.Job[float]:
-        def job(others: company.Alone) -> Iterator[float]:
-            try:
-                yield two_digits(asked.share * capacity(build, asked, model, others))
-            except rig.Failure as failure:
-                raise AssayError(f"{model}: the pilot failed: {failure}") from None
-
-        return job
-
-    rates = {}
-    with _all({model: pilot(model) for model in chosen}, asked.at_once) as found:
-        for model, rates[model] in found:
-            said = f"{asked.share:g} of what it answered in a closed loop"
-            said += ", the others beside it" if asked.at_once else ""
-            record.say(f"{model}: {rates[model]:g} requests/s, {said}")
+    """Each pilot alone: of models that ask at once, the one with the most threads would take the CPU."""
+    together, rates = len(chosen) if asked.at_once else 1, {}
+    for model in chosen:
+        try:
+            alone = capacity(build, asked, model)
+        except rig.Failure as failure:
+            raise AssayError(f"{model}: the pilot failed: {failure}") from None
+        rates[model] = two_digits(asked.share * alone / together)
+        said = f"{asked.share:g} of what it answered in a closed loop"
+        said += f", shared by {together}" if asked.at_once else ""
+        record.say(f"{model}: {rates[model]:g} requests/s, {said}")
     return rates
 
 

@@ -55,13 +55,11 @@ class Settings:
         return {"workload": self.workload, **what}
 
 
-def capacity(build: Build, settings: Settings, model: str, company: Alone = ALONE) -> float:
-    """Requests per second of a closed loop, in a server that is thrown away; of all that are to run at
-    once while the others answer theirs. rig.Failure."""
+def capacity(build: Build, settings: Settings, model: str) -> float:
+    """Requests per second of a closed loop, in a server that is thrown away. rig.Failure."""
     warmup, window = (min(each, settings.seconds / 2) for each in PILOT_S)  # of a soak of seconds, too
     with rig.server(build, settings.serve(model), cpu=settings.server_cpu) as server:
         asked = settings.ask(arrival="closed", warmup=warmup, duration=window)
-        company.meet()
         done = rig.load(build, server, asked, cpu=settings.load_cpu)
         server.stop()
     return float(done["achieved_hz"])
