@@ -469,7 +469,7 @@ def test_what_voids_a_slow_downstream(tmp_path: Path) -> None:
 
 
 def test_what_is_said_of_neighbours(tmp_path: Path) -> None:
-    folder = made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing)
+    folder = made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing, rounds=9)
     first = told(folder).splitlines()[1]
     alone, both = first.split("; ")
     assert alone == (
@@ -478,11 +478,11 @@ def test_what_is_said_of_neighbours(tmp_path: Path) -> None:
     )
     assert both == (
         "without a deadline held up in thread_pool (stalled: 296 × (296 to 296)), at most twice as slow in event_loop"
-        " (stalled: 1.0 × (1.0 to 1.0))."
+        " (stalled: 1.0 × (1.0 to 1.0)) (intervals that hold together at 95 %)."
     )
     page = drawn(folder)
-    assert "700 × 502" in page and "560 × 504" in page, "what came instead, over seven rounds"
-    assert "after it was stalled: thread_pool 0.05 s (0.05 to 0.05) and 0.05 s" in page
+    assert "900 × 502" in page and "720 × 504" in page, "what came instead, over nine rounds"
+    assert "after it was: thread_pool stalled 0.05 s (0.05 to 0.05) and 0.05 s (0.05 to 0.05), dead 0.05 s" in page
     assert "What a machine with 2 cores cannot decide here:" in page
     assert "In `mine` generator and downstream service share a CPU" in page
 
@@ -490,7 +490,22 @@ def test_what_is_said_of_neighbours(tmp_path: Path) -> None:
 def test_few_rounds_give_neighbours_no_verdict(tmp_path: Path) -> None:
     first = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing, rounds=2)).splitlines()[1]
     assert "held up" not in first and "at most twice" not in first
-    assert "without a verdict in thread_pool (stalled: 296 ×)" in first and "2 of 6 rounds needed" in first
+    assert "without a verdict in thread_pool (stalled: 296 ×)" in first and "2 of 9 rounds needed" in first
+    enough_for_one = told(made_up(tmp_path / "more", parsed(tmp_path, SLOW), failing)).splitlines()[1]
+    assert "held up" not in enough_for_one, "seven rounds are for one interval, and eight are looked at"
+
+
+def test_neighbours_are_left_in_peace_by_all_faults_or_not_shown_to_be(tmp_path: Path) -> None:
+    """The fault with the largest median need not be the one that could be worse than twice as slow."""
+
+    def two(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        metrics, line = failing(found, "event_loop@100ms", number)
+        wild = 5 * MS if member.startswith("thread_pool") and number == 4 else 1.1 * MS
+        return {**metrics, "stalled_hits_p99_ns": 1.3 * MS, "dead_hits_p99_ns": wild}, line
+
+    first = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), two, rounds=9)).splitlines()[1]
+    assert "at most twice as slow in event_loop (stalled: 1.3 × (1.3 to 1.3))" in first
+    assert "not resolved to be either in thread_pool (dead: 1.1 × (1.1 to 5.0))" in first
 
 
 def test_hits_that_are_never_answered_are_worse_than_slow(tmp_path: Path) -> None:
@@ -500,7 +515,7 @@ def test_hits_that_are_never_answered_are_worse_than_slow(tmp_path: Path) -> Non
         ]
         return slow_downstream.judged(found, every, POOL, spans())
 
-    first = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), refusing)).splitlines()[1]
+    first = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), refusing, rounds=9)).splitlines()[1]
     assert "held up in thread_pool (stalled: never answered (never answered))" in first
 
 
@@ -735,7 +750,7 @@ def test_what_is_shipped_ends_in_minutes(name: str) -> None:
         services=("rpc",),
         cpus=(0, 1),
     )
-    limit_s = {"overload": 240, "slow-downstream": 300, "mixed": 240}[name]
+    limit_s = {"overload": 240, "slow-downstream": 600, "mixed": 240}[name]
     assert plans.make([scenarios.load(name)], four, 1, None).seconds <= limit_s
 
 

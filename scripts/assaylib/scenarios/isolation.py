@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .. import words
 from ..blocks import Column, Table
 from ..charts import Chart, Panel, Span, TimeLine, timeline
+from ..intervals import ALPHA
 from ..judge import Estimate
 from . import faults, plans, readings, series
 from .faults import HITS, MISSES, NORMAL, back_name
@@ -30,36 +31,43 @@ def deadline_said(ms: int) -> str:
     return f"with a deadline of {ms}{words.SPACE}ms" if ms else "without a deadline"
 
 
-def isolation(outcome: Outcome, member: str, fault: str) -> Estimate | None:
+def isolation(outcome: Outcome, member: str, fault: str, *, together: int = 1) -> Estimate | None:
     """The p99 of hits in the fault, as a multiple of that of the same process before it."""
-    return series.ratio(outcome.family, member, f"{fault}_{HITS}_p99_ns", f"{NORMAL}_{HITS}_p99_ns")
+    over = f"{NORMAL}_{HITS}_p99_ns"
+    return series.ratio(outcome.family, member, f"{fault}_{HITS}_p99_ns", over, together=together)
 
 
-def worst(outcome: Outcome, member: str) -> tuple[str, Estimate] | None:
-    """The fault that hits suffer most from."""
-    found = [(f, e) for f in outcome.scenario.steps["faults"] if (e := isolation(outcome, member, f))]
-    return max(found, key=lambda one: one[1].median) if found else None
+def isolations(outcome: Outcome, member: str) -> dict[str, Estimate]:
+    """Fault by fault, with intervals that hold together with those of all other members: a sentence that
+    looks for the worst fault, and for who does not notice any, says something of every one of them."""
+    every = outcome.scenario.steps["faults"]
+    count = len(every) * len(outcome.family.plan["members"])
+    return {f: e for f in every if (e := isolation(outcome, member, f, together=count))}
 
 
 def answer(outcome: Outcome) -> list[str]:
-    steps = outcome.scenario.steps
-    every = [worst(outcome, m) for m in outcome.family.plan["members"]]
-    if not any(every):
+    steps, members = outcome.scenario.steps, outcome.family.plan["members"]
+    every = [e for m in members for e in isolations(outcome, m).values()]
+    if not every:
         return ["There is no answer: no process has a number; the reasons stand below.", *_withheld(outcome)]
     parts = [_lead(outcome, ms) for ms in steps["deadlines_ms"]]
-    why = series.why_no_interval([one[1] for one in every if one])
-    first = f"**Requests that do not need the failing service are {'; '.join(parts)}**{why}."
+    sure = series.why_no_interval(every) or f" (intervals that hold together at {words.confidence(ALPHA)})"
     return [
-        first,
-        *(_said(outcome, ms) for ms in steps["deadlines_ms"]),
-        *(_recovery_said(outcome, ms) for ms in steps["deadlines_ms"]),
-        *(_pool_said(outcome, ms) for ms in steps["deadlines_ms"]),
+        f"**Requests that do not need the failing service are {'; '.join(parts)}**{sure}.",
+        *(_said(outcome, ms, *figure) for figure in _figures(outcome) for ms in steps["deadlines_ms"]),
+        *_each(outcome),
         *series.late(outcome.family),
         *_withheld(outcome),
     ]
 
 
-#: Where the interval of the ratio lies → what is said of it.
+def _each(outcome: Outcome) -> list[str]:
+    """Of the sentences that list figures."""
+    found = [_p99(outcome, m, NORMAL) for m in outcome.family.plan["members"]]
+    return [f"But for the first sentence: {series.EACH}"] if any(e and e.interval for e in found) else []
+
+
+#: What is said of a model, by where the intervals of its ratios lie.
 VERDICTS = {
     "above": "held up in {}",
     "below": "at most twice as slow in {}",
@@ -69,17 +77,28 @@ VERDICTS = {
 HELD_UP = 2.0  # times their usual p99: more, and unrelated requests do notice
 
 
+def verdict(found: dict[str, Estimate]) -> tuple[str, str]:
+    """(which of VERDICTS, the fault that shows it). One fault is enough to be held up; nobody is left in
+    peace who is not shown to be so in all of them."""
+    ends = {fault: estimate.interval for fault, estimate in found.items() if estimate.interval}
+    if not ends:
+        return "none", max(found, key=lambda fault: found[fault].median)
+    lowest = max(ends, key=lambda fault: ends[fault][0])
+    if ends[lowest][0] > HELD_UP:
+        return "above", lowest
+    highest = max(ends, key=lambda fault: ends[fault][1])
+    return "below" if ends[highest][1] <= HELD_UP and len(ends) == len(found) else "across", highest
+
+
 def _lead(outcome: Outcome, ms: int) -> str:
-    """By the fault that costs a model most."""
-    found: dict[str, list[str]] = {verdict: [] for verdict in VERDICTS}
+    """By the fault that decides."""
+    found: dict[str, list[str]] = {name: [] for name in VERDICTS}
     for member in of_deadline(outcome, ms):
-        one = worst(outcome, member)
-        if one is None:
-            continue
-        low, high = one[1].interval or (0.0, 0.0)
-        verdict = "above" if low > HELD_UP else "none" if not high else "below" if high <= HELD_UP else "across"
-        found[verdict].append(f"{words.label(plans.model_of(member))} ({one[0]}: {_times(one[1])})")
-    parts = [VERDICTS[v].format(words.listed(said)) for v, said in found.items() if said]
+        ratios = isolations(outcome, member)
+        if ratios:
+            name, fault = verdict(ratios)
+            found[name].append(f"{words.label(plans.model_of(member))} ({fault}: {_times(ratios[fault])})")
+    parts = [VERDICTS[name].format(words.listed(said)) for name, said in found.items() if said]
     return f"{deadline_said(ms)} {', '.join(parts) or 'without numbers'}"
 
 
@@ -94,52 +113,41 @@ def _times(found: Estimate | None) -> str:
     return f"{said} ({series.ends(found, 1, decimals, 'never answered')})" if found.interval else said
 
 
-def _said(outcome: Outcome, ms: int) -> str:
-    """p99 of the hits, fault by fault."""
-    said = []
-    for member in of_deadline(outcome, ms):
-        each = [
-            f"{phase} {series.shown(_p99(outcome, member, phase), 1e6, 1, 'ms', 'never')}"
-            for phase in (NORMAL, *outcome.scenario.steps["faults"])
-        ]
-        said.append(f"{words.label(plans.model_of(member))} {', '.join(each)}")
+#: What is told of a model phase by phase: what it is, the phases, and the figure of a member in one.
+Figure = tuple[str, Sequence[str], Callable[[str, str], str]]
+
+
+def _figures(outcome: Outcome) -> list[Figure]:
+    every = outcome.scenario.steps["faults"]
+    limit = outcome.scenario.server["downstream_connections"]
+
+    def p99(member: str, phase: str) -> str:
+        return series.shown(_p99(outcome, member, phase), 1e6, 1, "ms", "never")
+
+    def back(member: str, fault: str) -> str:
+        return " and ".join(_back(outcome, member, fault, kind, "s") for kind in (HITS, MISSES))
+
+    def pool(member: str, phase: str) -> str:
+        return series.shown(series.estimate(outcome.family, member, f"{phase}_pool_max"))
+
+    return [
+        ("p99 of unrelated requests", (NORMAL, *every), p99),
+        ("as fast as before (hits and misses) after it was", every, back),
+        (f"most connections to it in use{f' of {limit}' if limit else ''}", (NORMAL, *every), pool),
+    ]
+
+
+def _said(outcome: Outcome, ms: int, what: str, phases: Sequence[str], show: Callable[[str, str], str]) -> str:
+    said = [
+        f"{words.label(plans.model_of(m))} {', '.join(f'{phase} {show(m, phase)}' for phase in phases)}"
+        for m in of_deadline(outcome, ms)
+    ]
     head = deadline_said(ms)
-    return f"{head[0].upper()}{head[1:]}, p99 of unrelated requests: {'; '.join(said)}."
+    return f"{head[0].upper()}{head[1:]}, {what}: {'; '.join(said)}."
 
 
 def _p99(outcome: Outcome, member: str, phase: str, kind: str = HITS) -> Estimate | None:
     return series.estimate(outcome.family, member, f"{phase}_{kind}_p99_ns", math.inf)
-
-
-def _recovery_said(outcome: Outcome, ms: int) -> str:
-    said = []
-    for fault in outcome.scenario.steps["faults"]:
-        name = faults.metric(back_name(fault))
-        each = []
-        for member in of_deadline(outcome, ms):
-            both = [
-                series.estimate(outcome.family, member, f"{name}_{kind}_recovery_ns", math.inf)
-                for kind in (HITS, MISSES)
-            ]
-            model = words.label(plans.model_of(member))
-            each.append(f"{model} {' and '.join(series.shown(e, 1e9, 2, 's', NEVER) for e in both)}")
-        said.append(f"after it was {fault}: {', '.join(each)}")
-    head = deadline_said(ms)
-    return f"{head[0].upper()}{head[1:]}, as fast as before (hits and misses) {'; '.join(said)}."
-
-
-def _pool_said(outcome: Outcome, ms: int) -> str:
-    """Connections to the failing service."""
-    limit = outcome.scenario.server["downstream_connections"]
-    said = []
-    for member in of_deadline(outcome, ms):
-        each = [
-            f"{phase} {series.shown(series.estimate(outcome.family, member, f'{phase}_pool_max'))}"
-            for phase in (NORMAL, *outcome.scenario.steps["faults"])
-        ]
-        said.append(f"{words.label(plans.model_of(member))} {', '.join(each)}")
-    head, of = deadline_said(ms), f" of {limit}" if limit else ""
-    return f"{head[0].upper()}{head[1:]}, most connections to it in use{of}: {'; '.join(said)}."
 
 
 def _withheld(outcome: Outcome) -> list[str]:
@@ -154,10 +162,10 @@ def _start(outcome: Outcome, member: str, phase: str) -> list[str]:
     return [plans.setting_of(member), words.label(plans.model_of(member)), phase]
 
 
-def _back(outcome: Outcome, member: str, fault: str, kind: str) -> str:
+def _back(outcome: Outcome, member: str, fault: str, kind: str, unit: str = "") -> str:
     name = faults.metric(back_name(fault))
     found = series.estimate(outcome.family, member, f"{name}_{kind}_recovery_ns", math.inf)
-    return series.shown(found, 1e9, 2, beyond=NEVER)
+    return series.shown(found, 1e9, 2, unit, NEVER)
 
 
 def _bad(outcome: Outcome, member: str, phase: str, kind: str) -> str:
