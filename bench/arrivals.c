@@ -92,12 +92,13 @@ int arrivals_plan(struct arrivals *arrivals, const struct arrivals_config *confi
     if (!arrivals->due_ns)
         return -ENOMEM;
 
+    const uint64_t seed = draw_seed(config->seed, DRAW_ARRIVALS);
     double ticks = 0;
     for (uint64_t instant = 0; arrivals->count + together <= cap; instant++) {
         if (config->kind == ARRIVALS_UNIFORM)
             ticks = (double)instant;
         else
-            ticks += draw_exponential(config->seed, instant);
+            ticks += draw_exponential(seed, instant);
         const double due_ns = when_ns(&pace, ticks);
         if (due_ns >= span_ns)
             break;

@@ -23,6 +23,18 @@ static inline uint64_t draw_bits(uint64_t seed, uint64_t index)
     return draw_mix(draw_mix(seed) + (index + 1) * UINT64_C(0x9e3779b97f4a7c15));
 }
 
+/*
+ * What load draws. It has streams of its own: load and downstream are given the same seed by
+ * default, and if they drew the same numbers, a request that came after a long gap would be the one
+ * that is answered late, which spares whoever waits in a queue.
+ */
+enum draw_stream { DRAW_ARRIVALS = 1, DRAW_CLASSES };
+
+static inline uint64_t draw_seed(uint64_t seed, enum draw_stream stream)
+{
+    return draw_bits(~draw_mix(seed), stream);
+}
+
 /* In (0, 1], so that its logarithm is finite. */
 static inline double draw_uniform(uint64_t seed, uint64_t index)
 {

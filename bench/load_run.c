@@ -61,8 +61,8 @@ static uint32_t class_of(const struct run *run, size_t number)
     const struct load_config *config = run->config;
     if (config->class_count == 1)
         return 0;
-    /* Another stream than that of the arrivals. */
-    double left = draw_uniform(~config->arrivals.seed, number) * run->shares;
+    const uint64_t seed = draw_seed(config->arrivals.seed, DRAW_CLASSES);
+    double left = draw_uniform(seed, number) * run->shares;
     uint32_t class_index = 0;
     while (class_index + 1 < config->class_count && left > config->classes[class_index].share)
         left -= config->classes[class_index++].share;

@@ -245,6 +245,30 @@ static void arrivals_come_from_the_seed(void **state)
     assert_int_equal(a.count, 0);
 }
 
+/* load and downstream have the same seed by default: neither when a request comes nor which class
+ * it has may tell how long its answer takes, or whether it is an error. Correlations of n draws,
+ * within five standard errors, for this seed for ever. */
+static void what_load_draws_says_nothing_of_downstream(void **state)
+{
+    (void)state;
+    enum { n = 20000, seed = 1 };
+    struct arrivals a;
+    struct delay_plan p = {.seed = seed, .error_rate = 0.5};
+    assert_int_equal(delay_parse(&p, "exp:1000"), 0);
+    assert_int_equal(plan(&a, ARRIVALS_POISSON, 1000, 40 * S, seed), 0);
+    assert_true(a.count > n);
+    double delays = 0, errors = 0;
+    for (size_t i = 0; i < n; i++) {
+        double gap = (double)(a.due_ns[i] - (i ? a.due_ns[i - 1] : 0)) / 1e6;
+        double class = draw_uniform(draw_seed(seed, DRAW_CLASSES), i);
+        delays += (gap - 1) * ((double)delay_ns(&p, i) / 1e6 - 1);
+        errors += (class - 0.5) * (delay_is_error(&p, i) ? 0.5 : -0.5);
+    }
+    assert_true(fabs(delays / n) < 5 / sqrt(n));
+    assert_true(fabs(errors / n) < 5 * 0.5 * sqrt(1.0 / 12) / sqrt(n));
+    arrivals_finish(&a);
+}
+
 /* Parsed, or known: what is made of these bytes; learnt from afterwards. False: not whole. */
 static bool answer(struct heads *heads, const char *text, bool head, bool *known,
                    struct http_response *response)
@@ -408,6 +432,7 @@ int main(void)
         cmocka_unit_test(steps_change_the_rate),
         cmocka_unit_test(steps_of_poisson),
         cmocka_unit_test(arrivals_come_from_the_seed),
+        cmocka_unit_test(what_load_draws_says_nothing_of_downstream),
         cmocka_unit_test(known_heads_say_what_the_parser_says),
         cmocka_unit_test(delay_specifications),
         cmocka_unit_test(delays_follow_their_distribution),
