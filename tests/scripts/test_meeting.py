@@ -241,11 +241,22 @@ def test_the_section_says_it_in_words_a_picture_and_tables(tmp_path: Path) -> No
     said = text[text.index("## Micro-benchmarks and services") :]
     said = said[: said.index("\n## ")]
     assert "`rpc`, thread_pool," in said and "Most is the kernel" in said
-    assert "the codec is" in said and "(predicted, not measured)" in said
+    assert "the codec, as long as it takes alone, is" in said and "(predicted, not measured)" in said
     assert "of which" in said and "in the kernel (medians)" in said
     assert "Kendall's τ" in said and f"({section.NAME}.svg)" in said
     picture = (folder / f"{section.NAME}.svg").read_text("utf-8")
     assert "kernel (measured in the service)" in picture and "not explained" in picture
+
+
+def test_the_largest_part_is_named_where_intervals_tell_it() -> None:
+    def named(*parts: layers.Layer) -> list[str]:
+        whole = layers.Layer("all", 100, (99, 101))
+        return [part.name for part in section.largest(layers.Breakdown(None, "", whole, parts, ()))]  # type: ignore
+
+    kernel, work = layers.Layer("kernel", 43, (36, 48)), layers.Layer("work", 44, (43, 45))
+    assert named(kernel, work) == ["work", "kernel"]
+    assert named(layers.Layer("kernel", 60, (55, 65)), work) == ["kernel"]
+    assert named(layers.Layer("kernel", 60, None), work) == ["kernel"], "too few rounds are told there"
 
 
 def test_without_services_there_is_no_such_section(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from .. import about, charts, words
 from ..blocks import Cell, Column, Items, Picture, Section, Table, Text
 from ..charts import Chart
 from ..judge import Judgement
-from ..meeting import Breakdown, Layer, Ranking, breakdown, layers, rankings
+from ..meeting import Breakdown, Layer, Ranking, breakdown, layers, rankings, ranks
 from ..meeting.layers import CODEC, HTTP, KERNEL, LAYERS, MODEL, REST, WORK
 from . import meeting_codecs
 from .meeting_ranks import answer, pairs, ranking
@@ -120,18 +120,29 @@ def _percent(share: float) -> str:
 
 
 def _sentence(b: Breakdown) -> str:
-    largest = max(b.layers, key=lambda layer: layer.ns)
-    name = "what is not explained" if largest.name == REST else f"the {largest.name}"
+    most = largest(b)
+    names = [("what is not explained" if m.name == REST else f"the {m.name}") + _doubt(b, m) for m in most]
+    said = f"Most is {names[0]}" if len(names) == 1 else f"Which is most is not resolved: {words.listed(names)}"
     text = (
         f"`{about.subject(b.family)}`, {words.label(b.member)}, {words.fixed(b.cpu.ns / 1e3, 1)} µs:"
-        f" {_listed(b)}. Most is {name}{_doubt(b, largest)}."
+        f" {_listed(b)}. {said}."
     )
     rest = b.layer(REST)
     if rest and rest.interval and rest.interval[0] <= 0 <= rest.interval[1]:
         text += " What is not explained cannot be told from nothing."
-    elif rest and rest is not largest:
+    elif rest and rest not in most:
         text += f" Of the rest{_doubt(b, rest)} nothing is known."
     return text
+
+
+def largest(b: Breakdown) -> list[Layer]:
+    """The largest part, and all that could be it for what their intervals tell; without intervals it is
+    the median's."""
+    first = max(b.layers, key=lambda layer: layer.ns)
+    if first.interval is None:
+        return [first]
+    low = first.interval[0]
+    return [first, *(x for x in b.layers if x is not first and x.interval and x.interval[1] >= low)]
 
 
 def _missing(every: Sequence[Breakdown]) -> list[str]:
@@ -162,10 +173,12 @@ def _between(every: Sequence[Breakdown]) -> list[str]:
             if prices
             else ""
         )
+        verdict = ranks.decide(low.family, low.member, high.member, "cpu_ns_per_request", False)
+        doubt = "" if verdict in ranks.STRONG else "; that they differ at all is not resolved here"
         said.append(
             f"`{about.subject(low.family)}`: from {words.label(low.member)} to"
             f" {words.label(high.member)} it is {words.fixed(step / 1e3, 1)} µs, of which"
-            f" {_percent(part)} in the kernel (medians).{inside}"
+            f" {_percent(part)} in the kernel (medians{doubt}).{inside}"
         )
     return said
 
@@ -188,8 +201,8 @@ def _could_save(judged: Judgement, every: Sequence[Breakdown]) -> list[str]:
         least, most = _percent(min(shares)), _percent(max(shares))
         between = most if least == most else f"{least} to {most}"
         text = (
-            f"`{about.subject(mine[0].family)}`: the codec is {between} of the CPU per request; a codec"
-            " that took no time at all could save no more than that"
+            f"`{about.subject(mine[0].family)}`: the codec, as long as it takes alone, is {between} of the CPU per"
+            " request; a codec that took no time at all would save that, and what colder caches add to it here"
         )
         said.append(f"{text}{_rivals(judged, mine)}.")
     return said
