@@ -203,11 +203,21 @@ def _times(found: Estimate | None) -> str:
 def _said(outcome: Outcome, model: str) -> str:
     """In place over offloaded."""
     p99, p50 = (gain(outcome, model, f"fast_{p}_ns") for p in ("p99", "p50"))
-    closed = gain(outcome, model, "closed_hz", more=True)
+    rig = " and ".join(s.replace("_", " ") for s in SETTINGS if member_of(model, s) in outcome.family.bounded)
+    closed = f"offloading changes throughput to {_throughput(outcome, model)}"
+    if rig:
+        closed = f"what it does to throughput is not known: {rig} the generator was at its limit, not the server"
     return (
         f"{words.label(model)}: in place the fast requests' p99 is {_times(p99)} and their p50 {_times(p50)} that with"
-        f" the heavy ones offloaded; offloading changes throughput to {_times(closed)}."
+        f" the heavy ones offloaded; {closed}."
     )
+
+
+def _throughput(outcome: Outcome, model: str) -> str:
+    """Where the rig was the limit it is no figure of the servers'."""
+    if any(member_of(model, setting) in outcome.family.bounded for setting in SETTINGS):
+        return "the rig's"
+    return _times(gain(outcome, model, "closed_hz", more=True))
 
 
 def _best(outcome: Outcome, setting: str) -> str:
@@ -236,6 +246,7 @@ COLUMNS: tuple[tuple[str, str, float, int], ...] = (
     ("closed loop, 1/s", "closed_hz", 1, 0),
     ("server busy, %", "server_busy_percent", 1, 0),
 )
+CLOSED = [metric for _, metric, _, _ in COLUMNS].index("closed_hz")
 
 
 def tables(outcome: Outcome) -> list[Table]:
@@ -255,8 +266,12 @@ def _figures(outcome: Outcome) -> Table:
             member = member_of(model, setting)
             found = [series.estimate(family, member, metric) for _, metric, _, _ in COLUMNS]
             cells = [series.shown(e, d, n) for e, (_, _, d, n) in zip(found, COLUMNS, strict=True)]
+            if member in family.bounded:
+                cells[CLOSED] = f"≥ {cells[CLOSED]}"
             counted = len(series.rounds(family, member, "fast_p99_ns"))
             table.add(words.label(model), setting.replace("_", " "), *cells, str(counted))
+    if family.bounded:
+        table.notes.append("≥: a bound from below: the generator was at its limit there, and the server was not.")
     return table
 
 
@@ -279,8 +294,8 @@ def _gains(outcome: Outcome) -> Table:
     )
     for model in outcome.models:
         each = [gain(outcome, model, m) for m in ("fast_p50_ns", "fast_p99_ns", "heavy_p50_ns")]
-        each.append(gain(outcome, model, "closed_hz", more=True))
-        table.add(words.label(model), *map(_times, each), str(len(each[1].values) if each[1] else 0))
+        count = str(len(each[1].values) if each[1] else 0)
+        table.add(words.label(model), *map(_times, each), _throughput(outcome, model), count)
     return table
 
 
