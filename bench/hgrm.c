@@ -22,7 +22,7 @@ static double deviation(const struct statistics *statistics, double mean)
 
 static void write_row(FILE *file, uint64_t value_ns, size_t up_to, size_t count)
 {
-    /* Of the samples themselves, not the one asked for: as HdrHistogram does. */
+    /* What the samples up to here are of all; HdrHistogram writes the level that it asked for. */
     double share = (double)up_to / (double)count;
     fprintf(file, "%12.6f %2.12f %10zu", ms(value_ns), share, up_to);
     if (up_to < count)

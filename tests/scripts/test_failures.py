@@ -278,6 +278,7 @@ def test_what_is_said_of_an_overload(tmp_path: Path) -> None:
     first = text.splitlines()[1]
     assert first.startswith("At 2 times what each can do, reject still gave")
     assert "% of that maximum within 100 ms, and answers were as fast as before after 0.2 s; wait still gave" in first
+    assert first.endswith(" (intervals at 95 % each).")
     low, high = series.estimate(one(folder).family, "event_loop@wait", "useful_share").interval  # type: ignore
     assert 0.2 < low <= high < 0.25
     assert "event_loop 100 % (" in text and "old, back after 1.4 s (1.4 to 1.4)" in text
@@ -639,6 +640,21 @@ def test_the_closed_loop_of_heavy_requests_has_its_gates(tmp_path: Path) -> None
     assert failed(wrong=1) == {"closed_replies_wrong": "closed"}
     assert failed(**RIG) == {"closed_saturated": "bound"}
     assert failed(connections_held=63) == {"connections_held": "all"}
+
+
+def test_a_throughput_that_is_the_rig_s_is_no_gain(tmp_path: Path) -> None:
+    folder = made_up(tmp_path / "run", parsed(tmp_path, MIXED), heavy, rate_hz=100.0)
+    path = folder / "samples.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    for row in rows:
+        ok = row["member"] != "event_loop@offloaded"
+        value = "server" if ok else "generator"
+        row["gates"]["closed_saturated"] = {"value": value, "limit": "", "scope": "bound", "ok": ok}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = told(folder)
+    assert "throughput is not known: offloaded the generator was at its limit, not the server" in text
+    assert "≥ 500 (" in text and "≥ 1" not in text and "throughput to 1.000 ×" in text, "thread_pool's stands"
+    assert "the rig's" in [c.text for c in mixed.tables(one(folder))[1].rows[1]]
 
 
 def test_without_its_maximum_there_is_no_overload(tmp_path: Path) -> None:

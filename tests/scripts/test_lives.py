@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from assaylib.scenarios import (
     connections,
     held,
     lifecycle,
+    lifecycle_view,
     map_cells,
     map_view,
     memory,
@@ -375,6 +377,15 @@ def test_whatever_is_lost_is_the_first_thing_said(fault: dict[str, int], said: s
     assert [row["status"] for row in found.lines].count("failed") == 1
     folder, _ = tmp_path, command.show(tmp_path)
     assert command.show(folder) == 1
+
+
+def test_a_server_that_had_to_be_killed_is_not_passed_over(tmp_path: Path) -> None:
+    """It has written no figures: those of the others are no answer for it."""
+    found = lives(tmp_path)
+    killed = {**found.lines[-1], "status": "failed", "reason": "after SIGTERM: killed", "metrics": {}, "gates": {}}
+    first, second, *_ = lifecycle_view.answer(replace(found, lines=[*found.lines[:-1], killed]))
+    assert first.startswith("1 server failed and told nothing of losses; the others lost no request: of 62 servers")
+    assert second == "1 process failed: after SIGTERM: killed."
 
 
 def mapped(folder: Path, rounds: int = 8, noise: float = 0.005, **changed: Any) -> outcome.Outcome:

@@ -55,16 +55,9 @@ def answer(outcome: Outcome) -> list[str]:
     return [
         f"**Requests that do not need the failing service are {'; '.join(parts)}**{sure}.",
         *(_said(outcome, ms, *figure) for figure in _figures(outcome) for ms in steps["deadlines_ms"]),
-        *_each(outcome),
         *series.late(outcome.family),
         *_withheld(outcome),
     ]
-
-
-def _each(outcome: Outcome) -> list[str]:
-    """Of the sentences that list figures."""
-    found = [_p99(outcome, m, NORMAL) for m in outcome.family.plan["members"]]
-    return [f"But for the first sentence: {series.EACH}"] if any(e and e.interval for e in found) else []
 
 
 #: What is said of a model, by where the intervals of its ratios lie.

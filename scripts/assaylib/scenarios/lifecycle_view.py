@@ -73,10 +73,13 @@ def _losses(outcome: Outcome) -> str:
     many = f"{words.counted(len(loaded), 'server')} that were told to stop under load"
     if not loaded:
         return "Whether requests are lost at SIGTERM is not known: no server ended under load."
-    found = faults(lines)
+    found, silent = faults(lines), len(_silent(outcome))
     if not found:
+        lead = "No request was lost at SIGTERM"
+        if silent:
+            lead = f"{words.counted(silent, 'server')} failed and told nothing of losses; the others lost no request"
         return (
-            f"No request was lost at SIGTERM: of {many}, all exited with 0, all {words.fixed(answers, 0)} answers that"
+            f"{lead}: of {many}, all exited with 0, all {words.fixed(answers, 0)} answers that"
             f" they gave have arrived, and so have those to the {words.fixed(waiting, 0)} requests sent just"
             " before the signal."
         )
@@ -85,11 +88,13 @@ def _losses(outcome: Outcome) -> str:
     return f"Servers did not end as they should: of {many}, {words.listed(parts)} ({words.listed(who)})."
 
 
+def _silent(outcome: Outcome) -> list[dict[str, Any]]:
+    """Of those that failed without a figure: who did not end, and had to be killed, is among them."""
+    return [x for x in outcome.lines if x["status"] != "ok" and "lost" not in (x.get("metrics") or {})]
+
+
 def _failed(outcome: Outcome) -> list[str]:
-    """Those that have no figures at all."""
-    bad = [
-        line for line in outcome.lines if line["status"] != "ok" and "lost" not in (line.get("metrics") or {})
-    ]
+    bad = _silent(outcome)
     if not bad:
         return []
     return [f"{words.counted(len(bad), 'process')} failed: {words.reason(bad[0].get('reason'))}."]

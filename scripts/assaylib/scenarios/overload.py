@@ -222,7 +222,8 @@ def answer(outcome: Outcome) -> list[str]:
     if not any(found for of_one in every.values() for found in of_one):
         return ["There is no answer: no process has a number; the reasons stand below.", *_withheld(outcome)]
     parts = [_lead(outcome, full, found) for full, found in every.items()]
-    why = series.why_no_interval([found for of_one in every.values() for found in of_one])
+    each = " (intervals at 95 % each)"
+    why = series.why_no_interval([found for of_one in every.values() for found in of_one]) or each
     first = f"**At {steps['factor']:g} times what each can do, {'; '.join(parts)}**{why}."
     return [first, *(_said(outcome, full) for full in steps["on_full"]), _memory_said(outcome), *_withheld(outcome)]
 
