@@ -108,5 +108,6 @@ def injected(family: Family) -> None:
         if values:
             estimate = Estimate.of(values, ALPHA)
             at = level(family)
-            said = verdict(order_interval(values, at), family.deltas["time_ns"])
-            family.injected.append(Injected(family.id, member, float(percent), estimate, at, said))
+            claim = order_interval(values, at)
+            said = verdict(claim, family.deltas["time_ns"])
+            family.injected.append(Injected(family.id, member, float(percent), estimate, at, claim, said))

@@ -183,7 +183,7 @@ def _injected(result: judge.Judgement) -> list[str]:
     found = [
         f"{i.family}: a slow-down of {i.percent:g} % was injected and called faster"
         for i in rows
-        if i.verdict == judge.BETTER
+        if i.reversed
     ]
     if len(missed) > judge.binomial_bound(len(rows)):
         found.append(

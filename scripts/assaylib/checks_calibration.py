@@ -101,13 +101,13 @@ def injected(judged: Judgement) -> list[Check]:
     covered, seen = sum(bool(i.covered) for i in tested), sum(
         i.estimate.excludes_one and i.estimate.median < 0 for i in tested
     )
-    claimed = sum(i.verdict == judge.WORSE for i in tested)
+    claimed, beyond = sum(i.shown for i in tested), sum(i.verdict == judge.WORSE for i in tested)
     shares = words.listed(sorted({f"{words.fixed(i.percent, 0)} %" for i in tested}))
     # The interval may miss by chance in 5 % of the cases, as in A/A.
     good = len(tested) - covered <= judge.binomial_bound(len(tested))
     text = (
-        f"of {shares}: told from none in {seen} of {len(tested)}, claimed, beyond the margin and at its family's"
-        f" level, in {claimed};"
+        f"of {shares}: told from none in {seen} of {len(tested)}, at the level of its family's claims in {claimed},"
+        f" there by more than the margin in {beyond};"
         f" the intervals (95 %) cover the truth in {covered}"
     )
     return [
@@ -140,7 +140,7 @@ def _calibrated(calibration: calibrate.Calibration) -> Check:
         f" {judge.binomial_bound(equal.count)})"
     )
     if seen:
-        text += f"; {seen.percent}{words.SPACE}% slower claimed, as standard's families claim, in {seen.slower} of {seen.count}"
+        text += f"; {seen.percent}{words.SPACE}% slower claimed, at the level of standard's families, in {seen.shown} of {seen.count}"
     if equal.usually.two.count:
         ways = equal.usually
         text += (

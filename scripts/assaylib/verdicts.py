@@ -196,13 +196,23 @@ class Injected:
     percent: float
     estimate: Estimate  #: at 95 %: does it cover the truth?
     level: float  #: at which standard's families claim: 1 - level
-    verdict: str  #: at that level
+    claim: tuple[float, float] | None  #: log interval at that level
+    verdict: str  #: of that interval, against the margin
 
     @property
     def covered(self) -> bool | None:
         truth = -math.log1p(self.percent / 100)
         interval = self.estimate.interval
         return None if interval is None else interval[0] <= truth <= interval[1]
+
+    @property
+    def shown(self) -> bool:
+        """Slower, by however much: at the level of real claims."""
+        return self.claim is not None and self.claim[1] < 0
+
+    @property
+    def reversed(self) -> bool:
+        return self.claim is not None and self.claim[0] > 0
 
 
 @dataclass
