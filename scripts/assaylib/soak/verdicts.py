@@ -6,8 +6,9 @@ remains is thinned to at most 60 windows of equal length, each with its median, 
 hardly depend on each other. Theil's slope over them times the time watched is the *growth*, with Sen's
 95 % interval. It *holds* if the interval's upper end stays below a margin that matters; it *grows* if
 the lower end is above it. A step near the end hardly moves a slope: where the last tenth lies above the
-first by more than the margin nothing holds either. Else this run was too short to tell. Only what holds
-is called flat.
+first by more than the margin nothing holds either, nor where the last window alone does of memory and
+descriptors, which are no matter of chance. Else this run was too short to tell. Only what holds is called
+flat.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ def declared() -> dict[str, Any]:
         "text": f"the first sixth of the time is left out; growth is Theil's slope over at most"
         f" {WINDOWS_MAX} windows times the time, with Sen's interval at {100 * (1 - ALPHA):g} %. It holds if the"
         f" upper end is at most {RSS_MARGIN_BYTES >> 20} MiB or {100 * RSS_MARGIN_SHARE:g} % of the resident set (the"
-        f" larger), {DESCRIPTORS_MARGIN:g} descriptor, {100 * (P99_MARGIN - 1):g} % of p99; a stretch in which the"
-        f" host took more than {STEAL_PERCENT_MAX:g} % of the CPUs has no p99",
+        f" larger), {DESCRIPTORS_MARGIN:g} descriptor, {100 * (P99_MARGIN - 1):g} % of p99, and the last tenth (of memory"
+        " and descriptors the last window, too) lies above the first by no more than that; a stretch in"
+        f" which the host took more than {STEAL_PERCENT_MAX:g} % of the CPUs has no p99",
     }
 
 
@@ -63,8 +65,8 @@ class Trend:
     why: str = ""
 
 
-def trend(series: Sequence[slopes.Point], margin: float, until_s: float) -> Trend:
-    """series: (seconds since the beginning, figure)."""
+def trend(series: Sequence[slopes.Point], margin: float, until_s: float, *, steady: bool = False) -> Trend:
+    """series: (seconds since the beginning, figure). steady: that of a single window is not chance."""
     begin = SETTLE_SHARE * until_s
     points = windows([point for point in series if point[0] >= begin], begin, until_s)
     if len({x for x, _ in points}) < 2:
@@ -74,9 +76,9 @@ def trend(series: Sequence[slopes.Point], margin: float, until_s: float) -> Tren
     span = until_s - begin
     growth, level = line.value * span, median([y for _, y in points])
     ends = (line.interval[0] * span, line.interval[1] * span) if line.interval else None
-    step = _step(points)
+    step = max(_step(points, max(1, len(points) // 10)), _step(points, 1) if steady else -math.inf)
     if step > margin and ends and ends[0] > 0:
-        return Trend(GROWS, growth, ends, margin, level, tuple(points), "the last tenth lies above the first")
+        return Trend(GROWS, growth, ends, margin, level, tuple(points), "the end lies above the beginning")
     if ends is None:
         return Trend(
             UNKNOWN, growth, ends, margin, level, tuple(points), f"{len(points)} windows are too few"
@@ -99,9 +101,10 @@ def windows(points: Sequence[slopes.Point], begin: float, end: float) -> list[sl
     return [(median([x for x, _ in each]), median([y for _, y in each])) for _, each in sorted(found.items())]
 
 
-def _step(points: Sequence[slopes.Point]) -> float:
+def _step(points: Sequence[slopes.Point], last: int) -> float:
+    """By how much the last so many windows lie above the first tenth."""
     tenth = max(1, len(points) // 10)
-    return median([y for _, y in points[-tenth:]]) - median([y for _, y in points[:tenth]])
+    return median([y for _, y in points[-last:]]) - median([y for _, y in points[:tenth]])
 
 
 @dataclass(frozen=True)
@@ -156,8 +159,8 @@ def judge(model: str, lines: Sequence[dict[str, Any]], rate_hz: float, seconds: 
     return Verdict(
         model,
         seconds,
-        trend(rss, max(RSS_MARGIN_BYTES, RSS_MARGIN_SHARE * level), seconds),
-        trend(descriptors, DESCRIPTORS_MARGIN, seconds),
+        trend(rss, max(RSS_MARGIN_BYTES, RSS_MARGIN_SHARE * level), seconds, steady=True),
+        trend(descriptors, DESCRIPTORS_MARGIN, seconds, steady=True),
         trend(p99, math.log(P99_MARGIN), seconds),
         counts["answered"],
         lost,
