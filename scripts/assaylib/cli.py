@@ -15,6 +15,7 @@ from pathlib import Path
 
 from . import AssayError, UsageError, environment, machine, plan, programs, store
 from .soak import command as soaking
+from .tiers import TIERS
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVED = (
@@ -82,8 +83,8 @@ def parser() -> argparse.ArgumentParser:
     listing.set_defaults(run=do_list)
 
     run = commands.add_parser("run", help="measure; the last line on stdout is the run's folder", epilog=SERVED)
-    tiers = "; ".join(f"{t.name}: {t.summary}" for t in plan.TIERS.values())
-    run.add_argument("--tier", choices=list(plan.TIERS), help=f"{tiers} (default: standard)")
+    tiers = "; ".join(f"{t.name}: {t.summary}" for t in TIERS.values())
+    run.add_argument("--tier", choices=list(TIERS), help=f"{tiers} (default: standard)")
     run.add_argument(
         "--scenario",
         action="append",
@@ -184,7 +185,7 @@ def do_list(arguments: argparse.Namespace) -> int:
     from . import run, scenarios
 
     build = programs.Build.open(arguments.build)
-    plans = [plan.make(run.discover(build, tier), tier, seed=0) for tier in plan.TIERS.values()]
+    plans = [plan.make(run.discover(build, tier), tier, seed=0) for tier in TIERS.values()]
     if arguments.cases:
         everything = {f.case(m): None for p in plans for f in p.families for m in f.members}
         print("\n".join(everything))
@@ -219,7 +220,7 @@ def do_run(arguments: argparse.Namespace) -> int:
     if arguments.rounds is not None:
         raise UsageError("--rounds: has no effect without --scenario: a tier has its own")
     request = run.Request(
-        tier=plan.TIERS[arguments.tier or "standard"],
+        tier=TIERS[arguments.tier or "standard"],
         only=arguments.only,
         seed=arguments.seed,
         id=arguments.id,
@@ -358,7 +359,7 @@ def do_calibrate(arguments: argparse.Namespace) -> int:
         if arguments.force:
             raise UsageError("--force: has no effect on a run that was made before")
         return calibrate.main(arguments.folder)
-    tier = plan.TIERS["calibrate"]
+    tier = TIERS["calibrate"]
     id = record.id_now(tier.name)
     request = run.Request(tier, None, None, id, ROOT / "reports", arguments.force)
     code = run.start(programs.Build.open(arguments.build), ROOT, request)
@@ -379,7 +380,7 @@ def do_sweep(arguments: argparse.Namespace) -> int:
             if getattr(arguments, name) is not None:
                 raise UsageError(f"--{name}: has no effect with --resume: the run's plan is fixed")
         return sweep.resume(build, ROOT, arguments.resume, force=arguments.force)
-    tier = plan.TIERS["sweep"]
+    tier = TIERS["sweep"]
     id = arguments.id or record.id_now(tier.name)
     reports = arguments.reports or ROOT / "reports"
     return sweep.main(build, ROOT, run.Request(tier, arguments.only, arguments.seed, id, reports, arguments.force))

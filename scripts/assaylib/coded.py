@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from . import plan
-from .plan import Built, Family, Tier
+from . import served
+from .planned import Built, Family
+from .tiers import SHORT_ROUNDS, Tier
 
 ID, WORKLOAD, PAYLOAD, MODEL = "service/codecs", "rpc", "order", "event_loop"
 CODECS = ("cjson", "protobuf_c", "msgpack_c")  # a library for each format, the baseline first
@@ -16,13 +17,13 @@ CODECS = ("cjson", "protobuf_c", "msgpack_c")  # a library for each format, the 
 def families(built: Built, tier: Tier) -> list[Family]:
     """In the tier that has services in short rounds; with two codecs at least."""
     here = [codec for codec in CODECS if f"codec/{PAYLOAD}/encode/{codec}" in built.codec_cases]
-    if not tier.short_services or WORKLOAD not in built.services or MODEL not in plan.models(built):
+    if not tier.short_services or WORKLOAD not in built.services or MODEL not in served.models(built):
         return []
     if len(here) < 2:
         return []
     same = f"{here[0]}.same"
     members = (*here, same)
-    load = plan.service_load(WORKLOAD, members, tier, built.cpus) | plan.short_load()
+    load = served.service_load(WORKLOAD, members, tier, built.cpus) | served.short_load()
     codecs = {**{codec: codec for codec in here}, same: here[0]}
     return [
         Family(
@@ -34,7 +35,7 @@ def families(built: Built, tier: Tier) -> list[Family]:
             aliases={same: "same"},
             floors={},
             injected={},
-            rounds=plan.SHORT_ROUNDS,
+            rounds=SHORT_ROUNDS,
             load={**load, "payload": PAYLOAD, "codec": None, "model": MODEL, "codecs": codecs},
         )
     ]

@@ -13,8 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 from . import machine
-from .plan import Family, Plan, Tier, blocks_s
+from .plan import Plan, blocks_s
+from .planned import Family
 from .programs import Build, Finished, execute, json_file, read_json
+from .tiers import Tier
 
 BLOCK_NS = 0.7e6
 FLOOR_BLOCK_NS = 0.2e6  # of a memcpy: nothing is decided by its percents

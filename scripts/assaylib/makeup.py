@@ -21,8 +21,10 @@ from typing import Any
 
 from . import SCHEMA, discard, plan
 from .families import Judgement
-from .plan import Family, Plan, Task, Tier
+from .plan import Plan, Task
+from .planned import Family
 from .progress import minutes
+from .tiers import Tier
 
 ALL_COUNTED, TIME_BUDGET = "all counted", "time budget"
 NARROW, WIDENED = "narrow enough", "as many as its width took"

@@ -15,7 +15,7 @@ from typing import Any
 
 from . import UsageError, machine
 from .peer_servers import MEASURES, Failure
-from .plan import Family
+from .planned import Family
 from .programs import Build, Finished, execute, json_file, read_json
 
 TIMEOUT_S = 120.0

@@ -14,9 +14,11 @@ from typing import Any
 
 from . import SCHEMA, AssayError, UsageError, environment, makeup, peer_programs, peer_table, plan, record, run, store
 from .peers import BARS, EXACT_ROUNDS, KINDS, METRICS, MORE_TIME, PACKAGES, ROUNDS, STOPPING_RULE, TIER, declared_rule
-from .plan import Family, Plan, Task
+from .plan import Plan, Task
+from .planned import Family
 from .programs import Build
 from .progress import Progress, minutes
+from .tiers import Tier
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,10 @@ def _plan(chosen: tuple[Family, ...], seed: int) -> Plan:
     return replace(made, tier=_tier(seconds), seconds=seconds)
 
 
-def _tier(seconds: float) -> plan.Tier:
+def _tier(seconds: float) -> Tier:
     """As far as plan and makeup ask for one: the time."""
     until_s = seconds * MORE_TIME
-    return plan.Tier(TIER, until_s, 0, 0, 0, ROUNDS, (), 0, 0, 0, until_s, "against the best of each kind")
+    return Tier(TIER, until_s, 0, 0, 0, ROUNDS, (), 0, 0, 0, until_s, "against the best of each kind")
 
 
 def describe(build: Build) -> dict[str, Any]:

@@ -33,19 +33,21 @@ from . import (
     sweep_work,
 )
 from .meeting import parts
-from .plan import Family, Plan, Task
+from .plan import Plan, Task
+from .planned import Built, Family
 from .programs import Build
 from .progress import Progress, minutes
 from .record import INTERRUPTED, say, utc
 from .scenarios import plans
 from .scenarios.scenario import Scenario
+from .tiers import TIERS, Tier
 
 PADDING_MAX = 4096
 
 
 @dataclass(frozen=True)
 class Request:
-    tier: plan.Tier
+    tier: Tier
     only: str | None
     seed: int | None
     id: str | None
@@ -55,10 +57,10 @@ class Request:
     rounds: int | None = None  # of scenarios, if not what their files say
 
 
-def discover(build: Build, tier: plan.Tier) -> plan.Built:
+def discover(build: Build, tier: Tier) -> Built:
     """What the programs of this build say that they can measure."""
     inject = ("--inject", ",".join(map(str, tier.inject)))
-    built = plan.Built(
+    built = Built(
         codec_cases=tuple(build.cases("codec_bench", *inject)),
         model_cases=tuple(build.cases("model_bench", *inject)),
         services=service.workloads(build),
@@ -113,7 +115,7 @@ def start(build: Build, root: Path, request: Request) -> int:
 
 def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
     facts = store.read_run(folder)
-    if facts["tier"] not in (*plan.TIERS, store.SCENARIO_TIER):
+    if facts["tier"] not in (*TIERS, store.SCENARIO_TIER):
         raise UsageError(f"{folder}: of the tier {facts['tier']}, not of this command")
     samples = store.read_samples(folder / "samples.jsonl")
     if record.complete(folder, samples):
@@ -136,7 +138,7 @@ def planned(facts: dict[str, Any]) -> Plan:
     families = tuple(Family.from_json(family) for family in facts["families"])
     if facts["tier"] == store.SCENARIO_TIER:
         return plans.planned(families, facts["seed"])
-    tier, tasks = plan.TIERS[facts["tier"]], plan.order(families, facts["seed"])
+    tier, tasks = TIERS[facts["tier"]], plan.order(families, facts["seed"])
     return Plan(tier, facts["seed"], families, tasks, plan.total_s(families, tasks, tier))
 
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from . import coded, gates, machine, rig
 from .gates import Conditions, noop
-from .plan import DRAIN_S, Family
+from .plan import DRAIN_S
+from .planned import Family
 from .programs import Build, Finished
 from .rig import Failure, Server
 

@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import plan, record, run, sweep_table
-from .plan import Built, Family, Tier
+from . import plan, record, run, served, sweep_table
+from .planned import Built, Family
 from .programs import Build
+from .tiers import TIERS, Tier
 
 DEFAULT = "default"
 WORKLOAD = "rpc"
@@ -76,7 +77,7 @@ def families(built: Built, tier: Tier) -> list[Family]:
         return []
     return [
         _family(model, work, built, tier)
-        for model in plan.models(built)
+        for model in served.models(built)
         for work in WORKS.get(model, FEWEST)
         if work.how != "in_process" or f"model/{work.workload}/{model}" in built.model_cases
     ]
@@ -84,7 +85,7 @@ def families(built: Built, tier: Tier) -> list[Family]:
 
 def _family(model: str, work: Work, built: Built, tier: Tier) -> Family:
     changed = settings(work)
-    load = plan.service_load(WORKLOAD, tuple(changed), tier, built.cpus)
+    load = served.service_load(WORKLOAD, tuple(changed), tier, built.cpus)
     # A full queue stops reading: refused requests would be faster than served ones.
     load |= {"model": model, "settings": changed, "on_full": "wait", "workload": work.workload}
     if work.how != "sockets":
@@ -105,7 +106,7 @@ def _family(model: str, work: Work, built: Built, tier: Tier) -> Family:
 
 def show_list(build: Build) -> int:
     """What would be measured, and how long that takes; measures nothing."""
-    tier = plan.TIERS["sweep"]
+    tier = TIERS["sweep"]
     made = plan.make(run.discover(build, tier), tier, 1)
     for family in made.families:
         print(f"{family.id:32} {' '.join(family.members)}")

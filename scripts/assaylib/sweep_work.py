@@ -14,7 +14,7 @@ from typing import Any
 
 from . import machine, peer_servers
 from .peer_servers import Failure
-from .plan import Family
+from .planned import Family
 from .programs import Build, execute, json_file, read_json
 
 MIN_TIME_S, REPETITIONS = 0.04, 7  # of an in-process member

@@ -6,10 +6,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from . import makeup, plan, spent, stability, words
+from . import makeup, spent, stability, words
 from .blocks import Check
 from .families import Family, Judgement
 from .progress import minutes
+from .tiers import TIERS
 from .verdicts import Comparison
 
 SHOWN_MAX = 2
@@ -32,7 +33,7 @@ class Width:
 
 def aim(judged: Judgement) -> float | None:
     """0.01 is ±1 %; of the tier, where an older run did not record it."""
-    tier = plan.TIERS.get(str(judged.run.get("tier")))
+    tier = TIERS.get(str(judged.run.get("tier")))
     found = judged.run.get("half_width", tier.half_width if tier else None)
     return None if found is None else float(found)
 

@@ -285,7 +285,7 @@ def test_a_wide_family_gets_its_rounds_and_resume_keeps_to_them(
         return judged(0.015)
 
     monkeypatch.setattr(run.judge, "judge", look)
-    monkeypatch.setattr(run.plan, "TIERS", {"quick": NARROWING})
+    monkeypatch.setitem(run.TIERS, "quick", NARROWING)
     monkeypatch.setattr(record.environment, "describe_build", lambda build: {"unfit": []})
     monkeypatch.setattr(record.environment, "fingerprint", dict)
     monkeypatch.setattr(record.environment, "identity", lambda *_: "this")

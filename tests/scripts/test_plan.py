@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import synthetic
-from assaylib import UsageError, coded, judge, plan
+from assaylib import UsageError, coded, judge, plan, tiers
 from assaylib.families import floors_of, of_codecs
 from conftest import ROOT
 
@@ -22,7 +22,7 @@ WHOLE_MEMBERS = (
 )  # fmt: skip
 BY_HAND = "cjson_usual cjson_tight protobuf_c_usual msgpack_c_usual msgpack_c_tight json_floor_tight".split()
 WALK_MEMBERS = ("cjson", "protobuf_c", "msgpack_c", "json_floor", *BY_HAND, "cjson.same", "cjson.copy")
-PAYLOADS = (*plan.CORE, *plan.SHAPES, *plan.LADDER)
+PAYLOADS = (*tiers.CORE, *tiers.SHAPES, *tiers.LADDER)
 OPERATIONS = (
     "encode decode encode_cold decode_cold build print free_built check parse convert free_parsed"
     " release read1 read3 readall encode_hot decode_hot encode_evicted decode_evicted encode_latency"
@@ -36,20 +36,20 @@ BUILT = plan.Built(
         f"codec/{payload}/{operation}/{member}"
         for payload in PAYLOADS
         for operation in OPERATIONS
-        for member in (WHOLE_MEMBERS if operation in plan.WHOLE else CODEC_MEMBERS)
+        for member in (WHOLE_MEMBERS if operation in tiers.WHOLE else CODEC_MEMBERS)
     )
     + tuple(
         f"codec/{payload}/{operation}/{member}"
         for payload in ("order", "feed")
-        for operation in plan.WALK
+        for operation in tiers.WALK
         for member in WALK_MEMBERS
     ),
     model_cases=tuple(
         f"model/{workload}/{member}"
-        for workload in plan.MODEL_ROWS["publish"]
+        for workload in tiers.MODEL_ROWS["publish"]
         for member in MODEL_MEMBERS
     ),
-    services=(*plan.TIERS["publish"].services, *plan.TIERS["publish"].short_services),
+    services=(*tiers.TIERS["publish"].services, *tiers.TIERS["publish"].short_services),
     cpus=(0, 1),
 )
 LIMITS_S = {"smoke": 120, "quick": 5 * 60, "standard": 20 * 60, "publish": 120 * 60}
@@ -58,7 +58,7 @@ LIMITS_S = {"smoke": 120, "quick": 5 * 60, "standard": 20 * 60, "publish": 120 *
 @pytest.mark.parametrize("name", LIMITS_S)
 def test_tier_keeps_its_limit(name: str) -> None:
     """All that is named in the issue, start-up, pilot and report included."""
-    made = plan.make(BUILT, plan.TIERS[name], seed=1)
+    made = plan.make(BUILT, tiers.TIERS[name], seed=1)
     assert made.seconds <= LIMITS_S[name]
     # Make-up rounds, and the report behind them, come out of the same budget; building does not.
     assert made.tier.budget_s == LIMITS_S[name]
@@ -72,20 +72,20 @@ def test_tier_keeps_its_limit(name: str) -> None:
     [("quick", 265, 290), ("standard", 1110, 1170), ("publish", 6930, 7200)],
 )
 def test_room_is_left_for_make_up_rounds(name: str, planned_s: float, most_s: float) -> None:
-    made = plan.make(BUILT, plan.TIERS[name], seed=1)
+    made = plan.make(BUILT, tiers.TIERS[name], seed=1)
     assert made.seconds <= planned_s and made.seconds < made.most_seconds < most_s
     # What a round overshoots by is less than the rest: each starts only if it still fits.
     assert made.tier.until_s + plan.REPORT_S <= made.tier.budget_s
 
 
 def ids(name: str, built: plan.Built = BUILT) -> set[str]:
-    return {family.id for family in plan.make(built, plan.TIERS[name], seed=1).families}
+    return {family.id for family in plan.make(built, tiers.TIERS[name], seed=1).families}
 
 
 def test_every_family_is_planned() -> None:
-    made = plan.make(BUILT, plan.TIERS["standard"], seed=1)
+    made = plan.make(BUILT, tiers.TIERS["standard"], seed=1)
     assert Counter(family.kind for family in made.families) == {"codec": 55, "model": 9, "service": 3}
-    assert [f.id for f in plan.make(BUILT, plan.TIERS["quick"], 1).families if f.kind == "service"] == [
+    assert [f.id for f in plan.make(BUILT, tiers.TIERS["quick"], 1).families if f.kind == "service"] == [
         "service/rpc",
         "service/call",
     ]
@@ -93,7 +93,7 @@ def test_every_family_is_planned() -> None:
 
 def test_codecs_over_sockets_are_in_publish_alone() -> None:
     for name in LIMITS_S:
-        found = [f for f in plan.make(BUILT, plan.TIERS[name], 1).families if f.id == coded.ID]
+        found = [f for f in plan.make(BUILT, tiers.TIERS[name], 1).families if f.id == coded.ID]
         assert len(found) == (name == "publish")
     (family,) = found
     assert family.members == ("cjson", "protobuf_c", "msgpack_c", "cjson.same") and family.baseline == "cjson"
@@ -101,67 +101,67 @@ def test_codecs_over_sockets_are_in_publish_alone() -> None:
     assert coded.of(family, "msgpack_c").load["codec"] == "msgpack_c"
     pairs = len(family.members[:-1]) * (len(family.members) - 2) // 2
     assert family.rounds >= judge.rounds_needed(judge.ALPHA / (pairs * len(judge.JUDGED["service"])))
-    assert plan.process_s(family, plan.TIERS["publish"]) < 5
+    assert plan.process_s(family, tiers.TIERS["publish"]) < 5
     models = tuple(case for case in BUILT.model_cases if not case.endswith(f"/{coded.MODEL}"))
     assert coded.ID not in ids("publish", replace(BUILT, model_cases=models))
-    assert not of_codecs(plan.make(BUILT, plan.TIERS["publish"], 1, only="service/rpc").families[0].to_json())
+    assert not of_codecs(plan.make(BUILT, tiers.TIERS["publish"], 1, only="service/rpc").families[0].to_json())
 
 
 def test_rows_of_the_tiers() -> None:
     quick, standard, publish = (
         {id for id in ids(name) if id.startswith("codec/")} for name in ("quick", "standard", "publish")
     )
-    assert quick == {f"codec/{payload}/{whole}" for payload in plan.CORE for whole in plan.WHOLE}
+    assert quick == {f"codec/{payload}/{whole}" for payload in tiers.CORE for whole in tiers.WHOLE}
     assert quick < standard < publish
-    assert standard >= {f"codec/{payload}/{whole}" for payload in PAYLOADS for whole in plan.WHOLE}
+    assert standard >= {f"codec/{payload}/{whole}" for payload in PAYLOADS for whole in tiers.WHOLE}
     assert standard >= {f"codec/order/{operation}" for operation in OPERATIONS}
     assert publish >= {f"codec/{p}/{o}" for p in ("ack", "order", "feed") for o in OPERATIONS}
-    assert publish >= {f"codec/{payload}/{cold}" for payload in PAYLOADS for cold in plan.COLD}
+    assert publish >= {f"codec/{payload}/{cold}" for payload in PAYLOADS for cold in tiers.COLD}
 
 
 def test_every_operation_has_a_tier() -> None:
     """What codec_bench offers is measured somewhere."""
     planned = {operation.rstrip("0123456789") for id in ids("publish") for operation in id.split("/")[2:]}
-    assert planned == {operation.rstrip("0123456789") for operation in (*OPERATIONS, *plan.WALK)}
+    assert planned == {operation.rstrip("0123456789") for operation in (*OPERATIONS, *tiers.WALK)}
 
 
 def test_the_readme_says_which_rows_are_in_which_tier() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     for name in ("quick", "standard", "publish"):
         row, models = [line for line in text.splitlines() if line.startswith(f"| `{name}` |")]
-        tier = plan.TIERS[name]
-        more = tier.name in ("standard", "publish") and plan.MORE_MODEL_ROUNDS
-        short = tier.short_services and plan.SHORT_ROUNDS
+        tier = tiers.TIERS[name]
+        more = tier.name in ("standard", "publish") and tiers.MORE_MODEL_ROUNDS
+        short = tier.short_services and tiers.SHORT_ROUNDS
         for rounds in (tier.rounds, more, tier.service_rounds, short):
             assert not rounds or str(rounds) in models.replace(":", " ").replace(";", " ").split()
-        for rows in plan.CODEC_ROWS[name]:
+        for rows in tiers.CODEC_ROWS[name]:
             assert str(rows.rounds) in row
         if name == "quick":
-            assert {word for word in row.split("`") if word in PAYLOADS} == set(plan.CORE)
+            assert {word for word in row.split("`") if word in PAYLOADS} == set(tiers.CORE)
 
 
 def test_adapters_by_hand_know_their_codec() -> None:
-    family = plan.make(BUILT, plan.TIERS["standard"], 1, only="order/decode_walk").families[0]
+    family = plan.make(BUILT, tiers.TIERS["standard"], 1, only="order/decode_walk").families[0]
     assert family.load["by_hand"] == {name: name.rpartition("_")[0] for name in BY_HAND}
     assert set(family.load["by_hand"].values()) < set(family.members)
 
 
 def test_your_own_payload_is_in_every_tier() -> None:
-    cases = tuple(f"codec/parcel/{o}/{m}" for o in plan.WHOLE for m in WHOLE_MEMBERS)
-    for name in (tier.name for tier in plan.TIERS.values() if tier.rivals and tier.name != "sweep"):
+    cases = tuple(f"codec/parcel/{o}/{m}" for o in tiers.WHOLE for m in WHOLE_MEMBERS)
+    for name in (tier.name for tier in tiers.TIERS.values() if tier.rivals and tier.name != "sweep"):
         assert "codec/parcel/encode" in ids(name, plan.Built(codec_cases=cases))
 
 
 def test_only_points_to_the_tier_that_has_it() -> None:
     with pytest.raises(UsageError, match="--tier standard has some"):
-        plan.make(BUILT, plan.TIERS["quick"], 1, only="codec/order/build")
+        plan.make(BUILT, tiers.TIERS["quick"], 1, only="codec/order/build")
 
 
 @pytest.mark.parametrize("name", ["quick", "standard", "publish"])
 def test_rounds_suffice_for_intervals(name: str) -> None:
     """All rivals, in two metrics for services, at a simultaneous 95 %."""
     judge = pytest.importorskip("assaylib.judge")
-    for family in plan.make(BUILT, plan.TIERS[name], seed=1).families:
+    for family in plan.make(BUILT, tiers.TIERS[name], seed=1).families:
         rivals = len([m for m in family.members if "." not in m and m not in ("inline", family.baseline)])
         comparisons = 2 * rivals if family.kind == "service" else rivals
         assert family.rounds >= judge.rounds_needed(judge.ALPHA / comparisons), family.id
@@ -172,7 +172,7 @@ def test_rounds_suffice_for_the_steps_of_page_one(name: str) -> None:
     """What is the library's and what the format's: at a level that counts them beside the comparisons."""
     from assaylib import judge, members, shares
 
-    made = plan.make(BUILT, plan.TIERS[name], seed=1, only="^codec/.*/(encode|decode)$")
+    made = plan.make(BUILT, tiers.TIERS[name], seed=1, only="^codec/.*/(encode|decode)$")
     run = {"codecs": synthetic.codec_records(), "families": [family.to_json() for family in made.families]}
     families = judge.judge(run, []).families
     known, shown = members.of(run, families), members.single(families)
@@ -183,7 +183,7 @@ def test_rounds_suffice_for_the_steps_of_page_one(name: str) -> None:
 
 
 def test_codec_family() -> None:
-    family = plan.make(BUILT, plan.TIERS["quick"], 1, only="^codec/ack/decode$").families[0]
+    family = plan.make(BUILT, tiers.TIERS["quick"], 1, only="^codec/ack/decode$").families[0]
     assert family.baseline == "cjson"
     assert family.aliases == {"cjson.same": "same", "cjson.copy": "copy"}
     assert family.floors["msgpack_c"] == "memcpy.msgpack_c"
@@ -192,14 +192,14 @@ def test_codec_family() -> None:
 
 
 def test_a_model_may_beat_inline_only_where_messages_go_in_bulk() -> None:
-    for family in plan.make(BUILT, plan.TIERS["standard"], 1, only="^model/").families:
+    for family in plan.make(BUILT, tiers.TIERS["standard"], 1, only="^model/").families:
         bulk = family.id == "model/count"
         assert floors_of(family.to_json()) == family.floors
         assert set(family.floors.values()) == (set() if bulk else {"inline"}), family.id
 
 
 def test_service_family_states_its_ceiling() -> None:
-    family = plan.make(BUILT, plan.TIERS["quick"], 1, only="service/call").families[0]
+    family = plan.make(BUILT, tiers.TIERS["quick"], 1, only="service/call").families[0]
     load = family.load
     assert family.members == ("thread_pool", "event_loop", "actor", "thread_per_connection", "thread_pool.same")
     assert family.aliases == {"thread_pool.same": "same"}
@@ -209,14 +209,14 @@ def test_service_family_states_its_ceiling() -> None:
 
 
 def test_order_is_the_seed_s() -> None:
-    first, again, other = (plan.make(BUILT, plan.TIERS["standard"], seed).tasks for seed in (5, 5, 6))
+    first, again, other = (plan.make(BUILT, tiers.TIERS["standard"], seed).tasks for seed in (5, 5, 6))
     assert first == again
     assert [t.family for t in first] != [t.family for t in other]
     assert [task.number for task in first] == list(range(len(first)))
 
 
 def test_every_case_once_a_round() -> None:
-    made = plan.make(BUILT, plan.TIERS["standard"], seed=3)
+    made = plan.make(BUILT, tiers.TIERS["standard"], seed=3)
     counted = Counter((task.family, task.round, task.member) for task in made.tasks)
     assert set(counted.values()) == {1}
     for family in made.families:
@@ -228,7 +228,7 @@ def test_every_case_once_a_round() -> None:
 
 def test_rounds_are_spread_over_the_run() -> None:
     """Drift must meet every family: none is done before half of the run, rounds in their order."""
-    made = plan.make(BUILT, plan.TIERS["standard"], seed=4)
+    made = plan.make(BUILT, tiers.TIERS["standard"], seed=4)
     for family in made.families:
         places = [task.number for task in made.tasks if task.family == family.id]
         rounds = [task.round for task in made.tasks if task.family == family.id]
@@ -238,7 +238,7 @@ def test_rounds_are_spread_over_the_run() -> None:
 
 
 def test_members_of_a_service_round_stay_together_in_changing_order() -> None:
-    made = plan.make(BUILT, plan.TIERS["publish"], seed=4)
+    made = plan.make(BUILT, tiers.TIERS["publish"], seed=4)
     orders = set()
     for number in range(1, 16):
         tasks = [t for t in made.tasks if t.family == "service/rpc" and t.round == number]
@@ -258,11 +258,11 @@ def test_members_of_a_service_round_stay_together_in_changing_order() -> None:
 )
 def test_what_cannot_be_planned(built: plan.Built, only: str | None, words: str) -> None:
     with pytest.raises(UsageError, match=words.replace("(", r"\(")):
-        plan.make(built, plan.TIERS["quick"], 1, only)
+        plan.make(built, tiers.TIERS["quick"], 1, only)
 
 
 def test_a_model_of_ones_own_is_served_too() -> None:
     cases = (*BUILT.model_cases, "model/rpc/mine", "model/echo/mine")
     built = plan.Built(model_cases=cases, services=("rpc",))
-    family = plan.make(built, plan.TIERS["quick"], 1, only="service").families[0]
+    family = plan.make(built, tiers.TIERS["quick"], 1, only="service").families[0]
     assert "mine" in family.members and "inline" not in family.members

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import standstill
-from assaylib import coded, gates, machine, plan, rig, run, service, store
+from assaylib import coded, gates, machine, plan, rig, run, served, service, store, tiers
 from assaylib.programs import Build
 from conftest import ROOT
 
@@ -28,7 +28,7 @@ def _built(build: Path) -> None:
 def lines(build: Path, tmp_path_factory: pytest.TempPathFactory) -> list[store.Line]:
     """A smoke run's, but one round of each and short. A second without its CPU is the end of a call:
     whether all replies were right is asked here."""
-    tier = replace(plan.TIERS["smoke"], service_rounds=1, closed_s=0.3)
+    tier = replace(tiers.TIERS["smoke"], service_rounds=1, closed_s=0.3)
     only = f"^service/({'|'.join(WORKLOADS)})$"
 
     def experiment(number: int) -> list[store.Line]:
@@ -80,9 +80,9 @@ def test_call_waits_for_its_downstream_and_stays_below_the_ceiling(
 
 
 def family(workload: str, /, **load: Any) -> plan.Family:
-    tier = plan.TIERS["smoke"]
+    tier = tiers.TIERS["smoke"]
     members = ("thread_pool", "thread_pool.same")
-    stated = plan.service_load(workload, members, tier, machine.cpus())
+    stated = served.service_load(workload, members, tier, machine.cpus())
     return plan.Family(
         id=f"service/{workload}",
         kind="service",
@@ -130,8 +130,8 @@ def test_a_rate_that_cannot_be_served_fails_its_gate(build: Path) -> None:
 )
 def test_other_workloads(workload: str, member: str, turns: float, build: Path) -> None:
     """Those of `publish` alone: they start as planned, and load finds every reply right."""
-    tier = plan.TIERS["publish"]
-    stated = plan.service_load(workload, ("event_loop", "thread_pool", "thread_pool.same"), tier, machine.cpus())
+    tier = tiers.TIERS["publish"]
+    stated = served.service_load(workload, ("event_loop", "thread_pool", "thread_pool.same"), tier, machine.cpus())
     short = dict.fromkeys(("warmup_s", "duration_s", "closed_warmup_s", "closed_duration_s"), 0.1)
     line = measured(build, family(workload, **{**stated, **short, "rate_hz": 100.0}), member)
     assert line["status"] == "ok", line["reason"]
@@ -152,7 +152,7 @@ def test_a_codec_behind_one_model(member: str, codec: str, build: Path, monkeypa
         services=("rpc",),
         cpus=machine.cpus(),
     )
-    (one,) = coded.families(built, plan.TIERS["publish"])
+    (one,) = coded.families(built, tiers.TIERS["publish"])
     short = dict.fromkeys(("warmup_s", "duration_s", "closed_warmup_s", "closed_duration_s"), 0.1)
     asked: list[dict[str, Any]] = []
     for name in ("server", "start_load"):

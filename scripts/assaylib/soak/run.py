@@ -17,11 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import SCHEMA, AssayError, UsageError, environment, machine, plan, record, rig, run, store
-from ..plan import Family
+from .. import SCHEMA, AssayError, UsageError, environment, machine, record, rig, run, served, store
+from ..planned import Family
 from ..programs import Build
 from ..progress import Progress, minutes
 from ..service import two_digits
+from ..tiers import TIERS
 from . import company, verdicts, view
 from .view import TIER
 from .watching import Settings, capacity, watch
@@ -78,8 +79,8 @@ def settings(request: Request, cpus: tuple[int, ...]) -> Settings:
 
 def models(build: Build, wanted: tuple[str, ...]) -> list[str]:
     """Those that can serve; UsageError for one that cannot."""
-    tier = plan.TIERS["quick"]
-    here = plan.models(run.discover(build, tier))
+    tier = TIERS["quick"]
+    here = served.models(run.discover(build, tier))
     for name in wanted:
         if name not in here:
             raise UsageError(f"--model {name}: not built (there are {', '.join(here) or 'none'})")
