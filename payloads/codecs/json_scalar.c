@@ -137,35 +137,64 @@ void json_print_base64(char *text, const uint8_t *data, size_t len)
     *text = '\0';
 }
 
-static int base64_digit(char c)
+/* What a sign of either alphabet stands for, with a bit that nothing else has. By a table, since
+ * which sign comes next no branch predictor learns: that took ten times as long. */
+enum { DIGIT = 64 };
+static const uint8_t digit_of[256] = {
+    ['A'] = DIGIT + 0,  ['B'] = DIGIT + 1,  ['C'] = DIGIT + 2,  ['D'] = DIGIT + 3,
+    ['E'] = DIGIT + 4,  ['F'] = DIGIT + 5,  ['G'] = DIGIT + 6,  ['H'] = DIGIT + 7,
+    ['I'] = DIGIT + 8,  ['J'] = DIGIT + 9,  ['K'] = DIGIT + 10, ['L'] = DIGIT + 11,
+    ['M'] = DIGIT + 12, ['N'] = DIGIT + 13, ['O'] = DIGIT + 14, ['P'] = DIGIT + 15,
+    ['Q'] = DIGIT + 16, ['R'] = DIGIT + 17, ['S'] = DIGIT + 18, ['T'] = DIGIT + 19,
+    ['U'] = DIGIT + 20, ['V'] = DIGIT + 21, ['W'] = DIGIT + 22, ['X'] = DIGIT + 23,
+    ['Y'] = DIGIT + 24, ['Z'] = DIGIT + 25, ['a'] = DIGIT + 26, ['b'] = DIGIT + 27,
+    ['c'] = DIGIT + 28, ['d'] = DIGIT + 29, ['e'] = DIGIT + 30, ['f'] = DIGIT + 31,
+    ['g'] = DIGIT + 32, ['h'] = DIGIT + 33, ['i'] = DIGIT + 34, ['j'] = DIGIT + 35,
+    ['k'] = DIGIT + 36, ['l'] = DIGIT + 37, ['m'] = DIGIT + 38, ['n'] = DIGIT + 39,
+    ['o'] = DIGIT + 40, ['p'] = DIGIT + 41, ['q'] = DIGIT + 42, ['r'] = DIGIT + 43,
+    ['s'] = DIGIT + 44, ['t'] = DIGIT + 45, ['u'] = DIGIT + 46, ['v'] = DIGIT + 47,
+    ['w'] = DIGIT + 48, ['x'] = DIGIT + 49, ['y'] = DIGIT + 50, ['z'] = DIGIT + 51,
+    ['0'] = DIGIT + 52, ['1'] = DIGIT + 53, ['2'] = DIGIT + 54, ['3'] = DIGIT + 55,
+    ['4'] = DIGIT + 56, ['5'] = DIGIT + 57, ['6'] = DIGIT + 58, ['7'] = DIGIT + 59,
+    ['8'] = DIGIT + 60, ['9'] = DIGIT + 61, ['+'] = DIGIT + 62, ['/'] = DIGIT + 63,
+    ['-'] = DIGIT + 62, ['_'] = DIGIT + 63};
+
+/* The first count of four signs as a number of four; false if one of them is no digit. */
+static inline bool base64_four(const char *text, size_t count, uint32_t *four)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+' || c == '-')
-        return 62;
-    return c == '/' || c == '_' ? 63 : -1;
+    const uint32_t flags = DIGIT << 18 | DIGIT << 12 | DIGIT << 6 | DIGIT;
+    uint32_t all = DIGIT;
+    *four = 0;
+    for (size_t i = 0; i < 4; i++) {
+        uint32_t digit = i < count ? digit_of[(unsigned char)text[i]] : DIGIT;
+        all &= digit;
+        *four = (*four << 6) + digit;
+    }
+    *four -= flags;
+    return all != 0;
 }
 
 int json_parse_base64(const char *text, size_t len, uint8_t *data, size_t *data_len)
 {
-    size_t given = len, digits;
-    uint32_t bits = 0;
+    size_t given = len;
+    uint8_t *at = data;
+    uint32_t four;
     *data_len = 0;
     while (len > 0 && text[len - 1] == '=' && given - len < 2)
         len--;
     if (len % 4 == 1 || (given != len && given % 4 != 0))
         return -EBADMSG;
-    for (digits = 0; digits < len; digits++) {
-        int digit = base64_digit(text[digits]);
-        if (digit < 0)
+    for (; len >= 4; len -= 4, text += 4, at += 3) {
+        if (!base64_four(text, 4, &four))
             return -EBADMSG;
-        bits = bits << 6 | (uint32_t)digit;
-        if (digits % 4 > 0)
-            data[(*data_len)++] = (uint8_t)(bits >> (6 - digits % 4 * 2));
+        at[0] = (uint8_t)(four >> 16);
+        at[1] = (uint8_t)(four >> 8);
+        at[2] = (uint8_t)four;
     }
+    if (len > 0 && !base64_four(text, len, &four))
+        return -EBADMSG;
+    for (size_t i = 0; i + 1 < len; i++)
+        *at++ = (uint8_t)(four >> (16 - 8 * i));
+    *data_len = (size_t)(at - data);
     return 0;
 }

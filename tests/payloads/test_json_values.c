@@ -3,6 +3,7 @@
  * libraries'. */
 #include "field.h"
 #include "floor_bed.h"
+#include "json_scalar.h"
 
 #include <float.h>
 #include <math.h>
@@ -273,6 +274,47 @@ static void all_take_large_numbers(void **state)
     }
 }
 
+/* RFC 4648's alphabet or the one for addresses, whatever stands where. */
+static int base64_value(int sign)
+{
+    static const char both[2][65] = {
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"};
+    for (int value = 0; value < 64; value++) {
+        if (both[0][value] == sign || both[1][value] == sign)
+            return value;
+    }
+    return -1;
+}
+
+static void base64_is_exact(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len < 12; len++) {
+        for (size_t place = 0; place < len; place++) {
+            for (int sign = 0; sign < 256; sign++) {
+                char text[12];
+                uint8_t data[12];
+                size_t data_len;
+                memset(text, 'k', len); /* 36, bits 100100 */
+                text[place] = (char)sign;
+                const int value = base64_value(sign);
+                const bool padding = sign == '=' && place == len - 1 && len % 4 == 0;
+                const bool good = len % 4 != 1 && (value >= 0 || padding);
+                const int error = json_parse_base64(text, len, data, &data_len);
+                assert_int_equal(error, good ? 0 : -EBADMSG);
+                if (!good)
+                    continue;
+                assert_int_equal(data_len, (len - padding) * 6 / 8);
+                for (size_t bit = 0; bit < data_len * 8; bit++) {
+                    const int from = bit / 6 == place ? value : 36;
+                    assert_int_equal(data[bit / 8] >> (7 - bit % 8) & 1, from >> (5 - bit % 6) & 1);
+                }
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +324,7 @@ int main(void)
         cmocka_unit_test(specials_are_words),
         cmocka_unit_test(all_say_the_same),
         cmocka_unit_test(all_take_large_numbers),
+        cmocka_unit_test(base64_is_exact),
     };
     return cmocka_run_group_tests_name("json values", tests, floor_set_up, bed_tear_down);
 }

@@ -30,8 +30,9 @@ def wide(judged: Judgement, families: Sequence[Family], drawn: dict[str, Chart])
         Text(
             "Each codec encodes from, and decodes into, the same struct; giving memory back is on the"
             " clock, and strings are owned after decoding. A library's own structs, and what is no"
-            " library, are named as such. The floor is a memcpy of that codec's own bytes: nothing that"
-            " moves the document can be faster."
+            " library, are named as such. What JSON has no type for is written and read by Assay's own code,"
+            " the same for every library: bytes as base64, 64-bit integers as decimal strings. The floor is"
+            " a memcpy of that codec's own bytes: nothing that moves the document can be faster."
         )
     )
     section.blocks.append(_list(codecs))
