@@ -7,6 +7,7 @@ is of another type or out of range ends the command with the file's name and the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,8 @@ class Key:
     high: float | None = None
     choices: tuple[str, ...] = ()
     many: bool = False  #: a list of them, not empty
+    like: str = ""  #: a text must match that
+    form: str = ""  #: … which is said so
 
 
 def count(default: Any = REQUIRED, low: int = 0, high: int = 10**9) -> Key:
@@ -41,6 +44,16 @@ def flag(default: Any = False) -> Key:
 
 def text(default: Any = REQUIRED, *choices: str) -> Key:
     return Key(str, default, choices=choices)
+
+
+_N = r"\d+(\.\d+)?(e\d+)?"
+
+
+def delay() -> Key:
+    """Of the service downstream."""
+    like = f"(fixed|exp):{_N}|lognormal:{_N},{_N}|bimodal:{_N},{_N},{_N}"
+    form = "fixed:US, exp:MEAN_US, lognormal:MEDIAN_US,SIGMA or bimodal:FAST_US,SLOW_US,SLOW_SHARE"
+    return Key(str, REQUIRED, like=like, form=form)
 
 
 def many(key: Key, default: Any = REQUIRED) -> Key:
@@ -76,7 +89,7 @@ SERVER: dict[str, Key] = {
 
 #: downstream's; there is one if the file has this table.
 DOWNSTREAM: dict[str, Key] = {
-    "delay": text(),
+    "delay": delay(),
     "seed": count(None, 0, 2**63 - 1),
     "error_rate": number(None, 0, 1),
     "stall_every": number(None, 0.001, 1e6),
@@ -154,6 +167,8 @@ def _one(where: str, key: str, given: Any, spec: Key) -> Any:
         raise Wrong(where, key, f"must be {one[spec.type]}")
     if spec.choices and given not in spec.choices:
         raise Wrong(where, key, f'"{given}" is not one of {", ".join(spec.choices)}')
+    if spec.like and not re.fullmatch(spec.like, given):
+        raise Wrong(where, key, f'"{given}" is not of the form {spec.form}')
     low, high = spec.low, spec.high
     # Not `given < low`: nan is a number in TOML.
     if (low is not None and not given >= low) or (high is not None and not given <= high):

@@ -35,7 +35,7 @@ KEYS: keys.Keys = {
     "steps": {
         "deadlines_ms": keys.many(keys.count(keys.REQUIRED, 0, NO_DEADLINE_MS)),
         "faults": keys.many(keys.text(keys.REQUIRED, *FAULTS)),
-        "slow_delay": keys.text(),
+        "slow_delay": keys.delay(),
         "hits_hz": keys.number(keys.REQUIRED, 1, 1e6),
         "misses_hz": keys.number(keys.REQUIRED, 1, 1e6),
         "warmup_s": keys.number(keys.REQUIRED, 0, 600),
