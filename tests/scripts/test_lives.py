@@ -18,6 +18,7 @@ import pytest
 import standstill
 import synthetic
 from assaylib import RefusedError, UsageError, machine, plan, report, rig, scenarios, service, words
+from assaylib.gates import passes
 from assaylib.programs import Build
 from assaylib.scenarios import (
     command,
@@ -85,6 +86,28 @@ def test_memory_of_a_process_that_is_this_one() -> None:
     assert found.stack_bytes is None or 0 < found.stack_bytes < found.rss_bytes
     with pytest.raises(rig.Failure, match="ended"):
         memory.read(2**22 + 1, 1)
+
+
+def test_new_connections_that_were_none_and_held_ones_that_are_missing_have_no_number() -> None:
+    steps = {"new_connections": 4, "new_s": 1.0}
+    sound = {"answered": 1000, "closed_by_peer": 997, "wrong": 0, "failed": 0, "little_ratio": None}
+    sound |= {"achieved_hz": 1000.0, "p99_ns": 1e6, "duration_ns": 1e9, "watch_cpu_ns": 9.9e8, "cpu_ns": 5e8}
+    sound |= {"connections_held": 4}
+
+    def failed(**said: Any) -> set[str]:
+        here = type("Here", (), {"load": lambda self, **asked: {**sound, **said}})()
+        found = connections._new(here, steps)  # type: ignore[arg-type]
+        assert bool(found["metrics"]) == bool({**sound, **said}["answered"])
+        assert not passes({"gates": found["gates"]}, "closed_new_hz") or not said
+        assert passes({"gates": found["gates"]}, "own_bytes_per_connection"), "memory is another matter"
+        return {name for name, gate in found["gates"].items() if not gate["ok"]}
+
+    assert failed() == set()
+    assert failed(closed_by_peer=980) == {"closed_connections_that_stayed"}
+    assert failed(wrong=1) == {"closed_replies_wrong"}
+    assert failed(answered=0, closed_by_peer=0) == {"closed_answered"}
+    points = [{"connections": n, "sockets": n - (n == 80)} for n in (8, 24, 80)]
+    assert not connections._held_gate(points)["ok"] and connections._held_gate(points[:2])["ok"]
 
 
 def test_what_the_limits_do_not_allow_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
