@@ -141,6 +141,12 @@ def test_a_polling_generator_is_saturated_when_it_is_late() -> None:
     polling = {**SOUND, "cpu_ns": 1e9, "own_cpus_idle_ns": 0}
     assert gates.saturation(polling, spins=True).who == ()
     assert gates.saturation({**polling, "lag_p50_ns": 30e3}, spins=True).text == "generator"
+    # A service on that CPU had what it wanted while it polled; or all that is fair.
+    beside = {"beside_cpus": 1, "beside_cpus_idle_ns": 0}
+    assert gates.saturation({**polling, "cpu_ns": 8e8, **beside, "beside_cpu_ns": 2e8}, spins=True).who == ()
+    had_half = {**polling, "cpu_ns": 5e8, **beside, "beside_cpu_ns": 4.9e8}
+    assert gates.saturation(had_half, spins=True).text == "downstream"
+    assert gates.saturation({**polling, "cpu_ns": 8e8, **beside, "beside_cpu_ns": 2e8}).who == ("generator", "downstream")
 
 
 # --- Programs that misbehave ----------------------------------------------------------------------

@@ -5,7 +5,8 @@ From the CPU time of each process in load's window and the time that the CPUs wh
 idle: a share of what it used and what it could have used besides. What the host or other programs
 took is in neither, so that whoever wanted more and found his CPU taken was saturated, too. A process
 with fewer threads than CPUs is also at its limit when its threads were never idle. A generator that
-polls before requests are due uses its CPU whatever it has to do: there its own lag tells.
+polls before requests are due uses its CPU whatever it has to do: there its own lag tells; and a service
+downstream on that CPU, where no time is idle then, could have had a fair part of it, which is half.
 """
 
 from __future__ import annotations
@@ -63,18 +64,20 @@ def saturation(
         count = float(result.get(cpus) or 1)
         steals.append(min(1.0, float(result.get(f"{cpus}_steal_ns") or 0) / (count * window_ns)))
         places = min(count, threads or count) if name == SERVER else 1.0
-        shares[name] = _share(result, float(result[time]), cpus, places * window_ns * (1 - steals[-1]))
+        most_ns = places * window_ns * (1 - steals[-1])
+        fair_ns = most_ns / 2 if spins and name == DOWNSTREAM else 0.0
+        shares[name] = _share(result, float(result[time]), cpus, most_ns, fair_ns)
         if _lags(result) if name == GENERATOR and spins else shares[name] >= SHARE_MIN:
             who.append(name)
     return Saturation(tuple(who), shares, max(steals))
 
 
-def _share(result: Mapping[str, Any], used_ns: float, cpus: str, most_ns: float) -> float:
-    """most_ns: of its threads, had they never been idle."""
+def _share(result: Mapping[str, Any], used_ns: float, cpus: str, most_ns: float, fair_ns: float) -> float:
+    """most_ns: of its threads, had they never been idle. fair_ns: what it could have had at least."""
     shares = [used_ns / most_ns] if most_ns > 0 else []
     idle_ns = result.get(f"{cpus}_idle_ns")
     if idle_ns is not None and used_ns >= PART_MIN * most_ns > 0:
-        shares.append(used_ns / (used_ns + float(idle_ns)))
+        shares.append(used_ns / max(used_ns + float(idle_ns), fair_ns))
     return min(1.0, max(shares, default=0.0))
 
 
