@@ -7,6 +7,7 @@
 #define ASSAY_CODEC_JOB_H
 
 #include "codec_check.h"
+#include "codec_touch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -86,21 +87,6 @@ static inline int codec_look(const struct codec_job *job, size_t i)
     return job->codec->check(job->plan, job->bytes[i], job->lens[i]);
 }
 
-/* What depends on a singular field that is no message. */
-static inline uint64_t codec_touch(const ProtobufCMessage *message, const struct plan_field *field)
-{
-    const char *at = (const char *)message + field->offset;
-    uint64_t value = 0;
-    if (field->kind == PLAN_STRING) {
-        const char *text;
-        memcpy(&text, at, sizeof text);
-        return text ? strlen(text) : 0;
-    }
-    /* Of bytes the length, of a number all of it. */
-    memcpy(&value, at, field->value_size < sizeof value ? field->value_size : sizeof value);
-    return value;
-}
-
 /* The fields, in the cheapest way of the library; a whole message where it has no other. */
 static inline int codec_read(const struct codec_job *job, size_t i)
 {
@@ -115,7 +101,7 @@ static inline int codec_read(const struct codec_job *job, size_t i)
         err = job->codec->decode(job->plan, job->bytes[i], job->lens[i], &job->arena->allocator,
                                  &message);
         if (err == 0 && job->field_count == 0)
-            sum = message_touch(message);
+            sum = codec_touch_all(message, job->plan->root);
         for (size_t f = 0; err == 0 && f < job->field_count; f++)
             sum += codec_touch(message, job->fields[f]);
     }

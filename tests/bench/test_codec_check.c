@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* codec_check refuses codecs that do not give the same message back: here are such codecs. */
 #include "codec_check.h"
+#include "codec_touch.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -230,6 +231,25 @@ static void test_a_missing_corpus_is_named(void **unused)
     finish(&wire);
 }
 
+/* A double, then an integer as well, somewhere below the root. */
+static void test_reading_reads_what_is_below(void **unused)
+{
+    (void)unused;
+    struct codec_corpus corpus = {.payload = payload_find("telemetry")};
+    assert_true(codec_corpus_load(&corpus));
+    const struct plan_message *root = corpus.plan->root;
+    ProtobufCMessage *message = corpus.corpus.documents[0];
+    const uint64_t before = codec_touch_all(message, root);
+    assert_int_equal(codec_touch_all(message, root), before);
+    assert_true(spoil(message, is_double));
+    const uint64_t between = codec_touch_all(message, root);
+    assert_true(between != before);
+    assert_true(spoil(message, is_int64));
+    assert_true(codec_touch_all(message, root) != between);
+    corpus_finish(&corpus.corpus);
+    plan_destroy(corpus.plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +259,7 @@ int main(void)
         cmocka_unit_test(test_shape_may_not_change),
         cmocka_unit_test(test_failures_are_told),
         cmocka_unit_test(test_a_missing_corpus_is_named),
+        cmocka_unit_test(test_reading_reads_what_is_below),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
