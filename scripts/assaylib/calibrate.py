@@ -2,8 +2,8 @@
 """calibrate: does the method cry wolf on this machine, and does it see what is there? A run of the
 tier `calibrate` holds nothing but baselines: twice the same code, a second compiled copy, and slowed
 down by known shares. Its rounds are judged in independent groups, as many processes together as
-`standard` takes, each as if it were a run of its own: by judge.py, with its margins and floors. Intervals
-are held against the truth at 95 % each. What is claimed is asked at the level of standard's families: a
+`standard` takes of page one's first payloads and workloads (rows with fewer, such as its size ladder, see
+less), each as if it were a run of its own: by judge.py, with its margins and floors. Intervals are held against the truth at 95 % each. What is claimed is asked at the level of standard's families: a
 slow-down is found where that interval lies below 1, whatever its size; that it is also beyond the margin, or
 beyond a floor that layout alone makes, asks for more than a slow-down of 5 % can show in so few processes
 (a difference 2 % above the margin, 2 % between processes: 51 of 100 in ten, 92 in twenty).
@@ -124,11 +124,11 @@ def read(folder: Path, of: dict[str, Any] | None = None) -> Calibration:
 def evaluate(run: dict[str, Any], lines: Sequence[dict[str, Any]]) -> Result:
     """Of a run of the tier: each group of rounds by itself, then all of them against the bounds."""
     groups: dict[int, list[dict[str, Any]]] = {}
-    counted = _counted(run, lines)
+    grouped = _grouped(run, lines)
     for line in lines:
-        place = counted.get((line.get("family"), line.get("round")))
-        if place is not None:
-            groups.setdefault(place // plan.CALIBRATION_ROUNDS, []).append(line)
+        number = grouped.get((line.get("family"), line.get("round")))
+        if number is not None:
+            groups.setdefault(number, []).append(line)
     result = Result(margin=float(run["margin_percent"]) / 100)
     for _, rows in sorted(groups.items()):
         result.add(judge.judge(run, rows))
@@ -136,15 +136,20 @@ def evaluate(run: dict[str, Any], lines: Sequence[dict[str, Any]]) -> Result:
     return result
 
 
-def _counted(run: dict[str, Any], lines: Sequence[dict[str, Any]]) -> dict[tuple[Any, Any], int]:
-    """(family, round) → its place among the family's rounds that count: what the discard rule takes leaves
-    no gap, as in a run that makes up for it."""
-    rounds: dict[str, set[int]] = {}
+def _grouped(run: dict[str, Any], lines: Sequence[dict[str, Any]]) -> dict[tuple[Any, Any], int]:
+    """(family, round) → its group, of rounds that count: what the discard rule takes leaves no gap, as in a
+    run that makes up for it. A rest that is no whole group is none: it could not claim what standard can."""
+    rounds: dict[tuple[str, str], set[int]] = {}
     for line in lines:
         if "round" in line and line["status"] == "ok":
             if not discard.excuse(run.get("discard_rule"), line["kind"], line.get("covariates")):
-                rounds.setdefault(line["family"], set()).add(line["round"])
-    return {(id, n): place for id, found in rounds.items() for place, n in enumerate(sorted(found))}
+                rounds.setdefault((line["kind"], line["family"]), set()).add(line["round"])
+    groups = {}
+    for (kind, id), found in rounds.items():
+        size = plan.CALIBRATION_ROUNDS[kind]
+        whole = sorted(found)[: len(found) // size * size]
+        groups |= {(id, number): place // size for place, number in enumerate(whole)}
+    return groups
 
 
 def own(judged: Judgement) -> Result:

@@ -140,7 +140,10 @@ def _calibrated(calibration: calibrate.Calibration) -> Check:
         f" {judge.binomial_bound(equal.count)})"
     )
     if seen:
-        text += f"; {seen.percent}{words.SPACE}% slower claimed, at the level of standard's families, in {seen.shown} of {seen.count}"
+        text += (
+            f"; {seen.percent}{words.SPACE}% slower: told from none, at the level of standard's families, in"
+            f" {seen.shown} of {seen.count}, there by more than the margin in {seen.beyond}"
+        )
     if equal.usually.two.count:
         ways = equal.usually
         text += (

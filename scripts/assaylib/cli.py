@@ -151,7 +151,7 @@ def parser() -> argparse.ArgumentParser:
     soaking.add(commands)
 
     calibrate = commands.add_parser(
-        "calibrate", help="does the method cry wolf here, and see what is there? 20 min, 25 on a disturbed machine; exit 1 if not"
+        "calibrate", help="does the method cry wolf here, and see what is there? 22 min, 25 on a disturbed machine; exit 1 if not"
     )
     calibrate.add_argument("folder", type=Path, nargs="?", metavar="RUN", help="judge this one, made before")
     calibrate.add_argument("--force", action="store_true", help="measure although the machine is busy")

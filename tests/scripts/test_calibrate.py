@@ -20,6 +20,7 @@ from test_export import COMPARE, DEBIAN_PYTHON
 
 PERCENTS = plan.TIERS["calibrate"].inject
 GROUPS, FAMILIES = 12, 17  # 204 comparisons of equals
+ROUNDS = plan.CALIBRATION_ROUNDS["codec"]
 
 
 def simulated(
@@ -40,7 +41,7 @@ def simulated(
             "aliases": {"cjson.same": "same", "cjson.copy": "copy"},
             "floors": {},
             "injected": {f"slow.cjson.{p}": float(p) for p in PERCENTS},
-            "rounds": groups * plan.CALIBRATION_ROUNDS,
+            "rounds": groups * ROUNDS,
             "iterations": {},
             "load": {},
             "note": None,
@@ -72,7 +73,7 @@ def test_what_is_there_is_seen_and_what_is_not_is_not(sound: calibrate.Result) -
 
 
 def test_claims_are_asked_at_the_level_of_real_ones() -> None:
-    """Two odd rounds of thirteen: at 95 % the slow-down would be claimed, among ten rivals it is not."""
+    """Two odd rounds of fourteen: at 95 % the slow-down would be claimed, among ten rivals it is not."""
     facts, lines = simulated(groups=1)
     for line in lines:
         if line["round"] in (3, 7) and line["member"] == "slow.cjson.5":
@@ -96,6 +97,18 @@ def test_a_plan_says_how_many_rivals_there_would_be() -> None:
         assert alone.candidates == [alone.baseline]
         assert calibration.level(alone) == among.alpha == calibration.level(among), family.id
         assert among.alpha < judge.ALPHA  # several: the level is not that of a comparison by itself
+
+
+def test_as_many_processes_are_judged_together_as_standard_has() -> None:
+    """Of its families that `quick` has, too; in whole groups, and enough of them for the bound on equals."""
+    real = {family.id: family for family in plan.make(BUILT, plan.TIERS["standard"], 1).families}
+    quick = {family.id for family in plan.make(BUILT, plan.TIERS["quick"], 1).families}
+    groups = 0
+    for family in plan.make(BUILT, plan.TIERS["calibrate"], 1).families:
+        size = plan.CALIBRATION_ROUNDS[family.kind]
+        groups += family.rounds // size
+        assert real[family.id].rounds == size or family.id not in quick, family.id
+    assert groups >= calibrate.COMPARISONS_MIN
 
 
 def test_the_usual_ways_claim_more_of_equals(sound: calibrate.Result) -> None:
@@ -127,17 +140,20 @@ def test_a_method_that_is_not_fails(options: dict[str, Any], said: str) -> None:
 
 
 def test_what_is_discarded_is_made_up_for() -> None:
-    """Groups are of rounds that count, wherever those stand."""
+    """Groups are of rounds that count, wherever those stand, and whole: of fewer a slow-down would go unclaimed
+    that standard claims."""
     facts, lines = simulated(groups=2)
     facts["discard_rule"] = {"steal_percent_max": 5.0}
     for line in lines:
         if line["family"] == "codec/ack3/encode" and line["round"] in range(2, 6):
             line["covariates"]["steal_percent"] = 50.0
-    assert calibrate.evaluate(facts, lines).tallies[0].count == 2 * FAMILIES  # 13 and 9
-    for line in lines:
-        if line["family"] == "codec/ack3/encode" and line["round"] in range(6, 10):
-            line["covariates"]["steal_percent"] = 50.0
-    assert calibrate.evaluate(facts, lines).tallies[0].count == 2 * FAMILIES - 1  # 13 and 5: too few
+    counts = {p: t.count for p, t in calibrate.evaluate(facts, lines).tallies.items()}
+    assert counts == dict.fromkeys((0, *PERCENTS), 2 * FAMILIES - 1)  # 14 and 10
+    facts, lines = simulated(groups=1)
+    twice = [{**line, "round": 2 * line["round"]} for line in lines]
+    spoilt = [{**line, "round": line["round"] - 1, "covariates": {"steal_percent": 50.0}} for line in twice]
+    facts["discard_rule"] = {"steal_percent_max": 5.0}
+    assert calibrate.evaluate(facts, spoilt + twice).tallies[0].count == FAMILIES  # 14, with gaps
 
 
 def test_u_test_is_that_of_scipy() -> None:
@@ -236,4 +252,4 @@ def test_the_real_thing_begins(assay: Assay, tmp_path: Path, build: Path) -> Non
         pytest.skip("codec_bench is not built")
     done = assay("run", "--tier", "calibrate", "--dry-run", "--only", "codec/ack")
     assert done.returncode == 0
-    assert "codec/ack/encode         260 rounds" in done.stdout
+    assert "codec/ack/encode         300 rounds" in done.stdout

@@ -61,7 +61,9 @@ def section(calibration: calibrate.Calibration, raw: Sequence[Raw]) -> Section:
         [
             Text(
                 f"Run {run['id']}, of {run['created']}: baselines only, judged in independent groups of"
-                f" {plan.CALIBRATION_ROUNDS} processes, each as a run of its own. {held}{apart}"
+                f" {plan.CALIBRATION_ROUNDS['codec']} processes (models: {plan.CALIBRATION_ROUNDS['model']}), as"
+                " many as `standard` has of `ack` and of these workloads, each as a run of its own."
+                f" {held}{apart}"
             ),
             _table("What was said of baselines against themselves", result),
             Items(
