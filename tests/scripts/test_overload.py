@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: MIT
+"""Overload: what is made of requests whose truth is known by arithmetic, and what is said of lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from assaylib import rig
+from assaylib.gates import GATE_NAMES
+from assaylib.scenarios import overload, readings, requests, scenario, series
+from assaylib.scenarios.requests import Request
+from failures import MS, NO_LOOKS, OVERLOAD, RIG, ROUNDS, SOUND, S, drawn, made_up, one, parsed, refused, right, told
+
+# --- Requests -----------------------------------------------------------------------------------
+
+
+def test_what_load_wrote_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "requests.csv"
+    head = "class,due_ns,sent_ns,ended_ns,outcome,status\n"
+    file.write_text(head + "hits,5,7,30,right,200\nhits,6,8,9,wrong,503\n,9,10,11,timeout,0\n,12,,,unsent,\n")
+    hit, no, late, never = requests.parse(file)
+    assert hit.latency_ns == 25 and hit.kind == "hits" and not hit.refused
+    assert no.refused and no.latency_ns is None and late.outcome == requests.TIMEOUT
+    assert never.sent_ns is None and never.latency_ns is None
+    for text in ("", "due_ns\n", head + "hits,x,7,30,right,200\n", head + "hits,1\n"):
+        file.write_text(text)
+        with pytest.raises(rig.Failure, match="load: "):
+            requests.parse(file)
+
+
+def test_a_request_without_a_right_answer_never_came() -> None:
+    every = [right(i, (i + 1) * MS) for i in range(99)]
+    assert requests.figures(every)["whole_p99_ns"] == 99 * MS
+    assert requests.whole([*every, refused(1)], 0.99) == 99 * MS, "one in a hundred"
+    found = requests.figures([*every, refused(1), refused(2), refused(3, status=502)])
+    assert found["whole_p99_ns"] is None and found["p99_ns"] == 99 * MS
+    assert found["refused"] == 2 and found["kinds"] == {"502": 1, "503": 2}
+    assert (found["planned"], found["right"]) == (102, 99)
+    assert requests.figures([])["whole_p99_ns"] is None and requests.figures([])["p99_ns"] is None
+
+
+def test_slots_count_by_when_due_and_by_when_answered() -> None:
+    every = [right(10 * MS, 5 * MS), right(20 * MS, 200 * MS), refused(120 * MS), right(130 * MS, 1000 * MS)]
+    found = requests.slots(every, 100 * MS, 3, limit_ns=150 * MS)
+    assert found["planned"] == [2, 2, 0] and found["right"] == [2, 1, 0] and found["refused"] == [0, 1, 0]
+    assert found["ended"] == [1, 0, 1], "that of 1.13 s lies beyond"
+    assert found["within"] == [1, 0, 0], "the other came too late"
+    assert found["whole_p99_ns"] == [200 * MS, None, None] and found["p99_ns"] == [200 * MS, 1000 * MS, None]
+
+
+def test_back_is_the_first_slot_in_which_all_is_well() -> None:
+    def slot(number: int, latency_ms: float, bad: bool = False) -> list[Request]:
+        found = [right(number * 100 * MS + i * MS, latency_ms * MS) for i in range(50)]
+        return [*found, refused(number * 100 * MS + 60 * MS)] if bad else found
+
+    every = [*slot(0, 1), *slot(1, 50), *slot(2, 1, bad=True), *slot(3, 9), *slot(4, 2), *slot(5, 1)]
+    line = requests.slots(every, 100 * MS, 8)
+    assert requests.back_ns(line, 100 * MS, 2 * MS) == 400 * MS, "the end of slot 4"
+    assert requests.back_ns(line, 0, 2 * MS) == 100 * MS, "nothing had happened yet"
+    assert requests.back_ns(line, 150 * MS, 10 * MS) == 250 * MS, "of slots that begin later"
+    assert requests.back_ns(line, 600 * MS, 10 * MS) is None, "empty slots are no proof"
+
+
+# --- Phases -------------------------------------------------------------------------------------
+
+
+def queue(steps: list[tuple[float, float]], service_ns: float, limit: int | None) -> list[Request]:
+    """One server, first come first served, uniform arrivals: what each request must have seen. limit:
+    so many inside, and others are refused at once; None: they wait."""
+    every, at_ns, free_ns, ends = [], 0.0, 0.0, []
+    for hz, seconds in steps:
+        for i in range(round(hz * seconds)):
+            due_ns = at_ns + i * S / hz
+            ends = [end for end in ends if end > due_ns]
+            if limit is not None and len(ends) >= limit:
+                every.append(refused(due_ns))
+                continue
+            free_ns = max(free_ns, due_ns) + service_ns
+            ends.append(free_ns)
+            every.append(right(due_ns, free_ns - due_ns))
+        at_ns += seconds * S
+    return every
+
+
+def looked(rss: Callable[[float], float], inside: float = 64, rate: float = 1000) -> dict[str, Any]:
+    """Looks every 50 ms at a server whose memory and queue are known."""
+    at = [i * 50 * MS for i in range(-2, 65)]
+    columns = {"rss_bytes": [int(rss(t / S)) for t in at], "in_flight": [int(inside)] * len(at)}
+    columns["answered"] = [int(rate * (t / S + 1)) for t in at]
+    return {**NO_LOOKS, "at_ns": at, **columns}
+
+
+def test_an_overload_of_a_known_queue(tmp_path: Path) -> None:
+    """1000 a second is what it can do; it gets 2000 for 0.9 s. Refusing at 64, an answer is 64 ms old
+    and half of what is offered is refused. Waiting, 900 are left over, and 300 a second keep coming: they
+    are worked off 900 / (1000 - 300) = 1.286 s later."""
+    found = parsed(tmp_path, OVERLOAD)
+    plan_of = overload.rates(found.steps, 1000)
+    assert plan_of == [(300, 0.5), (2000, 0.9), (300, 1.8)]
+    looks = looked(lambda t: 50e6 + (4e6 if t > 0.7 else 0))
+
+    metrics, line = overload.judged(found, 1000, queue(plan_of, MS, 64), looks)
+    assert metrics["offered_hz"] == 2000 and metrics["before_p99_ns"] == pytest.approx(MS, rel=0.01)
+    assert metrics["goodput_share"] == pytest.approx(1, abs=0.01) == metrics["useful_share"]
+    assert metrics["refused_share"] == pytest.approx((900 - 64) / 1800, abs=0.01)
+    assert metrics["over_p99_ns"] == pytest.approx(64 * MS, rel=0.02)
+    # The queue of 64 is gone after 64 / (1000 - 300) = 0.09 s, within the first slot: the next is as before.
+    assert metrics["recovery_ns"] == 200 * MS and metrics["recovered"] == 1
+    assert metrics["inside_age_ns"] == pytest.approx(64 * MS, rel=0.01)
+    assert metrics["rss_growth_bytes"] == 4e6 and metrics["rss_before_bytes"] == 50e6
+    assert sum(line["refused"]) == line["kinds"]["503"] and len(line["p99_ns"]) == 32
+
+    metrics, line = overload.judged(found, 1000, queue(plan_of, MS, None), looks)
+    assert metrics["goodput_share"] == pytest.approx(1, abs=0.01) and metrics["refused_share"] == 0
+    # Request number k of the overload waits k × 0.5 ms: those of the first 0.2 s come within 100 ms.
+    assert metrics["useful_share"] == pytest.approx(0.2 / 0.9, abs=0.02)
+    assert metrics["over_p50_ns"] == pytest.approx(450 * MS, rel=0.02)
+    assert metrics["over_p99_ns"] == pytest.approx(891 * MS, rel=0.02)
+    assert 1286 * MS < metrics["recovery_ns"] <= 1500 * MS
+    assert line["kinds"] == {}
+
+    never, _ = overload.judged(found, 1000, queue([*plan_of[:2], (990, 1.8)], MS, None), looks)
+    assert never["recovery_ns"] is None and never["recovered"] == 0
+
+
+def test_what_voids_an_overload(tmp_path: Path) -> None:
+    found = parsed(tmp_path, OVERLOAD)
+    plan_of = overload.rates(found.steps, 1000)
+    every = queue(plan_of, MS, 64)
+
+    def failing(every: list[Request], looks: dict[str, Any], lag_ms: float = 0.1, knee_hz: float = 1000) -> set[str]:
+        metrics, _ = overload.judged(found, knee_hz, every, looks)
+        metrics["lag_p99_ns"] = lag_ms * MS
+        gates = overload.gates(found, metrics, every)
+        return {name for name, gate in gates.items() if not gate["ok"]}
+
+    steady = looked(lambda t: 50e6)
+    assert failing(every, steady) == set()
+    assert failing(every, looked(lambda t: 50e6 * (1 + max(0, t)))) == {"rss_growth_mb"}, "memory without bound"
+    assert failing(every, steady, lag_ms=8) == {"generator_lag_ms"}
+    assert failing(every, steady, knee_hz=700) == {"answered_over_maximum"}, "no overload at all"
+    assert failing([*every, refused(0, status=500)], steady) == {"replies_wrong"}
+    early = [refused(r.due_ns) if r.due_ns < 20 * MS else r for r in every]
+    assert failing(early, steady) == {"answered_before"}
+    with pytest.raises(rig.Failure, match="memory"):
+        failing(every, NO_LOOKS)
+
+
+def test_without_its_maximum_there_is_no_overload(tmp_path: Path) -> None:
+    found = parsed(tmp_path, OVERLOAD)
+
+    def failed(**done: Any) -> set[str]:
+        gates = readings.knee_gates(found, {**SOUND, **done})
+        assert {gate["scope"] for gate in gates.values()} == {"all"} and set(gates) < set(GATE_NAMES)
+        return {name for name, gate in gates.items() if not gate["ok"]}
+
+    assert failed() == set()
+    assert failed(failed=1) == {"knee_replies_wrong"} and failed(little_ratio=0.8) == {"knee_littles_law"}
+    assert failed(**RIG) == {"knee_saturated"}, "twice of what the generator can do is not too much for the server"
+
+
+# --- Lines --------------------------------------------------------------------------------------
+
+
+def overloaded(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    knee = 1000.0 * (1 + number / 100)
+    limit = 64 if member.endswith("reject") else None
+    metrics, timeline = overload.judged(
+        found, knee, queue(overload.rates(found.steps, knee), S / knee, limit), looked(lambda t: 50e6 + 1e6 * number)
+    )
+    return metrics, timeline
+
+
+def test_what_is_said_of_an_overload(tmp_path: Path) -> None:
+    folder = made_up(tmp_path / "run", parsed(tmp_path, OVERLOAD), overloaded)
+    text = told(folder)
+    first = text.splitlines()[1]
+    assert first.startswith("At 2 times what each can do, reject still gave")
+    assert "% of that maximum within 100 ms, and answers were as fast as before after 0.2 s; wait still gave" in first
+    assert first.endswith(" (intervals at 95 % each).")
+    low, high = series.estimate(one(folder).family, "event_loop@wait", "useful_share").interval  # type: ignore
+    assert 0.2 < low <= high < 0.25
+    assert "event_loop 100 % (" in text and "old, back after 1.4 s (1.4 to 1.4)" in text
+    assert "in time, 47 % (46 to 47) of what was offered refused" in text.splitlines()[2]
+    assert "in time, 0 % (0 to 0) of what was offered refused" in text.splitlines()[3]
+    rows = [row.split() for row in text.splitlines() if row.startswith(("reject ", "wait "))]
+    assert len(rows) == 4 and all(row[-1] == str(ROUNDS) for row in rows)
+    page = drawn(folder)
+    assert "Slot by slot of 0.1 s" in page and "And then?" in page
+
+
+def test_one_that_never_came_back_is_said_to_be(tmp_path: Path) -> None:
+    def some(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        metrics, timeline = overloaded(found, member, number)
+        lost = member == "thread_pool@wait" and number > 2  # the median is beyond what was watched
+        return ({**metrics, "recovery_ns": None, "recovered": 0} if lost else metrics), timeline
+
+    text = told(made_up(tmp_path / "run", parsed(tmp_path, OVERLOAD), some))
+    assert (
+        "thread_pool 22 %" in text and "back after not while it was watched (1.4 to not while it was watched)" in text
+    )
+    assert "as fast as before after 1.4 to not while it was watched" in text
+
+
+def test_memory_without_bound_has_no_numbers(tmp_path: Path) -> None:
+    folder = made_up(tmp_path / "run", parsed(tmp_path, OVERLOAD), overloaded)
+    path = folder / "samples.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    for row in rows:
+        if row["member"] == "event_loop@wait":
+            row["gates"] = {"rss_growth_mb": {"value": 900.0, "limit": 32.0, "scope": "all", "ok": False}}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = told(folder)
+    assert "event_loop@wait has no number: growth of memory, MB 900 (limit 32) in 7 of 7 rounds" in text
+    assert "event_loop" not in next(row for row in text.splitlines() if row.startswith("wait: "))
+    row = next(row.split() for row in text.splitlines() if row.startswith("wait     event_loop"))
+    assert set(row[2:-1]) == {"–"} and row[-1] == "0"
+    assert series.timeline(one(folder).family, "event_loop@wait", "p99_ns") == []
+
+
+def test_a_single_round_beyond_a_gate_is_left_out(tmp_path: Path) -> None:
+    folder = made_up(tmp_path / "run", parsed(tmp_path, OVERLOAD), overloaded)
+    path = folder / "samples.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    for row in rows:
+        if (row["member"], row["round"]) == ("event_loop@wait", 3):
+            row["gates"] = {"generator_lag_ms": {"value": 9.0, "limit": 5.0, "scope": "all", "ok": False}}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = one(folder).family
+    assert set(series.rounds(found, "event_loop@wait", "useful_share")) == {1, 2, 4, 5, 6, 7}
+    assert len(series.good(found, "event_loop@wait")) == 6 and "has no number" not in told(folder)
+
+
+def test_few_rounds_say_so(tmp_path: Path) -> None:
+    text = told(made_up(tmp_path / "run", parsed(tmp_path, OVERLOAD), overloaded, rounds=2))
+    assert "(no interval: 2 of 6 rounds needed)" in text.splitlines()[1] and "% (" not in text.splitlines()[2]

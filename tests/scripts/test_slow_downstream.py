@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT
+"""A slow downstream service: what is made of requests whose truth is known by arithmetic, and what is
+said of lines."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from assaylib import rig
+from assaylib.scenarios import faults, scenario, slow_downstream, watching
+from assaylib.scenarios.requests import Request
+from failures import MS, NO_LOOKS, SLOW, S, drawn, made_up, parsed, refused, right, told
+
+PHASES = [("normal", 0), ("stalled", S // 2), ("after stalled", S), ("dead", 3 * S // 2), ("after dead", 2 * S)]
+END = ("", 5 * S // 2)
+
+
+def spans() -> list[dict[str, Any]]:
+    found = faults.spans([*PHASES, END])
+    return [{**phase, "planned_ns": S // 2} for phase in found]
+
+
+def stuck(blocks: bool, deadline_ns: int | None) -> list[Request]:
+    """Hits take 1 ms and misses 4. In the stall (0.5 to 1 s) misses wait for its end or their deadline;
+    if the model blocks, hits from 0.7 s on wait for its end as well. Dead (1.5 to 2 s): misses fail."""
+    every = []
+    for i in range(2500):
+        due = i * MS
+        held = blocks and deadline_ns is None and 700 * MS <= due < S
+        every.append(right(due, (S - due if held else 0) + MS, "hits"))
+    for i in range(500):
+        due = i * 5 * MS
+        if S // 2 <= due < S:
+            left = S - due
+            late = deadline_ns is not None and left > deadline_ns
+            every.append(refused(due, "misses", 504) if late else right(due, left + 4 * MS, "misses"))
+        elif 3 * S // 2 <= due < 2 * S:
+            every.append(refused(due, "misses", 502))
+        else:
+            every.append(right(due, 4 * MS, "misses"))
+    return every
+
+
+POOL = {
+    **NO_LOOKS,
+    "at_ns": [i * 50 * MS for i in range(50)],
+    "pool_in_use": [64 if 12 <= i < 20 else 1 for i in range(50)],
+}
+POOL |= {key: [0] * 50 for key in NO_LOOKS if key not in POOL or not POOL[key]}
+
+
+def failing(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    deadline = 100 * MS if member.endswith("100ms") else None
+    return slow_downstream.judged(found, stuck(member.startswith("thread_pool"), deadline), POOL, spans())
+
+
+def test_phases_of_a_known_stall(tmp_path: Path) -> None:
+    found = parsed(tmp_path, SLOW)
+    metrics, timeline = failing(found, "thread_pool@none", 1)
+    assert metrics["normal_hits_p99_ns"] == MS and metrics["normal_misses_p99_ns"] == 4 * MS
+    # 300 of 500 hits wait for the end of the stall, up to 0.3 s: the 5 slowest are beyond p99.
+    assert metrics["stalled_hits_p99_ns"] == pytest.approx(301 * MS - 5 * MS, abs=MS)
+    assert metrics["stalled_hits_bad_share"] == 0 == metrics["stalled_misses_bad_share"]
+    assert metrics["dead_hits_p99_ns"] == MS and metrics["dead_misses_p99_ns"] is None
+    assert metrics["dead_misses_bad_share"] == 1
+    assert metrics["stalled_pool_max"] == 64 and metrics["normal_pool_max"] == 1
+    assert metrics["after_stalled_hits_recovery_ns"] == 50 * MS == metrics["after_dead_misses_recovery_ns"]
+    kinds = {p["name"]: p["misses"]["kinds"] for p in timeline["phases"]}
+    assert kinds == {"normal": {}, "stalled": {}, "after stalled": {}, "dead": {"502": 100}, "after dead": {}}
+    assert len(timeline["hits"]["p99_ns"]) == 50 and timeline["misses"]["right"][32] == 0
+
+    metrics, timeline = failing(found, "event_loop@100ms", 1)
+    assert metrics["stalled_hits_p99_ns"] == MS
+    assert timeline["phases"][1]["misses"]["kinds"] == {"504": 80}
+    assert metrics["stalled_misses_bad_share"] == pytest.approx(0.8)
+
+
+def test_a_service_that_stays_slow_is_not_back(tmp_path: Path) -> None:
+    """Misses take twice what back_factor allows for 0.2 s after the stall."""
+    found = parsed(tmp_path, SLOW)
+    every = [
+        right(r.due_ns, 24 * MS, r.kind) if r.kind == "misses" and S <= r.due_ns < 1200 * MS else r
+        for r in stuck(False, None)
+    ]
+    metrics, _ = slow_downstream.judged(found, every, POOL, spans())
+    assert metrics["after_stalled_misses_recovery_ns"] == 250 * MS
+    assert metrics["after_stalled_hits_recovery_ns"] == 50 * MS
+
+
+def test_a_phase_without_requests_is_no_result(tmp_path: Path) -> None:
+    found = parsed(tmp_path, SLOW)
+    every = [r for r in stuck(False, None) if r.kind == "hits" or not S // 2 <= r.due_ns < S]
+    with pytest.raises(rig.Failure, match="no misses were due while it was stalled"):
+        slow_downstream.judged(found, every, POOL, spans())
+
+
+def test_what_voids_a_slow_downstream(tmp_path: Path) -> None:
+    found = parsed(tmp_path, SLOW)
+
+    def failed(every: list[Request], phases: list[dict[str, Any]] | None = None, lag_ns: int = 1000) -> set[str]:
+        judged = phases or spans()
+        slow_downstream.judged(found, every, POOL, judged)
+        gates = slow_downstream.gates(every, judged, {"lag_p99_ns": lag_ns})
+        return {name for name, gate in gates.items() if not gate["ok"]}
+
+    every = stuck(True, None)
+    assert failed(every) == set()
+    # Hits that wait for a connection of the generator's, which misses have taken.
+    held = [r._replace(sent_ns=r.due_ns + 50 * MS) if r.kind == "hits" and r.due_ns % 50 == 0 else r for r in every]
+    assert failed(held) == {"hits_held_back"}
+    assert failed([*every, refused(S, "misses", 200)]) == {"replies_wrong"}
+    assert failed(every, lag_ns=MS // 2) == {"lag_p99_over_p50"}
+    early = [refused(r.due_ns, r.kind) if r.due_ns < 20 * MS else r for r in every]
+    assert failed(early) == {"answered_before"}
+    assert failed(every, [{**p, "planned_ns": S // 4} for p in spans()]) == {"phases_late_ms"}
+
+
+def test_what_is_said_of_neighbours(tmp_path: Path) -> None:
+    folder = made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing, rounds=9)
+    first = told(folder).splitlines()[1]
+    alone, both = first.split("; ")
+    assert alone == (
+        "Requests that do not need the failing service are with a deadline of 100 ms at most twice as slow in"
+        " thread_pool (stalled: 1.0 × (1.0 to 1.0)) and event_loop (stalled: 1.0 × (1.0 to 1.0))"
+    )
+    assert both == (
+        "without a deadline held up in thread_pool (stalled: 296 × (296 to 296)), at most twice as slow in event_loop"
+        " (stalled: 1.0 × (1.0 to 1.0)) (intervals that hold together at 95 %)."
+    )
+    page = drawn(folder)
+    assert "900 × 502" in page and "720 × 504" in page, "what came instead, over nine rounds"
+    assert "after it was: thread_pool stalled 0.05 s (0.05 to 0.05) and 0.05 s (0.05 to 0.05), dead 0.05 s" in page
+    assert "What a machine with 2 cores cannot decide here:" in page
+    assert "In `mine` generator and downstream service share a CPU" in page
+
+
+def test_few_rounds_give_neighbours_no_verdict(tmp_path: Path) -> None:
+    first = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing, rounds=2)).splitlines()[1]
+    assert "held up" not in first and "at most twice" not in first
+    assert "without a verdict in thread_pool (stalled: 296 ×)" in first and "2 of 9 rounds needed" in first
+    enough_for_one = told(made_up(tmp_path / "more", parsed(tmp_path, SLOW), failing)).splitlines()[1]
+    assert "held up" not in enough_for_one, "seven rounds are for one interval, and eight are looked at"
+
+
+def test_neighbours_are_left_in_peace_by_all_faults_or_not_shown_to_be(tmp_path: Path) -> None:
+    """The fault with the largest median need not be the one that could be worse than twice as slow."""
+
+    def two(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        metrics, line = failing(found, "event_loop@100ms", number)
+        wild = 5 * MS if member.startswith("thread_pool") and number == 4 else 1.1 * MS
+        return {**metrics, "stalled_hits_p99_ns": 1.3 * MS, "dead_hits_p99_ns": wild}, line
+
+    first = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), two, rounds=9)).splitlines()[1]
+    assert "at most twice as slow in event_loop (stalled: 1.3 × (1.3 to 1.3))" in first
+    assert "not resolved to be either in thread_pool (dead: 1.1 × (1.1 to 5.0))" in first
+
+
+def test_hits_that_are_never_answered_are_worse_than_slow(tmp_path: Path) -> None:
+    def refusing(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        every = [
+            refused(r.due_ns, r.kind) if r.kind == "hits" and S // 2 <= r.due_ns < S else r for r in stuck(False, None)
+        ]
+        return slow_downstream.judged(found, every, POOL, spans())
+
+    first = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), refusing, rounds=9)).splitlines()[1]
+    assert "held up in thread_pool (stalled: never answered (never answered))" in first
+
+
+def test_the_downstream_service_is_told_in_order() -> None:
+    said: list[dict[str, Any]] = []
+
+    class Told:
+        def control(self, **settings: Any) -> dict[str, Any]:
+            said.append(settings)
+            return {"pid": 0}
+
+    steps = {"faults": list(faults.FAULTS), "slow_delay": "fixed:9", "normal_s": 0, "fault_s": 0, "back_s": 0}
+    fake = type("S", (), {"steps": steps, "downstream": {"delay": "fixed:1"}})
+    at = faults.tell(Told(), fake, watching.Spent())  # type: ignore[arg-type]
+    assert said.pop(0) == {"state": "up"}, "as it was: it only tells who the service is"
+    assert [name for name, _ in at] == [*faults.phases(list(faults.FAULTS)), ""]
+    assert [ns for _, ns in at] == sorted(ns for _, ns in at)
+    assert said[::2] == [{"delay": "fixed:9"}, {"state": "stopped"}, {"state": "refusing"}, {"state": "dead"}]
+    assert said[1::2] == [{"state": "up", "delay": "fixed:1"}] * 4
+
+
+def test_a_service_that_died_has_used_what_it_used() -> None:
+    def burn() -> int:
+        before = watching.cpu_ns(os.getpid())
+        while watching.cpu_ns(os.getpid()) - before < 30 * MS:
+            pass
+        return watching.cpu_ns(os.getpid())
+
+    before = burn()
+    spent = watching.Spent()
+    spent.begin(os.getpid())
+    after = burn()
+    spent.look()
+    with subprocess.Popen(["/bin/true"]) as gone:
+        pass
+    spent.of(gone.pid)  # it is no more: what the other has used stays
+    assert 30 * MS <= spent.total_ns <= watching.cpu_ns(os.getpid()) - before and after > before
+
+
+def test_connections_to_the_failing_service_are_told(tmp_path: Path) -> None:
+    text = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing))
+    assert (
+        "Without a deadline, most connections to it in use of 64: thread_pool normal 1 (1 to 1), stalled 64 (64 to 64),"
+        " dead 1 (1 to 1); event_loop" in text
+    )
