@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import failures
 import synthetic
-import test_failures as failures
 import test_lives as lives
+import test_mixed as heavy
+import test_overload as overloads
 import test_scenarios as capacities
+import test_slow_downstream as neighbours
 import test_soak as soaks
 from assaylib import report
 
@@ -19,9 +22,9 @@ def write(folder: Path) -> Path:
     made.mkdir(parents=True)
     added = [capacities.made_up(made / "capacity")]
     for name, text, make, load in (
-        ("overload", failures.OVERLOAD, failures.overloaded, {}),
-        ("slow", failures.SLOW, failures.failing, {}),
-        ("mixed", failures.MIXED, failures.heavy, {"rate_hz": 100.0}),
+        ("overload", failures.OVERLOAD, overloads.overloaded, {}),
+        ("slow", failures.SLOW, neighbours.failing, {}),
+        ("mixed", failures.MIXED, heavy.heavy, {"rate_hz": 100.0}),
     ):
         added.append(failures.made_up(made / name, failures.parsed(made, text, name), make, **load))
     for name, make in (("held", lives.held_memory), ("lives", lives.lives), ("map", lives.mapped)):
