@@ -238,3 +238,15 @@ def test_a_single_round_beyond_a_gate_is_left_out(tmp_path: Path) -> None:
 def test_few_rounds_say_so(tmp_path: Path) -> None:
     text = told(made_up(tmp_path / "run", parsed(tmp_path, OVERLOAD), overloaded, rounds=2))
     assert "(no interval: 2 of 6 rounds needed)" in text.splitlines()[1] and "% (" not in text.splitlines()[2]
+
+
+def test_why_there_is_no_answer_at_all_is_the_first_thing_said(tmp_path: Path) -> None:
+    folder = made_up(tmp_path / "run", parsed(tmp_path, OVERLOAD), overloaded)
+    path = folder / "samples.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    for row in rows:
+        gate = {"value": "generator", "limit": "server or nobody", "scope": "all", "ok": False}
+        row["gates"]["knee_saturated"] = gate
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = "No answer: no process has a figure that counts: gates failed: saturated while the maximum was measured"
+    assert told(folder).splitlines()[1] == f"{said} (limit server or nobody)."

@@ -49,7 +49,7 @@ def answer(outcome: Outcome) -> list[str]:
     steps, members = outcome.scenario.steps, outcome.family.plan["members"]
     every = [e for m in members for e in isolations(outcome, m).values()]
     if not every:
-        return ["There is no answer: no process has a number; the reasons stand below.", *_withheld(outcome)]
+        return [outcome.nothing, *_withheld(outcome)]
     parts = [_lead(outcome, ms) for ms in steps["deadlines_ms"]]
     sure = series.why_no_interval(every) or f" (intervals that hold together at {words.confidence(ALPHA)})"
     return [

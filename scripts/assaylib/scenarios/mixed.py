@@ -158,7 +158,7 @@ def gain(outcome: Outcome, model: str, metric: str, *, more: bool = False) -> Es
 def answer(outcome: Outcome) -> list[str]:
     gains = {m: e for m in outcome.models if (e := gain(outcome, m, "fast_p99_ns"))}
     if not gains:
-        return ["There is no answer: no model has both numbers; the reasons stand below.", *_withheld(outcome)]
+        return [outcome.nothing, *_withheld(outcome)]
     return [
         f"**{_lead(outcome, gains)}**{series.why_no_interval(list(gains.values()))}.",
         *(_said(outcome, model) for model in outcome.models),

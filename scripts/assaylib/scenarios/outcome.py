@@ -52,7 +52,8 @@ class Outcome:
             why = words.reason(failed[0].get("reason"))
             return f"No answer: {len(failed)} of {len(self.lines)} processes failed: {why}"
         gates = [g for f in self.judged.families for g in f.gates if g.failed and g.scope in INVALIDATING]
-        names = dict.fromkeys(f"{gate_name(g.name)} (limit {g.limit:g})" for g in gates)
+        limits = (f"{g.limit:g}" if isinstance(g.limit, (int, float)) else str(g.limit) for g in gates)
+        names = dict.fromkeys(f"{gate_name(g.name)} (limit {limit})" for g, limit in zip(gates, limits))
         why = f": gates failed: {words.listed(names)}" if names else ""
         return f"No answer: no process has a figure that counts{why}."
 

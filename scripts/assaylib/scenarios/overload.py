@@ -220,7 +220,7 @@ def answer(outcome: Outcome) -> list[str]:
     steps = outcome.scenario.steps
     every = {full: _each(outcome, full, "useful_share") for full in steps["on_full"]}
     if not any(found for of_one in every.values() for found in of_one):
-        return ["There is no answer: no process has a number; the reasons stand below.", *_withheld(outcome)]
+        return [outcome.nothing, *_withheld(outcome)]
     parts = [_lead(outcome, full, found) for full, found in every.items()]
     each = " (intervals at 95 % each)"
     why = series.why_no_interval([found for of_one in every.values() for found in of_one]) or each
