@@ -38,7 +38,7 @@ from .planned import Built, Family
 from .programs import Build
 from .progress import Progress, minutes
 from .record import INTERRUPTED, say, utc
-from .scenarios import plans
+from .scenarios import names, plans
 from .scenarios.scenario import Scenario
 from .tiers import TIERS, Tier
 
@@ -92,6 +92,7 @@ def dry_run(build: Build, request: Request) -> int:
 def make(build: Build, request: Request, seed: int) -> Plan:
     built = discover(build, request.tier)
     if request.scenarios:
+        names.check(build, request.scenarios)
         return plans.make(request.scenarios, built, seed, request.only)
     return plan.make(built, request.tier, seed, request.only)
 

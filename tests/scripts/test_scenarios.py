@@ -102,6 +102,22 @@ def test_a_model_that_is_not_built_is_refused_by_its_key(tmp_path: Path) -> None
             plans.make([wrong], BUILT, 1, None)
 
 
+def test_names_that_the_programs_do_not_know_are_refused_before_anything_runs(
+    build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not service.workloads(Build.open(build)):
+        pytest.skip("serve, load and downstream are not built")
+    classes = "[[load.classes]]\nname = 'a'\nshare = 1\ncodec = 'json'\n[[load.classes]]\nname = 'b'\nshare = 1\n"
+    for old, new, said in (
+        ("[server]", '[server]\nworkload = "rcp"', 'server.workload: "rcp" is not built (there are echo, rpc,'),
+        ("[server]", '[server]\npayload = "odrer"', 'server.payload: "odrer" is not built (there are '),
+        ("[level]", classes + "[level]", 'load.classes[0].codec: "json" is not built (there are '),
+    ):
+        path = file(tmp_path, CAPACITY.replace(old, new))
+        assert cli.main(["--build", str(build), "run", "--scenario", str(path), "--dry-run"]) == 2
+        assert f"{path}: {said}" in capsys.readouterr().err
+
+
 def test_fixed_rate_wants_one_way_to_say_its_rate(tmp_path: Path) -> None:
     text = (scenario.FOLDER / "fixed-rate.toml").read_text()
     for steps in ("share = 0.4\nrate_hz = 100", ""):
