@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(Path(__file__).resolve().parent)]
 
 from commands import finish  # noqa: E402, needs that path
+
+if TYPE_CHECKING:
+    from assaylib.programs import Build
 
 Assay = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -48,3 +52,14 @@ def standard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run") / "standard"
     report.render(synthetic.write_run(folder, *synthetic.make_run(count=8)))
     return folder
+
+
+@pytest.fixture
+def opened(build: Path) -> Build:
+    """That build, with the programs that services are measured with."""
+    from assaylib import programs, service
+
+    found = programs.Build.open(build)
+    if not service.workloads(found):
+        pytest.skip("serve, load and downstream are not built")
+    return found

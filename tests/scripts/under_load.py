@@ -7,7 +7,9 @@ from pathlib import Path
 
 import failures
 import synthetic
-import test_lives as lives
+import test_connections as held
+import test_lifecycle as lives
+import test_map as maps
 import test_mixed as heavy
 import test_overload as overloads
 import test_scenarios as capacities
@@ -27,7 +29,7 @@ def write(folder: Path) -> Path:
         ("mixed", failures.MIXED, heavy.heavy, {"rate_hz": 100.0}),
     ):
         added.append(failures.made_up(made / name, failures.parsed(made, text, name), make, **load))
-    for name, make in (("held", lives.held_memory), ("lives", lives.lives), ("map", lives.mapped)):
+    for name, make in (("held", held.held_memory), ("lives", lives.lives), ("map", maps.mapped)):
         make(made / name)
         added.append(made / name)
     added.append(soaks.made_up(made / "soak"))

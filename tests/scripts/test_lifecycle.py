@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""The scenario `lifecycle`: what is made of lines whose truth is known, and a real run in small."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import standstill
+from assaylib import plan, report, rig, scenarios
+from assaylib.programs import Build
+from assaylib.scenarios import command, held, lifecycle, lifecycle_view, outcome, plans
+from lives import BUILT, assert_refused, line, measured, told, written
+
+LIFECYCLE = """
+kind = "lifecycle"
+title = "Small"
+question = "How fast?"
+rounds = 1
+[server]
+models = ["event_loop"]
+workload = "blend"
+cpu_iterations = 1000
+downstream_connections = 8
+[downstream]
+delay = "fixed:3000"
+[steps]
+connections = [0, 8]
+load_s = 0.1
+waiting = 5
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "said"),
+    [
+        (LIFECYCLE, "[0, 8]", "[8, 8]", "steps.connections: has a number twice"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_its_key(text: str, old: str, new: str, said: str, tmp_path: Path) -> None:
+    assert_refused(tmp_path, text, old, new, said)
+
+
+# --- What is made of the lines ------------------------------------------------------------------
+
+
+DRAIN_MS = {"thread_pool": 20.0, "event_loop": 5.0, "actor": 5.0}
+
+
+def lives(folder: Path, rounds: int = 7, faults: dict[str, int] | None = None) -> outcome.Outcome:
+    families = plans.make([scenarios.load("lifecycle", rounds)], BUILT, 1, None).families
+    lines = []
+    for family in families:
+        count = family.load["connections"]
+        for number in range(1, rounds + 1):
+            for member in family.members:
+                ended = {
+                    "exit_code": 0,
+                    "waiting": 16 if count else 0,
+                    "waiting_answered": 16 if count else 0,
+                }
+                final = {"lost": 0, "answered": 516, "rejected": 0}
+                if count:
+                    ended["answers_received"] = 516
+                if faults and (member, count, number) == ("actor", 64, 2):
+                    for key, value in faults.items():
+                        (final if key in final else ended)[key] = value
+                gates = lifecycle._gates(ended, final)
+                wrong = not all(gate["ok"] for gate in gates.values())
+                factor = 1 + 0.01 * (number % 4)
+                metrics = {
+                    "startup_ns": 9e6 * factor,
+                    "spawn_ns": 4e6,
+                    "listening_ns": 1e5,
+                    "drain_ns": DRAIN_MS[member] * 1e6 * factor,
+                    "exit_ns": DRAIN_MS[member] * 1.2e6,
+                    "lost": final["lost"],
+                }
+                more = {"status": "failed", "reason": "as told"} if wrong else {}
+                lines.append(
+                    line(
+                        family, member, number, len(lines), metrics=metrics, gates=gates, counts=ended, **more
+                    )
+                )
+    return written(folder, families, lines)
+
+
+def test_nothing_lost_is_said_with_what_was_counted(tmp_path: Path) -> None:
+    text = told(lives(tmp_path))
+    assert (
+        "No request was lost at SIGTERM: of 63 servers that were told to stop under load, all exited with 0"
+        in text
+    )
+    assert "all 32 508 answers" in text and "1 008 requests sent just before the signal" in text
+    assert "To drain 64 connections takes 5.1 ms" in text
+    assert "the next after event_loop and actor takes at least 4.00 ×" in text
+    assert "thread_pool, event_loop and actor share the first place" in text
+    assert report.main([str(tmp_path)]) == 0 and (tmp_path / "scenario-lifecycle-times.svg").exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"lost": 3}, "requests lost by its own count with 1"),
+        ({"exit_code": 1}, "exit code with 1"),
+        ({"waiting_answered": 15}, "requests that had been sent before SIGTERM not answered with 1"),
+        ({"answers_received": 515}, "answers given that did not arrive with 1"),
+    ],
+)
+def test_whatever_is_lost_is_the_first_thing_said(fault: dict[str, int], said: str, tmp_path: Path) -> None:
+    found = lives(tmp_path, faults=fault)
+    first = told(found).splitlines()[1]
+    assert (
+        first.startswith("Servers did not end as they should")
+        and said in first
+        and first.endswith("(actor).")
+    )
+    # And the command fails: such a line is no good one.
+    assert [row["status"] for row in found.lines].count("failed") == 1
+    folder, _ = tmp_path, command.show(tmp_path)
+    assert command.show(folder) == 1
+
+
+def test_a_server_that_had_to_be_killed_is_not_passed_over(tmp_path: Path) -> None:
+    """It has written no figures: those of the others are no answer for it."""
+    found = lives(tmp_path)
+    killed = {**found.lines[-1], "status": "failed", "reason": "after SIGTERM: killed", "metrics": {}, "gates": {}}
+    first, second, *_ = lifecycle_view.answer(replace(found, lines=[*found.lines[:-1], killed]))
+    assert first.startswith("1 server failed and told nothing of losses; the others lost no request: of 62 servers")
+    assert second == "1 process failed: after SIGTERM: killed."
+
+
+# --- For real -----------------------------------------------------------------------------------
+
+
+@standstill.excused
+def test_a_real_life_in_small(opened: Build, tmp_path: Path) -> None:
+    found = measured(opened, tmp_path, LIFECYCLE)
+    for row in found.lines:
+        metrics, counts = row["metrics"], row["counts"]
+        assert metrics["lost"] == 0 and metrics["startup_ns"] > metrics["listening_ns"] > 0
+        assert 0 < metrics["drain_ns"] <= metrics["exit_ns"]
+        assert counts["waiting_answered"] == counts["waiting"] == (5 if row["family"].endswith("c8") else 0)
+    assert told(found).splitlines()[1].startswith("No request was lost at SIGTERM: of 1 server")
+
+
+def test_a_server_that_is_killed_while_it_drains_is_a_failure(
+    opened: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "l.toml").write_text(LIFECYCLE)
+    families = plans.make(
+        [scenarios.load(str(tmp_path / "l.toml"))],
+        plan.Built(model_cases=("model/rpc/event_loop",), services=("rpc",), cpus=(0,)),
+        1,
+        None,
+    ).families
+    sent = held.Held.send
+
+    def kill(self: held.Held, first: int = 0) -> None:
+        sent(self, first)
+        os.kill(running[0].pid, signal.SIGKILL)
+
+    running: list[rig.Server] = []
+    stand = lifecycle._stop
+
+    def remember(here: Any, *rest: Any) -> Any:
+        running.append(here.server)
+        return stand(here, *rest)
+
+    monkeypatch.setattr(held.Held, "send", kill)
+    monkeypatch.setattr(lifecycle, "_stop", remember)
+    found = scenarios.measure(opened, families[1], "event_loop", seed=1, padding=0)["event_loop"]
+    assert found["status"] == "failed" and "SIGKILL" in found["reason"]
