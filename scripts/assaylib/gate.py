@@ -5,10 +5,9 @@ regression, 0 if there is none, 4 if one could have been missed.
 A regression is proven if the whole interval of a ratio's move lies beyond the limit, or beyond the
 case's margin in either run where that is wider (what the same code compiled once more may do is no
 regression), at a level that holds for all gated cases together (Bonferroni): of many jobs without a
-regression, one in twenty at most stops a merge. A case is blind if its interval is missing or so wide
-that a slow-down of twice the limit might not have been proven, or if the new run does not have it; and
-where nothing is in both runs, nothing could be seen. The
-baselines, on which all ratios stand, are judged by their own times, beside their floors' (grounds.py)."""
+regression, one in twenty at most stops a merge. A case is blind if its interval is missing, or if it holds
+slow-downs beyond the limit and one of twice the limit might be there or have gone unproven, or if the new
+run does not have it; and where nothing is in both runs, nothing could be seen. The baselines, on which all ratios stand, are judged by their own times, beside their floors' (grounds.py)."""
 
 from __future__ import annotations
 
@@ -55,7 +54,7 @@ def main(base: Path, new: Path, *, slower_than: str, only: str | None, anyway: b
         elif found.low > needed:
             slower += 1
             print(f"SLOWER      {case.name}: {found} × the time it took, against its baseline")
-        elif not found.shows(limit, needed):
+        elif found.high > 1 + limit and not found.shows(limit, needed):  # no slow-down, however wide
             blind += 1
             print(f"blind       {case.name}: {found} × the time it took; margin {100 * case.delta:.1f} %")
     for family, metric in stands:

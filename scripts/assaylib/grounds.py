@@ -29,8 +29,8 @@ class Times:
         return f"{self.low:.3f} to {self.high:.3f}"
 
     def shows(self, limit: float, needed: float) -> bool:
-        """Would a slow-down of twice the limit have been proven to be more than needed?"""
-        return (1 + 2 * limit) * self.low / self.middle > needed
+        """Would a slow-down of twice the limit have been proven to be more than needed, and is none there?"""
+        return (1 + 2 * limit) * self.low / self.middle > needed and self.high <= 1 + 2 * limit
 
     @staticmethod
     def of(first: list[float], second: list[float], alpha: float) -> Times | None:

@@ -193,6 +193,24 @@ def test_what_could_have_been_missed_is_no_pass(
     assert "blind" in capsys.readouterr().out
 
 
+def test_what_is_faster_is_not_blind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """However wide: an interval without any slow-down hides none. One that reaches to 28 % does, though its
+    median is of the faster half."""
+    case = "codec/order/encode/msgpack_c"
+
+    def change(factors: tuple[float, float]) -> Callable[[Any, Lines], None]:
+        def scattered(facts: Any, lines: Lines) -> None:
+            for line in (line for line in lines if line["case"] == case):
+                factor = factors[line["round"] % 2]
+                line["repetitions"] = [[slot, ns * factor] for slot, ns in line["repetitions"]]
+
+        return scattered
+
+    assert gated(tmp_path, change=change((0.5, 0.8))) == 0
+    assert gated(tmp_path, change=change((0.8, 1.28))) == 4
+    assert f"blind       {case}:time_ns: 0." in capsys.readouterr().out
+
+
 def all_slower(factor: float, *members: str) -> Callable[[Any, Lines], None]:
     """Those members of every family, or all."""
 
