@@ -77,15 +77,18 @@ def _step(found: list[Share], codecs: dict[str, Codec], name: str) -> str:
 
 def _who(picked: Sequence[tuple[str, str]], codecs: dict[str, Codec]) -> str:
     """Codecs by label; with their payloads if it is not the same one for all: "yyjson for `ack`; RapidJSON
-    for `feed`"."""
-    where: dict[str, list[str]] = {}
+    or simdjson for `feed`", where it depends on what is held against it."""
+    picks: dict[str, list[str]] = {}
     for member, payload in picked:
-        if payload not in where.setdefault(member, []):
-            where[member].append(payload)
+        if codecs[member].label not in picks.setdefault(payload, []):
+            picks[payload].append(codecs[member].label)
+    where: dict[str, list[str]] = {}
+    for payload, labels in picks.items():
+        where.setdefault(" or ".join(sorted(labels)), []).append(f"`{payload}`")
     if len(where) == 1:
-        return codecs[picked[0][0]].label
+        return next(iter(where))
     most_first = sorted(where.items(), key=lambda item: -len(item[1]))
-    return "; ".join(f"{codecs[m].label} for {words.listed(f'`{p}`' for p in found)}" for m, found in most_first)
+    return "; ".join(f"{labels} for {words.listed(payloads)}" for labels, payloads in most_first)
 
 
 def _asides(codecs: dict[str, Codec]) -> str:

@@ -10,7 +10,7 @@ from . import glossary, members, operations, ties, words
 from .about import operation, shape_only, subject
 from .blocks import Cell, Column, Table
 from .figures import mean_bytes, slid
-from .judge import Family, Judgement, TieSet
+from .judge import JUDGED, Family, Judgement, TieSet, order_interval
 
 #: kind and metric → what its rows are called, and how the baseline's figure is written.
 GROUPS = {
@@ -90,8 +90,10 @@ def _best(family: Family, metric: str, best: TieSet | None) -> list[str | Cell]:
     delta, estimate = family.deltas[metric], comparison.estimate
     if not best.resolved:
         why = family.uncalibrated.get(metric) and "no A/A of its own"
-        few = f"{len(estimate.values)} of {estimate.needed} rounds"
-        return [name, "–", "–", Cell(why or f"none: {few}", "no-interval")]
+        few = f"none: {len(estimate.values)} of {estimate.needed} rounds"
+        if estimate.interval:  # it is another pair that has too few
+            few = f"none: too few rounds with {_too_few(family, metric, best.best)}"
+        return [name, "–", "–", Cell(why or few, "no-interval")]
     return [
         name,
         words.ratio(math.exp(estimate.median)) + slid(comparison),
@@ -101,6 +103,13 @@ def _best(family: Family, metric: str, best: TieSet | None) -> list[str | Cell]:
             comparison.verdict.replace(" ", "-"),
         ),
     ]
+
+
+def _too_few(family: Family, metric: str, best: str) -> str:
+    """Who has no interval against it."""
+    more = JUDGED[family.kind][metric]
+    pairs = {m: family.advantages(best, m, metric, more) for m in family.candidates if m != best}
+    return words.listed(words.label(m) for m, v in pairs.items() if not order_interval(v, family.alpha))
 
 
 def _figure(value: float, unit: str) -> str:

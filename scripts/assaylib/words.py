@@ -166,7 +166,8 @@ def _measured(comparison: judge.Comparison) -> str:
     turned = comparison.verdict == judge.WORSE and comparison.metric != "closed_hz"
     low, high = sorted(math.exp(-end if turned else end) for end in estimate.interval)
     middle = math.exp(-estimate.median if turned else estimate.median)
-    return f"{ratio(middle)}{SPACE}× [{span(low, high, decimals_for(middle), ', ')}]"
+    decimals = max(map(decimals_for, (low, middle)))  # as many as "at least" has, which is the low end
+    return f"{ratio(middle)}{SPACE}× [{span(low, high, decimals, ', ')}]"
 
 
 def case(comparison: judge.Comparison) -> str:

@@ -15,7 +15,7 @@ pytest.importorskip("jinja2")
 
 import conftest  # noqa: E402, F401: the path
 import synthetic  # noqa: E402
-from assaylib import clauses, costs, judge, members, report, shares, takeback, words  # noqa: E402
+from assaylib import answer_formats, clauses, costs, judge, members, report, shares, takeback, words  # noqa: E402
 from assaylib.charts.pareto import ParetoPoint, front  # noqa: E402
 
 SMALL = {"order": 1100, "feed": 95000}
@@ -408,3 +408,11 @@ def test_the_committed_example_renders(tmp_path):
         (tmp_path / name).write_bytes((example / name).read_bytes())
     report.render(tmp_path)
     assert "## Codecs" in (tmp_path / "report.md").read_text("utf-8")
+
+
+def test_a_payload_is_named_once_though_two_libraries_are_picked():
+    """Which JSON library is the fastest can depend on the format that is held against it."""
+    known = {m: members.Codec(m, m.upper(), "JSON") for m in ("a", "b")}
+    assert answer_formats._who([("a", "x"), ("a", "y")], known) == "A"
+    picked = [("b", "x"), ("b", "y"), ("b", "z"), ("a", "z"), ("b", "z")]
+    assert answer_formats._who(picked, known) == "B for `x` and `y`; A or B for `z`"

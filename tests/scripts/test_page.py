@@ -13,7 +13,7 @@ pytest.importorskip("jinja2")
 
 import conftest  # noqa: E402, F401: the path
 import synthetic  # noqa: E402
-from assaylib import judge, report, words  # noqa: E402
+from assaylib import judge, report, standings, words  # noqa: E402
 from pages import rendered  # noqa: E402
 
 
@@ -132,7 +132,7 @@ def test_a_fixed_run_says_what_was_worked_out_apart(tmp_path):
 
 def test_claims_of_several_payloads_have_one_form(standard):
     text = (standard / "report.md").read_text("utf-8").replace(words.SPACE, " ")
-    assert "by at least" not in text and "as long" not in text
+    assert "by at least" not in text and "× as long" not in text
     end = r"[\d.]+ × \(`\w+`: [\d.]+ × \[[\d.]+, [\d.]+\]\)"
     ends = rf"\(at least {end} to {end} as fast\)"
     assert re.search(rf"encodes faster for all 4 payloads {ends}", text)
@@ -245,3 +245,15 @@ def test_ranks_that_disagree_are_a_sentence(tmp_path):
     report.render(synthetic.write_run(tmp_path, run, lines))
     text = (tmp_path / "report.md").read_text("utf-8")
     assert "**Ranks disagree.** `rpc`: event_loop against thread_pool is faster" in text
+
+
+def test_who_cannot_be_ranked_is_said_to_be_so_for_the_pair_that_lacks_rounds() -> None:
+    """Both have rounds enough with the baseline, and too few with each other."""
+    run, lines = synthetic.make_run("quick", rounds=12, kinds=("codec",))
+    gone = {"protobuf_c": range(5), "msgpack_c": range(5, 9)}
+    kept = [line for line in lines if line["round"] not in gone.get(line["member"], ())]
+    judged = judge.judge(run, kept)
+    assert all(c.estimate and c.estimate.interval for f in judged.families for c in f.comparisons)
+    rows = [[cell.text for cell in row] for row in standings.standings(judged).rows]
+    assert rows and {row[3] for row in rows} == {"not to be ranked"}
+    assert {row[6] for row in rows} <= {f"none: too few rounds with {m}" for m in ("protobuf-c", "msgpack-c")}

@@ -26,6 +26,17 @@ def test_claims_are_rounded_against_themselves():
     assert words.verdict(slow, 0.03) == f"slower, takes at least 3.32{words.SPACE}× the time"
 
 
+def test_at_least_is_an_end_of_the_interval_beside_it():
+    """To the last digit: whoever compares the two finds the same number."""
+    for ends, said in (((1.0467, 1.168), "1.046 × (`e`: 1.12 × [1.046, 1.168])"), ((7.7234, 39.7), "7.72 × (`e`: ")):
+        values = [math.log(end) for end in (ends[0], 1.12 if ends[1] < 2 else 30.0, ends[1])]
+        estimate = judge.Estimate(values, 0.05, values[1], (values[0], values[2]))
+        near = judge.Comparison("model/e", "m", "time_ns", "b", estimate, judge.BETTER)
+        far = judge.Estimate([5.0], 0.05, 5.0, (4.9, 5.1))
+        found = words.claim([near, judge.Comparison("model/f", "m", "time_ns", "b", far, judge.BETTER)], True)
+        assert said in found.replace(words.SPACE, " "), found
+
+
 @pytest.mark.parametrize(
     "metric, verdict, ends, said",
     [
