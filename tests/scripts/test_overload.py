@@ -250,3 +250,13 @@ def test_why_there_is_no_answer_at_all_is_the_first_thing_said(tmp_path: Path) -
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     said = "No answer: no process has a figure that counts: gates failed: saturated while the maximum was measured"
     assert told(folder).splitlines()[1] == f"{said} (limit server or nobody)."
+
+
+def test_a_door_that_was_never_full_is_said_to_be(tmp_path: Path) -> None:
+    def one_by_one(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        metrics, line = overloaded(found, member, number)
+        return ({**metrics, "refused_share": 0.0} if member == "event_loop@reject" else metrics), line
+
+    text = told(made_up(tmp_path / "run", parsed(tmp_path, OVERLOAD), one_by_one))
+    assert "Told to refuse, event_loop refused nothing: the 64 places inside were never full" in text
+    assert "refused nothing" not in told(made_up(tmp_path / "other", parsed(tmp_path, OVERLOAD), overloaded))

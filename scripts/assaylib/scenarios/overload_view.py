@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: MIT
+"""What the lines of servers that were asked for too much say (overload.py)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import words
+from ..blocks import Column, Table
+from ..charts import Chart, Panel, Span, TimeLine, timeline
+from ..judge import Estimate
+from . import plans, readings, series
+from .outcome import Outcome
+
+NEVER = "not while it was watched"
+
+
+def ends_ns(steps: dict[str, Any]) -> tuple[int, int, int]:
+    """Where before, overload and after end."""
+    before = round(steps["before_s"] * 1e9)
+    over = before + round(steps["overload_s"] * 1e9)
+    return before, over, over + round(steps["after_s"] * 1e9)
+
+
+def of_setting(outcome: Outcome, setting: str) -> list[str]:
+    return [m for m in outcome.family.plan["members"] if plans.setting_of(m) == setting]
+
+
+def _each(outcome: Outcome, setting: str, metric: str, missing: float | None = None) -> list[Estimate | None]:
+    return [series.estimate(outcome.family, m, metric, missing) for m in of_setting(outcome, setting)]
+
+
+def _limit(outcome: Outcome) -> str:
+    return f"{words.fixed(outcome.scenario.level['p99_us'] / 1e3, 0)}{words.SPACE}ms"
+
+
+def answer(outcome: Outcome) -> list[str]:
+    steps = outcome.scenario.steps
+    every = {full: _each(outcome, full, "useful_share") for full in steps["on_full"]}
+    if not any(found for of_one in every.values() for found in of_one):
+        return [outcome.nothing, *_withheld(outcome)]
+    parts = [_lead(outcome, full, found) for full, found in every.items()]
+    each = " (intervals at 95 % each)"
+    why = series.why_no_interval([found for of_one in every.values() for found in of_one]) or each
+    first = f"**At {steps['factor']:g} times what each can do, {'; '.join(parts)}**{why}."
+    said = [first, *(_said(outcome, full) for full in steps["on_full"]), *_never_full(outcome)]
+    return [*said, _memory_said(outcome), *_withheld(outcome)]
+
+
+def _lead(outcome: Outcome, full: str, useful: list[Estimate | None]) -> str:
+    back = _each(outcome, full, "recovery_ns", float("inf"))
+    return (
+        f"`{full}` still gave {series.hull(useful, 0.01, 0)}{words.SPACE}% of that maximum within {_limit(outcome)},"
+        f" and answers were as fast as before after {_back(back)}"
+    )
+
+
+def _back(found: list[Estimate | None]) -> str:
+    """ "0.1 to 0.2 s"."""
+    text = series.hull(found, 1e9, 1, NEVER)
+    return text if text == NEVER else f"{text}{words.SPACE}s"
+
+
+def _said(outcome: Outcome, full: str) -> str:
+    """Every model with its intervals."""
+    said = []
+    for member in of_setting(outcome, full):
+        useful, refused, age, back = (
+            series.estimate(outcome.family, member, metric, float("inf") if metric == "recovery_ns" else None)
+            for metric in ("useful_share", "refused_share", "over_p50_ns", "recovery_ns")
+        )
+        if useful:
+            said.append(
+                f"{words.label(plans.model_of(member))} {series.shown(useful, 0.01, 0, '%')} in time,"
+                f" {series.shown(refused, 0.01, 0, '%')} of what was offered refused,"
+                f" the median answer {series.shown(age, 1e6, 1, 'ms')} old,"
+                f" back after {series.shown(back, 1e9, 1, 's', NEVER)}"
+            )
+    return f"`{full}`: {'; '.join(said) or 'no numbers'}."
+
+
+def _never_full(outcome: Outcome) -> list[str]:
+    """Who was to refuse and did not: a model that carries each request to its end before it reads the
+    next has few inside, whatever waits for it."""
+    shares = {m: series.rounds(outcome.family, m, "refused_share") for m in of_setting(outcome, "reject")}
+    open_doors = [words.label(plans.model_of(m)) for m, each in shares.items() if each and not max(each.values())]
+    if not open_doors:
+        return []
+    return [
+        f"Told to refuse, {words.listed(open_doors)} refused nothing: the {outcome.scenario.server['queue_limit']} places"
+        " inside were never full, and what was too much waited in the sockets before them, as with `wait`."
+    ]
+
+
+def _memory_said(outcome: Outcome) -> str:
+    family, limit = outcome.family, outcome.scenario.level["rss_growth_mb"]
+    grown = [series.estimate(family, m, "rss_growth_bytes") for m in family.plan["members"]]
+    text = series.hull(grown, 1e6, 1)
+    if text == "–":
+        return "Memory: no number."
+    return (
+        f"Memory grew by {text}{words.SPACE}MB over what it was before; more than {limit:g}{words.SPACE}MB would have"
+        " failed."
+    )
+
+
+def _withheld(outcome: Outcome) -> list[str]:
+    return series.withheld(outcome.family, outcome.family.plan["members"], "useful_share")
+
+
+Columns = tuple[tuple[str, str, float, int], ...]
+ANSWERED: Columns = (
+    ("maximum, 1/s", "knee_hz", 1, 0),
+    ("answered, % of it", "goodput_share", 0.01, 0),
+    ("in time, % of it", "useful_share", 0.01, 0),
+    ("refused, % of offered", "refused_share", 0.01, 0),
+    ("back after, s", "recovery_ns", 1e9, 1),
+)
+AGE: Columns = (
+    ("offered, 1/s", "offered_hz", 1, 0),
+    ("p99 before, ms", "before_p99_ns", 1e6, 1),
+    ("age p50, ms", "over_p50_ns", 1e6, 1),
+    ("age p99, ms", "over_p99_ns", 1e6, 1),
+    ("inside the server, ms", "inside_age_ns", 1e6, 1),
+    ("memory before, MB", "rss_before_bytes", 1e6, 1),
+    ("grown by, MB", "rss_growth_bytes", 1e6, 1),
+)
+
+
+def tables(outcome: Outcome) -> list[Table]:
+    scenario = outcome.scenario
+    steps = scenario.steps
+    answered = _figures(
+        outcome,
+        f"Overload of {steps['factor']:g} × the maximum for {steps['overload_s']:g} s, between"
+        f" {steps['base_share']:g} × of it; medians of rounds with intervals of the sign test, each at 95 %",
+        ANSWERED,
+    )
+    answered.notes += [
+        series.EACH,
+        f"In time: answered within {_limit(outcome)} of when it was due. Back: the end of the first slot of"
+        f" {steps['slot_ms']} ms in which all was answered with a p99 of at most {scenario.level['back_factor']:g} ×"
+        " that before.",
+    ]
+    age = _figures(outcome, "Age of the queue, and memory; medians and intervals as above", AGE)
+    age.notes += [
+        "Age: of right answers to what was due in the overload, from when it was due. Inside the server: by Little's"
+        " law, from the requests inside and the answers that its admin address tells; the rest of the age was spent"
+        " before its door. Grown: the most resident memory since the overload began, over the most before it."
+    ]
+    return [answered, age, readings.limits(outcome), _timeline(outcome)]
+
+
+def _figures(outcome: Outcome, caption: str, columns: Columns) -> Table:
+    family = outcome.family
+    table = Table(
+        caption,
+        [Column("on full"), Column("model"), *(Column(name, True) for name, *_ in columns), Column("rounds", True)],
+    )
+    for member in family.plan["members"]:
+        row = [plans.setting_of(member), words.label(plans.model_of(member))]
+        for _, metric, divisor, decimals in columns:
+            missing = float("inf") if metric == "recovery_ns" else None
+            found = series.estimate(family, member, metric, missing)
+            row.append(series.shown(found, divisor, decimals, beyond=NEVER))
+        table.add(*row, str(len(series.rounds(family, member, "useful_share"))))
+    return table
+
+
+#: (title, unit, key of the timeline, what it is divided by, logarithmic)
+PANELS = (
+    ("Answers in time", "1/s", "within", 1.0, False),
+    ("p99 of what was due", "ms", "p99_ns", 1e6, True),
+)
+
+
+def _timeline(outcome: Outcome) -> Table:
+    """The pictures' data."""
+    family, slot_s = outcome.family, outcome.scenario.steps["slot_ms"] / 1e3
+    members = family.plan["members"]
+    names = [f"{words.label(plans.model_of(m))}, {plans.setting_of(m)}" for m in members]
+    table = Table(
+        f"Slot by slot of {slot_s:g} s, medians of rounds: answers in time per second, and p99 in ms of the right"
+        " answers to what was due",
+        [Column("from, s", True), *(Column(f"{name}: {what}", True) for name in names for what in ("1/s", "p99"))],
+        folded=True,
+        shows=tuple(map(outcome.chart, outcome.scenario.steps["on_full"])),
+    )
+    columns = [
+        series.timeline(family, m, key, divisor * (slot_s if key == "within" else 1))
+        for m in members
+        for _, _, key, divisor, _ in PANELS
+    ]
+    for i in range(max(map(len, columns), default=0)):
+        cells = [column[i] if i < len(column) else None for column in columns]
+        table.add(f"{i * slot_s:.2f}", *("–" if c is None else words.fixed(c, k % 2) for k, c in enumerate(cells)))
+    return table
+
+
+def pictures(outcome: Outcome) -> list[Chart]:
+    """One for each setting: the models together."""
+    return [_picture(outcome, full) for full in outcome.scenario.steps["on_full"]]
+
+
+def _picture(outcome: Outcome, full: str) -> Chart:
+    family, steps = outcome.family, outcome.scenario.steps
+    slot_s = steps["slot_ms"] / 1e3
+    lines = []
+    for i, member in enumerate(of_setting(outcome, full)):
+        for k, (_, _, key, divisor, _) in enumerate(PANELS):
+            values = series.timeline(family, member, key, divisor * (slot_s if key == "within" else 1))
+            lines.append(TimeLine(k, i, [((n + 0.5) * slot_s, y) for n, y in enumerate(values)]))
+    begin, end, _ = (ns / 1e9 for ns in ends_ns(steps))
+    return timeline(
+        outcome.chart(full),
+        f"Overload, on_full = {full}",
+        f"Answers in time and the 99th percentile over time, by model, through {steps['overload_s']:g} s of"
+        f" {steps['factor']:g} times the maximum. The figures are in the table.",
+        [Panel(title, unit, log) for title, unit, _, _, log in PANELS],
+        lines,
+        [words.label(plans.model_of(m)) for m in of_setting(outcome, full)],
+        [Span(begin, end, f"{steps['factor']:g} × the maximum")],
+        f"seconds; a mark for each {steps['slot_ms']} ms, median of rounds",
+    )
