@@ -19,6 +19,14 @@ bool runq_push(struct runq *queue, struct runnable *item)
     return true;
 }
 
+void runq_fill(struct runq *queue, struct runlist *list)
+{
+    /* Out of the list first: once pushed it may be stolen, run, and be in another list. There is
+     * room for it: others only take. */
+    while (list->first && runq_len(queue) < RUNQ_SIZE)
+        runq_push(queue, runlist_take(list));
+}
+
 struct runnable *runq_pop(struct runq *queue)
 {
     uint32_t tail = atomic_load_explicit(&queue->tail, memory_order_relaxed); /* our own */

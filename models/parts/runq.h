@@ -52,6 +52,8 @@ struct runq {
 
 /* Owner. False: full. */
 bool runq_push(struct runq *queue, struct runnable *item);
+/* Owner. As many as fit, from the front of its list. */
+void runq_fill(struct runq *queue, struct runlist *list);
 /* Owner. The oldest, or NULL. */
 struct runnable *runq_pop(struct runq *queue);
 /* The owner of `thief`, whose queue is empty: moves the older half of the victim's there, and

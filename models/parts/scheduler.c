@@ -56,17 +56,6 @@ static void enqueue(struct sched_worker *worker, struct runnable *item)
     runlist_add(&worker->backlog, item);
 }
 
-static void refill(struct sched_worker *worker)
-{
-    struct runnable *item;
-    while ((item = worker->backlog.first)) {
-        struct runnable *next = item->next; /* once pushed it may be stolen, run and sent on */
-        if (!runq_push(&worker->queue, item))
-            return;
-        worker->backlog.first = next;
-    }
-}
-
 static struct runnable *dequeue(struct sched_worker *worker)
 {
     struct runnable *item = runq_pop(&worker->queue);
@@ -74,7 +63,7 @@ static struct runnable *dequeue(struct sched_worker *worker)
         return item;
     if (!item) /* thieves */
         item = runlist_take(&worker->backlog);
-    refill(worker);
+    runq_fill(&worker->queue, &worker->backlog);
     return item;
 }
 
@@ -238,7 +227,7 @@ static void queue_arrivals(struct sched_worker *worker, struct runnable *slot)
     uint32_t outside = atomic_load_explicit(&inject->len, memory_order_relaxed);
     if (outside > 0 && (!idle || last)) {
         inject_take(inject, &worker->backlog, (outside - 1) / worker->scheduler->count + 1);
-        refill(worker);
+        runq_fill(&worker->queue, &worker->backlog);
     }
 }
 
@@ -391,8 +380,7 @@ struct actor *sched_leftover(struct scheduler *scheduler)
     struct runnable *item = NULL;
     for (unsigned i = 0; !item && i < scheduler->count; i++) {
         struct sched_worker *worker = &scheduler->workers[i];
-        if (!(item = worker->next))
-            item = dequeue(worker);
+        item = worker->next ? worker->next : dequeue(worker);
         worker->next = NULL;
     }
     return (struct actor *)(item ? item : inject_pop(&scheduler->inject));

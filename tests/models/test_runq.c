@@ -3,10 +3,13 @@
 
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -37,6 +40,68 @@ static void test_order_and_bound(void **state)
             assert_ptr_equal(runq_pop(queue), &tasks[i].runnable);
     }
     free(queue);
+}
+
+static void test_fill(void **state)
+{
+    (void)state;
+    struct runq *queue = runq_create();
+    static struct task tasks[RUNQ_SIZE + 2];
+    struct runlist list = {0};
+    for (int i = 0; i < RUNQ_SIZE + 2; i++)
+        runlist_add(&list, &tasks[i].runnable);
+    runq_fill(queue, &list);
+    assert_int_equal(runq_len(queue), RUNQ_SIZE);
+    assert_ptr_equal(list.first, &tasks[RUNQ_SIZE].runnable);
+    assert_ptr_equal(runq_pop(queue), &tasks[0].runnable);
+    runq_fill(queue, &list);
+    for (int i = 1; i <= RUNQ_SIZE; i++)
+        assert_ptr_equal(runq_pop(queue), &tasks[i].runnable);
+    runq_fill(queue, &list);
+    assert_null(list.first);
+    assert_ptr_equal(runq_pop(queue), &tasks[RUNQ_SIZE + 1].runnable);
+    assert_null(runq_pop(queue));
+    free(queue);
+}
+
+/* ---- A thief who is there at once ---- */
+
+static struct task pushed, follower, stranger;
+static char *slots_page;
+static size_t page_size;
+
+/* The first task is being put into the queue: from here on a thief may have run it, and its next
+ * sender have put it before a stranger in another list. */
+static void at_first_store(int signal)
+{
+    (void)signal;
+    pushed.runnable.next = &stranger.runnable;
+    mprotect(slots_page, page_size, PROT_READ | PROT_WRITE);
+}
+
+static void test_fill_beside_a_thief(void **state)
+{
+    (void)state;
+    page_size = (size_t)sysconf(_SC_PAGESIZE);
+    char *pages =
+        mmap(NULL, 2 * page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(pages, MAP_FAILED);
+    slots_page = pages + page_size; /* begins with the queue's tail and slots */
+    struct runq *queue = (void *)(slots_page - offsetof(struct runq, tail));
+    struct runlist list = {0};
+    runlist_add(&list, &pushed.runnable);
+    runlist_add(&list, &follower.runnable);
+    struct sigaction before, action = {.sa_handler = at_first_store};
+    assert_int_equal(sigaction(SIGSEGV, &action, &before), 0);
+    assert_int_equal(mprotect(slots_page, page_size, PROT_READ), 0);
+    runq_fill(queue, &list);
+    assert_int_equal(sigaction(SIGSEGV, &before, NULL), 0);
+    assert_ptr_equal(pushed.runnable.next, &stranger.runnable); /* the thief was there */
+    assert_null(list.first);
+    assert_ptr_equal(runq_pop(queue), &pushed.runnable);
+    assert_ptr_equal(runq_pop(queue), &follower.runnable);
+    assert_null(runq_pop(queue));
+    munmap(pages, 2 * page_size);
 }
 
 static void test_steal_half(void **state)
@@ -128,8 +193,8 @@ static void test_every_task_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_and_bound),
-        cmocka_unit_test(test_steal_half),
+        cmocka_unit_test(test_order_and_bound),     cmocka_unit_test(test_fill),
+        cmocka_unit_test(test_fill_beside_a_thief), cmocka_unit_test(test_steal_half),
         cmocka_unit_test(test_every_task_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
