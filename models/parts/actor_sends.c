@@ -23,29 +23,31 @@ static void send_chain(struct sched_worker *worker, struct notes_chain *chain)
     chain->len = 0;
 }
 
-/* False: it is too long, or for nobody in particular. */
-static inline bool add_note(struct sched_worker *worker, struct notes_chain *chain, uint32_t cell,
+/* Short, and for somebody in particular; where there are no cells nobody is. */
+static inline bool is_note(const struct turn_target *target)
+{
+    return target->len <= NOTE_BODY && target->cell < TURN_NEW_CELL;
+}
+
+static inline void add_note(struct sched_worker *worker, struct notes_chain *chain, uint32_t cell,
                             const uint8_t *body, size_t len)
 {
-    struct model_run *run = actor_run_of(worker);
-    if (len > NOTE_BODY || cell == TURN_NEW_CELL || !run->cells.state)
-        return false;
-    struct note *note = notes_take(&run->notes, worker->index);
+    struct note *note = notes_take(&actor_run_of(worker)->notes, worker->index);
     note->cell = cell;
     note->len = (uint32_t)len;
     if (len == 8) /* the common case, without a call */
         memcpy(note->body, body, 8);
     else if (len > 0)
         memcpy(note->body, body, len);
-    if (chain->cell != cell || chain->len == CHAIN_MOST)
-        send_chain(worker, chain);
-    if (chain->len++ > 0)
+    if (chain->len > 0 && chain->cell == cell && chain->len < CHAIN_MOST) {
         mailbox_link(chain->last, &note->mail);
-    else
+    } else {
+        send_chain(worker, chain);
         chain->first = &note->mail;
+        chain->cell = cell;
+    }
     chain->last = &note->mail;
-    chain->cell = cell;
-    return true;
+    chain->len++;
 }
 
 static int send_one(struct sched_worker *worker, struct request *request,
@@ -62,14 +64,20 @@ static int send_one(struct sched_worker *worker, struct request *request,
 void actor_send_all(struct sched_worker *worker, struct request *request)
 {
     struct errands *errands = &actor_run_of(worker)->errands;
+    bool cells = actor_run_of(worker)->cells.state != NULL;
     uint32_t credit, sent = 0;
     struct notes_chain chain = {0};
     struct gather *gather = errands_send_begin(errands, worker->counters, request, &credit);
-    for (uint32_t i = 0; i < gather->len; i++) {
-        const struct turn_target *target = &request->turn.targets[i];
-        int status = target->cell == TURN_DOWNSTREAM ? -EINVAL : sent < credit ? 0 : -EAGAIN;
-        const uint8_t *body = request->out.data + target->from;
-        if (status == 0 && !add_note(worker, &chain, target->cell, body, target->len)) {
+    const struct turn_target *target = request->turn.targets;
+    for (uint32_t i = 0; i < gather->len; i++, target++) {
+        int status = 0;
+        if (target->cell == TURN_DOWNSTREAM) {
+            status = -EINVAL;
+        } else if (sent == credit) {
+            status = -EAGAIN;
+        } else if (cells && is_note(target)) {
+            add_note(worker, &chain, target->cell, request->out.data + target->from, target->len);
+        } else {
             send_chain(worker, &chain); /* what was sent first arrives first */
             status = send_one(worker, request, target);
         }

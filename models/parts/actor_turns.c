@@ -173,7 +173,7 @@ static bool finish(struct sched_worker *worker, struct request *request, _Atomic
     return true;
 }
 
-static enum turn_end step(struct sched_worker *worker, struct request *request)
+static inline enum turn_end step(struct sched_worker *worker, struct request *request)
 {
     struct model_run *run = actor_run_of(worker);
     counter_add(&worker->counters->turns, 1);
