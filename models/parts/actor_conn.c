@@ -10,16 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-    IN = 1,
-    OUT = 2,
-    HUNG_UP = 4,
-    ADMITTED = 8,
-    TIMER = 16,
-    LOOK = 32,
-    AGAIN = 64,
-    CLOSED = 128
-};
+enum { IN = 1, OUT = 2, HUP = 4, ADMITTED = 8, TIMER = 16, LOOK = 32, AGAIN = 64, CLOSED = 128 };
 #define STEPS 32       /* reads and replies in a row, before other actors have a turn */
 #define ACCEPT_MOST 16 /* connections in a row */
 #define ACCEPT_PAUSE UINT64_C(10000000) /* ns, after accept() failed for want of memory */
@@ -92,8 +83,8 @@ void actor_conn_timer(void *item)
     release(conn);
 }
 
-static int respond(struct sched_worker *worker, struct actor_conn *conn, enum http_step step,
-                   const struct request *request)
+static inline int respond(struct sched_worker *worker, struct actor_conn *conn, enum http_step step,
+                          const struct request *request)
 {
     struct actor_conns *conns = conn->conns;
     struct reply reply = {conns->model,
@@ -202,8 +193,8 @@ static bool receive(struct sched_worker *worker, struct actor *actor, struct mai
         return false;
     }
     unsigned what = atomic_exchange_explicit(&conn->ready, 0, memory_order_acq_rel);
-    conn->hung_up |= (what & HUNG_UP) != 0;
-    conn->readable |= (what & (IN | HUNG_UP | LOOK)) != 0;
+    conn->hung_up |= (what & HUP) != 0;
+    conn->readable |= (what & (IN | HUP | LOOK)) != 0;
     if (what & ADMITTED) {
         conn->held = false;
         if (!begin(worker, conn))
@@ -217,7 +208,7 @@ static bool receive(struct sched_worker *worker, struct actor *actor, struct mai
         if (stuck)
             watch_clock(worker, conn);
     }
-    if (conn->http.out.len && what & (OUT | HUNG_UP)) {
+    if (conn->http.out.len && what & (OUT | HUP)) {
         int error = http_conn_flush(&conn->http, MSG_DONTWAIT);
         conn->since = 0;
         if ((error && error != -EAGAIN) || (!error && !conn->http.keep_alive))
@@ -234,7 +225,7 @@ static void admit(struct waiter *waiter)
 static void conn_ready(struct event_source *source, uint32_t events)
 {
     unsigned what = (events & EPOLLIN ? IN : 0) | (events & EPOLLOUT ? OUT : 0) |
-                    (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) ? HUNG_UP : 0);
+                    (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR) ? HUP : 0);
     notify((struct actor_conn *)((char *)source - offsetof(struct actor_conn, source)), what);
 }
 
@@ -260,8 +251,7 @@ static void conn_open(struct sched_worker *worker, struct actor_conns *conns, in
     atomic_fetch_add_explicit(&conns->open, 1, memory_order_relaxed);
     struct actor_home *home = &conns->homes[conn->home];
     pthread_mutex_lock(&home->lock);
-    conn->next = home->all;
-    if (conn->next)
+    if ((conn->next = home->all))
         conn->next->prev = conn;
     home->all = conn;
     pthread_mutex_unlock(&home->lock);
@@ -271,7 +261,7 @@ static void conn_open(struct sched_worker *worker, struct actor_conns *conns, in
     /* No event will tell it anything. It closes in a turn of its own, as always: stop() may have
      * sent it a mail already. */
     shutdown(fd, SHUT_RDWR);
-    notify(conn, HUNG_UP);
+    notify(conn, HUP);
 }
 
 static void watch_listener(struct sched_worker *worker, struct actor_conns *conns, int op)

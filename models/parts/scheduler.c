@@ -51,9 +51,8 @@ static void share_work(struct sched_worker *worker)
 /* To the end: behind what did not fit, if there is such. */
 static void enqueue(struct sched_worker *worker, struct runnable *item)
 {
-    if (!worker->backlog.first && runq_push(&worker->queue, item))
-        return;
-    runlist_add(&worker->backlog, item);
+    if (worker->backlog.first || !runq_push(&worker->queue, item))
+        runlist_add(&worker->backlog, item);
 }
 
 static struct runnable *dequeue(struct sched_worker *worker)
