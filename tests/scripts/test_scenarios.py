@@ -170,8 +170,10 @@ def test_the_command_line_refuses(
 KNEES = {"thread_pool": 10000.0, "event_loop": 20000.0, "actor": 10000.0}
 
 
-def made_up(folder: Path, rounds: int = 7, pilot: float = 1.1) -> Path:
-    """The shipped scenario, with servers that break off at rates which are known."""
+def made_up(folder: Path, rounds: int = 7, pilot: float = 1.1, **truth: float) -> Path:
+    """The shipped scenario, with servers that break off at rates which are known: at KNEES, from which the
+    pilot's grid is, or at others."""
+    breaks = {**KNEES, **truth}
     wanted = scenarios.load("capacity", rounds)
     (family,) = plans.make([wanted], BUILT, 1, None).families
     shares = [0.35 * (1.15 / 0.35) ** (i / 9) for i in range(10)]
@@ -180,7 +182,7 @@ def made_up(folder: Path, rounds: int = 7, pilot: float = 1.1) -> Path:
     lines = []
     for number in range(1, rounds + 1):
         for member in family.members:
-            beyond = rates[member] > KNEES[plans.model_of(member)]
+            beyond = rates[member] > breaks[plans.model_of(member)]
             lines.append(line(family, member, number, len(lines), rates[member], 40e6 if beyond else 1e6))
     facts, _ = synthetic.make_run(kinds=())
     facts |= {"tier": "scenario", "families": [family.to_json()]}
@@ -222,6 +224,16 @@ def test_a_grid_that_ends_below_a_knee_ranks_nobody(tmp_path: Path) -> None:
     text = sections.text(one(made_up(tmp_path, pilot=0.8))).replace(words.SPACE, "")
     assert "No ranking: the grid of rates ends below the knee of" in text and "at least 9200/s" in text
     assert "beyond the grid" in text and "highest rate at" not in text.splitlines()[1]
+
+
+def test_a_grid_that_begins_beyond_the_best_knee_ranks_nobody(tmp_path: Path) -> None:
+    """event_loop's lowest step is above the others' knees, and does not hold: it may be the worst."""
+    low = {"event_loop": 4000.0, "thread_pool": 5000.0, "actor": 5000.0}
+    text = sections.text(one(made_up(tmp_path / "low", **low))).replace(words.SPACE, "")
+    assert text.splitlines()[1].startswith("No ranking: the grid of rates begins beyond the knee of event_loop (less")
+    assert "event_loop below 7700/s" in text
+    behind = sections.text(one(made_up(tmp_path / "behind", event_loop=4000.0)))
+    assert "thread_pool and actor are not told apart as the highest" in behind, "at its most it is behind them"
 
 
 def test_a_step_whose_gate_failed_has_no_number(tmp_path: Path) -> None:

@@ -162,12 +162,14 @@ def capacities(outcome: Outcome) -> dict[str, Capacity | None]:
 def ranking(outcome: Outcome) -> Ranking | None:
     """By the knees of paired rounds. What half a step of the grid may hide is no difference, nor what
     the baseline differs from itself by. Where the grid ends below a knee nobody is put in order: that
-    model may be the best."""
+    model may be the best; nor where it begins beyond that of the best, which may be none."""
     steps = outcome.scenario.steps
     half_step = (steps["highest"] / steps["lowest"]) ** (0.5 / (steps["count"] - 1)) - 1
     values = {m: {n: k.hz for n, k in knees(outcome, m).items()} for m in outcome.models}
     found = rank(values, more=True, delta=max(DELTA, half_step, floor(outcome) or 0.0))
-    if found and any(c and c.open for c in capacities(outcome).values()):
+    each = capacities(outcome)
+    best = each[found.best] if found else None
+    if found and (any(c and c.open for c in each.values()) or (best and best.under)):
         return replace(found, resolved=False, tied=[m for m, rounds in values.items() if rounds], over={})
     return found
 
@@ -214,6 +216,9 @@ def answer(outcome: Outcome) -> list[str]:
     if unknown:
         who = words.listed(map(words.label, unknown))
         lead = f"No ranking: the grid of rates ends below the knee of {who} (more of steps.highest)"
+    elif (best := found[ranked.best]) and best.under:
+        who = words.label(ranked.best)
+        lead = f"No ranking: the grid of rates begins beyond the knee of {who} (less of steps.lowest)"
     elif not ranked.resolved:
         lead = "No ranking: too few rounds count for an interval"
     elif len(ranked.tied) == 1:

@@ -99,6 +99,11 @@ class Capacity:
         return self.censored == "above" or bool(self.interval and math.isinf(self.interval[1]))
 
     @property
+    def under(self) -> bool:
+        """May it lie below the grid?"""
+        return self.censored == "below" or bool(self.interval and not self.interval[0])
+
+    @property
     def needed(self) -> int:
         return rounds_needed(ALPHA)
 
