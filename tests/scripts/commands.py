@@ -6,11 +6,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+ASSAY = Path(__file__).resolve().parents[2] / "scripts" / "assay"
 TIMEOUT_S = 600  # far beyond anything sensible: on some hosts most of the CPU is stolen
 
 
@@ -41,6 +43,11 @@ def finish(
         f"stdout:\n{out}\nstderr:\n{err}\nprocesses:\n{where}\n"
         f"load: {Path('/proc/loadavg').read_text()}{Path('/proc/stat').read_text().splitlines()[0]}"
     )
+
+
+def with_build(build: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command with a build that a test has made."""
+    return finish([sys.executable, str(ASSAY), "--build", str(build), *arguments])
 
 
 def tree(root: int) -> str:

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Real short runs: interrupted in every way, with programs that crash, and asked for nonsense."""
+"""Real short runs: interrupted in every way, and with programs that crash."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assaylib import RefusedError, cli, discard, machine, run, store
-from assaylib.programs import Child, execute
-from commands import finish
+from assaylib import RefusedError, discard, machine, run, store
+from commands import with_build
 from conftest import ROOT, Assay
 
 ONLY = "^codec/ack/"
@@ -349,11 +346,6 @@ def test_a_busy_machine_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-def with_build(build: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, str(ROOT / "scripts" / "assay"), "--build", str(build), *arguments]
-    return finish(argv)
-
-
 def test_a_crash_is_a_line_and_the_run_goes_on(build: Path, finished: Path, tmp_path: Path) -> None:
     crash = (
         'case "$*" in *--iterations*) n=$(cat $0.n 2>/dev/null || echo 0); echo $((n+1)) >$0.n\n'
@@ -403,15 +395,6 @@ def test_an_unfit_build_is_refused(light: Path, tmp_path: Path) -> None:
     assert not facts["build"]["fit"] and "without optimization" in " ".join(facts["forced"])
 
 
-def test_padding_moves_the_environment(tmp_path: Path) -> None:
-    argv = ["sh", "-c", "printenv ASSAY_PADDING | wc -c; printenv BENCHMARK_FILTER; true"]
-    os.environ["BENCHMARK_FILTER"] = "from outside"
-    try:
-        assert execute(argv, timeout_s=300, padding=123).stdout.split() == ["124"]
-    finally:
-        del os.environ["BENCHMARK_FILTER"]
-
-
 def test_padding_is_another_in_every_process(
     finished: Path, build: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -443,95 +426,3 @@ def test_a_machine_that_cannot_be_probed_is_measured_on_all_the_same(
     assert done.returncode == 0, done.stderr
     assert "is not known: machine: exit code 1: not here" in done.stderr
     assert "not here" in store.read_run(tmp_path / "run")["machine"]["error"]
-
-
-def test_a_command_that_hangs_tells_where() -> None:
-    code = "import time\ndef hang(): time.sleep(600)\nhang()"
-    for timeout_s in (2, 20, 200):  # it may take its time to get there
-        with pytest.raises(pytest.fail.Exception) as caught:
-            finish([sys.executable, "-c", code], timeout_s=timeout_s)
-        said = str(caught.value)
-        asleep = re.search(r"\d+/\d+: S ticks", said)  # the kernel's view
-        if "in hang" in said and asleep:
-            break
-    assert "in hang" in said and "Fatal Python error: Aborted" in said  # Python's own stack
-    assert asleep
-
-
-def test_a_process_that_does_not_end_is_ended() -> None:
-    done = execute(["sleep", "60"], timeout_s=0.1)
-    assert done.failure and "still running" in done.failure and done.seconds < 60
-
-
-def test_a_child_is_gone_whatever_happens() -> None:
-    with pytest.raises(KeyError), Child(["sleep", "60"]) as child:
-        raise KeyError
-    assert not Path(f"/proc/{child.pid}").exists()
-
-
-def test_dry_run_measures_nothing(assay: Assay, tmp_path: Path) -> None:
-    arguments = ["run", "--tier", "publish", "--dry-run", "--reports", str(tmp_path / "reports")]
-    done = assay(*arguments)
-    assert done.returncode == 0
-    assert "codec/ack/encode" in done.stdout and "budget 120:00" in done.stdout
-    assert not (tmp_path / "reports").exists()
-
-
-def test_list(assay: Assay) -> None:
-    assert "codec/ack/encode" in assay("list").stdout
-    cases = assay("list", "--cases").stdout.splitlines()
-    assert "codec/ack/encode/cjson.same" in cases and len(set(cases)) == len(cases)
-
-
-BAD = [
-    (["run", "--tier", "nope"], "--tier"),
-    (["run", "--seed", "x"], "--seed"),
-    (["run", "--only", "nothing"], "codec/ack/encode"),
-    (["run", "--only", "("], "--only"),
-    (["run", "--id", "a/b"], "--id"),
-    (["run", "--seed", "-1"], "--seed -1: must be from 0"),
-    (["run", "--dry-run", "--seed", "-1"], "--seed -1: must be from 0"),
-    (["run", "--dry-run", "--seed", str(2**63)], "--seed"),
-    (["run", "--dry-run", "--id", "../../x"], "--id ../../x"),
-    (["run", "--dry-run", "--reports", "{tmp}", "--id", "taken"], "exists already"),
-    (["run", "--resume", "{tmp}/nowhere"], "no run.json"),
-    (["run", "--resume", "{tmp}", "--tier", "quick"], "--tier: has no effect"),
-    (["run", "--resume", "{tmp}", "--seed", "0"], "--seed: has no effect"),
-    (["run", "--reports", "{tmp}/file/below", "--force"], "cannot write there"),
-    (["run", "--reports", "{tmp}", "--id", "taken"], "exists already"),
-    (["check", "{tmp}"], "no run.json"),
-    (["export"], "RUN"),
-    (["frobnicate"], "frobnicate"),
-    ([], "COMMAND"),
-    (["run", "--unknown"], "--unknown"),
-    (["check", "{tmp}", "{tmp}"], "unknown option or argument"),
-    (["report", "{tmp}/nowhere"], "--build: has no effect on report"),
-]
-
-
-@pytest.mark.parametrize(("arguments", "words"), BAD, ids=[" ".join(a) for a, _ in BAD])
-def test_bad_input(
-    arguments: list[str], words: str, build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "file").write_text("")
-    (tmp_path / "taken").mkdir()
-    argv = ["--build", str(build), *(word.format(tmp=tmp_path) for word in arguments)]
-    try:
-        code: object = cli.main(argv)
-    except SystemExit as exit:  # argparse
-        code = exit.code
-    told = capsys.readouterr()
-    assert code == 2, told.err
-    assert words in told.err and not told.out
-
-
-def test_bad_input_as_people_type_it(assay: Assay) -> None:
-    done = assay("run", "--id", "a/b")
-    assert done.returncode == 2 and "--id a/b" in done.stderr
-    assert "Traceback" not in done.stderr and not done.stdout
-
-
-@pytest.mark.parametrize("folder", ["nowhere", "."])
-def test_bad_build(folder: str, tmp_path: Path) -> None:
-    done = with_build(tmp_path / folder, "list")
-    assert done.returncode == 2 and "--build" in done.stderr
