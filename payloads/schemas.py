@@ -39,6 +39,7 @@ TAKEN = frozenset("codec codecs memcpy payload payloads google std test tests bu
 # payload's of the same name would not link, or not start.
 OURS_PREFIX, OURS = "ours_", frozenset(["strtok"])
 MOST_REQUIRED = 64  # bits of plan_message.required
+MOST_LETTERS = 255  # of an enum's value: json_floor_read.c, read_enum
 # What protoc-gen-c does not compile, or not so that its names are there.
 UNSUPPORTED = {"protobuf-c/protobuf-c.proto": "options of protobuf-c change its names: not supported"}
 
@@ -145,6 +146,8 @@ def file_faults(file: File) -> list[tuple[int, str]]:
                        "protobuf-c drops the fields' names with optimize_for = CODE_SIZE"))
     faults += [(line, f"extend {extendee}: protobuf-c does not carry extensions")
                for extendee, line in file.extensions]
+    faults += [(line, f"{enum.name}: {value[:20]}…: more than {MOST_LETTERS} letters")
+               for enum in file.enums for value, line in enum.values if len(value) > MOST_LETTERS]
     for message in file.messages:
         faults += message_faults(message)
     return sorted(faults)

@@ -27,7 +27,7 @@ static const char *read_bytes(struct json_source *source, const char *at,
 static const char *read_enum(struct json_source *source, const struct plan_field *field,
                              const char *at, int *slot)
 {
-    char name[256]; /* no schema spells a longer one */
+    char name[256]; /* schemas.py lets no schema spell a longer one */
     size_t len;
     if (at < source->end && *at != '"')
         return json_get_integer(at, source->end, PLAN_ENUM, slot);

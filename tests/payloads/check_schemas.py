@@ -119,6 +119,10 @@ CASES: list[Case] = [
     ("65 required fields",
      payload("message Parcel {" + "".join(f"required bool b{n} = {n};" for n in range(1, 66)) + "}",
              "proto2"), ["parcel.proto:4: parcel.Parcel: more than 64 required fields"]),
+    ("a value of 255 letters", payload("message Parcel { enum E {\n Z = 0; } }".replace("Z", "Z" * 255)),
+     None),
+    ("a value of 256 letters", payload("message Parcel { enum E {\n Z = 0; } }".replace("Z", "Z" * 256)),
+     ["parcel.proto:5: parcel.Parcel.E: ZZ", "more than 255 letters"]),
     ("the same message twice",
      payload('import "shared.proto";\nmessage Parcel { shared.Shared one = 1; }', shared=SHARED)
      | {"other.proto": 'syntax = "proto3"; package other; import "more/shared.proto"; message Other {}',
