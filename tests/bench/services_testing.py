@@ -18,6 +18,8 @@ import pytest
 
 ENDS_WITHIN_S = 600  # a bound against hanging, not a claim about time
 PATIENCE_S = 120  # for an answer that will come; an answer later than load's own default is a failure
+ECHO = ["--workload", "echo", "--payload", "ack", "--codec", "cjson"]
+QUANTILES = ["p50_ns", "p90_ns", "p95_ns", "p99_ns", "p999_ns", "max_ns"]
 
 
 def program(name: str) -> str:
@@ -170,3 +172,19 @@ def models() -> list[str]:
         return []
     listed = run("serve", "--list").stdout.splitlines()
     return [line.split()[0] for line in listed[1 : listed.index("workloads")]]
+
+
+def check_sums(out: dict[str, Any]) -> None:
+    assert out["planned"] == out["sent"] + out["unsent"]
+    assert out["sent"] == out["answered"] + out["wrong"] + out["failed"]
+    assert sum(out["status_counts"].values()) == out["answered"] + out["wrong"]
+    assert out["without_latency"] == out["unsent"] + out["wrong"] + out["failed"]
+    for prefix in ["", "service_", "lag_"]:
+        ordered = [out[prefix + quantile] for quantile in QUANTILES]
+        if prefix == "lag_" or out["answered"]:
+            assert ordered == sorted(ordered)
+        else:
+            assert ordered == [None] * len(QUANTILES), "no sample, and yet a figure"
+    # Latency counts from the planned time, so it is never less than the service time.
+    if out["answered"]:
+        assert all(out[q] >= out["service_" + q] for q in QUANTILES)
