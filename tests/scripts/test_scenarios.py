@@ -14,7 +14,7 @@ import synthetic
 from assaylib import UsageError, cli, plan, report, scenarios, service, store, words
 from assaylib.gates import passes
 from assaylib.programs import Build
-from assaylib.scenarios import capacity, command, outcome, plans, scenario, sections
+from assaylib.scenarios import capacity, command, fixed_rate, outcome, plans, scenario, sections
 from conftest import Assay
 
 SHIPPED = sorted(scenario.FOLDER.glob("*.toml"))
@@ -263,6 +263,39 @@ def test_a_round_whose_highest_steps_have_no_number_has_no_knee(tmp_path: Path) 
     assert sorted(capacity.knees(found, "actor")) == [1, 2, 4, 5, 6, 7]
     assert not any(k.censored for m in MODELS for k in capacity.knees(found, m).values())
     assert sorted(capacity.knees(found, "event_loop")) == list(range(1, 8))
+
+
+CPU_NS = {"thread_pool": 60e3, "event_loop": 40e3, "actor": 50e3}
+
+
+def rated(folder: Path, same: float = 1.0, gone: str = "", late: str = "") -> list[str]:
+    """What is said of servers that take so much CPU; of the baseline's alias `same` times as much."""
+    (family,) = plans.make([scenarios.load("fixed-rate")], BUILT, 1, None).families
+    family = plans.fixed(family, rates_hz=dict.fromkeys(family.members, 2000.0))
+    lines = []
+    for number in range(1, family.rounds + 1):
+        for member in (m for m in family.members if m != gone):
+            cpu_ns = CPU_NS[plans.model_of(member)] * (same if member.endswith(".same") else 1)
+            made = line(family, member, number, len(lines), 2000.0, 1e6)
+            costs = dict.fromkeys(fixed_rate.COLUMNS, 1.0) | {fixed_rate.CPU: cpu_ns * (1 + number % 3 / 100)}
+            made["metrics"] = costs | made["metrics"]
+            lag = {"value": 0.2, "limit": 0.1, "scope": "tail", "ok": member != late}
+            made["gates"] = {"lag_p99_over_p50": lag}
+            lines.append(made)
+    facts, _ = synthetic.make_run(kinds=())
+    facts |= {"tier": "scenario", "families": [family.to_json()]}
+    found = one(synthetic.write_run(folder, facts, lines))
+    return [said.replace(words.SPACE, " ") for said in fixed_rate.answer(found)]
+
+
+def test_who_costs_least_at_one_rate(tmp_path: Path) -> None:
+    """Nobody by less than what the baseline differs from itself by, nor where that is not known."""
+    first, tails = rated(tmp_path / "calm", late="actor")
+    assert first.startswith("**event_loop takes the least CPU per request at 2 000 requests/s**: thread_pool 60.")
+    assert "The generator itself was late beside actor: these tails are the machine's, too." in tails
+    assert rated(tmp_path / "apart", same=1.3)[0].startswith("**event_loop and actor are not told apart as those with")
+    unknown = rated(tmp_path / "unknown", gone="thread_pool.same")[0]
+    assert unknown.startswith("**No ranking at 2 000 requests/s: its own A/A (same code) has no interval")
 
 
 def test_a_report_alone_and_as_a_part_of_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ rate below everybody's knee a faster model is not "loaded less": CPU per request
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from .. import charts, words
@@ -101,7 +102,8 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
 def ranking(outcome: Outcome, metric: str = CPU) -> Ranking | None:
     family = outcome.family
     values = {m: dict(family.series(m, metric)) for m in outcome.models if not family.why_withheld(m, metric)}
-    return rank(values, more=False, delta=family.deltas[CPU])
+    found = rank(values, more=False, delta=family.deltas[CPU])
+    return replace(found, resolved=False) if found and CPU in family.uncalibrated else found
 
 
 def answer(outcome: Outcome) -> list[str]:
@@ -113,7 +115,8 @@ def answer(outcome: Outcome) -> list[str]:
     costs = "; ".join(f"{words.label(m)} {shown(family.level(m, CPU), 1e3, 1, 'µs')}" for m in outcome.models)
     tied = words.listed(map(words.label, ranked.tied))
     if not ranked.resolved:
-        lead = f"No ranking {at}: {too_few(family.level(ranked.best, CPU)) or 'too few paired rounds'}"
+        few = too_few(family.level(ranked.best, CPU)) or family.uncalibrated.get(CPU)
+        lead = f"No ranking {at}: {few or 'too few paired rounds'}"
     elif len(ranked.tied) == 1:
         lead = f"{tied} takes the least CPU per request {at}"
     else:
