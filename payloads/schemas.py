@@ -17,6 +17,7 @@ fault, "FILE:LINE: …", on standard error.
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,8 @@ TAKEN = frozenset("codec codecs memcpy payload payloads google std test tests bu
 # What the schemas of the suite's own tests and probes are called: a program that holds those and a
 # payload's of the same name would not link, or not start.
 OURS_PREFIX, OURS = "ours_", frozenset(["strtok"])
+# Extensions of these are annotations: nothing of them is in a message.
+OPTIONS = re.compile(r"\.google\.protobuf\.[A-Z][A-Za-z]*Options")
 MOST_REQUIRED = 64  # bits of plan_message.required
 MOST_LETTERS = 255  # of an enum's value: json_floor_read.c, read_enum
 # What protoc-gen-c does not compile, or not so that its names are there.
@@ -145,7 +148,7 @@ def file_faults(file: File) -> list[tuple[int, str]]:
         faults.append((file.code_size_line,
                        "protobuf-c drops the fields' names with optimize_for = CODE_SIZE"))
     faults += [(line, f"extend {extendee}: protobuf-c does not carry extensions")
-               for extendee, line in file.extensions]
+               for extendee, line in file.extensions if not OPTIONS.fullmatch(extendee)]
     faults += [(line, f"{enum.name}: {value[:20]}…: more than {MOST_LETTERS} letters")
                for enum in file.enums for value, line in enum.values if len(value) > MOST_LETTERS]
     for message in file.messages:

@@ -44,6 +44,10 @@ CASES: list[Case] = [
      payload('import "google/protobuf/any.proto";\nimport "google/protobuf/wrappers.proto";\n'
              "message Parcel { google.protobuf.Any one = 1; google.protobuf.BoolValue two = 2; }"), None),
     ("extensions of others", payload("message Parcel { extensions 100 to 199; }", "proto2"), None),
+    ("options of one's own",
+     payload('import "shared.proto";\nmessage Parcel { string id = 1 [(shared.rule) = "x"]; }',
+             shared=SHARED.replace("message", 'import "google/protobuf/descriptor.proto";\nextend '
+                                   "google.protobuf.FieldOptions { string rule = 50001; }\nmessage")), None),
     ("no sample", {"parcel.proto": payload(WHOLE)["parcel.proto"]},
      ["parcel.proto:1: no sample: there is no", "parcel.json"]),
     ("no schema", {"parcel.json": "[{}]"}, ["parcel.json:1: no schema: there is no", "parcel.proto"]),
