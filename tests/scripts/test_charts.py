@@ -121,3 +121,11 @@ def test_an_axis_from_tick_to_tick_has_room_for_its_outermost_marks(values):
     assert len(axis.ticks) >= 3 and any(tick == 1 for tick, _ in axis.ticks)
     assert (axis.low, axis.high) == (axis.ticks[0][0], axis.ticks[-1][0])
     assert all(2 < axis.at(value) < 148 for value in values)
+
+
+def test_no_two_parts_of_a_whole_look_alike():
+    kinds = [f"part {n}" for n in range(9)]
+    rows = [charts.StackRow("one", 0, tuple((n, 10.0) for n in range(9)), "9 ns")]
+    drawn = ElementTree.fromstring(charts.stacks("s", "S", "s", ["panel"], rows, kinds).standalone())
+    looks = [e.get("class") for e in drawn.iter() if "part" in (e.get("class") or "").split()]
+    assert len(looks) == 18 and len(set(looks)) == 9

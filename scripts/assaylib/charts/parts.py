@@ -30,4 +30,6 @@ def key(kinds: Sequence[str], y: float) -> tuple[str, float]:
 
 
 def _part(kind: int, x: float, y: float, width: float) -> str:
-    return f'<rect class="s{kind % 6 + 1} part" x="{px(x)}" y="{px(y)}" width="{px(width)}" height="11"/>'
+    # Six colours, then the same once more, pale.
+    look = f"s{kind % 6 + 1} part{' pale' if kind > 5 else ''}"
+    return f'<rect class="{look}" x="{px(x)}" y="{px(y)}" width="{px(width)}" height="11"/>'
