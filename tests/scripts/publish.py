@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import synthetic
+import synthetic_libraries
 from assaylib import plan
 from test_plan import BUILT
 
@@ -23,7 +24,7 @@ MARKS = 997  # a prime, so that members do not go through the same noise
 def write(folder: Path) -> Path:
     made = plan.make(BUILT, plan.TIERS["publish"], seed=1)
     run, _ = synthetic.make_run(tier="publish", kinds=())
-    records = synthetic.codec_records()
+    records = synthetic_libraries.codec_records()
     records.append({**records[0], "name": "json_c", "label": "json-c", "library": "json-c"})
     run |= {"codecs": records, "families": [family.to_json() for family in made.families]}
     for family in run["families"]:
@@ -84,5 +85,5 @@ def _truth(family: plan.Family, member: str) -> float:
         return 90.0
     if stem == "inline":
         return 700.0
-    known = {**synthetic.TRUE_SPEED["encode"], "thread_pool": 1, "event_loop": 2, "actor": 1.5}
+    known = {**synthetic_libraries.TRUE_SPEED["encode"], "thread_pool": 1, "event_loop": 2, "actor": 1.5}
     return 20000.0 / (known.get(stem) or 1.3)

@@ -15,6 +15,7 @@ pytest.importorskip("jinja2")
 
 import conftest  # noqa: E402, F401: the path
 import synthetic  # noqa: E402
+import synthetic_libraries  # noqa: E402
 from assaylib import answer_formats, clauses, costs, judge, members, report, shares, takeback, words  # noqa: E402
 from assaylib.charts.pareto import ParetoPoint, front  # noqa: E402
 
@@ -24,7 +25,7 @@ SMALL = {"order": 1100, "feed": 95000}
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory):
     """A run with eleven codecs, drawn, its judgement and its Markdown."""
-    run, lines = synthetic.make_wide_run(operations=tuple(synthetic.OTHER_OPERATIONS))
+    run, lines = synthetic_libraries.make_wide_run(operations=tuple(synthetic_libraries.OTHER_OPERATIONS))
     run["fidelity_table"] = [
         {"probe": "doubles", "group": "Numbers", "title": "doubles", "codec": "cjson", "sample": 1000,
          "changed": 120, "refused": 3, "max_ulp": 2, "outcome": "changed"},
@@ -35,7 +36,7 @@ def wide(tmp_path_factory):
         {"probe": "nesting", "group": "Nesting", "title": "messages in messages", "codec": "protobuf_c",
          "depth": 32, "outcome": "limit"},
     ]  # fmt: skip
-    synthetic.add_walk(run, lines)
+    synthetic_libraries.add_walk(run, lines)
     folder = synthetic.write_run(tmp_path_factory.mktemp("wide") / "run", run, lines)
     report.render(folder)
     text = (folder / "report.md").read_text("utf-8").replace(words.SPACE, " ")
@@ -43,7 +44,7 @@ def wide(tmp_path_factory):
 
 
 def steps(seed: int, **changes):
-    run, lines = synthetic.make_wide_run(seed=seed, payloads={"order": 1100}, **changes)
+    run, lines = synthetic_libraries.make_wide_run(seed=seed, payloads={"order": 1100}, **changes)
     families = judge.judge(run, lines).families
     codecs = members.of(run, families)
     return {
@@ -53,7 +54,7 @@ def steps(seed: int, **changes):
 
 def test_each_step_finds_its_truth_and_its_ends():
     found = steps(3)
-    speed = synthetic.TRUE_SPEED["encode"]
+    speed = synthetic_libraries.TRUE_SPEED["encode"]
     library = found["encode", shares.LIBRARY, "JSON"]
     assert (library.start, library.end, library.verdict) == ("cjson", "yyjson", judge.BETTER)
     assert math.exp(library.median) == pytest.approx(speed["yyjson"], rel=0.05)
@@ -71,12 +72,12 @@ def test_each_step_finds_its_truth_and_its_ends():
 def test_the_interval_of_a_step_covers_the_picking(monkeypatch):
     """All JSON libraries are equally fast, and so is MessagePack: whoever comes out ahead, the truth
     of "fastest against fastest" is 1, and intervals miss it in at most 5 % of the runs."""
-    same = dict.fromkeys(synthetic.LIBRARIES, 1.0)
-    monkeypatch.setattr(synthetic, "TRUE_SPEED", {"encode": same, "decode": same})
+    same = dict.fromkeys(synthetic_libraries.LIBRARIES, 1.0)
+    monkeypatch.setattr(synthetic_libraries, "TRUE_SPEED", {"encode": same, "decode": same})
     missed = {shares.LIBRARY: 0, shares.FORMAT: 0}
     trials = 40
     for seed in range(trials):
-        run, lines = synthetic.make_wide_run(
+        run, lines = synthetic_libraries.make_wide_run(
             seed, 10, count=2, payloads={"order": 1100}, between=0.03
         )
         (family,) = [f for f in judge.judge(run, lines).families if f.id.endswith("/encode")]
@@ -132,7 +133,7 @@ def test_all_that_page_one_quotes_of_a_family_holds_together(rounds: int, rivals
 
 
 def changed(change) -> tuple[dict, list[dict]]:
-    run, lines = synthetic.make_wide_run(rounds=16, payloads={"order": 1100}, operations=())
+    run, lines = synthetic_libraries.make_wide_run(rounds=16, payloads={"order": 1100}, operations=())
     for line in lines:
         if line["member"] == "yyjson" and line["family"].endswith("/encode"):
             times = change(line["round"])
@@ -204,7 +205,7 @@ def test_a_step_without_enough_rounds_has_no_interval():
 
 
 def test_a_step_claims_nothing_without_an_a_a_of_its_own():
-    run, lines = synthetic.make_wide_run(payloads={"order": 1100})
+    run, lines = synthetic_libraries.make_wide_run(payloads={"order": 1100})
     lines = [line for line in lines if line["member"] != "cjson.same"]
     families = judge.judge(run, lines).families
     found = [s for f in families for s in shares.shares(f, members.of(run, families))]
@@ -213,7 +214,7 @@ def test_a_step_claims_nothing_without_an_a_a_of_its_own():
 
 
 def test_names_and_formats_come_from_the_run():
-    run, lines = synthetic.make_wide_run(payloads={"order": 1100}, rounds=2)
+    run, lines = synthetic_libraries.make_wide_run(payloads={"order": 1100}, rounds=2)
     run["codecs"][1] |= {"label": "protobuf-c 9", "format": "Wire"}
     families = judge.judge(run, lines).families
     codecs = members.of(run, families)
@@ -229,10 +230,10 @@ def test_names_and_formats_come_from_the_run():
 
 
 def test_a_ladder_is_one_message_in_several_sizes():
-    run, lines = synthetic.make_wide_run(rounds=1, count=2)
+    run, lines = synthetic_libraries.make_wide_run(rounds=1, count=2)
     families = judge.judge(run, lines).families
-    assert members.ladder(families) == list(synthetic.LADDER)
-    assert members.single(families) == list(synthetic.SIZES)
+    assert members.ladder(families) == list(synthetic_libraries.LADDER)
+    assert members.single(families) == list(synthetic_libraries.SIZES)
     some = [f for f in families if "order_64/" not in f.id and "order_1k/" not in f.id]
     assert members.ladder(some) == [] and "order_16k" in members.single(some)
 
@@ -246,7 +247,7 @@ def test_page_one_says_what_is_the_library_and_what_the_format(wide):
     assert "These are libraries, not formats." in page and "order_64" not in page
     best = text.split("## Who is best where")[1].split("## What this run")[0]
     rows = [line for line in best.splitlines() if line.startswith("| ")]
-    assert len(rows) == 2 + 2 * len(synthetic.SIZES)  # two of heading, and each payload both ways
+    assert len(rows) == 2 + 2 * len(synthetic_libraries.SIZES)  # two of heading, and each payload both ways
     assert "| msgpuck |" in best or "| msgpuck (" in best
     assert "JSON floor (ours) and protobuf C++ (own structs): under Codecs only" in best
     codecs = text.split("## Codecs")[1].split("### Format and library")[0]
@@ -261,14 +262,14 @@ def test_page_one_says_what_is_the_library_and_what_the_format(wide):
 def test_every_payload_has_a_block_of_its_own(wide):
     folder, judged, text = wide
     codecs = text.split("## Codecs")[1].split("## Models in process")[0]
-    for payload in synthetic.SIZES:
+    for payload in synthetic_libraries.SIZES:
         block = codecs.split(f"### {payload}\n")[1].split("\n### ")[0]
         assert f"(time-{payload}.svg)" in block and f"(pareto-{payload}.svg)" in block
         assert block.count("| yyjson | JSON |") >= 3  # encode, decode, size against time
     order = codecs.split("### order\n")[1].split("\n### ")[0]
     assert "(costs-order.svg)" in order and "What encoding and decoding consist of" in order
     assert "Latency of single operations" in order and "reading the clock" in order
-    for operation in synthetic.OTHER_OPERATIONS:
+    for operation in synthetic_libraries.OTHER_OPERATIONS:
         assert f"codec/order/{operation}" in {f.id for f in judged.families}
     for title in ("encode, cold", "read 1 field", "encode, 2 threads at once", "decode, evicted"):
         assert title in order, title
@@ -286,9 +287,9 @@ def test_the_walk_is_held_against_code_by_hand(wide):
     """Plan ÷ by hand, worked out here from the truth; adapters by hand are nowhere else."""
     _, judged, text = wide
     part = text.split("### What the generic walk costs")[1].split("\n### ")[0]
-    for hand, factor in synthetic.BY_HAND.items():
+    for hand, factor in synthetic_libraries.BY_HAND.items():
         codec, _, style = hand.rpartition("_")
-        label = synthetic.LIBRARIES[codec][0]
+        label = synthetic_libraries.LIBRARIES[codec][0]
         row = next(l for l in part.splitlines() if f"| {label} | {style} |" in l)
         cells = [cell.strip() for cell in row.strip("|").split("|")]
         low, high = map(float, cells[6].split("–"))
@@ -334,7 +335,7 @@ def test_who_is_beaten_in_neither_size_nor_time():
 def test_parts_add_up_to_the_whole(wide):
     _, judged, _ = wide
     mine = [f for f in judged.families if f.id.startswith("codec/order/")]
-    found = costs.splits(mine, list(synthetic.LIBRARIES))
+    found = costs.splits(mine, list(synthetic_libraries.LIBRARIES))
     assert {s.side for s in found} == {"encode", "decode", "decode_cold"}
     for split in found:
         assert sum(ns for _, ns in split.parts) == pytest.approx(split.drawn)
@@ -376,7 +377,7 @@ def test_the_same_code_is_held_to_one_percent(wide):
 
 
 def test_exact_figures_are_shown_as_they_were_recorded(tmp_path):
-    run, lines = synthetic.make_wide_run(payloads=SMALL, rounds=2, count=2)
+    run, lines = synthetic_libraries.make_wide_run(payloads=SMALL, rounds=2, count=2)
     run["exact"] = [
         {
             "payload": "order",

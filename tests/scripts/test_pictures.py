@@ -13,6 +13,7 @@ pytest.importorskip("jinja2")
 
 import conftest  # noqa: E402, F401: the path
 import synthetic  # noqa: E402
+import synthetic_libraries  # noqa: E402
 import under_load  # noqa: E402
 from assaylib import anchors, blocks, charts, report  # noqa: E402
 from pages import Page  # noqa: E402
@@ -25,8 +26,8 @@ PARTS = ("encode_cold", "decode_cold", "build", "check", "parse", "read1")
 @pytest.fixture(scope="session")
 def wide(tmp_path_factory):
     """Several libraries per format: the other pictures of codecs."""
-    sizes = {"order": 1100, "feed": 95000} | synthetic.LADDER
-    run, lines = synthetic.make_wide_run(payloads=sizes, operations=PARTS, count=4)
+    sizes = {"order": 1100, "feed": 95000} | synthetic_libraries.LADDER
+    run, lines = synthetic_libraries.make_wide_run(payloads=sizes, operations=PARTS, count=4)
     folder = synthetic.write_run(tmp_path_factory.mktemp("wide") / "run", run, lines)
     report.render(folder)
     return folder

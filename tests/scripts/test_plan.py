@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-import synthetic
+import synthetic_libraries
 from assaylib import UsageError, coded, judge, plan, tiers
 from assaylib.families import floors_of, of_codecs
 from conftest import ROOT
@@ -173,7 +173,7 @@ def test_rounds_suffice_for_the_steps_of_page_one(name: str) -> None:
     from assaylib import judge, members, shares
 
     made = plan.make(BUILT, tiers.TIERS[name], seed=1, only="^codec/.*/(encode|decode)$")
-    run = {"codecs": synthetic.codec_records(), "families": [family.to_json() for family in made.families]}
+    run = {"codecs": synthetic_libraries.codec_records(), "families": [family.to_json() for family in made.families]}
     families = judge.judge(run, []).families
     known, shown = members.of(run, families), members.single(families)
     for family in families:
