@@ -41,7 +41,7 @@ static inline uint64_t codec_touch_all(const ProtobufCMessage *message,
         size_t count = 1;
         if (field->repeated) {
             count = field_count(message, field);
-            memcpy(&at, at, sizeof at);
+            at = *(const char *const *)(const void *)at;
         }
         for (size_t n = 0; n < count; n++, at += field->value_size) {
             if (field->kind != PLAN_MESSAGE)
