@@ -73,7 +73,7 @@ def test_what_is_there_is_seen_and_what_is_not_is_not(sound: calibrate.Result) -
 
 
 def test_claims_are_asked_at_the_level_of_real_ones() -> None:
-    """Two odd rounds of fourteen: at 95 % the slow-down would be claimed, among ten rivals it is not."""
+    """Two odd rounds of fourteen: at 95 % the slow-down would be told from none, among ten rivals it is not."""
     facts, lines = simulated(groups=1)
     for line in lines:
         if line["round"] in (3, 7) and line["member"] == "slow.cjson.5":
@@ -128,9 +128,9 @@ def test_the_usual_ways_claim_more_of_equals(sound: calibrate.Result) -> None:
     "options,said",
     [
         ({"equal": 1.03}, "A/A: .* intervals exclude 1, chance allows"),
-        ({"slow": 0.0}, "slowed down by 5 %: claimed in"),
+        ({"slow": 0.0}, "slowed down by 5 %: told from none in"),
         ({"slow": 0.5}, "slowed down by 10 %: .* intervals miss the truth"),
-        ({"slow": -1.0}, "slowed down by 10 %: .* are claimed to be faster"),
+        ({"slow": -1.0}, "slowed down by 10 %: .* are shown to be faster"),
         ({"groups": 2}, "34 comparisons of equals, 200 are needed"),
     ],
 )

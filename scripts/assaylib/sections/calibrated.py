@@ -72,8 +72,8 @@ def section(calibration: calibrate.Calibration, raw: Sequence[Raw]) -> Section:
                     *([wrong[0].upper() + wrong[1:] + "."] if wrong else []),
                     "Bounds: intervals of equals that exclude 1, and those that miss a known truth, no"
                     f" more than Binomial(n, 5 %) allows at 95 %; {100 * calibrate.DETECTED_MIN:.0f} % of the"
-                    f" slow-downs by {calibrate.DETECTED_PERCENT} % claimed to be slower, none to be"
-                    " faster;"
+                    f" slow-downs by {calibrate.DETECTED_PERCENT} % told from none at the level of standard's"
+                    " families, none the other way;"
                     f" {calibrate.COMPARISONS_MIN} comparisons.",
                     *(f"{file.name} of {run['id']}: SHA-256 {file.sha256}" for file in raw),
                 ]
