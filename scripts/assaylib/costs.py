@@ -13,6 +13,7 @@ from typing import Sequence
 
 from .about import operation
 from .judge import Family
+from .verdicts import Estimate
 
 #: phase → what a picture calls it, in the order of the work
 PARTS = {
@@ -56,12 +57,17 @@ class Split:
         return max(self.whole, sum(ns for _, ns in self.parts))
 
 
-def level(families: Sequence[Family], name: str, member: str) -> float | None:
+def estimate(families: Sequence[Family], name: str, member: str) -> Estimate | None:
+    """ns per operation."""
     for family in families:
         if operation(family) == name and member in family.plan["members"]:
-            found = family.level(member, "time_ns")
-            return found.median if found else None
+            return family.level(member, "time_ns")
     return None
+
+
+def level(families: Sequence[Family], name: str, member: str) -> float | None:
+    found = estimate(families, name, member)
+    return found.median if found else None
 
 
 def splits(families: Sequence[Family], members: Sequence[str]) -> list[Split]:

@@ -10,8 +10,10 @@ from .. import costs, operations, words
 from ..about import operation
 from ..blocks import Block, Column, Table
 from ..figures import mean_bytes
+from ..intervals import ALPHA, order_interval
 from ..judge import Family
 from ..members import Codec
+from ..verdicts import Estimate
 
 #: operation → what it is held against, and the title of its column
 AGAINST = {
@@ -37,7 +39,7 @@ def conditions(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Blo
     if not columns:
         return []
     table = Table(
-        "Under other conditions: time against the plain row's, quotients of medians",
+        "Under other conditions: time ÷ the plain row's, 95 % intervals",
         [Column("codec"), *(Column(title, True) for _, _, title in columns)],
     )
     for member, codec in codecs.items():
@@ -47,8 +49,8 @@ def conditions(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Blo
     if not table.rows:
         return []
     table.notes.append(
-        "Rows of different processes, so for orientation; each row's own ratios stand below, with intervals."
-        " Of one document run again and again the branches are learnt: what a benchmark over a single sample"
+        "Rows of different processes, at other times: a cell is the range that the intervals of both medians"
+        " leave to their quotient, and where 1 is in it, no difference is shown. Of one document run again and again the branches are learnt: what a benchmark over a single sample"
         " would have shown. With as many threads as there are cores, 1 is no contention at all."
     )
     return [table]
@@ -57,12 +59,19 @@ def conditions(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Blo
 def _quotient(
     families: Sequence[Family], timed: dict[str, Family], member: str, row: str, plain: str
 ) -> str:
-    a, b = costs.level(families, row, member), costs.level(families, plain, member)
+    a, b = (_interval(costs.estimate(families, each, member)) for each in (row, plain))
     if not a or not b:
         return "–"
+    bytes_ratio = 1.0
     if row.endswith("_hot"):
         here, there = mean_bytes([timed[row]], member), mean_bytes([timed[plain]], member)
         if not here or not there:
             return "–"
-        a, b = a / here, b / there
-    return words.fixed(a / b, 2)
+        bytes_ratio = here / there
+    low, high = a[0] / b[1] / bytes_ratio, a[1] / b[0] / bytes_ratio
+    return f"{words.fixed(low, 2)}–{words.fixed(high, 2)}"
+
+
+def _interval(found: Estimate | None) -> tuple[float, float] | None:
+    """Two of them hold together at 95 %."""
+    return order_interval(found.values, ALPHA / 2) if found else None
