@@ -12,7 +12,7 @@ from ..about import cores
 from ..families import Family, Judgement
 
 SHARE_MAX = 0.25  # of a family's processes that count; a rule of other limits lets some pass
-LOAD_PER_CORE_MAX = 4.0  # a run itself brings it to two: a server's threads, the generator, a downstream
+LOAD_PER_CORE_MAX = 4.0
 
 
 @dataclass
@@ -54,11 +54,13 @@ def review(judged: Judgement) -> Surroundings:
 
 
 def _values(family: Family, name: str) -> list[float]:
-    """One per process: a codec or model process holds the whole family."""
+    """One per process: a codec or model process holds the whole family. The load, which a server's own
+    threads raise to any height, only where nobody counted what other programs took."""
     found: dict[Any, float] = {}
     for member, rounds in family.samples.items():
         for number, sample in rounds.items():
-            value = (sample.get("covariates") or {}).get(name)
-            if value is not None:
+            covariates = sample.get("covariates") or {}
+            value = covariates.get(name)
+            if value is not None and (name != "load1" or "others_percent" not in covariates):
                 found[(member, number) if family.kind == "service" else number] = float(value)
     return list(found.values())
