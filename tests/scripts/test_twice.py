@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import synthetic
-from assaylib import RefusedError, UsageError, cli, compare, gate
+from assaylib import RefusedError, UsageError, cli, compare, gate, twice
 from assaylib.shifts import shift
 from commands import finish
 from conftest import ROOT, Assay
@@ -311,6 +311,18 @@ def test_a_regression_stops_though_another_case_is_gone(tmp_path: Path) -> None:
     assert gated(tmp_path, change=change) == 1
 
 
+def test_what_a_pilot_found_is_no_other_load(tmp_path: Path) -> None:
+    """As two runs of one tier have it: what their rigs and servers could do is measured in each."""
+    runs = [synthetic.make_run("standard", seed=seed, service_rounds=12, kinds=("service",)) for seed in (1, 2)]
+    for number, (facts, _) in enumerate(runs):
+        for family in facts["families"]:
+            family["load"].update(rig_hz=70000.0 + 9000 * number, pilot_closed_hz={"actor": 30000.0 + number})
+            family["load"]["rate_hz"] *= 1 - 0.1 * number
+    folders = [synthetic.write_run(tmp_path / name, *run) for name, run in zip("ab", runs)]
+    found = twice.read((folders[0], folders[1]), (), anyway=False)
+    assert found.cases and found.apart == []
+
+
 @pytest.mark.parametrize("slowed,code", [(1.0, 4), (3.0, 1)])
 def test_at_another_rate_capacity_is_gated(
     slowed: float, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -318,14 +330,14 @@ def test_at_another_rate_capacity_is_gated(
     base = synthetic.make_run("standard", seed=1, service_rounds=12, kinds=("service",))
     facts, lines = synthetic.make_run("standard", seed=2, service_rounds=12, kinds=("service",))
     for family in facts["families"]:
-        family["load"]["rate_hz"] *= 0.9
+        family["load"]["rate_hz"] *= 0.8
     for line in lines:
         if line["member"] == "actor":
             line["metrics"]["closed_hz"] /= slowed
     folders = synthetic.write_run(tmp_path / "a", *base), synthetic.write_run(tmp_path / "b", facts, lines)
     assert gate.main(*folders, slower_than="20%", only=None, anyway=False) == code
     out = capsys.readouterr().out
-    said = "service/rpc/actor:cpu_ns_per_request: 2000 requests/s in one run and 1800 in the other"
+    said = "service/rpc/actor:cpu_ns_per_request: 2000 requests/s in one run and 1600 in the other"
     assert f"MISSING     {said}" in out
     assert ("SLOWER      service/rpc/actor:closed_hz" in out) == (code == 1)
 
