@@ -31,7 +31,7 @@ GRID: dict[str, tuple[int, ...]] = {
     "threads": (2, 4),
     "batch": (1, 8, 1000),  # in a row for one connection or actor; the default is the model's own
     "spin_us": (20, 100),
-    "queue_limit": (8, 64),
+    "queue_limit": (8, 16),  # fewer than the 32 connections that wait for an answer
 }
 
 

@@ -120,7 +120,7 @@ def test_every_model_is_swept_by_what_it_uses() -> None:
         assert "batch=1" in families[f"sweep/{model}/pipelined_echo"].members
     assert "sweep/actor/in_process_count" not in families  # this build has no such case
     assert not any("batch" in m or "threads" in m for m in families["sweep/thread_per_connection"].members)
-    assert families["sweep/mine"].members == ("default", "default.same", "queue_limit=8", "queue_limit=64")
+    assert families["sweep/mine"].members == ("default", "default.same", "queue_limit=8", "queue_limit=16")
     assert {f.baseline for f in families.values()} == {"default"}
 
 
