@@ -5,13 +5,15 @@ made of and whether ranks survive is found, and nothing is said where that is op
 from __future__ import annotations
 
 import importlib
+import math
 import random
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import synthetic
-from assaylib import judge, plan
+from assaylib import judge, plan, tiers
 from assaylib.meeting import Ranking, breakdown, codec_rankings, layers, parts, rankings, ranks
 from assaylib.programs import Build
 
@@ -102,6 +104,41 @@ def test_what_few_rounds_cannot_decide_is_said(monkeypatch: pytest.MonkeyPatch) 
     for ranking in found:
         assert [p.fate for p in ranking.pairs] == [ranks.OPEN] * 3 and ranking.tau == (-1.0, 1.0)
     assert section.answer(found).startswith("**Not decidable from this run**: of 6 pairs")
+
+
+def test_the_rounds_of_a_tier_can_decide_every_two_models() -> None:
+    """Of those that are shipped, in the tiers that have services to be judged."""
+    listed = (Path(__file__).parents[2] / "models" / "meson.build").read_text().partition("model_names = [")[2]
+    models = [name for name in re.findall(r"'(\w+)'", listed.partition("]")[0]) if name != "inline"]
+    needed = judge.rounds_needed(judge.ALPHA / math.comb(len(models), 2))
+    assert len(models) >= 4 and all(tiers.TIERS[name].service_rounds >= needed for name in ("quick", "standard"))
+
+
+def test_seven_rounds_decide_three_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each ranking at its own level: 0.05 over its pairs."""
+    cpu, _ = between(monkeypatch, (9000, 5000, 7000), (90000, 40000, 62000), service_rounds=7)
+    assert [p.fate for p in cpu.pairs] == [ranks.KEPT] * 3
+    few = between(monkeypatch, (9000, 5000, 7000), (90000, 40000, 62000), service_rounds=6)
+    assert section.answer(few).endswith("on both sides, 6 of them for too few rounds.")
+
+
+def test_nothing_is_equal_within_a_margin_that_is_too_wide() -> None:
+    """As everywhere else: beyond a quarter the word misleads."""
+    family = next(f for f in judged(made(kinds=("model", "service"))).families if f.id == "service/cpu")
+    two = (family, "thread_pool", "event_loop", "cpu_ns_per_request", False)
+    found = []
+    for family.deltas["cpu_ns_per_request"] in (0.25, 0.26):
+        found.append(ranks.decide(*two))
+    assert found == [judge.EQUIVALENT, judge.UNRESOLVED]
+
+
+def test_who_leads_is_said() -> None:
+    better, worse, equal = judge.BETTER, judge.WORSE, judge.EQUIVALENT
+    each = (("a", "b", equal, worse), ("a", "c", better, worse), ("b", "c", better, equal), ("c", "d", equal, "?"))
+    family: Any = type("F", (), {"id": "service/rpc"})
+    said = section.ranking(Ranking(family, family, "closed_hz", tuple(ranks.Pair(*one) for one in each)))
+    assert "reversed, since in process it is a over c; a lead in process that does not show over sockets: b over c" in said
+    assert "a lead over sockets that does not show in process: b over a; open: c/d." in said
 
 
 def test_where_all_tie_in_process_there_is_no_rank(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,6 +250,15 @@ def test_what_is_missing_is_said_and_in_the_rest() -> None:
     assert found and [layer.name for layer in found.layers] == ["kernel", "rest"]
     assert len(found.missing) == 3
     assert found.layer("rest") and found.layer("rest").ns == pytest.approx(0.4 * 52000, rel=0.06)
+
+
+def test_work_that_nobody_measured_alone_is_said_to_be() -> None:
+    run, lines = made(kinds=("service",))
+    for family in run["families"]:
+        family["load"]["cpu_iterations"] = 400_000
+    found = {f.id: breakdown(judged((run, lines)), f, "actor") for f in judged((run, lines)).families}
+    assert "what it computes was not measured alone" in found["service/rpc"].missing  # type: ignore[union-attr]
+    assert "its work was not measured in process" in found["service/cpu"].missing  # type: ignore[union-attr]
 
 
 def test_parts_that_exceed_the_whole_are_drawn_to_fit() -> None:

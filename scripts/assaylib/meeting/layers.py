@@ -141,8 +141,10 @@ def _codec(judged: Judgement, family: Family) -> Layer | str:
 def _work(judged: Judgement, family: Family) -> Layer | str:
     """What the request asks for besides: in process, on the floor, beyond a request that asks nothing."""
     iterations = _load(family).get("cpu_iterations")
-    if not iterations or subject(family) != "cpu":
+    if not iterations:
         return ""
+    if subject(family) != "cpu":
+        return "what it computes was not measured alone"
     work, echo = _in_process(judged, "cpu"), _in_process(judged, "echo")
     inside = _level(work, "inline", "time_ns", WORK) if work else None
     floor = _level(echo, "inline", "time_ns", WORK) if echo else None

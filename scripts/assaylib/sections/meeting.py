@@ -96,8 +96,9 @@ def _made_of(judged: Judgement, every: Sequence[Breakdown], drawn: dict[str, Cha
             " HTTP (a request parsed and answered through a socket pair, less the socket pair), the"
             " codec (decode and encode of the same payload), the work, and the model (a request that"
             " asks nothing, in process, beyond `inline`). **Not explained** is the user time that is"
-            " left: caches that are colder than in a benchmark, the library around system calls, and"
-            " whatever a model does with sockets only. Below 0, something cost less here than alone."
+            " left: caches that are colder than in a benchmark, the library around system calls, whatever a"
+            " model does with sockets only, and in `rpc` and `call` the reading of every field, which is no part of"
+            " decoding. Below 0, something cost less here than alone."
         )
     )
     said = [*map(_sentence, every), *_between(every), *_could_save(judged, every), *_missing(every)]
@@ -174,7 +175,7 @@ def _between(every: Sequence[Breakdown]) -> list[str]:
             else ""
         )
         verdict = ranks.decide(low.family, low.member, high.member, "cpu_ns_per_request", False)
-        doubt = "" if verdict in ranks.STRONG else "; that they differ at all is not resolved here"
+        doubt = "" if verdict in ranks.STRONG else "; that it is more than the margin is not shown here"
         said.append(
             f"`{about.subject(low.family)}`: from {words.label(low.member)} to"
             f" {words.label(high.member)} it is {words.fixed(step / 1e3, 1)} µs, of which"

@@ -8,7 +8,7 @@ from typing import Sequence
 from .. import words
 from ..blocks import Block, Cell, Column, Table
 from ..meeting import Pair, Ranking, ranks
-from ..verdicts import EQUIVALENT
+from ..verdicts import BETTER, EQUIVALENT, NO_INTERVAL, WORSE
 
 MODELS = "models (per workload and metric)"
 CODECS = "codecs (per operation and metric)"
@@ -27,7 +27,8 @@ def answer(found: Sequence[Ranking], who: str = MODELS) -> str:
     total, open_ = len(pairs), counts[ranks.OPEN]
     known = total - open_
     if not known:
-        return f"**Not decidable from this run**: of {_of_pairs(total, who)} not one is decided on both sides."
+        why = f"of {_of_pairs(total, who)} not one is decided on both sides{_few(pairs)}"
+        return f"**Not decidable from this run**: {why}."
     said = [
         f"{counts[fate]} {text}"
         for fate, text in (
@@ -46,7 +47,12 @@ def answer(found: Sequence[Ranking], who: str = MODELS) -> str:
     else:
         lead = "**Yes, as far as this run decides**" if open_ else "**Yes**"
     text = f"{lead}: of {_of_pairs(total, who)}, {words.listed(said)}"
-    return text + (f"; {open_} cannot be decided here." if open_ else ".")
+    return text + (f"; {open_} cannot be decided here{_few(pairs)}." if open_ else ".")
+
+
+def _few(pairs: Sequence[Pair]) -> str:
+    few = sum(NO_INTERVAL in (pair.inside, pair.outside) for pair in pairs)
+    return f", {few} of them for too few rounds" if few else ""
 
 
 def _of_pairs(total: int, who: str) -> str:
@@ -64,18 +70,21 @@ def ranking(ranking: Ranking) -> str:
     text = f"`{ranking.name}`, {words.FIGURES[ranking.metric]}: {tau}"
     parts = []
     for fate, said in (
-        (ranks.REVERSED, "reversed: "),
+        (ranks.REVERSED, "reversed, since in process it is "),
         (ranks.LOST, "a lead in process that does not show over sockets: "),
         (ranks.GAINED, "a lead over sockets that does not show in process: "),
         (ranks.OPEN, "open: "),
     ):
         if mine := ranking.of(fate):
-            parts.append(said + words.listed(map(_pair, mine)))
+            parts.append(said + words.listed(_pair(pair, fate) for pair in mine))
     return "; ".join([text, *parts]) + "."
 
 
-def _pair(pair: Pair) -> str:
-    return f"{words.label(pair.first)} and {words.label(pair.second)}"
+def _pair(pair: Pair, fate: str) -> str:
+    """ "event_loop over thread_pool", where one of them leads; else "thread_pool/event_loop"."""
+    first, second = words.label(pair.first), words.label(pair.second)
+    said = {ranks.OPEN: "", ranks.GAINED: pair.outside}.get(fate, pair.inside)
+    return {BETTER: f"{first} over {second}", WORSE: f"{second} over {first}"}.get(said, f"{first}/{second}")
 
 
 def pairs(found: Sequence[Ranking], of: str = "models", by: str = "workload") -> Block:
@@ -104,7 +113,7 @@ def pairs(found: Sequence[Ranking], of: str = "models", by: str = "workload") ->
                 Cell(pair.fate, {ranks.REVERSED: "worse", ranks.KEPT: "better"}.get(pair.fate, "soft")),
             )
     table.notes.append(
-        "Verdicts from paired rounds, simultaneous over all pairs and metrics of a family, against its"
+        "Verdicts from paired rounds, simultaneous over all pairs of a family in one metric, against its"
         " margin δ. τ: +1 for an order kept, −1 for one reversed, 0 for a tie on either side, over all"
         " pairs; an open pair could be any of them, hence two ends."
     )
