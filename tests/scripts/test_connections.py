@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ import standstill
 from assaylib import RefusedError, report, rig, scenarios
 from assaylib.gates import passes
 from assaylib.programs import Build
-from assaylib.scenarios import connections, held, memory, outcome, plans
+from assaylib.scenarios import connections, connections_view, held, memory, outcome, plans
 from lives import BOUND, BUILT, MODELS, assert_refused, line, measured, told, written
 
 PT_TLS = 7
@@ -216,16 +217,27 @@ def test_slopes_of_memory_are_found_and_ranked(tmp_path: Path) -> None:
     }
 
 
+def test_a_server_that_was_seldom_at_its_limit_was_not() -> None:
+    def limit(servers: int, **bounded: str) -> bool:
+        gate = SimpleNamespace(member="actor", name="closed_saturated", values=["server"] * servers + ["nobody"] * 3)
+        family = SimpleNamespace(gates=[gate], bounded=bounded)
+        return connections_view._server_was_the_limit(family, "actor")  # type: ignore[arg-type]
+
+    assert limit(4) and not limit(2) and not limit(4, actor="near the rig's"), "a bound from below"
+
+
 def test_connections_that_were_not_held_give_no_number(tmp_path: Path) -> None:
     text = told(held_memory(tmp_path, gone="actor"))
-    assert "actor" not in text.split("An idle connection costs")[1].split(".\n")[0]
+    idle = text.split("An idle connection costs")[1].split(".\n")[0]
+    assert "under actor" not in idle and idle.endswith("(nobody is put behind: actor has no number)")
     row = next(row for row in text.splitlines() if row.startswith("idle") and "actor" in row)
     assert set(row.split()[2:]) == {"–", "0"}
 
 
 def test_few_servers_have_slopes_without_intervals(tmp_path: Path) -> None:
     text = told(held_memory(tmp_path, rounds=3))
-    assert "1.0 KiB under thread_pool" in text and "too few rounds to put anybody behind" in text
+    assert "1.0 KiB under thread_pool" in text
+    assert "(nobody is put behind: too few rounds count for an interval)" in text
     assert "No interval: 3 of 6 rounds needed." in text
 
 

@@ -246,10 +246,21 @@ def test_a_step_whose_gate_failed_has_no_number(tmp_path: Path) -> None:
     text = sections.text(one(folder))
     assert next(row for row in text.splitlines() if row.startswith("actor ")).split()[1:3] == ["–", "–"]
     assert "actor no number" in text
+    assert text.splitlines()[1].startswith("No ranking: actor has no number: "), "it may be the best"
     for row in lines:
         row["gates"] = {"enough_for_p99": {"value": 3, "limit": 300, "scope": "open", "ok": False}}
     (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
     assert "gates failed: requests of a step (limit 300)" in sections.text(one(folder))
+
+
+def test_a_baseline_that_is_not_known_against_itself_ranks_nobody(tmp_path: Path) -> None:
+    folder = made_up(tmp_path)
+    assert "Margin: nobody is put behind by less than 6.9" in sections.text(one(folder))
+    lines = [json.loads(row) for row in (folder / "samples.jsonl").read_text().splitlines()]
+    kept = [row for row in lines if ".same@" not in row["member"] or row["round"] < 5]
+    (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+    first = sections.text(one(folder)).splitlines()[1]
+    assert first.startswith("No ranking: by what thread_pool differs from itself is not known: thread_pool 1")
 
 
 def test_a_round_whose_highest_steps_have_no_number_has_no_knee(tmp_path: Path) -> None:
@@ -268,7 +279,7 @@ def test_a_round_whose_highest_steps_have_no_number_has_no_knee(tmp_path: Path) 
 CPU_NS = {"thread_pool": 60e3, "event_loop": 40e3, "actor": 50e3}
 
 
-def rated(folder: Path, same: float = 1.0, gone: str = "", late: str = "") -> list[str]:
+def rated(folder: Path, same: float = 1.0, gone: str = "", late: str = "", wrong: str = "") -> list[str]:
     """What is said of servers that take so much CPU; of the baseline's alias `same` times as much."""
     (family,) = plans.make([scenarios.load("fixed-rate")], BUILT, 1, None).families
     family = plans.fixed(family, rates_hz=dict.fromkeys(family.members, 2000.0))
@@ -280,7 +291,8 @@ def rated(folder: Path, same: float = 1.0, gone: str = "", late: str = "") -> li
             costs = dict.fromkeys(fixed_rate.COLUMNS, 1.0) | {fixed_rate.CPU: cpu_ns * (1 + number % 3 / 100)}
             made["metrics"] = costs | made["metrics"]
             lag = {"value": 0.2, "limit": 0.1, "scope": "tail", "ok": member != late}
-            made["gates"] = {"lag_p99_over_p50": lag}
+            replies = {"value": 1, "limit": 0, "scope": "open", "ok": member != wrong}
+            made["gates"] = {"lag_p99_over_p50": lag, "replies_wrong": replies}
             lines.append(made)
     facts, _ = synthetic.make_run(kinds=())
     facts |= {"tier": "scenario", "families": [family.to_json()]}
@@ -296,6 +308,8 @@ def test_who_costs_least_at_one_rate(tmp_path: Path) -> None:
     assert rated(tmp_path / "apart", same=1.3)[0].startswith("**event_loop and actor are not told apart as those with")
     unknown = rated(tmp_path / "unknown", gone="thread_pool.same")[0]
     assert unknown.startswith("**No ranking at 2 000 requests/s: its own A/A (same code) has no interval")
+    without = rated(tmp_path / "without", wrong="event_loop")[0]
+    assert without.startswith("**No ranking at 2 000 requests/s: event_loop has no number**"), "the cheapest of all"
 
 
 def test_a_report_alone_and_as_a_part_of_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -160,18 +160,26 @@ def capacities(outcome: Outcome) -> dict[str, Capacity | None]:
 
 
 def ranking(outcome: Outcome) -> Ranking | None:
-    """By the knees of paired rounds. What half a step of the grid may hide is no difference, nor what
-    the baseline differs from itself by. Where the grid ends below a knee nobody is put in order: that
-    model may be the best; nor where it begins beyond that of the best, which may be none."""
-    steps = outcome.scenario.steps
-    half_step = (steps["highest"] / steps["lowest"]) ** (0.5 / (steps["count"] - 1)) - 1
+    """By the knees of paired rounds. Where the grid ends below a knee nobody is put in order: that
+    model may be the best; nor where it begins beyond that of the best, which may be none; nor where it
+    is not known by what the baseline differs from itself."""
     values = {m: {n: k.hz for n, k in knees(outcome, m).items()} for m in outcome.models}
-    found = rank(values, more=True, delta=max(DELTA, half_step, floor(outcome) or 0.0))
+    found = rank(values, more=True, delta=margin(outcome))
     each = capacities(outcome)
     best = each[found.best] if found else None
     if found and (any(c and c.open for c in each.values()) or (best and best.under)):
         return replace(found, resolved=False, tied=[m for m, rounds in values.items() if rounds], over={})
+    if found and found.resolved and floor(outcome) is None:
+        why = f"by what {words.label(outcome.models[0])} differs from itself is not known"
+        return replace(found, resolved=False, why_not=why)
     return found
+
+
+def margin(outcome: Outcome) -> float:
+    """What half a step of the grid may hide is no difference, nor what the baseline differs from itself by."""
+    steps = outcome.scenario.steps
+    half_step = (steps["highest"] / steps["lowest"]) ** (0.5 / (steps["count"] - 1)) - 1
+    return max(DELTA, half_step, floor(outcome) or 0.0)
 
 
 def floor(outcome: Outcome) -> float | None:
@@ -220,7 +228,7 @@ def answer(outcome: Outcome) -> list[str]:
         who = words.label(ranked.best)
         lead = f"No ranking: the grid of rates begins beyond the knee of {who} (less of steps.lowest)"
     elif not ranked.resolved:
-        lead = "No ranking: too few rounds count for an interval"
+        lead = f"No ranking: {ranked.why_not}"
     elif len(ranked.tied) == 1:
         lead = f"{words.label(ranked.best)} carries the highest rate at {level(outcome)}"
     else:
@@ -270,6 +278,10 @@ def _capacities(outcome: Outcome) -> Table:
             str(capacity.rounds if capacity else 0),
             place,
         )
+    table.notes.append(
+        f"Margin: nobody is put behind by less than {words.margin(margin(outcome))}: half a step of the grid, or what"
+        f" {words.label(outcome.models[0])} differs from itself by, if that is more."
+    )
     return table
 
 

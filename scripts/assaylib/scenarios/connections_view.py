@@ -76,7 +76,7 @@ def _ahead(outcome: Outcome, family: Family) -> str:
     if found is None or len(values) < 2:
         return ""
     if not found.resolved:
-        return " (too few rounds to put anybody behind)"
+        return f" (nobody is put behind: {found.why_not})"
     if len(found.tied) == len(values):
         return ": nobody is put behind"
     if len(found.tied) > 1:
@@ -88,6 +88,9 @@ def _ahead(outcome: Outcome, family: Family) -> str:
 
 
 def _positive(family: Family, model: str, metric: str) -> dict[int, float]:
+    """Round → figure; none of what is withheld."""
+    if family.why_withheld(model, metric):
+        return {}
     return {number: figure for number, figure in family.series(model, metric) if figure > 0}
 
 
@@ -115,8 +118,8 @@ def _opened(outcome: Outcome) -> str:
     limited = [m for _, m in known if not _server_was_the_limit(family, m)]
     if limited:
         said += (
-            f"; under {words.listed(map(words.label, limited))} the server was not at its limit: there the generator"
-            " or nobody was, and the figure is a lower bound"
+            f"; under {words.listed(map(words.label, limited))} the server was not at its limit, or the rig was near"
+            " its own: there the figure is a lower bound"
         )
     elif found and found.resolved and len(found.tied) > 1:
         said += f"; {words.listed(map(words.label, found.tied))} are not told apart"
@@ -124,7 +127,9 @@ def _opened(outcome: Outcome) -> str:
 
 
 def _server_was_the_limit(family: Family, model: str) -> bool:
-    return "server" in saturated(family, model, "closed_saturated")
+    """In most rounds, and not so near to what a server that does nothing reaches that it says nothing."""
+    who = next((g.values for g in family.gates if (g.member, g.name) == (model, "closed_saturated")), [])
+    return model not in family.bounded and 2 * sum("server" in str(each) for each in who) > len(who)
 
 
 def _kept(outcome: Outcome) -> list[str]:

@@ -17,7 +17,7 @@ from ..plan import CAPTURE_S, SERVE_START_S, Built, Family
 from ..programs import Build
 from ..service import two_digits
 from . import keys, plans, readings
-from .outcome import Outcome, Ranking, level, rank, shown, too_few
+from .outcome import Outcome, Ranking, level, rank, shown
 from .scenario import Scenario
 from .stand import of, stand
 
@@ -101,9 +101,11 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
 
 def ranking(outcome: Outcome, metric: str = CPU) -> Ranking | None:
     family = outcome.family
-    values = {m: dict(family.series(m, metric)) for m in outcome.models if not family.why_withheld(m, metric)}
+    values = {m: {} if family.why_withheld(m, metric) else dict(family.series(m, metric)) for m in outcome.models}
     found = rank(values, more=False, delta=family.deltas[CPU])
-    return replace(found, resolved=False) if found and CPU in family.uncalibrated else found
+    if found and found.resolved and CPU in family.uncalibrated:
+        return replace(found, resolved=False, why_not=family.uncalibrated[CPU])
+    return found
 
 
 def answer(outcome: Outcome) -> list[str]:
@@ -115,8 +117,7 @@ def answer(outcome: Outcome) -> list[str]:
     costs = "; ".join(f"{words.label(m)} {shown(family.level(m, CPU), 1e3, 1, 'µs')}" for m in outcome.models)
     tied = words.listed(map(words.label, ranked.tied))
     if not ranked.resolved:
-        few = too_few(family.level(ranked.best, CPU)) or family.uncalibrated.get(CPU)
-        lead = f"No ranking {at}: {few or 'too few paired rounds'}"
+        lead = f"No ranking {at}: {ranked.why_not}"
     elif len(ranked.tied) == 1:
         lead = f"{tied} takes the least CPU per request {at}"
     else:

@@ -36,7 +36,8 @@ def figures(outcome: Outcome, model: str, metric: str) -> dict[int, float]:
     """Over all servers of a model, whatever load they had; the key pairs those of one round."""
     found = {}
     for i, family in enumerate(outcome.judged.families):
-        found |= {1000 * i + number: value for number, value in family.series(model, metric) if value > 0}
+        if not family.why_withheld(model, metric):
+            found |= {1000 * i + number: value for number, value in family.series(model, metric) if value > 0}
     return found
 
 
@@ -111,7 +112,7 @@ def _startup(outcome: Outcome) -> str:
     behind = ""
     if found and len(values) > 1:
         behind = (
-            "; too few rounds to put anybody behind"
+            f"; nobody is put behind: {found.why_not}"
             if not found.resolved
             else (
                 f"; {words.label(found.best)} alone is first"
@@ -136,7 +137,7 @@ def _drain(family: Family, models: list[str]) -> str:
         assert nearest.interval
         behind = (
             f"; the next after {words.listed(map(words.label, found.tied))} takes at least"
-            f" {words.floor(math.exp(nearest.interval[0]), 2)}{words.SPACE}× that"
+            f" {words.floor(math.exp(nearest.interval[0]), 2)}{words.SPACE}× what {words.label(found.best)} does"
         )
     return f"To drain {words.counted(count_of(family), 'connection')} takes {words.listed(parts)}{behind}."
 

@@ -228,7 +228,7 @@ def _best(outcome: Outcome, setting: str) -> str:
     if ranked is None:
         return f"With the heavy requests {said}: no numbers."
     if not ranked.resolved:
-        return f"With the heavy requests {said}: too few rounds to tell the models apart."
+        return f"With the heavy requests {said} the models are not told apart: {ranked.why_not}."
     names = words.listed(map(words.label, ranked.tied))
     verb = "has" if len(ranked.tied) == 1 else "are not told apart as"
     return f"With the heavy requests {said}: {names} {verb} the lowest p99 of fast requests."

@@ -57,12 +57,6 @@ class Outcome:
         why = f": gates failed: {words.listed(names)}" if names else ""
         return f"No answer: no process has a figure that counts{why}."
 
-    def counting(self, family: Family | None = None) -> list[dict[str, Any]]:
-        """Lines that are good and not discarded: with points and timelines, for which a gate says
-        itself what it withholds."""
-        found = family or self.family
-        return [line for rounds in found.samples.values() for line in rounds.values()]
-
 
 def outcomes(facts: dict[str, Any], samples: store.Samples, suffix: str = "") -> list[Outcome]:
     """Of a run, in its order."""
@@ -86,14 +80,16 @@ class Ranking:
 
     best: str
     tied: list[str]  #: the best first
-    resolved: bool  #: enough rounds to put anybody behind
+    resolved: bool  #: everybody has a figure, and there are enough rounds to put anybody behind
     over: dict[str, Estimate] = field(default_factory=dict)  #: log of the best's advantage over each
+    why_not: str = ""  #: why it is not resolved
 
 
 def rank(
     values: Mapping[str, Mapping[int, float]], *, more: bool, delta: float = DELTA
 ) -> Ranking | None:
-    """values: member → round → figure above 0; more of it is better or worse. None of nothing.
+    """values: member → round → figure above 0, of all who are compared; more of it is better or worse. None
+    of nothing.
 
     The best has the best median; a rival is behind if the interval of its paired log ratios lies
     beyond delta, at a level that covers all rivals.
@@ -105,17 +101,20 @@ def rank(
     standing = {m: sign * math.log(median(list(rounds.values()))) for m, rounds in have.items()}
     best = max(standing, key=lambda m: standing[m])
     alpha = ALPHA / max(1, len(have) - 1)
-    over, tied, resolved = {}, [best], True
+    absent = [words.label(member) for member in values if member not in have]
+    why_not = f"{words.listed(absent)} {'has' if len(absent) == 1 else 'have'} no number" if absent else ""
+    over, tied = {}, [best]
     for member in sorted((m for m in have if m != best), key=lambda m: -standing[m]):
         common = sorted(have[best].keys() & have[member].keys())
         logs = [sign * math.log(have[best][n] / have[member][n]) for n in common]
         if logs:
             over[member] = Estimate.of(logs, alpha)
         interval = order_interval(logs, alpha)
-        resolved = resolved and interval is not None
+        if interval is None:
+            why_not = why_not or "too few rounds count for an interval"
         if interval is None or interval[0] <= math.log1p(delta):
             tied.append(member)
-    return Ranking(best, tied, resolved, over)
+    return Ranking(best, tied, not why_not, over, why_not)
 
 
 def level(values: Sequence[float]) -> Estimate | None:
