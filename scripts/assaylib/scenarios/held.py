@@ -8,6 +8,7 @@ import os
 import re
 import resource
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from .. import RefusedError, rig
 from ..programs import Build, Child
 
 ANSWER_S = 60.0
+SHORT_S = 0.001  # for an answer when patience is over: there may be ten thousand to ask
 SPARE_FILES = 200  # of each process: what it has open besides connections
 PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
@@ -131,15 +133,17 @@ class Held:
             except OSError as error:
                 raise rig.Failure(f"a request could not be sent: {_why(error)}") from None
 
-    def receive(self, first: int = 0) -> int:
-        """How many were answered with 200; those that were closed or not answered in time were not."""
-        good = 0
+    def receive(self, first: int = 0, patience_s: float = ANSWER_S) -> int:
+        """How many were answered with 200; those that were closed or not answered in time were not.
+        patience_s: without any answer; then only what is there already is taken."""
+        good, until_s = 0, time.monotonic() + patience_s
         for each in self._sockets[first:]:
+            each.settimeout(max(SHORT_S, until_s - time.monotonic()))
             try:
                 reply, _ = _message(each, b"")
             except (OSError, rig.Failure):
                 continue
-            good += reply.startswith(b"HTTP/1.1 200 ")
+            good, until_s = good + reply.startswith(b"HTTP/1.1 200 "), time.monotonic() + patience_s
         return good
 
 

@@ -18,6 +18,7 @@ import time
 from typing import Any
 
 from .. import rig
+from ..gates import most
 from ..plan import SERVE_START_S, Built, Family
 from ..programs import Build, Child, Finished, read_json
 from . import held, keys, memory, plans
@@ -54,6 +55,12 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
     ]
 
 
+def pilot(build: Build, family: Family, say: plans.Say) -> tuple[Family, dict[str, str]]:
+    """Nothing to find out but whether this machine allows so many."""
+    held.allow(family.load["connections"] + family.load["scenario"]["steps"]["waiting"])
+    return family, {}
+
+
 def measure(build: Build, family: Family, member: str, seed: int, padding: int) -> dict[str, Any]:
     steps, count = family.load["scenario"]["steps"], family.load["connections"]
     spawn_ns = _spawn_ns(family)
@@ -65,7 +72,7 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
             ended = _stop(here, steps, b"")
         final, done = ended.pop("final"), ended.pop("done")
         gates = _gates(ended, final)
-        faults = [f"{FAULTS[name]}: {gate['value']}" for name, gate in gates.items() if not gate["ok"]]
+        faults = [f"{said}: {gates[name]['value']}" for name, said in FAULTS.items() if _failed(gates, name)]
         return {
             # What must not be is no matter of statistics: the command fails.
             "status": "failed" if faults else "ok",
@@ -102,7 +109,9 @@ def _under_load(here: Stand, steps: dict[str, Any], count: int) -> dict[str, Any
         time.sleep(steps["load_s"])
         ended = _stop(here, steps, asked)
         load = loading.wait(stopped=True, unanswered=True)
-    return {**ended, "answers_received": ended["waiting_answered"] + load["answered"] + load["wrong"]}
+    passed = (ended["signalled_at"] - load["window_began_ns"]) / load["duration_ns"]
+    received = ended["waiting_answered"] + load["answered"] + load["wrong"]
+    return {**ended, "answers_received": received, "load_passed": round(passed, 3)}
 
 
 def _await_clients(here: Stand, loading: rig.Loading, count: int) -> None:
@@ -123,11 +132,13 @@ def _stop(here: Stand, steps: dict[str, Any], asked: bytes) -> dict[str, Any]:
         clients.send()
         began = time.monotonic_ns()
         here.server.child.signal(signal.SIGTERM)
-        answered = clients.receive()
-        done = here.server.child.wait(steps["patience_s"])
+        answered = clients.receive(patience_s=steps["patience_s"])
+        left_s = steps["patience_s"] - (time.monotonic_ns() - began) / 1e9
+        done = here.server.child.wait(max(0.0, left_s))
         exit_ns = time.monotonic_ns() - began
     final = _final(here, done)
     return {
+        "signalled_at": began,
         "exit_ns": exit_ns,
         "exit_code": done.returncode,
         "waiting": waiting,
@@ -154,7 +165,13 @@ def _gates(ended: dict[str, Any], final: dict[str, Any]) -> dict[str, Any]:
     if "answers_received" in ended:
         given = final["answered"] + final["rejected"]
         gates["answers_that_did_not_arrive"] = _none(given - ended["answers_received"])
+    if "load_passed" in ended:  # nobody's fault, but what is drained then is nothing
+        gates["load_passed"] = most(ended["load_passed"], 1, "all")
     return gates
+
+
+def _failed(gates: dict[str, Any], name: str) -> bool:
+    return name in gates and not gates[name]["ok"]
 
 
 def _none(value: float) -> dict[str, Any]:

@@ -82,13 +82,17 @@ def _said(outcome: Outcome, full: str) -> str:
 def _never_full(outcome: Outcome) -> list[str]:
     """Who was to refuse and did not: a model that carries each request to its end before it reads the
     next has few inside, whatever waits for it."""
-    shares = {m: series.rounds(outcome.family, m, "refused_share") for m in of_setting(outcome, "reject")}
-    open_doors = [words.label(plans.model_of(m)) for m, each in shares.items() if each and not max(each.values())]
+    family, scenario = outcome.family, outcome.scenario
+    shares = {m: series.rounds(family, m, "refused_share") for m in of_setting(outcome, "reject")}
+    open_doors = [m for m, each in shares.items() if each and not max(each.values())]
     if not open_doors:
         return []
+    late = [s["timeline"]["over"]["held_back"] for m in open_doors for s in series.good(family, m).values()]
+    more = f", and beyond the {scenario.load['connections']} connections in the generator" if any(late) else ""
+    names = words.listed(words.label(plans.model_of(m)) for m in open_doors)
     return [
-        f"Told to refuse, {words.listed(open_doors)} refused nothing: the {outcome.scenario.server['queue_limit']} places"
-        " inside were never full, and what was too much waited in the sockets before them, as with `wait`."
+        f"Told to refuse, {names} refused nothing: the {scenario.server['queue_limit']} places inside were never full,"
+        f" and what was too much waited before them, in the sockets{more}, as with `wait`."
     ]
 
 
