@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A server that does next to nothing, to bound load generators and all that is measured with them:
- * whatever one recv() brings is one request, and every one gets the same answer. No parser, no
- * time-outs, one thread. Right for generators that send small requests one at a time, as load, wrk,
- * wrk2 and h2load --h1 do.
+ * whatever one recv() brings is one request, and every one gets the same answer, after which the
+ * connection may be closed. No parser, no time-outs, one thread. Right for generators that send
+ * small requests one at a time, as load, wrk, wrk2 and h2load --h1 do.
  */
 #include "options.h"
 #include "process.h"
@@ -24,7 +24,13 @@
     "HTTP/1.1 200 OK\r\n"                                                                          \
     "Server: bare\r\n"                                                                             \
     "Content-Type: text/plain\r\n"
-static const char greeting[] = HEAD "Content-Length: 13\r\n\r\nHello, World!";
+#define CLOSING HEAD "Connection: close\r\n"
+#define GREETING "Content-Length: 13\r\n\r\nHello, World!"
+#define LENGTH "Content-Length: %06zu\r\n\r\n"
+
+struct answers {
+    bool same_size, close;
+};
 
 static int listen_anywhere(uint16_t *port)
 {
@@ -50,33 +56,36 @@ static void take_all(int epoll, int listener)
 }
 
 /* As many bytes as the request had, if a head goes into that. Returns how many. */
-static size_t answer_in_kind(char *answer, size_t cap, size_t request_len)
+static size_t answer_in_kind(char *answer, size_t cap, size_t request_len, bool closing)
 {
-    static const char format[] = HEAD "Content-Length: %06zu\r\n\r\n";
-    const size_t head_len = sizeof format - 1 - strlen("%06zu") + 6;
+    const size_t format_len = closing ? sizeof CLOSING LENGTH : sizeof HEAD LENGTH;
+    const size_t head_len = format_len - 1 - strlen("%06zu") + 6;
     size_t body_len = request_len > head_len ? request_len - head_len : 0;
-    snprintf(answer, cap, format, body_len);
+    snprintf(answer, cap, closing ? CLOSING LENGTH : HEAD LENGTH, body_len);
     memset(answer + head_len, 'x', body_len);
     return head_len + body_len;
 }
 
-static void serve(int fd, bool same_size)
+static void serve(int fd, const struct answers *answers)
 {
     char request[16384], answer[sizeof request + 256];
+    const char *greeting = answers->close ? CLOSING GREETING : HEAD GREETING;
     ssize_t n = recv(fd, request, sizeof request, 0);
-    if (n > 0 && same_size)
-        n = send(fd, answer, answer_in_kind(answer, sizeof answer, (size_t)n), MSG_NOSIGNAL);
+    if (n > 0 && answers->same_size)
+        n = send(fd, answer, answer_in_kind(answer, sizeof answer, (size_t)n, answers->close),
+                 MSG_NOSIGNAL);
     else if (n > 0)
-        n = send(fd, greeting, sizeof greeting - 1, MSG_NOSIGNAL);
-    if (n == 0 || (n < 0 && errno != EAGAIN))
+        n = send(fd, greeting, strlen(greeting), MSG_NOSIGNAL);
+    if (n == 0 || (n < 0 && errno != EAGAIN) || (n > 0 && answers->close))
         close(fd);
 }
 
 int main(int argc, char **argv)
 {
-    bool same_size = false;
+    struct answers answers = {false, false};
     struct options_entry entries[] = {
-        OPTIONS_FLAG("--same-size", &same_size, "answers are as long as the requests"),
+        OPTIONS_FLAG("--same-size", &answers.same_size, "answers are as long as the requests"),
+        OPTIONS_FLAG("--close", &answers.close, "every answer closes its connection"),
         {0},
     };
     const struct options options = {"bare", "the same answer to everything, on any free port",
@@ -101,7 +110,7 @@ int main(int argc, char **argv)
             if (events[i].data.fd == listener)
                 take_all(epoll, listener);
             else
-                serve(events[i].data.fd, same_size);
+                serve(events[i].data.fd, &answers);
         }
     }
 }

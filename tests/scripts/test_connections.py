@@ -79,7 +79,7 @@ def test_new_connections_that_were_none_and_held_ones_that_are_missing_have_no_n
 
     def failed(**said: Any) -> set[str]:
         here = type("Here", (), {"load": lambda self, **asked: {**sound, **said}})()
-        found = connections._new(here, steps)  # type: ignore[arg-type]
+        found = connections._new(here, steps, None)  # type: ignore[arg-type]
         assert bool(found["metrics"]) == bool({**sound, **said}["answered"])
         assert not passes({"gates": found["gates"]}, "closed_new_hz") or not said
         assert passes({"gates": found["gates"]}, "own_bytes_per_connection"), "memory is another matter"
@@ -104,6 +104,30 @@ def test_what_the_limits_do_not_allow_is_refused_in_one_line(monkeypatch: pytest
         RefusedError, match=r"5000 connections need 5200 open files, and the hard limit is 1024"
     ):
         held.allow(5000)
+
+
+def test_a_server_that_answers_nobody_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a minute for each of its connections."""
+    now_s = [0.0]
+    monkeypatch.setattr(held, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+
+    class Client:
+        def __init__(self, answer: bytes) -> None:
+            self.answer, self.timeout_s = answer, 0.0
+
+        def settimeout(self, timeout_s: float) -> None:
+            self.timeout_s = timeout_s
+
+        def recv(self, _: int) -> bytes:
+            if not self.answer:
+                now_s[0] += self.timeout_s
+                raise TimeoutError
+            return self.answer
+
+    clients = held.Held("127.0.0.1:1", b"")
+    good, silent = Client(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"), Client(b"")
+    clients._sockets = [good, *[silent] * 1000, good]  # type: ignore[list-item]
+    assert clients.receive(patience_s=30) == 2 and 30 <= now_s[0] < 32
 
 
 # --- What a file may not say --------------------------------------------------------------------

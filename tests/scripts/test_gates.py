@@ -141,6 +141,10 @@ def test_a_polling_generator_is_saturated_when_it_is_late() -> None:
     polling = {**SOUND, "cpu_ns": 1e9, "own_cpus_idle_ns": 0}
     assert gates.saturation(polling, spins=True).who == ()
     assert gates.saturation({**polling, "lag_p50_ns": 30e3}, spins=True).text == "generator"
+    # Of several rates there is no median of all: that of the lowest tells.
+    steps = {"p50_ns": None, "steps": [{"p50_ns": 200e3}, {"p50_ns": 60e6}, {"p50_ns": None}]}
+    assert gates.saturation({**polling, **steps}, spins=True).who == ()
+    assert gates.saturation({**polling, **steps, "lag_p50_ns": 30e3}, spins=True).text == "generator"
     # A service on that CPU had what it wanted while it polled; or all that is fair.
     beside = {"beside_cpus": 1, "beside_cpus_idle_ns": 0}
     assert gates.saturation({**polling, "cpu_ns": 8e8, **beside, "beside_cpu_ns": 2e8}, spins=True).who == ()

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from assaylib import rig
 from assaylib.gates import GATE_NAMES
-from assaylib.scenarios import overload, readings, requests, scenario, series
+from assaylib.scenarios import overload, plans, readings, requests, scenario, series
 from assaylib.scenarios.requests import Request
-from failures import MS, NO_LOOKS, OVERLOAD, RIG, ROUNDS, SOUND, S, drawn, made_up, one, parsed, refused, right, told
+from failures import BUILT, MS, NO_LOOKS, OVERLOAD, RIG, ROUNDS, SOUND, S, drawn, made_up, one, parsed, refused, right, told
 
 # --- Requests -----------------------------------------------------------------------------------
 
@@ -151,10 +151,10 @@ def test_what_voids_an_overload(tmp_path: Path) -> None:
 
 
 def test_without_its_maximum_there_is_no_overload(tmp_path: Path) -> None:
-    found = parsed(tmp_path, OVERLOAD)
+    (family,) = plans.make([parsed(tmp_path, OVERLOAD)], BUILT, 1, None).families
 
     def failed(**done: Any) -> set[str]:
-        gates = readings.knee_gates(found, {**SOUND, **done})
+        gates = readings.knee_gates(family, {**SOUND, "connections_held": 16, **done})
         assert {gate["scope"] for gate in gates.values()} == {"all"} and set(gates) < set(GATE_NAMES)
         return {name for name, gate in gates.items() if not gate["ok"]}
 
@@ -258,5 +258,13 @@ def test_a_door_that_was_never_full_is_said_to_be(tmp_path: Path) -> None:
         return ({**metrics, "refused_share": 0.0} if member == "event_loop@reject" else metrics), line
 
     text = told(made_up(tmp_path / "run", parsed(tmp_path, OVERLOAD), one_by_one))
-    assert "Told to refuse, event_loop refused nothing: the 64 places inside were never full" in text
+    assert "Told to refuse, event_loop refused nothing: the 64 places inside were never full, and what was too" in text
+    assert "waited before them, in the sockets, as with wait" in text
+
+    def crowded(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        metrics, line = one_by_one(found, member, number)
+        return metrics, {**line, "over": {**line["over"], "held_back": 900}}
+
+    text = told(made_up(tmp_path / "crowded", parsed(tmp_path, OVERLOAD), crowded))
+    assert "in the sockets, and beyond the 512 connections in the generator, as with" in text
     assert "refused nothing" not in told(made_up(tmp_path / "other", parsed(tmp_path, OVERLOAD), overloaded))

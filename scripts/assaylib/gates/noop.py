@@ -26,12 +26,14 @@ def closed_hz(
     server_cpu: int | str,
     load_cpu: int | str,
     say: Callable[[str], None],
+    close: bool = False,
 ) -> float | None:
     """Requests per second in a closed loop: the median of REPEATS. asked: load's options, of the
-    workload's requests. None, with a word about why, if it does not work."""
+    workload's requests; close: each on a connection of its own. None, with a word about why, if it does
+    not work."""
     reached = []
     try:
-        with server(build, cpu=server_cpu) as nothing:
+        with server(build, cpu=server_cpu, close=close) as nothing:
             for _ in range(REPEATS):
                 options = {**any_reply(asked), "arrival": "closed"}
                 options |= {"warmup": WARMUP_S, "duration": WINDOW_S}
@@ -54,9 +56,9 @@ def any_reply(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def server(build: Build, *, cpu: int | str) -> Iterator[rig.Server]:
+def server(build: Build, *, cpu: int | str, close: bool = False) -> Iterator[rig.Server]:
     if build.find("bare") is None:
         raise rig.Failure("bare is not built")
-    words = [str(build.program("bare")), "--same-size"]
+    words = [str(build.program("bare")), *rig.argv({"same_size": True, "close": close})]
     with Child(words, cpus=rig.cpus(cpu), line=True) as child:
         yield rig.Server(child, rig.listening(child), 0, Path("/dev/null"))

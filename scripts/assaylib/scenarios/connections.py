@@ -62,7 +62,15 @@ def check(scenario: Scenario) -> None:
 def families(scenario: Scenario, built: Built) -> list[Family]:
     models = plans.models(scenario, built)
     return [
-        plans.family(scenario, built, models, name=state, state=state, process_s=_process_s(scenario, state))
+        plans.family(
+            scenario,
+            built,
+            models,
+            name=state,
+            state=state,
+            process_s=_process_s(scenario, state),
+            pilot_s=plans.noop.PILOT_S if state == "idle" else 0.0,
+        )
         for state in STATES
     ]
 
@@ -83,16 +91,20 @@ def _process_s(scenario: Scenario, state: str) -> float:
 
 
 def pilot(build: Build, family: Family, say: Callable[[str], None]) -> tuple[Family, dict[str, str]]:
-    """Nothing to find out but whether this machine allows so many."""
-    held.allow(_steps(family)["connections"][-1])
-    return family, {}
+    """Whether this machine allows so many; and how many new ones a second the rig can carry."""
+    steps = _steps(family)
+    held.allow(steps["connections"][-1])
+    if family.load["state"] != "idle":
+        return family, {}
+    return plans.fixed(family, rig_hz=plans.rig_hz(build, family, say, close=True, **_anew(steps))), {}
 
 
 def measure(build: Build, family: Family, member: str, seed: int, padding: int) -> dict[str, Any]:
     state = family.load["state"]
     held.allow(_steps(family)["connections"][-1])
     with stand(build, family, plans.model_of(member), seed=seed, padding=padding) as here:
-        found = (_idle if state == "idle" else _active)(here, _steps(family))
+        rig_hz = family.load.get("rig_hz")
+        found = _idle(here, _steps(family), rig_hz) if state == "idle" else _active(here, _steps(family))
         final, done = here.stop()
     found["gates"]["lost"] = most(final["lost"], 0, "all")
     found["metrics"] |= {"lost": final["lost"], **per_connection(found["points"])}
@@ -120,7 +132,7 @@ def _held_gate(points: list[dict[str, Any]]) -> dict[str, Any]:
 # --- Idle, and new connections ------------------------------------------------------------------
 
 
-def _idle(here: Stand, steps: dict[str, Any]) -> dict[str, Any]:
+def _idle(here: Stand, steps: dict[str, Any], rig_hz: float | None) -> dict[str, Any]:
     asked = held.request(here.build, here.asked())
     empty = _read(here, 0)
     points = []
@@ -131,7 +143,7 @@ def _idle(here: Stand, steps: dict[str, Any]) -> dict[str, Any]:
             points.append(_read(here, count))
     time.sleep(steps["settle_s"])
     left = _read(here, 0)
-    new = _new(here, steps)
+    new = _new(here, steps, rig_hz)
     kept = (left["rss_bytes"] - empty["rss_bytes"]) / steps["connections"][-1]
     return {
         "points": points,
@@ -142,26 +154,25 @@ def _idle(here: Stand, steps: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _new(here: Stand, steps: dict[str, Any]) -> dict[str, Any]:
+def _anew(steps: dict[str, Any]) -> dict[str, Any]:
+    """Options of load for requests of which each opens a connection."""
+    clients = steps["new_connections"]
+    return {"connections": clients, "in_flight": clients, "header": "Connection: close"}
+
+
+def _new(here: Stand, steps: dict[str, Any], rig_hz: float | None) -> dict[str, Any]:
     """A closed loop in which every request opens a connection, and every answer closes it. Its gates
     govern its own figures alone, which say so by their names."""
     clients = steps["new_connections"]
-    new = here.load(
-        unanswered=True,
-        arrival="closed",
-        connections=clients,
-        in_flight=clients,
-        header="Connection: close",
-        warmup_s=steps["new_s"] / 4,
-        duration_s=steps["new_s"],
-    )
+    window = {"warmup_s": steps["new_s"] / 4, "duration_s": steps["new_s"]}
+    new = here.load(unanswered=True, arrival="closed", **_anew(steps), **window)
     answered = new["answered"]
     # Of the last answers the closing may be seen after the end.
     stayed = max(0, answered - new["closed_by_peer"] - clients) / max(1, answered)
     # Time to connect is in no latency, and connections come and go: neither Little's law nor how many
     # are held says anything here.
-    found = of_gates(Conditions(clients), closed=new)
-    gates = {name: found[name] for name in ("closed_replies_wrong", "closed_saturated")}
+    found = of_gates(Conditions(clients, rig_hz=rig_hz), closed=new)
+    gates = {name: found[name] for name in ("closed_replies_wrong", "closed_saturated", "rig_share") if name in found}
     gates["closed_answered"] = least(answered, 1, "closed")
     gates["closed_connections_that_stayed"] = most(stayed, STAYED_MAX, "closed")
     if not answered:

@@ -9,6 +9,7 @@ from .. import words
 from ..blocks import Column, Table
 from ..charts import BarRow, Chart, Point, bars, scatter
 from ..families import Family
+from ..intervals import median
 from ..sections.gates import saturated
 from ..verdicts import Estimate
 from .outcome import Outcome, rank, shown, too_few
@@ -249,7 +250,7 @@ def _at(outcome: Outcome, name: str, model: str, count: int) -> float | None:
         for point in family.samples[model][number]["points"]:
             if point["connections"] == count:
                 found.append(point["rss_bytes"] + point["page_table_bytes"] + (point["socket_bytes"] or 0))
-    return sorted(found)[len(found) // 2] if found else None
+    return median(found) if found else None
 
 
 # --- Pictures -----------------------------------------------------------------------------------

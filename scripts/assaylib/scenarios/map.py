@@ -65,6 +65,7 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
         raise scenario.wrong("server.models", "a map compares: two models at least")
     alias = f"{models[0]}.{ALIAS}"
     steps = scenario.steps
+    pilot_s = 1.0 + len(steps["connections"]) * plans.noop.PILOT_S  # of the first: the others go by what it finds
     return [
         plans.family(
             scenario,
@@ -74,7 +75,7 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
             name=f"cpu{cpu_us:g}us-wait{wait_us:g}us",
             process_s=SERVE_START_S
             + sum(MORE_S + sum(_seconds(steps, cpu_us, wait_us, count)) for count in steps["connections"]),
-            pilot_s=1.0 if cpu_us == steps["cpu_us"][0] and wait_us == steps["wait_us"][0] else 0.0,
+            pilot_s=pilot_s if cpu_us == steps["cpu_us"][0] and wait_us == steps["wait_us"][0] else 0.0,
             cpu_us=cpu_us,
             wait_us=wait_us,
             **({"downstream_cpu": built.cpus[-1]} if wait_us else {}),
@@ -104,11 +105,13 @@ def _with(family: Family, wait_us: float, iterations: int) -> Family:
     return replace(family, load={**family.load, "scenario": here.to_json()})
 
 
-_iteration_ns: dict[Build, float] = {}  # found once, so that all families do the same work
+# Found once, so that all families do the same work, and are held against the same rig.
+_iteration_ns: dict[Build, float] = {}
+_rig_hz: dict[tuple[Build, int], float | None] = {}
 
 
 def pilot(build: Build, family: Family, say: Callable[[str], None]) -> tuple[Family, dict[str, str]]:
-    """How many iterations so many microseconds are here."""
+    """How many iterations so many microseconds are here; what the rig can carry with so many connections."""
     held.allow(of(family).steps["connections"][-1])
     try:
         if build not in _iteration_ns:
@@ -118,12 +121,17 @@ def pilot(build: Build, family: Family, say: Callable[[str], None]) -> tuple[Fam
         return replace(family, note=f"the pilot failed: {failure}"), {}
     each_ns = _iteration_ns[build]
     iterations = max(1, round(family.load["cpu_us"] * 1e3 / each_ns))
-    return (
-        replace(
-            family, load={**family.load, "cpu_iterations": iterations, "iteration_ns": round(each_ns, 4)}
-        ),
-        {},
-    )
+    found = {"cpu_iterations": iterations, "iteration_ns": round(each_ns, 4)}
+    return plans.fixed(family, **found, rig_hz=_find_rig_hz(build, family, say)), {}
+
+
+def _find_rig_hz(build: Build, family: Family, say: plans.Say) -> dict[str, float | None]:
+    """By the number of connections, a text as JSON has it. Nobody is asked and nothing computed."""
+    for count in of(family).steps["connections"]:
+        if (build, count) not in _rig_hz:
+            asked = {"connections": count, "in_flight": count}
+            _rig_hz[build, count] = plans.rig_hz(build, _with(family, 0, FEW), say, **asked)
+    return {str(count): _rig_hz[build, count] for count in of(family).steps["connections"]}
 
 
 def _find_iteration_ns(build: Build, family: Family) -> float:
@@ -169,7 +177,10 @@ def _point(here: Stand, family: Family, count: int) -> dict[str, Any]:
         duration_s=window_s,
     )
     ceiling = count * 1e6 / wait_us if wait_us else None
-    gates = of_gates(Conditions(count, ceiling_hz=ceiling), closed=done)
+    # A window may begin just before an answer: one more than waits fit into it.
+    within = ceiling + count / window_s if ceiling else None
+    rig_hz = (family.load.get("rig_hz") or {}).get(str(count))
+    gates = of_gates(Conditions(count, ceiling_hz=within, rig_hz=rig_hz), closed=done)
     return {
         "connections": count,
         "closed_hz": done["achieved_hz"],

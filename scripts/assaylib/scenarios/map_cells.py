@@ -135,7 +135,7 @@ def _state(family: Family, metric: str, tie: float) -> tuple[str, list[str], str
         return (
             UNDECIDED,
             first,
-            "the generator or the downstream service was at its limit, the servers were not: not their tie",
+            "generator, downstream service or the way between was near its limit, the servers were not: not their tie",
         )
     return TIE, first, ""
 
@@ -151,8 +151,7 @@ def _hidden(family: Family, first: list[str], metric: str) -> float:
 
 
 def _limited(family: Family, model: str) -> bool:
-    """Did the generator or the downstream service, not the server, set this rate? Where the wait alone
-    bounds it, nobody did."""
+    """Did the rig, not the server, set this rate? Where the wait alone bounds it, nobody did."""
     if model not in family.bounded:
         return False
     ceiling, reached = (family.level(model, key) for key in ("ceiling_hz", "closed_hz"))

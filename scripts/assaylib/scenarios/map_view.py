@@ -11,7 +11,7 @@ from ..blocks import Column, Table
 from ..charts import Chart, GridCell, grids
 from ..sections.gates import saturated
 from ..verdicts import Estimate
-from .map_cells import AHEAD, METRICS, TIE, UNDECIDED, Cell, cells, simultaneous
+from .map_cells import AHEAD, AT_CEILING, METRICS, TIE, UNDECIDED, Cell, cells, simultaneous
 from .outcome import Outcome
 
 SHORT = {"thread_pool": "pool", "event_loop": "event loop", "thread_per_connection": "thread/conn."}
@@ -229,7 +229,7 @@ def _times(estimate: Estimate | None) -> str:
 
 def _at_ceiling(cell: Cell) -> bool:
     best = cell.level(cell.first[0]) if cell.first else None
-    return bool(cell.ceiling_hz and best and best.median >= 0.95 * cell.ceiling_hz)
+    return bool(cell.ceiling_hz and best and best.median >= AT_CEILING * cell.ceiling_hz)
 
 
 def _figures(outcome: Outcome) -> Table:

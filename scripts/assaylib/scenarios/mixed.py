@@ -21,7 +21,7 @@ from ..programs import Build
 from ..rig import Failure
 from ..service import OFFLOADING
 from . import keys, plans, readings, series
-from .outcome import Outcome, rank
+from .outcome import DELTA, Outcome, rank
 from .scenario import Scenario
 from .stand import of, stand
 
@@ -58,7 +58,7 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
     wanted, steps = plans.models(scenario, built), scenario.steps
     members = [f"{m}{plans.SEPARATOR}{setting}" for setting in SETTINGS for m in wanted]
     loads = 2 * steps["warmup_s"] + steps["duration_s"] + steps["closed_s"]
-    pilot_s = 0.0 if steps["rate_hz"] else len(wanted) * plans.PILOT_PROCESS_S
+    pilot_s = plans.noop.PILOT_S + (0.0 if steps["rate_hz"] else len(wanted) * plans.PILOT_PROCESS_S)
     process_s = SERVE_START_S + loads + CAPTURE_S
     return [plans.family(scenario, built, members, process_s=process_s, pilot_s=pilot_s)]
 
@@ -66,6 +66,7 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
 def pilot(build: Build, family: Family, say: plans.Say) -> tuple[Family, dict[str, str]]:
     """One rate for all, below the slowest model's maximum with the heavy requests in place."""
     scenario = of(family)
+    family = plans.fixed(family, rig_hz=plans.rig_hz(build, family, say, classes=classes(scenario)))
     if scenario.steps["rate_hz"]:
         return plans.fixed(family, rate_hz=scenario.steps["rate_hz"]), {}
     found: dict[str, float] = {}
@@ -172,7 +173,7 @@ def answer(outcome: Outcome) -> list[str]:
 VERDICTS = {
     "above": "offloading lowers the p99 of fast requests in {}",
     "below": "offloading raises the p99 of fast requests in {}",
-    "across": "whether offloading changes the p99 of fast requests is not resolved in {}",
+    "across": f"that offloading changes the p99 of fast requests by more than {100 * DELTA:g} % is not shown in {{}}",
     "none": "no verdict on {}",
 }
 
@@ -181,7 +182,8 @@ def _lead(outcome: Outcome, gains: dict[str, Estimate]) -> str:
     found: dict[str, list[str]] = {verdict: [] for verdict in VERDICTS}
     for model, estimate in gains.items():
         low, high = estimate.interval or (0.0, 0.0)
-        verdict = "above" if low > 1 else "below" if 0 < high < 1 else "across" if high else "none"
+        beyond = 1 + DELTA
+        verdict = "above" if low > beyond else "below" if 0 < high < 1 / beyond else "across" if high else "none"
         ends = (_p99(outcome, model, setting) for setting in SETTINGS)
         found[verdict].append(f"{words.label(model)} (from {' to '.join(ends)})")
     text = "; ".join(VERDICTS[v].format(words.listed(said)) for v, said in found.items() if said)

@@ -73,7 +73,14 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
     members = [f"{m}{plans.SEPARATOR}{full}" for full in steps["on_full"] for m in wanted]
     knee_s = 0.0 if steps["knee_hz"] else steps["warmup_s"] + steps["knee_s"]
     loads = knee_s + steps["warmup_s"] + sum(steps[f"{n}_s"] for n in ("before", "overload", "after"))
-    return [plans.family(scenario, built, members, process_s=SERVE_START_S + loads + 2 * CAPTURE_S)]
+    process_s = SERVE_START_S + loads + 2 * CAPTURE_S
+    return [plans.family(scenario, built, members, process_s=process_s, pilot_s=plans.noop.PILOT_S)]
+
+
+def pilot(build: Build, family: Family, say: plans.Say) -> tuple[Family, dict[str, str]]:
+    """Every server finds its own maximum; what the rig's is, a server that does nothing shows."""
+    asked = {"connections": of(family).steps["knee_connections"]}
+    return plans.fixed(family, rig_hz=plans.rig_hz(build, family, say, **asked)), {}
 
 
 def measure(build: Build, family: Family, member: str, seed: int, padding: int) -> dict[str, Any]:
@@ -84,7 +91,7 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
         if not knee_hz:
             closed = {"connections": steps["knee_connections"], "warmup_s": steps["warmup_s"]}
             done = here.load(arrival="closed", duration_s=steps["knee_s"], **closed)
-            knee_hz, of_knee = float(done["achieved_hz"]), readings.knee_gates(of(family), done)
+            knee_hz, of_knee = float(done["achieved_hz"]), readings.knee_gates(family, done)
         with watching.Watching(here.server) as watch:
             plan = {"steps": rates(steps, knee_hz), "warmup_s": steps["warmup_s"]}
             with here.start_load(requests=True, **plan) as loading:

@@ -99,13 +99,11 @@ def closed_hz(build: Build, of_family: Family, wanted: Sequence[str], say: Say) 
     return found
 
 
-def rig_hz(build: Build, of_family: Family, say: Say) -> float | None:
-    """What a server that does nothing reaches with the scenario's requests: a bound of the rig."""
-    load = of_family.load
-    asked = requests(of(of_family))
-    return noop.closed_hz(
-        build, asked, server_cpu=load["server_cpu"], load_cpu=load["load_cpu"], say=say
-    )
+def rig_hz(build: Build, of_family: Family, say: Say, *, close: bool = False, **options: Any) -> float | None:
+    """What a server that does nothing reaches with the scenario's requests: a bound of the rig. options: of
+    load, besides; close: it closes every connection after its answer."""
+    cpus = {name: of_family.load[name] for name in ("server_cpu", "load_cpu")}
+    return noop.closed_hz(build, requests(of(of_family), **options), **cpus, say=say, close=close)
 
 
 def fixed(of_family: Family, **found: Any) -> Family:

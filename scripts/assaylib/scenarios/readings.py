@@ -13,7 +13,7 @@ from ..gates.validity import ACHIEVED_MIN  # noqa: F401: capacity judges by it, 
 from ..plan import SERVICE_BASELINE, Family
 from ..rig import final, opened  # noqa: F401: what a kind's metrics are made of
 from ..sections.gates import saturated
-from . import plans
+from . import plans, stand
 from .outcome import Outcome
 from .scenario import Scenario
 
@@ -44,16 +44,23 @@ def gates(
 
 KNEE_GATES = {
     "knee_replies_wrong": "closed_replies_wrong",
+    "knee_connections_held": "connections_held",
     "knee_littles_law": "littles_law",
     "knee_saturated": "closed_saturated",
+    "knee_rig_share": "rig_share",
 }
 
 
-def knee_gates(scenario: Scenario, done: dict[str, Any]) -> dict[str, Any]:
+def knee_gates(family: Family, done: dict[str, Any]) -> dict[str, Any]:
     """Of the closed loop that says what too much is: all hangs on it."""
-    asked = Conditions(scenario.steps["knee_connections"], threads=scenario.server["threads"])
+    scenario = stand.of(family)
+    asked = Conditions(
+        scenario.steps["knee_connections"],
+        threads=scenario.server["threads"],
+        rig_hz=family.load.get("rig_hz"),
+    )
     found = of(asked, closed=done)
-    return {name: {**found[gate], "scope": "all"} for name, gate in KNEE_GATES.items()}
+    return {name: {**found[gate], "scope": "all"} for name, gate in KNEE_GATES.items() if gate in found}
 
 
 WAITING = ("call", "blend", "fanout")  # workloads of which every request waits for the service downstream

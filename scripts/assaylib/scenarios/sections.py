@@ -45,7 +45,18 @@ def conditions(outcome: Outcome) -> str:
     said += [f"{model} alone: {_given(changed)}" for model, changed in scenario.of_model.items()]
     said += [f"class: {_given(each)}" for each in scenario.classes]
     said.append(f"server on CPU {load['server_cpu']}, load and what is downstream on CPU {load['load_cpu']}")
+    said += _rig(outcome)
     return f"Conditions: kind `{scenario.kind}`; {'; '.join(said)}."
+
+
+def _rig(outcome: Outcome) -> list[str]:
+    """What a server that does nothing reached, where that was asked; a map asks for each number of connections."""
+    known = next((f.plan["load"]["rig_hz"] for f in outcome.judged.families if f.plan["load"].get("rig_hz")), None)
+    if isinstance(known, dict):
+        each = [f"{words.fixed(hz, 0)}/s with {count} connections" for count, hz in known.items() if hz]
+    else:
+        each = [f"{words.fixed(known, 0)}/s"] if known else []
+    return [f"a server that does nothing, through the same rig, in a closed loop: {words.listed(each)}"] if each else []
 
 
 def _given(options: dict[str, Any]) -> str:

@@ -68,7 +68,13 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
     wanted, steps = plans.models(scenario, built), scenario.steps
     members = [f"{m}{plans.SEPARATOR}{deadline_name(ms)}" for ms in steps["deadlines_ms"] for m in wanted]
     seconds = steps["warmup_s"] + lasts_s(steps)
-    return [plans.family(scenario, built, members, process_s=SERVE_START_S + seconds + 2 * CAPTURE_S)]
+    process_s = SERVE_START_S + seconds + 2 * CAPTURE_S
+    return [plans.family(scenario, built, members, process_s=process_s, pilot_s=plans.noop.PILOT_S)]
+
+
+def pilot(build: Build, family: Family, say: plans.Say) -> tuple[Family, dict[str, str]]:
+    """The rates are stated; what the rig could do at most is not."""
+    return plans.fixed(family, rig_hz=plans.rig_hz(build, family, say, classes=classes(of(family)))), {}
 
 
 def planned_s(steps: dict[str, Any]) -> list[float]:

@@ -46,10 +46,7 @@ class Stand:
 
     def start_load(self, **options: Any) -> contextlib.AbstractContextManager[rig.Loading]:
         """The same, beside other things."""
-        asked = _asked(self.scenario)
-        if "classes" in options:  # each says what it asks for
-            asked = {name: value for name, value in asked.items() if name not in ANSWERS}
-        given = {**asked, "seed": self.seed, **options}
+        given = {**_asked(self.scenario, options), "seed": self.seed, **options}
         for ours in ("warmup", "duration"):
             if f"{ours}_s" in given:
                 given[ours] = float(given.pop(f"{ours}_s"))
@@ -60,7 +57,7 @@ class Stand:
 
     def asked(self) -> dict[str, Any]:
         """What a request asks for, as load's options."""
-        return _asked(self.scenario)
+        return _asked(self.scenario, {})
 
     def stop(self) -> tuple[dict[str, Any], Finished]:
         """SIGTERM; what serve wrote at its end, and how it ended."""
@@ -98,19 +95,21 @@ def stand(
         yield Stand(build, scenario, server, beside, load_cpu, seed)
 
 
-def _asked(scenario: Scenario) -> dict[str, Any]:
-    """What requests ask for, as load's options."""
+def _asked(scenario: Scenario, options: dict[str, Any]) -> dict[str, Any]:
+    """What requests ask for, as load's options. options: those that are given besides."""
     what = {name: scenario.server.get(name) for name in ANSWERS}
     load = dict(scenario.load)
+    if "classes" in options:  # each says what it asks for
+        return load
     if not scenario.classes:
         return {**load, **what}
     return {**load, "classes": [{**what, **_said(each)} for each in scenario.classes]}
 
 
-def requests(scenario: Scenario) -> dict[str, Any]:
+def requests(scenario: Scenario, **options: Any) -> dict[str, Any]:
     """The same without saying when they come."""
     when = ("arrival", "rate", "burst", "spin_us", "slack_us")
-    return {name: value for name, value in _asked(scenario).items() if name not in when}
+    return {name: value for name, value in _asked(scenario, options).items() if name not in when} | options
 
 
 def _said(options: dict[str, Any]) -> dict[str, Any]:
