@@ -59,9 +59,10 @@ int main(int argc, char **argv)
     bool done;
     const int code = exact_options(
         argc, argv, "codec_heap",
-        "Counts what encode, decode (into an arena that has its blocks) and decode_cold (all from\n"
-        "the heap) ask of malloc: means over the documents of a corpus, the peak beyond what was\n"
-        "there before. Exit code 3: malloc cannot be counted here.",
+        "Counts what encode, decode (into an arena that has its blocks) and decode_cold (the\n"
+        "message from the heap) ask of malloc: means over the documents of a corpus. The peak is\n"
+        "of what malloc hands out, rounded by it, beyond what was there before. Exit code 3:\n"
+        "malloc cannot be counted here.",
         &options, &done);
     if (code != 0 || done)
         return code;

@@ -70,7 +70,7 @@ static inline int codec_encode_cold(const struct codec_job *job, size_t i)
     return err;
 }
 
-/* Every allocation from the heap, and every one given back. */
+/* The message from the heap, and given back. What a codec keeps per thread stays. */
 static inline int codec_decode_cold(const struct codec_job *job, size_t i)
 {
     if (job->own)
