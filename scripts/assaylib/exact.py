@@ -135,9 +135,8 @@ def code_sizes(build: Build, named: Sequence[Row], say: Say) -> list[Row]:
             continue
         called = [
             path
-            for path, offered in libraries.items()
-            if offered & symbols[name][1]
-            and (not path.name.startswith(STRUCTS) or codec["library"] == "protobuf-c")
+            for path in _called(symbols[name][1], libraries)
+            if not path.name.startswith(STRUCTS) or codec["library"] == "protobuf-c"
         ]
         row = {"payload": None, "codec": name, "operation": None}
         row["adapter_text_bytes"] = sum(
@@ -161,6 +160,13 @@ def _closure(
                 mine.add(other)
                 todo.append(other)
     return mine
+
+
+def _called(undefined: set[str], libraries: dict[Path, set[str]]) -> list[Path]:
+    """Where these symbols come from. libraries: in the order of the loader, which takes the first that
+    offers one: Jansson and json-c share some."""
+    first = {next((path for path in libraries if name in libraries[path]), None) for name in undefined}
+    return [path for path in libraries if path in first]
 
 
 def _symbols(path: Path, *options: str) -> tuple[set[str], set[str]]:

@@ -122,6 +122,15 @@ def test_code_sizes(built: Build) -> None:
     for codec in CORE:
         assert found[codec]["library_text_bytes"] > 5000
     assert "library_text_bytes" not in found.get("json_floor", {})
+    # Each calls one shared library: what two of them export counts as the first one's (Jansson, json-c).
+    one = {exact._text_bytes(path) for path in exact._libraries(built.program("codec_bench"))}
+    assert {row["library_text_bytes"] for row in found.values() if "library_text_bytes" in row} <= one
+
+
+def test_a_symbol_of_two_libraries_is_the_first_one_s() -> None:
+    offered = {Path("a"): {"x", "y"}, Path("b"): {"x", "z"}}
+    assert exact._called({"x", "nowhere"}, offered) == [Path("a")]
+    assert exact._called({"x", "z"}, offered) == [Path("a"), Path("b")]
 
 
 def test_what_is_missing_is_said(built: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
