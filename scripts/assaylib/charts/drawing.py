@@ -82,7 +82,8 @@ def stroke(x1: float, y1: float, x2: float, y2: float, classes: str) -> str:
 
 
 def mark(shape: int, x: float, y: float, classes: str, size: float = 4.5) -> str:
-    """circle, square, triangle up, diamond, triangle down, cross: six shapes, in this order."""
+    """circle, square, triangle up, diamond, triangle down, cross: six shapes, in this order. Hollow ones come
+    behind them (series_class), and since a cross has nothing to be hollow, a plus."""
     s = size
     if shape % 6 == 0:
         return f'<circle class="{classes}" cx="{px(x)}" cy="{px(y)}" r="{px(s)}"/>'
@@ -95,6 +96,8 @@ def mark(shape: int, x: float, y: float, classes: str, size: float = 4.5) -> str
             f"M{px(x - s)} {px(y - s)}l{px(2 * s)} {px(2 * s)}M{px(x - s)} {px(y + s)}l{px(2 * s)} {px(-2 * s)}"
         ),
     }[shape % 6]
+    if shape % 12 == 11:
+        path = f"M{px(x - s)} {px(y)}h{px(2 * s)}M{px(x)} {px(y - s)}v{px(2 * s)}"
     return f'<path class="{classes}" d="{path}"/>'
 
 
