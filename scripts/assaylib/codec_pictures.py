@@ -191,7 +191,7 @@ def _costs(payload: str, families: Sequence[Family], codecs: dict[str, Codec]) -
         f"costs-{payload}",
         f"{payload}: what encoding and decoding consist of",
         f"Phases of encode and decode of {payload}, each timed alone, in percent of each codec's own time,"
-        f" which stands at the right. {TABLES}",
+        f" which stands at the right, or of their sum where one by one they take longer. {TABLES}",
         sides,
         rows,
         [costs.PARTS[p] for p in parts],

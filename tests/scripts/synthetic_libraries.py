@@ -55,6 +55,7 @@ def codec_records() -> list[dict[str, Any]]:
             "own_structs": "own_structs" in marks,
             "encodes": "decodes" not in marks,
             "decodes": True,
+            "reads_bytes_of": "json_floor" if "decodes" in marks else name,
         }
         for name, (label, form, shape, marks) in LIBRARIES.items()
     ]
@@ -146,7 +147,7 @@ def add_walk(
 ) -> None:
     """The family that holds codecs against adapters by hand."""
     rng = random.Random(17)
-    truth = {"cjson": 20000.0, "msgpack_c": 1800.0}
+    truth = {"cjson": 20000.0, "msgpack_c": 1800.0, "json_floor": 2160.0}
     pairs = {hand: hand.rpartition("_")[0] for hand in BY_HAND}
     truth |= {hand: truth[codec] * BY_HAND[hand] for hand, codec in pairs.items()}
     truth |= {"cjson.same": 20000.0, "cjson.copy": 20000.0}

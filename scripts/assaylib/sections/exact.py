@@ -23,11 +23,19 @@ TITLES = {
     "zstd_3_expand_median_ns": "expanding, ns (likewise)",
     "allocations": "allocations",
     "allocated_bytes": "bytes allocated",
-    "peak_bytes": "peak heap, bytes",
-    "peak_heap_bytes": "peak heap, bytes",
+    "peak_heap_bytes": "peak heap, bytes with malloc's rounding",
     "instructions": "instructions",
     "adapter_text_bytes": "code of the adapter and what it needs of ours, bytes",
     "library_text_bytes": "code of the shared library, whole, bytes",
+}
+
+#: What a column of such a name needs said of it.
+NOTES = {
+    "peak_heap_bytes": "Of the heap what the operation asks for beyond what was there before: an arena has its blocks, and a"
+    " codec that keeps a parser or a buffer per thread has those.",
+    "compress_median_ns": "Compressing and expanding are timed once, in one process, each with a reading of the clock: how far"
+    " rows of the same bytes differ is the machine.",
+    "adapter_text_bytes": "What is generated for each message type is in neither.",
 }
 
 
@@ -85,6 +93,7 @@ def _table(
             codecs[str(row["codec"])].label,
             *(_figure(row.get(name)) for name in names),
         )
+    table.notes += [note for key, note in NOTES.items() if any(name.endswith(key) for name in names)]
     return [table]
 
 

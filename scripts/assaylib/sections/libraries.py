@@ -29,10 +29,12 @@ def wide(judged: Judgement, families: Sequence[Family], drawn: dict[str, Chart])
     section.blocks.append(
         Text(
             "Each codec encodes from, and decodes into, the same struct; giving memory back is on the"
-            " clock, and strings are owned after decoding. A library's own structs, and what is no"
+            " clock (parsers and buffers that a library's users keep are kept per thread), and strings are owned after"
+            " decoding. A library's own structs, and what is no"
             " library, are named as such. What JSON has no type for is written and read by Assay's own code,"
-            " the same for every library: bytes as base64, 64-bit integers as decimal strings. The floor is"
-            " a memcpy of that codec's own bytes: nothing that moves the document can be faster."
+            " the same for every library: bytes as base64, 64-bit integers as decimal strings. "
+            f"{_read(judged, codecs)} The floor is a memcpy of that codec's own bytes: nothing that moves the"
+            " document can be faster."
         )
     )
     section.blocks.append(_list(codecs))
@@ -52,6 +54,20 @@ def wide(judged: Judgement, families: Sequence[Family], drawn: dict[str, Chart])
         for name in members.single(families)
     ]
     return section
+
+
+def _read(judged: Judgement, codecs: dict[str, Codec]) -> str:
+    """Whose bytes a decoder is given."""
+    given = {str(row["name"]): str(row.get("reads_bytes_of")) for row in members.recorded(judged.run)}
+    others = [
+        f"{c.label} what {codecs[given[m]].label} wrote"
+        for m, c in codecs.items()
+        if not c.own_structs and given.get(m) in codecs and given[m] != m
+    ]
+    return (
+        f"A decoder reads what its own encoder wrote{f' ({words.listed(others)})' if others else ''}: where"
+        " that prints more digits of a number, there is more to read (bytes: under each payload)."
+    )
 
 
 def _list(codecs: dict[str, Codec]) -> Table:
@@ -169,12 +185,7 @@ def _sizes(
 
 def _size(judged: Judgement, family: Family) -> str:
     size = wire_bytes(judged, family, family.baseline)
-    if not size:
-        return about.subject(family)
-    for unit, name in ((1024 * 1024, "MiB"), (1024, "KiB")):
-        if size >= unit:
-            return f"{words.fixed(size / unit, 1 if size < 10 * unit else 0)} {name}"
-    return f"{words.fixed(size, 0)} bytes"
+    return words.size(size) if size else about.subject(family)
 
 
 def _crossing(judged: Judgement, families: Sequence[Family], op: str) -> str:
@@ -200,6 +211,8 @@ def _rungs(
     judged: Judgement, families: Sequence[Family], op: str, codecs: dict[str, Codec]
 ) -> Table:
     baseline = families[0].baseline
+    seen = {m for f in families for m in f.candidates}
+    codecs = {m: codec for m, codec in codecs.items() if m in seen}
     table = Table(
         f"{operations.title(op).capitalize()}: times as fast as {words.label(baseline)}, by size; ▲ ▼ ◆ ○"
         " are the verdicts (intervals in the tables below)",

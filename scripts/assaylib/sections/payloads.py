@@ -117,6 +117,8 @@ def sizes(judged: Judgement, families: Sequence[Family], codecs: dict[str, Codec
         ],
         shows=(f"pareto-{about.subject(mine[0])}",),
     )
+    seen = {m for f in mine for m in f.candidates}
+    codecs = {m: codec for m, codec in codecs.items() if m in seen}
     size = {m: next((s for f in mine if (s := wire_bytes(judged, f, m))), None) for m in codecs}
     points = [
         {
@@ -166,9 +168,9 @@ def parts(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Block]:
         "Each phase is timed alone, in processes of its own, with what it needs made before the clock"
         " runs and the clock's own cost taken off; where several small documents go through a phase"
         " together, their trees are in the first cache still. The rest is what the whole takes beyond"
-        " its phases; none is left where they take longer one by one. “In one go”: the library makes"
-        " no tree. Under each row of a phase stand its ratios, with intervals. Quotients of such medians"
-        " are for orientation."
+        " its phases, the machine's speed in its processes and in theirs included; none is left where they"
+        " take longer one by one. “In one go”: the library makes no tree. Under each row of a phase stand"
+        " its ratios, with intervals. Quotients of such medians are for orientation."
     )
     return [table]
 
@@ -206,6 +208,10 @@ def _matrix(side: str, families: Sequence[Family], codecs: dict[str, Codec]) -> 
             if operations.clock(about.operation(f))
         )
         + ". –: the codec has no such step, or it was not measured."
+    )
+    table.notes.append(
+        f"{about.medians('codec')} Columns come from processes at other times: what one takes of another stands, as a"
+        " range, in “Under other conditions”."
     )
     return table
 

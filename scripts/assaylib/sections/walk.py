@@ -85,7 +85,7 @@ def walk(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Block]:
 
 def _held(families: Sequence[Family], codecs: dict[str, Codec]) -> str:
     """Which ratios are within the bars: by their medians, and if not, whether beyond doubt."""
-    beyond, count = [], 0
+    beyond, floors, count = [], [], 0
     for family in families:
         side = about.operation(family).removesuffix("_walk")
         pairs = [
@@ -100,17 +100,20 @@ def _held(families: Sequence[Family], codecs: dict[str, Codec]) -> str:
                 continue
             count += 1
             e = Estimate.of(values, judge.ALPHA)
+            ratio = words.fixed(math.exp(e.median), 3)
+            if other == "msgpack_c":
+                floors.append(f"{side} {ratio}{words.SPACE}× ({words.interval(e, 3) or 'no interval'})")
             if math.exp(e.median) > bar:
                 sure = e.interval is not None and math.exp(e.interval[0]) > bar
                 beyond.append(
-                    f"`{about.subject(family)}` {side}, {words.label(member)} against {other}:"
-                    f" {words.fixed(math.exp(e.median), 3)}"
+                    f"`{about.subject(family)}` {side}, {words.label(member)} against {other}: {ratio}"
                     + ("" if sure else " (its interval reaches the bar)")
                 )
     return (
         "Held to: encode at most 1.00 × the usual style and 1.15 × the tight one, decode at most 1.15 × the"
         " tight one; the floor encodes `order` in at most 1.4 ×, and decodes it in at most 1.6 × the time of"
-        f" msgpack-c. {count - len(beyond)} of {words.counted(count, 'median')} keep to that"
+        f" msgpack-c{f' (it takes: {words.listed(floors)})' if floors else ''}."
+        f" {count - len(beyond)} of {words.counted(count, 'median')} keep to that"
         + (f"; beyond it: {'; '.join(beyond)}." if beyond else ".")
     )
 
