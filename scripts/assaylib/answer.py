@@ -10,7 +10,10 @@ from .about import KINDS, cores, discarded, operation, processes, shape_only, su
 from .blocks import Items, Section, Text
 from .clauses import lead_clause, tied
 from .judge import Comparison, Family, Judgement
-from .operations import headlines
+from .operations import headlines, plain
+
+
+BY_HAND = "Codecs were held against adapters by hand, and not against each other: under Codecs, the generic walk."
 
 
 def question(judged: Judgement) -> str:
@@ -44,7 +47,9 @@ def answers(judged: Judgement) -> list[Section]:
             section = Section(f"answer-{kind}", title)
             if kind == "codec":
                 families = headlines(families)
-            if kind == "codec" and members.wide(judged.run, families) and not unanswered(families):
+            if not families:
+                section.blocks.append(Text(BY_HAND))
+            elif kind == "codec" and members.wide(judged.run, families) and not unanswered(families):
                 section.blocks += answer_formats.blocks(judged, families)
             else:
                 section.blocks.append(Items([_marked(lead) for lead in leads(judged, families, kind)]))
@@ -63,7 +68,7 @@ def _marked(lead: str) -> str:
 def quoting(judged: Judgement) -> str:
     """What every sentence above carries with it; "" if nothing is claimed."""
     claimed = (judge.BETTER, judge.WORSE, judge.EQUIVALENT)
-    if not any(c.verdict in claimed for f in judged.families for c in f.comparisons):
+    if not any(c.verdict in claimed for f in plain(judged.families) for c in f.comparisons):
         return ""
     return (
         "To quote one of these, name the run and the machine. “At least” is the end nearest to 1 of an"

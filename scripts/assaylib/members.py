@@ -118,6 +118,6 @@ def ladder(families: Sequence[Family]) -> list[str]:
 
 
 def single(families: Sequence[Family]) -> list[str]:
-    """The payloads that are not rungs."""
+    """The payloads that are not rungs; in a run of a ladder alone, its rungs."""
     rungs = ladder(families)
-    return [p for p in dict.fromkeys(subject(f) for f in families) if p not in rungs]
+    return [p for p in dict.fromkeys(subject(f) for f in families) if p not in rungs] or rungs

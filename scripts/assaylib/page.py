@@ -60,7 +60,7 @@ def limits(judged: Judgement) -> list[str]:
             operation(f) in ("decode_evicted", "encode_cold") for f in judged.kind("codec")
         )
         found.append(
-            "Cold caches and first use: documents and code are warm, the corpus fits the cache"
+            "Cold caches and first use: code is warm, and the same documents come round again and again"
             + ("; what cold rows there are stand under each payload." if colder else ".")
         )
     if "service" in kinds:

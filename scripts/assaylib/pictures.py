@@ -95,7 +95,7 @@ def _forest(judged: Judgement, kind: str) -> Chart | None:
 
 
 def _codec_time(judged: Judgement) -> Chart | None:
-    families = judged.kind("codec")
+    families = operations.plain(judged.kind("codec"))
     done = list(dict.fromkeys(about.operation(f) for f in families))
     codecs = list(dict.fromkeys(m for f in families for m in f.candidates))
     rows = []
@@ -143,7 +143,7 @@ def _codec_time(judged: Judgement) -> Chart | None:
 
 
 def _wire_time(judged: Judgement) -> Chart | None:
-    families = judged.kind("codec")
+    families = operations.plain(judged.kind("codec"))
     done = list(dict.fromkeys(about.operation(f) for f in families))
     codecs = list(dict.fromkeys(m for f in families for m in f.candidates))
     points = []

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from typing import Sequence
 
-from .. import about, judge, members, words
+from .. import about, judge, members, operations, words
 from ..blocks import Cell, Column, Picture, Section, Table, Text
 from ..charts import Chart
 from ..figures import spread, wire_bytes
@@ -14,6 +14,7 @@ from ..judge import Family, Judgement
 from . import fidelity
 from .libraries import wide
 from .ratios import compared
+from .walk import walk
 
 
 def codecs(judged: Judgement, drawn: dict[str, Chart]) -> Section:
@@ -24,6 +25,12 @@ def codecs(judged: Judgement, drawn: dict[str, Chart]) -> Section:
         return section
     if members.wide(judged.run, families):
         return wide(judged, families, drawn)
+    by_hand = walk(families, members.of(judged.run, families))
+    if by_hand:
+        section.subsections.append(Section("walk", "What the generic walk costs", by_hand))
+    families = operations.plain(families)
+    if not families:
+        return section
     section.blocks.append(
         Text(
             "Each codec encodes from, and decodes into, the same struct; giving memory back is on"

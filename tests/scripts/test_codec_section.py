@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""The codec section of runs that hold a part of what there is, and what its tables leave out or take off."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("jinja2")
+
+import conftest  # noqa: E402, F401: the path
+import pages  # noqa: E402
+import synthetic_libraries  # noqa: E402
+from assaylib import judge, members  # noqa: E402
+from assaylib.sections import payloads  # noqa: E402
+from assaylib.sections.conditions import conditions  # noqa: E402
+
+
+def test_a_run_of_the_walk_alone_shows_the_walk(tmp_path):
+    """What --only _walk leaves: adapters by hand are no codecs, and nobody is ranked."""
+    run, lines = synthetic_libraries.make_wide_run(payloads={})
+    synthetic_libraries.add_walk(run, lines)
+    text = pages.drawn(tmp_path, run, lines)
+    page, rest = text.split("## The machine")
+    assert "Codecs were held against adapters by hand" in page and "To quote one of these" not in page
+    assert "### What the generic walk costs" in rest and "keep to that" in rest
+    assert "cjson_tight" not in text.split("## Who is best where")[1].split("### What the generic walk")[0]
+
+
+def test_a_run_of_a_ladder_alone_has_an_answer(tmp_path):
+    run, lines = synthetic_libraries.make_wide_run(payloads=synthetic_libraries.LADDER, count=4)
+    text = pages.drawn(tmp_path, run, lines)
+    page = text.split("## The machine")[0]
+    assert "the fastest other JSON library (yyjson) encodes faster for all 4 payloads" in page
+    assert "### From small to large" in text and "### order_64" in text
+
+
+def test_the_clock_is_no_part_of_emptied_caches():
+    """A row that is as fast as decode, but for a clock of 100 ns around each."""
+    run, lines = synthetic_libraries.make_wide_run(payloads={"order": 60}, operations=("decode_evicted",))
+    for line in lines:
+        if line["family"].endswith("/decode_evicted"):
+            line["repetitions"] = [[slot, ns + 100] for slot, ns in line["repetitions"]]
+            line["metrics"] |= {"time_ns": line["metrics"]["time_ns"] + 100, "clock_ns": 100.0}
+    families = judge.judge(run, lines).families
+    (table,) = conditions(families, members.of(run, families))
+    (at,) = (i for i, c in enumerate(table.columns) if c.title == "decode, caches emptied ÷ warm")
+    ranges = [tuple(map(float, row[at].text.split("–"))) for row in table.rows]
+    assert len(ranges) == len(synthetic_libraries.LIBRARIES) and all(low <= 1 <= high < 1.5 for low, high in ranges)
+
+
+def test_who_has_no_figure_has_no_row_and_no_column(tmp_path):
+    sizes = synthetic_libraries.LADDER | {"ack": 60}
+    run, lines = synthetic_libraries.make_wide_run(payloads=sizes, rounds=2, count=2)
+    text, judged = pages.drawn(tmp_path, run, lines), judge.judge(run, lines)
+    mine = [f for f in judged.families if f.id.startswith("codec/ack/")]
+    codecs = members.of(run, mine)
+    (table,) = payloads.sizes(judged, mine, codecs | {"extra": members.Codec("extra", "extra", "JSON")})
+    assert [row[0].text for row in table.rows] == [codec.label for codec in codecs.values()]
+    ladder = text.split("### From small to large")[1].split("\n### ")[0]
+    heads = [line for line in ladder.splitlines() if line.startswith("| size |")]
+    assert ["simdjson" in head for head in heads] == [False, True]  # it only decodes
