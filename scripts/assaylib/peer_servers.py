@@ -178,12 +178,9 @@ def request(method: str, body: bytes, content_type: str) -> bytes:
 
 
 def cpu_ns(pid: int) -> int:
-    """CPU time of all threads, exactly, as the scheduler counts it."""
-    total = 0
-    for path in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(OSError):
-            total += int((path / "schedstat").read_text().split()[0])
-    return total
+    """CPU time of a process, exactly, as the scheduler counts it, with that of threads that have ended:
+    a server with a thread per connection has none left when the client has gone."""
+    return time.clock_gettime_ns(~pid << 3 | 2)  # clock_getcpuclockid(3)
 
 
 def rss_bytes(pid: int) -> int:

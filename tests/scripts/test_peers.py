@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import standstill
 from assaylib import UsageError, machine, peer_programs, peer_run, peer_servers, peer_table, peers, plan
 from assaylib import report, store
-from assaylib.programs import Build
+from assaylib.programs import Build, Child
 from conftest import ROOT, Assay
 
 SAMPLE = Path(__file__).with_name("data") / "peers"
@@ -191,6 +192,21 @@ def test_only_pairs_that_say_something_are_rows() -> None:
     rows = [(row.ours, row.peer) for row in peer_table.judged(run, samples)]
     assert rows == [("model", "glib"), ("model", ""), ("part", "libuv")]
     assert "2.01 M/s" in peer_table.text({**run, "missing": {}}, samples)
+
+
+def test_the_cpu_time_of_a_thread_that_has_ended_counts() -> None:
+    burn = "while time.thread_time() < 0.05: pass"
+    program = f"""import threading, time
+def work():
+    {burn}
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+print("ended", flush=True)
+time.sleep(600)"""
+    with Child([sys.executable, "-c", program], line=True) as child:
+        assert child.next_line(60.0) == "ended"
+        assert peer_servers.cpu_ns(child.pid) >= 50_000_000
 
 
 def test_servers_by_hand_answer_as_the_models_do(build: Path) -> None:
