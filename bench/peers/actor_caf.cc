@@ -4,9 +4,9 @@
  *   pingpong   two actors, each answers the other's message with one: --messages in all
  *   count      one actor sends --messages to another, which adds them up, WINDOW under way at most
  *   ring       a token passes --messages times from one of 100 actors to the next
- *   spawn      one actor makes --messages others, each answers one message and ends
+ *   spawn      one actor makes --messages others, BROOD at a time, each answers one and ends
  * Mailboxes are unbounded: CAF 0.17 has no others. So in `count` the two agree on how many may be
- * under way, as many as in actor_model.c.
+ * under way; that and BROOD are as in actor_model.c.
  */
 #include <caf/all.hpp>
 
@@ -19,7 +19,7 @@
 
 using namespace caf;
 
-static const int64_t WINDOW = 32000;
+static const int64_t WINDOW = 32000, BROOD = 1000;
 
 /* The last number that came, and whether it is the right one, goes to whoever measures. */
 static behavior pinger(event_based_actor *self, actor observer)
@@ -83,6 +83,12 @@ static behavior child(event_based_actor *self)
     }};
 }
 
+static void breed(event_based_actor *self, int64_t from, int64_t messages)
+{
+    for (int64_t i = from; i < from + BROOD && i < messages; i++)
+        self->send(self->spawn(child), i);
+}
+
 static behavior parent(event_based_actor *self, actor observer, int64_t messages)
 {
     auto sum = std::make_shared<int64_t>(0);
@@ -91,13 +97,14 @@ static behavior parent(event_based_actor *self, actor observer, int64_t messages
     return {[=](int64_t number) {
         if (!*begun) {
             *begun = true;
-            for (int64_t i = 0; i < messages; i++)
-                self->send(self->spawn(child), i);
+            breed(self, 0, messages);
             return;
         }
         *sum += number;
         if (++*count == messages)
             self->send(observer, int64_t{*sum == messages * (messages + 1) / 2});
+        else if (*count % BROOD == 0)
+            breed(self, *count, messages);
     }};
 }
 

@@ -1,10 +1,12 @@
 %% SPDX-License-Identifier: MIT
 %% Erlang/OTP: processes. The same four as in actor_caf.cc; mailboxes are unbounded, there are no
-%% others, so that in count the two agree on how many may be under way.
+%% others, so that in count the two agree on how many may be under way, and in spawn so many are
+%% made at a time.
 %%   erl +S 1:1 -noinput -pa DIR -run actors_erlang main WORKLOAD MESSAGES FILE
 -module(actors_erlang).
 -export([main/1]).
 -define(WINDOW, 32000). % as in actor_model.c
+-define(BROOD, 1000). % likewise
 
 main([Work, MessagesText, File]) ->
     Messages = list_to_integer(MessagesText),
@@ -75,10 +77,14 @@ link_of_ring(Observer, Next) ->
     end.
 
 parent(Observer, Messages) ->
-    Self = self(),
-    make(Self, 0, Messages),
-    Sum = gather(Messages, 0),
+    Sum = breed(self(), 0, Messages, 0),
     Observer ! {done, Sum =:= Messages * (Messages + 1) div 2}.
+
+breed(_, Messages, Messages, Sum) -> Sum;
+breed(Self, From, Messages, Sum) ->
+    Next = min(From + ?BROOD, Messages),
+    make(Self, From, Next),
+    breed(Self, Next, Messages, gather(Next - From, Sum)).
 
 make(_, Messages, Messages) -> ok;
 make(Self, Number, Messages) ->
