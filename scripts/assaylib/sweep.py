@@ -6,7 +6,8 @@ default with one setting changed. Each is a fresh process per round, in random o
 other, of the tier `sweep`, so that plan, store, discard, make-up and resume are the same. A setting
 is swept where it binds: the queue limit and spinning behind sockets under load; how much is done in
 a row where there is more than that, messages between actors or pipelined requests; threads in
-process, where no client needs one of the CPUs. sweep_work.py measures what is not `rpc` behind
+process, where they may use all CPUs: several are not pinned, the default's one shares a CPU with the
+client, which sleeps meanwhile. sweep_work.py measures what is not `rpc` behind
 sockets; what is made of it all is in sweep_table.py.
 """
 

@@ -29,7 +29,7 @@ class Choice:
     tuned: str  #: the default, if nothing was better in the odd rounds
     worst: str
     gain: Estimate | None  #: tuned over default; None: it is the default
-    stays: bool  #: the default is good enough: the gain is not more than the A/A floor
+    why_stays: str  #: the default is good enough, because …; empty: it is not
     loss: Estimate | None  #: the better of the two over the worst
 
 
@@ -59,13 +59,29 @@ def choose(family: Family) -> Choice | None:
     gains = {m: judge.median(values) for m, values in odd.items() if values}
     if not gains:
         return None
-    best, worst = (max(gains, key=gains.__getitem__), min(gains, key=gains.__getitem__))
-    tuned = best if gains[best] > 0 else family.baseline
+    gains = {family.baseline: 0.0, **gains}
+    tuned = max(gains, key=gains.__getitem__)
     gain = _estimate(_half(family, tuned, family.baseline, False)) if tuned != family.baseline else None
-    floor = math.log1p(family.deltas.get(METRIC, 0.0))
-    stays = not (gain and gain.interval and gain.interval[0] > floor)
-    kept = family.baseline if stays else tuned
-    return Choice(family, tuned, worst, gain, stays, _estimate(_half(family, kept, worst, False)))
+    why = _why_stays(family, tuned, gain)
+    kept = family.baseline if why else tuned
+    worst = min((m for m in gains if m != kept), key=gains.__getitem__)
+    return Choice(family, tuned, worst, gain, why, _estimate(_half(family, kept, worst, False)))
+
+
+def _why_stays(family: Family, tuned: str, gain: Estimate | None) -> str:
+    """Why what a setting gains over the default is not enough; empty: it is."""
+    if tuned == family.baseline:
+        return "no setting had a higher throughput than the default in the odd rounds"
+    if gain is None or gain.interval is None:
+        return "which are too few to tell"
+    low, floor, margin = gain.interval[0], family.floors.get(METRIC), family.deltas.get(METRIC, 0.0)
+    if low <= 0:
+        return "which is less" if gain.interval[1] < 0 else "which is not told from 1"
+    if low <= math.log1p(floor or 0.0):
+        return "which is not told from the default's own spread"
+    if low <= math.log1p(margin):
+        return f"which is told from the default, but not shown to be more than the margin of {words.margin(margin)}"
+    return ""
 
 
 def _estimate(values: Sequence[float]) -> Estimate | None:
@@ -82,7 +98,11 @@ def _ratio(estimate: Estimate | None) -> str:
 def _cost(choice: Choice) -> str:
     """What the tuned setting takes for it: a higher throughput may be bought with CPU time."""
     tuned, default = (choice.family.level(m, CPU) for m in (choice.tuned, choice.family.baseline))
-    return f", at {tuned.median / default.median:.2f} × its CPU time per request" if tuned and default else ""
+    if not tuned or not default:
+        return ""
+    rate = choice.family.plan["load"].get("rate_hz")  # behind sockets; else it is of the closed loop, too
+    at = f" (that at a fixed rate of {words.fixed(rate, 0)} requests/s)" if rate else ""
+    return f", at {tuned.median / default.median:.2f} × its CPU time per request{at}"
 
 
 def verdict(choice: Choice) -> str:
@@ -90,19 +110,30 @@ def verdict(choice: Choice) -> str:
     load = choice.family.plan["load"]
     model = f"{load['model']}, {about(load)}"
     if choice.tuned == choice.family.baseline:
-        said = f"{model}: no setting had a higher throughput than the default in the odd rounds: it stays"
-    elif choice.stays:
+        said = f"{model}: {choice.why_stays}: it stays"
+    elif choice.why_stays:
         said = (
             f"{model}: {choice.tuned} came out best in the odd rounds and is {_ratio(choice.gain)} the default"
-            " in the even ones, which is not told from the default's own spread: the default stays"
+            f" in the even ones, {choice.why_stays}: the default stays"
         )
     else:
         said = (
             f"{model}: {choice.tuned} serves {_ratio(choice.gain)} the default's requests in the even rounds,"
             f" which had no say in choosing it{_cost(choice)}"
         )
-    kept = "default" if choice.stays else choice.tuned
-    return f"{said}. A wrong setting ({choice.worst}) is {_ratio(choice.loss)} away: {kept} over it."
+    return f"{said}. {_wrong(choice)}"
+
+
+def _wrong(choice: Choice) -> str:
+    """How far a wrong setting would have been from the right one; of what is not told no distance."""
+    kept, loss = "default" if choice.why_stays else choice.tuned, choice.loss
+    if loss and loss.interval and loss.interval[0] > 0:
+        return f"A wrong setting ({choice.worst}) is {_ratio(loss)} away: {kept} over it."
+    found = f"{kept} over it: {_ratio(loss)}"
+    if loss is None or loss.interval is None:
+        return f"How far a wrong setting ({choice.worst}) is away cannot be told from so few rounds ({found})."
+    told = "better" if loss.interval[1] < 0 else "not told from it"
+    return f"What came out worst in the odd rounds ({choice.worst}) is {told} in the even ones ({found})."
 
 
 COLUMNS = (
@@ -149,19 +180,25 @@ def text(run: dict[str, Any], samples: store.Samples) -> str:
         lines += [line.rstrip() for line in padded]
         choice = choose(family)
         lines += [verdict(choice) if choice else f"{family.id}: no rounds that count: nothing to choose by", ""]
-    return "\n".join(lines).strip("\n")
+    return "\n".join([*lines, *map(conditions, judged.families[:1])]).strip("\n")
+
+
+def conditions(family: Family) -> str:
+    """What the columns are figures of."""
+    load = family.plan["load"]
+    return (
+        f"Requests/s: in a closed loop of {load['connections']} connections (`rpc` behind sockets), of some that"
+        " pipeline while another asks for one at a time (others wait: its median), or in process, where one thread"
+        " shares one CPU with its client and several are not pinned. CPU per request: in the same loop, but behind"
+        " sockets at a fixed rate, the same for all settings of a model. Medians of rounds; intervals of one model"
+        " and work hold together at 95 %"
+    )
 
 
 def section(run: dict[str, Any], samples: store.Samples, raw: Sequence[Raw]) -> Section:
     """The appendix of a report."""
     judged = judge.judge(run, samples.every)
-    load = judged.families[0].plan["load"]
-    table = Table(
-        f"A closed loop: of {load['connections']} connections (`{load['workload']}` behind sockets), of some that"
-        " pipeline while another asks for one at a time (others wait: its median), or in process: median of rounds;"
-        " intervals of one model and work hold together at 95 %",
-        [Column(name, i > 3) for i, name in enumerate(COLUMNS)],
-    )
+    table = Table(conditions(judged.families[0]), [Column(name, i > 3) for i, name in enumerate(COLUMNS)])
     for family in judged.families:
         for i, (model, work, *cells) in enumerate(rows(family)):
             table.add(Cell(model if i == 0 else "", "head"), work if i == 0 else "", *cells)

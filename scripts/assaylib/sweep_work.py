@@ -42,7 +42,8 @@ def _options(family: Family, member: str) -> list[str]:
 
 
 def _in_process(build: Build, family: Family, member: str, padding: int) -> dict[str, float]:
-    """Requests per second in a closed loop without sockets, threads wherever the system puts them."""
+    """Requests per second in a closed loop without sockets: one thread on a CPU that it shares with the
+    client, several wherever the system puts them."""
     case = f"model/{family.load['workload']}/{family.load['model']}"
     argv = [
         str(build.program("model_bench")), f"--benchmark_filter=^{case}$", *_options(family, member),

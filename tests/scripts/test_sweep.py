@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import standstill
 import synthetic
 from assaylib import UsageError, cli, plan, report, run, service, store, sweep, sweep_table, words
 from assaylib.programs import Build
+from conftest import ROOT
 
 MEMBERS = ("default", "default.same", "threads=2", "batch=1", "queue_limit=8")
 
@@ -87,6 +89,40 @@ def test_the_default_stays_if_nothing_is_better(tmp_path: Path) -> None:
     )
     text = told(made_up(tmp_path / "b", {"threads=2": 1.001, "batch=1": 0.5, "queue_limit=8": 0.9}))
     assert "the default stays" in text or "it stays" in text
+    # Told, but by less than is claimed anywhere; and what the default's own spread would hide as well.
+    margin = "is told from the default, but not shown to be more than the margin of 3 %: the default stays"
+    assert margin in told(made_up(tmp_path / "c", {"threads=2": 1.02, "batch=1": 0.5}))
+    text = told(made_up(tmp_path / "d", {"threads=2": 1.015, "batch=1": 0.5, "default.same": 1.025}))
+    assert "which is not told from the default's own spread: the default stays" in text
+    assert "which are too few to tell: the default stays" in told(made_up(tmp_path / "e", {"threads=2": 1.5}, rounds=6))
+
+
+def test_of_a_wrong_setting_that_is_not_told_no_distance_is_named(tmp_path: Path) -> None:
+    alike = {"threads=2": 1.5, "batch=1": 1.5, "queue_limit=8": 1.5}
+    assert "A wrong setting (default) is 1.50 ×" in told(made_up(tmp_path / "a", alike))
+    text = told(made_up(tmp_path / "b", {}))
+    assert "A wrong setting" not in text and "is not told from it in the even ones (default over it: 1.00 ×" in text
+    assert "cannot be told from so few rounds" in told(made_up(tmp_path / "c", {"batch=1": 0.5}, rounds=6))
+
+
+def test_figures_say_what_they_are_of(tmp_path: Path) -> None:
+    folder = made_up(tmp_path, {"threads=2": 1.3, "batch=1": 0.5})
+    assert "sockets at a fixed rate, the same for all settings" in told(folder)
+    facts, samples = sweep_table.read(folder)
+    facts["families"][0]["load"]["rate_hz"] = 5000.0
+    text = sweep_table.text(facts, samples).replace(words.SPACE, " ")
+    assert "at 0.77 × its CPU time per request (that at a fixed rate of 5 000 requests/s)" in text
+
+
+def test_the_defaults_that_are_named_are_those_of_the_models() -> None:
+    found = {
+        path.stem: int(batch[1])
+        for path in sorted((ROOT / "models").glob("*.c"))
+        if (batch := re.search(r"^    \.batch = (\d+),", path.read_text(), re.M))
+    }
+    assert set(found) == {model for model, works in sweep.WORKS.items() if any("batch" in w.settings for w in works)}
+    for model, batch in found.items():
+        assert re.search(rf"{batch} \([^)]*{model}", plan.SWEEP_DEFAULTS)
 
 
 def test_an_appendix_and_no_report_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
