@@ -112,16 +112,19 @@ static bool is_done(const struct pool_task *task)
     return atomic_load_explicit(&task->state, memory_order_acquire) == DONE;
 }
 
-/* Sleeps in the end, unless the pool has its own way to wait: who spins takes a CPU away from the
+/* Sleeps in the end, in the pool's own way if it has one: who spins takes a CPU away from the
  * workers. */
 static void await(struct pool_task *task)
 {
     int state = UNDER_WAY;
-    while (peer_pool.wait && !is_done(task))
-        peer_pool.wait();
     uint64_t until_ns = is_done(task) ? 0 : clock_ns() + YIELDS_NS;
-    while (!is_done(task) && clock_ns() < until_ns)
+    while (!is_done(task) && clock_ns() < until_ns) {
+        if (peer_pool.let_in)
+            peer_pool.let_in(0);
         sched_yield();
+    }
+    while (peer_pool.let_in && !is_done(task))
+        peer_pool.let_in(1);
     if (is_done(task) ||
         !atomic_compare_exchange_strong_explicit(&task->state, &state, AWAITED,
                                                  memory_order_acq_rel, memory_order_acquire))

@@ -34,8 +34,9 @@ struct peer_pool {
     int (*start)(const struct pool_setup *setup);
     /* Calls pool_run(task) on a worker, once, then pool_done(task) when its space may be reused. */
     void (*submit)(struct pool_task *task);
-    /* Optional: the submitter waits for a task to be done; without it, it sleeps. */
-    void (*wait)(void);
+    /* Optional: lets in what has been run, which the submitter waits for; sleeps until there is
+     * some, if it is told to. Without it a task is done where it is run. */
+    void (*let_in)(int sleeps);
     /* Optional: nothing more will be submitted; the submitter may work, too. May return before all
      * is run. */
     void (*finish)(void);

@@ -34,9 +34,9 @@ static void submit(struct pool_task *task)
         abort(); /* only without a callback */
 }
 
-static void wait_for_some(void)
+static void let_in(int sleeps)
 {
-    uv_run(&loop, UV_RUN_ONCE);
+    uv_run(&loop, sleeps ? UV_RUN_ONCE : UV_RUN_NOWAIT);
 }
 
 static void stop(void)
@@ -52,6 +52,6 @@ const struct peer_pool peer_pool = {
     .task_space = sizeof(uv_work_t),
     .start = start,
     .submit = submit,
-    .wait = wait_for_some,
+    .let_in = let_in,
     .stop = stop,
 };

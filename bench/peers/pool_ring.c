@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The pool that everybody writes: a bounded ring, one mutex, one condition variable for those who
- * wait for work and one for those who wait for room; a signal only if somebody waits. */
+ * wait for work and one for those who wait for room; a signal only if somebody waits. The mutex is
+ * of the kind that parts/queue.c has. */
 #include "pool.h"
 
 #include <errno.h>
@@ -17,9 +18,14 @@ static struct {
     bool submitter_waits, closed;
     pthread_t *threads;
     unsigned workers;
-} ring = {.lock = PTHREAD_MUTEX_INITIALIZER,
-          .work = PTHREAD_COND_INITIALIZER,
-          .room = PTHREAD_COND_INITIALIZER};
+} ring = {
+#ifdef __GLIBC__
+    .lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP,
+#else
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+#endif
+    .work = PTHREAD_COND_INITIALIZER,
+    .room = PTHREAD_COND_INITIALIZER};
 
 static void *run(void *arg)
 {
