@@ -176,6 +176,11 @@ static void answered(struct run *run, struct connection *c, uint64_t now_ns)
     account_busy(run, now_ns);
     account_arrival(run, at_ns, now_ns);
     connections_release(run->connections, c, now_ns);
+    /* It could have been used since its answer was there: that this lay unread is our own lag. */
+    if (run->room_ns == now_ns)
+        run->room_ns = at_ns;
+    if (c->state == CONNECTION_FREE)
+        c->since_ns = at_ns;
 }
 
 /* Gives up on requests in the order they were sent, which is the order of the list. Returns when to

@@ -257,6 +257,28 @@ static void own_lateness_is_told_apart(void **state)
     load_result_finish(&result);
 }
 
+/* Behind its plan, it sends on each answer: that it comes late to them is its lag, too, though
+ * every connection was in use until then. */
+static void an_answer_left_unread_is_own_lag(void **state)
+{
+    (void)state;
+    const struct server server = {.kind = SERVICE_FIXED, .ns = MS};
+    const struct load_config config = {
+        .arrivals = {.kind = ARRIVALS_UNIFORM, .rate_hz = 2000},
+        .duration_ns = 10 * S,
+        .defer = true,
+    };
+    struct load_result result;
+    simulated.oversleep_ns = always_late;
+    run(&server, config, 1, &result);
+    assert_true(result.all.counts.unsent > 10000);
+    for (size_t q = 0; q < QUANTILES; q++) {
+        assert_near("lag", ppms[q], (double)statistics_percentile(&result.lag, ppms[q]), 0.3 * MS);
+        assert_int_equal(statistics_percentile(&result.all.service, ppms[q]), MS);
+    }
+    load_result_finish(&result);
+}
+
 /* Allowed to be late, it is so late and no later, and says so. */
 static void slack_is_lag(void **state)
 {
@@ -294,6 +316,7 @@ int main(void)
         cmocka_unit_test(stall_with_few_connections),
         cmocka_unit_test(one_connection_is_a_queue),
         cmocka_unit_test(own_lateness_is_told_apart),
+        cmocka_unit_test(an_answer_left_unread_is_own_lag),
         cmocka_unit_test(slack_is_lag),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
