@@ -167,8 +167,10 @@ static void write_watched(struct output *output, const struct watch *watched)
     output_count(output, "watch_cpu_ns", watched->cpu_ns);
     output_count(output, "watch_cpu_user_ns", watched->cpu_user_ns);
     output_count(output, "watch_cpu_system_ns", watched->cpu_system_ns);
-    output_count(output, "watch_voluntary_switches", watched->voluntary_switches);
-    output_count(output, "watch_involuntary_switches", watched->involuntary_switches);
+    write_figure(output, "watch_voluntary_switches", watched->voluntary_switches,
+                 watched->voluntary_switches != UINT64_MAX);
+    write_figure(output, "watch_involuntary_switches", watched->involuntary_switches,
+                 watched->involuntary_switches != UINT64_MAX);
     output_count(output, "watch_rss_bytes", watched->rss_bytes);
     write_cpus(output, "watch_", &watched->cpus);
 }

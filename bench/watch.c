@@ -95,13 +95,19 @@ int watch_read(struct watch *watch, pid_t pid)
     return err;
 }
 
+/* Threads that have ended take theirs along. */
+static uint64_t more(uint64_t later, uint64_t earlier)
+{
+    return later >= earlier ? later - earlier : UINT64_MAX;
+}
+
 void watch_since(struct watch *later, const struct watch *earlier)
 {
     later->cpu_ns -= earlier->cpu_ns;
     later->user_ticks -= earlier->user_ticks;
     later->system_ticks -= earlier->system_ticks;
-    later->voluntary_switches -= earlier->voluntary_switches;
-    later->involuntary_switches -= earlier->involuntary_switches;
+    later->voluntary_switches = more(later->voluntary_switches, earlier->voluntary_switches);
+    later->involuntary_switches = more(later->involuntary_switches, earlier->involuntary_switches);
     split(later);
     cpu_time_since(&later->cpus, &earlier->cpus);
 }

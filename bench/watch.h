@@ -12,7 +12,8 @@
 struct watch {
     uint64_t cpu_ns;                                   /* exact */
     uint64_t cpu_user_ns, cpu_system_ns;               /* cpu_ns, split as the kernel's ticks are */
-    uint64_t voluntary_switches, involuntary_switches; /* of the threads that live now */
+    uint64_t voluntary_switches, involuntary_switches; /* of the threads that live now; of a
+                                                        * difference UINT64_MAX: not known */
     uint64_t rss_bytes;                                /* now, not a total */
     uint64_t user_ticks, system_ticks;
     struct cpu_time cpus; /* that it may use */

@@ -251,16 +251,20 @@ COPIED = (
 def opened(result: Mapping[str, Any]) -> dict[str, Any]:
     """A line's metrics from load's JSON; per request where there was one, else None."""
     answered = result["answered"] or None
-    switches = result["watch_voluntary_switches"] + result["watch_involuntary_switches"]
+    switches = [result[f"watch_{kind}_switches"] for kind in ("voluntary", "involuntary")]
     totals = {
         "cpu_ns": result["watch_cpu_ns"],
         "cpu_user_ns": result["watch_cpu_user_ns"],
         "cpu_system_ns": result["watch_cpu_system_ns"],
-        "context_switches": switches,
+        # Not known where threads of the server ended meanwhile.
+        "context_switches": None if None in switches else sum(switches),
     }
     return {
         **{key: result[key] for key in COPIED},
-        **{f"{name}_per_request": answered and total / answered for name, total in totals.items()},
+        **{
+            f"{name}_per_request": total / answered if answered and total is not None else None
+            for name, total in totals.items()
+        },
         "rss_bytes": result["watch_rss_bytes"],
         "server_busy_percent": busy_percent(result, "watch_cpu_ns"),
         "load_busy_percent": busy_percent(result, "cpu_ns"),

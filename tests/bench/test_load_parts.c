@@ -5,6 +5,7 @@
 #include "draw.h"
 #include "heads.h"
 #include "statistics.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <math.h>
@@ -105,6 +106,17 @@ static void samples_beyond_the_end_are_told(void **state)
     assert_int_equal(s.dropped, 3);
     assert_int_equal(statistics_percentile(&s, 1000000), 2);
     statistics_finish(&s);
+}
+
+/* Threads that end take their context switches along: fewer than before are no number. */
+static void switches_of_threads_that_ended_are_not_known(void **state)
+{
+    (void)state;
+    const struct watch before = {.voluntary_switches = 70, .involuntary_switches = 5};
+    struct watch after = {.voluntary_switches = 64, .involuntary_switches = 8};
+    watch_since(&after, &before);
+    assert_true(after.voluntary_switches == UINT64_MAX);
+    assert_int_equal(after.involuntary_switches, 3);
 }
 
 static int plan(struct arrivals *arrivals, enum arrivals_kind kind, double rate_hz,
@@ -426,6 +438,7 @@ int main(void)
         cmocka_unit_test(percentiles_of_1_to_n),
         cmocka_unit_test(sorts_as_qsort_does),
         cmocka_unit_test(samples_beyond_the_end_are_told),
+        cmocka_unit_test(switches_of_threads_that_ended_are_not_known),
         cmocka_unit_test(uniform_arrivals_are_equally_spaced),
         cmocka_unit_test(poisson_arrivals_have_exponential_gaps),
         cmocka_unit_test(bursts_are_together_and_their_instants_poisson),
