@@ -101,7 +101,8 @@ static int run(struct load_options *load, struct connections *connections, struc
             code = EXIT_FAILED;
     }
     load_result_finish(&result);
-    return err != 0 ? fail("--rate", strerror(-err), EXIT_ENVIRONMENT) : code;
+    const char *what = load_is_closed(load) ? "--duration" : load->steps ? "--steps" : "--rate";
+    return err != 0 ? fail(what, strerror(-err), EXIT_ENVIRONMENT) : code;
 }
 
 int main(int argc, char **argv)

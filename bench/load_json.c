@@ -144,7 +144,8 @@ static void write_seconds(struct output *output, const struct load_result *resul
         write_figure(output, "p99_ns", second->p99_ns, sampled);
         write_figure(output, "max_ns", second->max_ns, sampled);
         write_figure(output, "service_p99_ns", second->service_p99_ns, sampled);
-        write_figure(output, "lag_max_ns", second->lag_max_ns, second->counts.sent > 0);
+        write_figure(output, "lag_max_ns", second->lag_max_ns,
+                     second->counts.sent > 0 && result->lag.count > 0);
         output_end(output);
     }
     output_end_list(output);

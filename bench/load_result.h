@@ -65,7 +65,7 @@ struct load_result {
     uint64_t in_window; /* right answers that came during the window, whenever they were planned */
     uint64_t status_counts[600];
     /* The generator's own lateness: from the planned time, or from when a connection came free if
-     * that was later, to the send. Of all requests sent; sorted. */
+     * that was later, to the send. Of all requests sent; sorted. None of a closed loop. */
     struct statistics lag;
 
     size_t held; /* connections open when the plan ended, or being opened and open soon after */

@@ -5,10 +5,12 @@
 #include "draw.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 
-/* Samples that a closed loop may take: what one core could send at most. */
+/* Samples that a closed loop may take: what one core could send at most, and no more than the
+ * longest plan. What is beyond is counted as dropped. */
 #define CLOSED_MAX_HZ 400000.0
 #define EVENTS 64
 /* Answers lie no longer than that, and only while so many more requests could be sent. */
@@ -367,9 +369,9 @@ static int prepare(struct run *run)
     run->documents = calloc(config->class_count, sizeof *run->documents);
     if (!run->documents)
         return -ENOMEM;
-    size_t cap = arrivals.kind == ARRIVALS_CLOSED
-                     ? (size_t)(CLOSED_MAX_HZ * (double)config->duration_ns / 1e9)
-                     : run->plan.count;
+    size_t cap = run->plan.count;
+    if (arrivals.kind == ARRIVALS_CLOSED)
+        cap = (size_t)fmin(CLOSED_MAX_HZ * (double)config->duration_ns / 1e9, ARRIVALS_MAX);
     if (config->log && load_log_init(config->log, cap) != 0)
         return -ENOMEM;
     err = load_result_init(run->result, config->class_count, config->duration_ns, cap);
@@ -389,6 +391,7 @@ static void count_planned(struct run *run)
     }
     if (run->config->arrivals.kind != ARRIVALS_CLOSED)
         return;
+    result->lag.count = 0; /* no plan to be late for: 0 would say that it was in time */
     for (size_t i = 0; i < result->class_count; i++)
         result->classes[i].counts.planned = result->classes[i].counts.sent;
     for (size_t i = 0; i < result->second_count; i++)

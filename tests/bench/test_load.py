@@ -117,6 +117,7 @@ def test_closed_loop_keeps_to_its_ceiling(tmp_path: Path) -> None:
     assert out["achieved_hz"] <= 5 / (DELAY_NS / 1e9)
     assert out["p50_ns"] >= DELAY_NS
     assert out["unsent"] == 0
+    assert out["lag_p99_ns"] is out["seconds"][0]["lag_max_ns"] is None  # no plan to be late for
     # What it is follows from what was counted; how near to 1 it is would be a claim about time.
     ratio = out["achieved_hz"] * out["service_mean_ns"] / 1e9 / 5
     assert out["little_ratio"] == pytest.approx(ratio)

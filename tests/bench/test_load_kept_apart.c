@@ -36,6 +36,24 @@ static void closed_loop_counts_what_it_sent(void **state)
     load_result_finish(&result);
 }
 
+/* However long it may last: what its samples might come to is more than any machine has. It has no
+ * plan to be late for. */
+static void a_long_closed_loop_begins(void **state)
+{
+    (void)state;
+    const struct server server = {.kind = SERVICE_FIXED, .ns = 100 * S};
+    const struct load_config config = {
+        .arrivals = {.kind = ARRIVALS_CLOSED},
+        .duration_ns = 20000 * S,
+    };
+    struct load_result result;
+    run(&server, config, 4, &result);
+    assert_int_equal(result.all.counts.answered, 4 * 200);
+    assert_int_equal(result.dropped, 0);
+    assert_int_equal(result.lag.count, 0);
+    load_result_finish(&result);
+}
+
 /* Answers that do not come in time are failures, each of them, and in no percentile. */
 static void late_answers_are_failures(void **state)
 {
@@ -209,6 +227,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(closed_loop_counts_what_it_sent),
+        cmocka_unit_test(a_long_closed_loop_begins),
         cmocka_unit_test(late_answers_are_failures),
         cmocka_unit_test(classes_have_their_own_percentiles),
         cmocka_unit_test(steps_are_not_blended),
