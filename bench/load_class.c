@@ -282,6 +282,8 @@ int load_class_read(struct load_class_options *class, const struct target *targe
     class->name = words[0];
     if (strncmp(class->name, "--", 2) == 0)
         return options_error(&options, "line", "begins with the name of the class");
+    if (strpbrk(class->name, ",\"\r\n")) /* it stands in --requests' CSV */
+        return options_error(&options, "line", "a name holds no commas, quotes or line ends");
     int code = options_parse(&options, count, words);
     return code == OPTIONS_GO_ON ? load_class_resolve(&options, class, target) : code;
 }

@@ -150,7 +150,7 @@ void load_report_warn(const struct load_result *result)
                 "load: warning: %" PRIu64 " of %" PRIu64
                 " planned requests were not sent, for no connection came free: %s\n",
                 counts->unsent, counts->planned,
-                kept_plan(result) ? "the latency of the others stands for them"
+                kept_plan(result) ? "no percentile has their latency in it"
                                   : "this was not the load that was asked for");
     uint64_t lag_ns = statistics_percentile(&result->lag, 990000);
     if ((double)lag_ns > LAG_MAX * (double)statistics_percentile(&result->all.latency, 500000) &&

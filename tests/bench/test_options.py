@@ -142,6 +142,7 @@ BAD: list[tuple[str, list[str], str]] = [
     ("load", [*LOAD, "--class", ""], '--class \'\': line: "" is not of the form NAME'),
     ("load", [*LOAD, "--class", "a --body 'x"], '--class \'\': line: "a --body \'x" is not of the form NAME'),
     ("load", [*LOAD, "--class", "--share 2"], "--class --share: line: begins with the name of the class"),
+    ("load", [*LOAD, "--class", "a,b"], "--class a,b: line: a name holds no commas, quotes or line ends"),
     ("load", [*LOAD, "--class", "a --share 0"], '--class a: --share: "0" is not a number from'),
     ("load", [*LOAD, "--class", "a --path x"], '--class a: --path: "x" is not of the form /PATH'),
     ("load", [*LOAD, "--class", "a --rate 3"], "--class a: --rate: no such option"),
