@@ -71,6 +71,14 @@ def test_memory_of_a_process_that_is_this_one() -> None:
         memory.read(2**22 + 1, 1)
 
 
+def test_memory_is_counted_page_by_page_where_the_kernel_does() -> None:
+    """What status says of it, kernels up to 6.1 have from counters that threads keep to themselves."""
+    beside = "VmRSS:\t       1 kB\n"
+    counted = memory.rss_bytes(os.getpid(), beside)
+    assert counted > 1 << 20 or not Path("/proc/self/smaps_rollup").exists()
+    assert memory.rss_bytes(2**22 + 1, beside) == 1024
+
+
 def test_new_connections_that_were_none_and_held_ones_that_are_missing_have_no_number() -> None:
     steps = {"new_connections": 4, "new_s": 1.0}
     sound = {"answered": 1000, "closed_by_peer": 997, "wrong": 0, "failed": 0, "little_ratio": None}
