@@ -143,6 +143,17 @@ def test_a_stretch_that_the_host_took_has_no_p99() -> None:
     assert found.p99_left_out == 10 and found.p99.verdict == verdicts.HOLDS
 
 
+@pytest.mark.parametrize("gone", [slice(35, 60), slice(12, 30)])
+def test_what_is_known_of_a_part_is_not_said_of_the_whole(gone: slice) -> None:
+    """The host takes the CPUs for a long while, in which the tail may have grown."""
+    lines = stretches()
+    for line in lines[gone]:
+        line["covariates"]["steal_percent"] = 60.0
+    found = told(lines)
+    assert found.p99.verdict == verdicts.UNKNOWN and "no figure" in found.p99.why and not found.holds
+    assert found.rss.verdict == verdicts.HOLDS
+
+
 def test_one_request_lost_is_too_many() -> None:
     for lost in ({"failed": 1}, {"wrong": 1}):
         found = told(stretches(**lost))

@@ -7,7 +7,7 @@ hardly depend on each other. Theil's slope over them times the time watched is t
 95 % interval. It *holds* if the interval's upper end stays below a margin that matters; it *grows* if
 the lower end is above it. A step near the end hardly moves a slope: where the last tenth lies above the
 first by more than the margin nothing holds either, nor where the last window alone does of memory and
-descriptors, which are no matter of chance. Else this run was too short to tell. Only what holds is called
+descriptors, which are no matter of chance, nor where a quarter of that time has no figure. Else this run was too short to tell. Only what holds is called
 flat.
 """
 
@@ -28,6 +28,7 @@ RSS_MARGIN_BYTES, RSS_MARGIN_SHARE = 1 << 20, 0.02  # the larger one
 DESCRIPTORS_MARGIN = 1.0
 P99_MARGIN = 1.25  # times
 STEAL_PERCENT_MAX = 10.0
+GAP_SHARE_MAX = 0.25  # of the time that is judged: a line through what is known says nothing of the rest
 ACHIEVED_MIN = 0.99
 
 
@@ -42,13 +43,15 @@ def declared() -> dict[str, Any]:
         "descriptors_margin": DESCRIPTORS_MARGIN,
         "p99_margin": P99_MARGIN,
         "steal_percent_max": STEAL_PERCENT_MAX,
+        "gap_share_max": GAP_SHARE_MAX,
         "achieved_min": ACHIEVED_MIN,
         "text": f"the first sixth of the time is left out; growth is Theil's slope over at most"
         f" {WINDOWS_MAX} windows times the time, with Sen's interval at {100 * (1 - ALPHA):g} %. It holds if the"
         f" upper end is at most {RSS_MARGIN_BYTES >> 20} MiB or {100 * RSS_MARGIN_SHARE:g} % of the resident set (the"
         f" larger), {DESCRIPTORS_MARGIN:g} descriptor, {100 * (P99_MARGIN - 1):g} % of p99, and the last tenth (of memory"
         " and descriptors the last window, too) lies above the first by no more than that; a stretch in"
-        f" which the host took more than {STEAL_PERCENT_MAX:g} % of the CPUs has no p99",
+        f" which the host took more than {STEAL_PERCENT_MAX:g} % of the CPUs has no p99; without a figure for"
+        f" {100 * GAP_SHARE_MAX:g} % of the time on end none is flat",
     }
 
 
@@ -87,6 +90,8 @@ def trend(series: Sequence[slopes.Point], margin: float, until_s: float, *, stea
         return Trend(GROWS, growth, ends, margin, level, tuple(points))
     if ends[1] > margin or step > margin:
         return Trend(UNKNOWN, growth, ends, margin, level, tuple(points), "it could be more than the margin")
+    if _gap(begin, [x for x, _ in points], until_s) > GAP_SHARE_MAX * span:
+        return Trend(UNKNOWN, growth, ends, margin, level, tuple(points), "too long a while has no figure")
     return Trend(HOLDS, growth, ends, margin, level, tuple(points))
 
 
@@ -99,6 +104,12 @@ def windows(points: Sequence[slopes.Point], begin: float, end: float) -> list[sl
     for point in points:
         found.setdefault(min(WINDOWS_MAX - 1, int((point[0] - begin) / wide)), []).append(point)
     return [(median([x for x, _ in each]), median([y for _, y in each])) for _, each in sorted(found.items())]
+
+
+def _gap(begin: float, times: Sequence[float], end: float) -> float:
+    """The longest time without a point."""
+    every = [begin, *times, end]
+    return max(later - sooner for sooner, later in zip(every, every[1:], strict=False))
 
 
 def _step(points: Sequence[slopes.Point], last: int) -> float:
