@@ -9,7 +9,7 @@ from typing import Any, Sequence
 from . import charts, costs, members, operations, shares, words
 from .about import operation, subject
 from .charts import Chart
-from .figures import wire_bytes
+from .figures import paired_ns, wire_bytes
 from .judge import Family, Judgement, floors_of
 from .members import Codec
 
@@ -155,15 +155,16 @@ def _pareto(
         for s, member in enumerate(codecs):
             if member not in family.plan["members"]:
                 continue
-            level, size = family.level(member, "time_ns"), wire_bytes(judged, family, member)
-            if level and size:
-                points.append(charts.ParetoPoint(s, k, size, level.median))
+            time, size = paired_ns(family, member), wire_bytes(judged, family, member)
+            if time and size:
+                points.append(charts.ParetoPoint(s, k, size, time))
     if not points:
         return None
     return charts.pareto(
         f"pareto-{payload}",
         f"{payload}: size against time",
-        f"Mean bytes of a document of {payload} on the wire against median nanoseconds per operation."
+        f"Mean bytes of a document of {payload} on the wire against nanoseconds per operation, by the ratio to"
+        " the baseline."
         f" Left and down is better; nobody beats those on the dashed line in both. {TABLES}",
         [operations.title(op) for op in panels],
         points,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Sequence
 
 from . import about, judge, words
@@ -79,6 +80,16 @@ def wire_bytes(judged: Judgement, family: Family, member: str) -> float | None:
         ):
             return sum(row["wire_bytes"]) / len(row["wire_bytes"])
     return None
+
+
+def paired_ns(family: Family, member: str) -> float | None:
+    """ns per operation, as the baseline's median and the ratio to it have it. Medians of two members mix
+    the machine's speeds, each in its own way: their order need not be that of the ratios, which pair them."""
+    level = family.level(family.baseline, "time_ns")
+    if level is None or member == family.baseline:
+        return level.median if level else None
+    found = family.compared(member, "time_ns")
+    return level.median / math.exp(found.estimate.median) if found and found.estimate else None
 
 
 def mean_bytes(families: Sequence[Family], member: str) -> float | None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 pytest.importorskip("jinja2")
@@ -59,3 +61,19 @@ def test_who_has_no_figure_has_no_row_and_no_column(tmp_path):
     ladder = text.split("### From small to large")[1].split("\n### ")[0]
     heads = [line for line in ladder.splitlines() if line.startswith("| size |")]
     assert ["simdjson" in head for head in heads] == [False, True]  # it only decodes
+
+
+def test_who_is_beaten_in_size_and_time_is_asked_of_the_ratios():
+    """A median that says otherwise than the pairs (blocks in which the machine ran at two speeds) decides nothing."""
+    run, lines = synthetic_libraries.make_wide_run(payloads={"ack": 60}, rounds=8, count=4)
+    for line in lines:
+        if line["member"] == "yyjson":
+            line["metrics"]["time_ns"] /= 100
+    families = judge.judge(run, lines).families
+    judged, codecs = judge.judge(run, lines), members.of(run, families)
+    (table,) = payloads.sizes(judged, families, codecs)
+    rows = {row[0].text: [cell.text for cell in row] for row in table.rows}
+    encode = next(f for f in families if f.id.endswith("/encode"))
+    ns = encode.level("cjson", "time_ns").median / math.exp(encode.compared("yyjson", "time_ns").estimate.median)
+    assert float(rows["yyjson"][3]) == pytest.approx(ns, rel=0.01) and rows["yyjson"][4] == ""
+    assert rows["protobuf C++ (own structs)"][4] == "●"

@@ -11,7 +11,7 @@ from .. import about, costs, members, operations, words
 from ..blocks import Block, Cell, Column, Picture, Section, Table
 from ..charts import Chart, ParetoPoint
 from ..charts.pareto import front
-from ..figures import p_value, slid, slide_notes, spread, wire_bytes
+from ..figures import p_value, paired_ns, slid, slide_notes, spread, wire_bytes
 from ..judge import Family, Judgement
 from ..members import Codec
 from .conditions import conditions
@@ -104,7 +104,7 @@ def sizes(judged: Judgement, families: Sequence[Family], codecs: dict[str, Codec
     if not mine:
         return []
     table = Table(
-        "Size against time: mean bytes of a document, median ns per operation; ● beaten in neither",
+        "Size against time: mean bytes of a document, ns per operation; ● beaten in neither",
         [
             Column("codec"),
             Column("format"),
@@ -122,9 +122,9 @@ def sizes(judged: Judgement, families: Sequence[Family], codecs: dict[str, Codec
     size = {m: next((s for f in mine if (s := wire_bytes(judged, f, m))), None) for m in codecs}
     points = [
         {
-            m: ParetoPoint(0, 0, size[m] or 0.0, level.median)
+            m: ParetoPoint(0, 0, size[m] or 0.0, time)
             for m in codecs
-            if m in f.plan["members"] and size[m] and (level := f.level(m, "time_ns"))
+            if m in f.plan["members"] and size[m] and (time := paired_ns(f, m))
         }
         for f in mine
     ]
@@ -136,6 +136,10 @@ def sizes(judged: Judgement, families: Sequence[Family], codecs: dict[str, Codec
             shown = words.fixed(point.time, 0 if point.time >= 100 else 1) if point else "–"
             cells += [shown, "●" if point in best and point else ""]
         table.add(codec.label, codec.group, words.fixed(size[m], 0) if size[m] else "–", *cells)
+    table.notes.append(
+        f"Times here are {words.label(mine[0].baseline)}'s median by the ratio to it, so that who is before whom is as"
+        " the ratios have it; whether that is beyond doubt, verdicts say."
+    )
     return [table]
 
 
