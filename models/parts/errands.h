@@ -87,6 +87,12 @@ struct request *errands_ended(struct errands *errands, struct counters *mine,
 struct request *errands_expire(struct errands *errands, struct counters *mine,
                                struct gather *gather);
 
+/* Before errands_started(): nobody else is waited for. */
+static inline bool gather_is_whole(const struct gather *gather)
+{
+    return atomic_load_explicit(&gather->left, memory_order_acquire) == 1;
+}
+
 /* For a timer that is not cancelled, before errands_started(): the gather stays until
  * gather_drop(). A request that asks again while it is held gets another one. */
 static inline void gather_hold(struct gather *gather)
