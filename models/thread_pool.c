@@ -56,20 +56,26 @@ static void submit(void *arg, struct poller_conn *conn, struct counters *mine)
                  (void *)((uintptr_t)conn | CONN_TASK));
 }
 
-/* Reads on, blocking. A peer that drips has io_timeout_ns for the whole request. */
-static bool read_on(struct model_run *run, struct poller_conn *conn, uint64_t *until_ns)
+/* Reads on: blocking, where a request has begun. A peer that drips has io_timeout_ns for the whole
+ * of it. As http_conn_read(). */
+static ssize_t read_on(struct model_run *run, struct poller_conn *conn, uint64_t *until_ns)
 {
-    if (conn->http.begun) {
-        uint64_t now = clock_now_ns();
-        if (!*until_ns)
-            *until_ns = clock_after_ns(now, run->config.io_timeout_ns);
-        if (now > *until_ns)
-            return false;
-    }
-    return http_conn_read(&conn->http, 0) > 0;
+    if (!conn->http.begun)
+        return http_conn_read(&conn->http, MSG_DONTWAIT);
+    uint64_t now = clock_now_ns();
+    if (!*until_ns)
+        *until_ns = clock_after_ns(now, run->config.io_timeout_ns);
+    return now > *until_ns ? -ETIMEDOUT : http_conn_read(&conn->http, 0);
 }
 
 enum served { OPEN, HELD, OVER };
+
+static inline void leave(struct model_run *run, bool *inside)
+{
+    if (*inside)
+        waiting_leave(&run->poller.waiting);
+    *inside = false;
+}
 
 /* One request, from parsing it to its reply. HELD: it waits for room and is no longer ours.
  * *inside: it has a place in the door. It leaves it while the rest of a request is awaited, and
@@ -84,11 +90,16 @@ static enum served serve_one(struct worker *worker, struct poller_conn *conn, bo
     enum http_step step = HTTP_WORK;
     while (!conn->whole &&
            (step = http_conn_is_empty(http) ? HTTP_MORE : http_conn_parse(http)) == HTTP_MORE) {
-        if (http->begun && *inside) {
-            waiting_leave(&run->poller.waiting);
-            *inside = false;
+        if (http->begun)
+            leave(run, inside);
+        if (poller_flag(&run->poller.abandoned))
+            return OVER;
+        ssize_t got = read_on(run, conn, &until_ns);
+        if (got == -EAGAIN && !http->begun) { /* after an empty line, say: idle */
+            leave(run, inside);
+            return OPEN;
         }
-        if (poller_flag(&run->poller.abandoned) || !read_on(run, conn, &until_ns))
+        if (got <= 0)
             return OVER;
     }
     bool refused =
@@ -105,16 +116,13 @@ static enum served serve_one(struct worker *worker, struct poller_conn *conn, bo
         request->cell = cells_route(&run->in_place.cells, http->body, http->body_len, http->serial);
         in_place_run(&run->in_place, worker->counters, request);
     }
-    if (*inside && http->in.len <= http->parsed_to) {
-        waiting_leave(&run->poller.waiting);
-        *inside = false;
-    }
+    if (http->in.len <= http->parsed_to)
+        leave(run, inside);
     bool work = step == HTTP_WORK && !refused;
     int flags = *inside ? MSG_DONTWAIT : 0;
     int error = answer(run, worker->counters, conn, step, work ? request : NULL, flags);
     if (error == -EAGAIN && *inside) {
-        waiting_leave(&run->poller.waiting);
-        *inside = false;
+        leave(run, inside);
         error = http_conn_flush(http, 0);
     }
     return error == 0 && http->keep_alive ? OPEN : OVER;
@@ -137,10 +145,8 @@ static void serve_conn(struct worker *worker, struct poller_conn *conn)
             return;
         if (!here && http_conn_read(&conn->http, MSG_DONTWAIT) <= 0)
             goto close;
-        if (inside && others) { /* also those who wait at the door */
-            waiting_leave(&run->poller.waiting);
-            inside = false;
-        }
+        if (others) /* also those who wait at the door */
+            leave(run, &inside);
         if (!inside && !(inside = waiting_enter(&run->poller.waiting))) {
             /* The poller knows what to do with those outside. */
             poller_arm(&run->poller, conn, EPOLLIN | EPOLLOUT);
@@ -154,8 +160,7 @@ static void serve_conn(struct worker *worker, struct poller_conn *conn)
     if (how == HELD)
         return;
 close:
-    if (inside)
-        waiting_leave(&run->poller.waiting);
+    leave(run, &inside);
     poller_close(&run->poller, conn, worker->counters);
 }
 

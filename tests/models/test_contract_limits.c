@@ -260,6 +260,28 @@ static void half_is_outside(struct bed *bed)
     bed_stop(bed);
 }
 
+/* Nor does an empty line, which is no request at all, nor keep anybody waiting. */
+static void nothing_is_outside(struct bed *bed)
+{
+    bed->config.queue_limit = 1;
+    bed->config.on_full = MODEL_WAIT; /* it may take room while it is read */
+    bed->config.io_timeout_ns = 900000000000u;
+    bed_start(bed);
+    for (int c = 20; c < 24; c++) {
+        bed_open(bed, c);
+        assert_true(client_say(&bed->clients[c], "\r\n"));
+        assert_true(client_settle(&bed->clients[c]));
+    }
+    bed_open(bed, 0);
+    for (int c = 20; c < 24; c++) {
+        assert_true(client_post(&bed->clients[0], "#room"));
+        assert_true(client_expect(&bed->clients[0], 200, "#room"));
+        assert_true(client_post(&bed->clients[c], "#at last"));
+        assert_true(client_expect(&bed->clients[c], 200, "#at last"));
+    }
+    bed_stop(bed);
+}
+
 /* Nor does a connection that is being closed. */
 static void leaving_takes_no_room(struct bed *bed)
 {
@@ -414,6 +436,7 @@ int main(int argc, char **argv)
         {"wait: first come, first served", first_come_first_served, NULL},
         {"reject: the books agree", books_agree, NULL},
         {"half a request is outside", half_is_outside, NULL},
+        {"an empty line is outside", nothing_is_outside, NULL},
         {"a leaving connection is outside", leaving_takes_no_room, NULL},
         {"an answered request is outside", answered_is_outside, NULL},
         {"a reader who does not read is outside", a_deaf_reader_takes_no_room, NULL},
