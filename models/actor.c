@@ -108,17 +108,26 @@ static uint64_t run_free(struct model_run *run, struct model_stats *final)
     return lost;
 }
 
+/* In this order: nobody is accepted any more, then no connection is open, so nobody comes in.
+ * Acquire: pairs with door_leave and the closing of connections. */
+static bool is_over(struct model_run *run)
+{
+    return actor_conns_deaf(&run->conns) &&
+           !atomic_load_explicit(&run->conns.open, memory_order_acquire) &&
+           !door_inside(&run->door) && errands_idle(&run->errands);
+}
+
 static uint64_t actor_stop(struct model_run *run, struct model_stats *final)
 {
     uint64_t give_up_ns = clock_in_ns(run->config.drain_ns);
     actor_conns_drain(&run->conns);
-    /* In this order: nobody is accepted any more, then no connection is open, so nobody comes in.
-     * Acquire: pairs with door_leave and the closing of connections. */
-    while ((!actor_conns_deaf(&run->conns) ||
-            atomic_load_explicit(&run->conns.open, memory_order_acquire) ||
-            door_inside(&run->door) || !errands_idle(&run->errands)) &&
-           clock_now_ns() < give_up_ns)
-        clock_sleep_ns(200000);
+    do {
+        while (!is_over(run) && clock_now_ns() < give_up_ns)
+            clock_sleep_ns(200000);
+        sched_join(&run->scheduler);
+        /* A done() that was under way may have posted again: then the workers go on. */
+    } while (!is_over(run) && clock_now_ns() < give_up_ns &&
+             sched_start(&run->scheduler, run->config.cpus) == 0);
     sched_join(&run->scheduler);
     uint64_t lost = door_inside(&run->door);
     return lost + run_free(run, final);

@@ -151,12 +151,14 @@ static int event_loop_start(const struct model_config *config, struct model_run 
     error = run_open(run);
     uint16_t bound = run->acceptor.listener.port; /* before loop 0 runs: the listener is its own */
     unsigned started = 0;
+    run->running = config->threads;
     while (!error && started < config->threads) {
         struct loop *loop = &run->loop[started];
         error = cpus_thread_create(&loop->thread, config->cpus, "loop", loop_main, loop);
         started += !error;
     }
     if (error) {
+        run->running = started;
         if (started)
             begin_end(run, CLOSING);
         while (started > 0)

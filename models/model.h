@@ -111,7 +111,7 @@ struct model {
      * Hands over a request (request.h: in, in_len, cell, done, arg are set). Any thread, also from
      * within done(). 0: done() will be called, exactly once, perhaps before post() returns (a
      * rejection is done() with status 503). -EAGAIN: full and on_full is MODEL_WAIT; -ESHUTDOWN:
-     * stop() has given up, and done() posts again; then the request stays the caller's.
+     * stop() is as good as over, and done() posts again; then the request stays the caller's.
      */
     int (*post)(struct model_run *run, struct request *request);
 

@@ -212,7 +212,8 @@ static void thread_pool_stats(struct model_run *run, struct model_stats *stats)
 static uint64_t thread_pool_stop(struct model_run *run, struct model_stats *final)
 {
     uint64_t lost = poller_stop(&run->poller);
-    pool_give_up_at(run->in_place.pool, 0); /* nobody waits for these calls any more */
+    if (poller_flag(&run->poller.abandoned))
+        pool_give_up_at(run->in_place.pool, 0); /* nobody waits for these calls any more */
     workers_stop(&run->workers);
     poller_finish(&run->poller);
     if (final)

@@ -69,6 +69,12 @@ static inline uint32_t door_inside(const struct door *door)
     return inside < door->limit ? inside : door->limit;
 }
 
+/* How many have entered so far (mod 2^32). */
+static inline uint32_t door_entered(const struct door *door)
+{
+    return (uint32_t)atomic_load_explicit(&door->entered, memory_order_acquire);
+}
+
 /* For stats(). */
 static inline void door_tell(const struct door *door, struct model_stats *stats)
 {

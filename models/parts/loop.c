@@ -95,6 +95,25 @@ static int await(struct loop *loop, struct epoll_event *events, uint64_t due)
     return clock_epoll_wait(loop->epoll_fd, events, EVENTS, due);
 }
 
+/* Nothing is left, and nothing can come any more. Not what one loop sees alone is enough: another
+ * one may be in a done() that posts again. It is not there while it looks; so if all have seen the
+ * door deserted, and nobody entered meanwhile, nobody will. In this order: without connections only
+ * those inside begin something, and with nobody inside only what is under way does. */
+static bool is_over(struct loop *loop)
+{
+    struct model_run *run = loop->run;
+    uint64_t calm = UINT64_C(1) + door_entered(&run->door);
+    if (atomic_load_explicit(&run->open, memory_order_acquire) != 0 ||
+        door_inside(&run->door) != 0 || !errands_idle(&run->errands))
+        return false;
+    if (atomic_exchange_explicit(&loop->calm, calm, memory_order_acq_rel) != calm)
+        loop_nudge_all(run); /* they may be asleep; each has to see the same */
+    for (unsigned i = 0; i < run->running; i++)
+        if (atomic_load_explicit(&run->loop[i].calm, memory_order_acquire) != calm)
+            return false;
+    return true;
+}
+
 /* What stop() asked for. True: this loop is done. */
 static bool wind_up(struct loop *loop)
 {
@@ -111,11 +130,7 @@ static bool wind_up(struct loop *loop)
         loop->draining = true;
         loop_conns_drain(&loop->conns);
     }
-    bool empty = door_inside(&run->door) == 0 && errands_idle(&run->errands) &&
-                 atomic_load_explicit(&run->open, memory_order_acquire) == 0;
-    if (empty)
-        loop_nudge_all(run); /* they may be asleep; each sees the same */
-    return empty || loop->now_ns >= run->give_up_ns;
+    return is_over(loop) || loop->now_ns >= run->give_up_ns;
 }
 
 void *loop_main(void *arg)

@@ -41,6 +41,9 @@ struct loop {
     struct inbox inbox;
     struct event_source woken;
     struct request *nudge; /* an empty one: something happened that is not a request */
+    /* While draining: 1 + how many had entered the door when this loop last saw nobody inside, and
+     * nothing under way; 0: it has not. Acquire and release: see is_over(). */
+    _Atomic uint64_t calm;
     /* True from when the nudge is pushed until it is taken (exchange, acquire and release: what the
      * nudging thread did before is seen by the loop), so that it is in the inbox once at most. */
     _Atomic bool nudged;
@@ -56,6 +59,7 @@ struct model_run {
     struct offload *offload;
     struct counters *counters; /* one per loop, the last for other threads */
     struct loop *loop;
+    unsigned running; /* loops; set before `phase` */
     struct acceptor acceptor;
     uint64_t serial;            /* loop 0's: connections accepted */
     _Atomic uint32_t open;      /* connections; release when one goes, acquire at the end */

@@ -286,8 +286,7 @@ static struct runnable *park(struct sched_worker *worker)
         } while (worker->polled_ns < until);
     }
     bool sleep = sched_fall_asleep(worker);
-    uint64_t until = timers_next_ns(&worker->timers);
-    uint64_t due = scheduler->due_ns(worker);
+    uint64_t until = timers_next_ns(&worker->timers), due = scheduler->due_ns(worker);
     until = due < until ? due : until;
     poll(worker, sleep ? until : 0, true);
     worker->pace = worker->turns_left = 1; /* whatever comes now may be of another kind */
@@ -297,6 +296,7 @@ static struct runnable *park(struct sched_worker *worker)
 static void *worker_main(void *arg)
 {
     struct sched_worker *worker = sched_this = arg;
+    syscalls_made = worker->counters->syscalls; /* of the thread before this one, if any */
     while (!atomic_load_explicit(&worker->scheduler->quit, memory_order_acquire)) {
         if (worker->poll_due)
             poll(worker, 0, false);
@@ -314,8 +314,7 @@ static void *worker_main(void *arg)
 
 static void woken(struct event_source *source, uint32_t events)
 {
-    (void)source; /* edge-triggered: the count need not be read */
-    (void)events;
+    (void)source, (void)events; /* edge-triggered: the count need not be read */
 }
 
 int sched_init(struct scheduler *scheduler, unsigned count, struct counters *counters)
@@ -353,6 +352,7 @@ int sched_init(struct scheduler *scheduler, unsigned count, struct counters *cou
 
 int sched_start(struct scheduler *scheduler, const char *cpus)
 {
+    atomic_store_explicit(&scheduler->quit, false, memory_order_release);
     for (unsigned i = 0; i < scheduler->count; i++) {
         struct sched_worker *worker = &scheduler->workers[i];
         int error = cpus_thread_create(&worker->thread, cpus, "actor", worker_main, worker);

@@ -83,7 +83,7 @@ struct scheduler {
 
 /* The counters are count + 1, the last for outsiders. 0 or a negative errno; finish in any case. */
 int sched_init(struct scheduler *scheduler, unsigned count, struct counters *counters);
-int sched_start(struct scheduler *scheduler, const char *cpus);
+int sched_start(struct scheduler *scheduler, const char *cpus); /* also again, after sched_join() */
 /* epoll_ctl() on the worker's epoll. Any thread. 0 or a negative errno. */
 int sched_watch(struct sched_worker *worker, int op, int fd, uint32_t events,
                 struct event_source *source);

@@ -85,7 +85,10 @@ int workers_post(struct workers *workers, struct counters *mine, struct request 
     int woken = queue_push(&workers->queue, request);
     if (woken > 0)
         counter_add_mine(mine, &mine->wakeups, 1);
-    return woken < 0 ? woken : 0;
+    if (woken >= 0)
+        return 0;
+    counter_add_mine(mine, &mine->posted, UINT64_MAX); /* it stays its caller's: one less again */
+    return woken;
 }
 
 /* woken: of a push. */

@@ -326,6 +326,80 @@ static void gives_up_on_who_asks_again(struct bed *bed)
     request_destroy(request, bed->config.workload);
 }
 
+/* stop() comes while a done() runs, which then posts again: that is answered, or stays ours. */
+struct talker {
+    struct bed *bed;
+    struct model_run *run;
+    struct request *request;
+    pthread_t thread;     /* post() runs it there, where it does not return before its end */
+    _Atomic int told;     /* times */
+    _Atomic bool goes_on; /* the first done() may */
+    int refused, wrong;   /* posts; replies. Written in done(), which is never twice at once */
+};
+
+enum { TALKS = 12 };
+
+/* Every second one sends a message besides, which is under way for itself. */
+static void set_talk(struct request *request, int told)
+{
+    const char *text = told % 2 ? "f1c2{+}!#" : "f1#";
+    request->in = (const uint8_t *)text;
+    request->in_len = strlen(text);
+    request->cell = (uint32_t)told % 4;
+}
+
+static void talk_on(struct request *request)
+{
+    struct talker *talker = request->arg;
+    int told = atomic_fetch_add(&talker->told, 1) + 1;
+    talker->wrong += request->status != 200;
+    while (told == 1 && !atomic_load(&talker->goes_on))
+        bed_sleep_ms(1);
+    if (told % 4 == 3) /* and another thread sees nobody inside */
+        bed_sleep_ms(15);
+    set_talk(request, told);
+    if (told < TALKS && talker->bed->model->post(talker->run, request) != 0)
+        talker->refused++;
+}
+
+static void *talk(void *arg)
+{
+    struct talker *talker = arg;
+    talker->refused += talker->bed->model->post(talker->run, talker->request) != 0;
+    return NULL;
+}
+
+static void who_is_told_posts_again(struct bed *bed)
+{
+    bed_start(bed);
+    struct talker talker = {
+        .bed = bed, .run = bed->run, .request = request_create(bed->config.workload)};
+    assert_non_null(talker.request);
+    set_talk(talker.request, 0);
+    talker.request->done = talk_on;
+    talker.request->arg = &talker;
+    bool may_block = bed->overlap == BED_ONE_AT_A_TIME || bed->overlap == BED_UNKNOWN;
+    if (may_block)
+        assert_int_equal(pthread_create(&talker.thread, NULL, talk, &talker), 0);
+    else
+        talk(&talker);
+    assert_true(bed_wait_int(&talker.told, 1));
+    bed_begin_stop(bed);
+    bed_sleep_ms(50);
+    atomic_store(&talker.goes_on, true);
+    assert_true(bed_wait_int(&bed->stop_ended, 1));
+    if (may_block)
+        pthread_join(talker.thread, NULL);
+    bed_end_stop(bed);
+    int told = atomic_load(&talker.told);
+    assert_int_equal(talker.wrong, 0);
+    assert_int_equal(talker.refused, told < TALKS);
+    assert_int_equal(bed->final.requests, told);
+    assert_int_equal(bed->final.answered, told);
+    assert_int_equal(atomic_load(&bed->probe.additions), told / 2); /* what they sent is done */
+    request_destroy(talker.request, bed->config.workload);
+}
+
 static void *open_gate_late(void *arg)
 {
     bed_sleep_ms(500);
@@ -486,6 +560,7 @@ int main(int argc, char **argv)
         {"stop gives up after drain_ns (calls)", gives_up_on_calls, NULL},
         {"stop gives up after drain_ns (pieces)", gives_up_on_pieces, NULL},
         {"stop gives up on who asks again", gives_up_on_who_asks_again, NULL},
+        {"stop while who is told posts again", who_is_told_posts_again, NULL},
         {"stop ends though clients keep coming", clients_keep_coming, NULL},
         {"20 starts and stops", over_and_over, NULL},
         {"stop under fire", under_fire, NULL},
