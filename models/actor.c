@@ -50,9 +50,13 @@ static bool conn_other(struct sched_worker *worker, struct actor_conn *conn, str
                                          : actor_turn(worker, request);
 }
 
+/* By a worker. */
 static void share_wake(void *arg)
 {
-    sched_wake(arg);
+    struct sched_worker *worker = arg;
+    if (atomic_load_explicit(&worker->sleeping, memory_order_relaxed))
+        counter_add(&sched_self(worker->scheduler)->counters->wakeups, 1);
+    sched_wake(worker);
 }
 
 /* ---- The model ---- */

@@ -41,7 +41,9 @@ static void admit(struct waiter *waiter)
 {
     struct conn_thread *conn = conn_of(waiter);
     conn->admitted = true;
-    sem_post(&conn->released);
+    counter_add_shared(&conn->counters->wakeups, 1);
+    syscalls_count();
+    sem_post(&conn->released); /* then it may be gone */
 }
 
 /* Until there is room at the door; false: stop() gave up. */
@@ -49,6 +51,7 @@ static bool wait_for_room(struct conn_thread *conn)
 {
     atomic_store(&conn->doing, HELD);
     waiting_add(&conn->threads->waiting, &conn->waiter);
+    syscalls_count();
     while (sem_wait(&conn->released) && errno == EINTR)
         ;
     atomic_store(&conn->doing, BUSY);

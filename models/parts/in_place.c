@@ -95,7 +95,9 @@ static bool run_children(struct in_place *in_place, struct counters *mine, struc
 static void call_downstream(struct in_place *in_place, struct counters *mine,
                             struct pool_call *calls)
 {
-    pool_call_all(in_place->pool, calls);
+    unsigned woken = pool_call_all(in_place->pool, calls);
+    if (woken)
+        counter_add_mine(mine, &mine->wakeups, woken);
     for (; calls; calls = calls->next)
         errands_answered(&in_place->errands, mine, ask_of_call(calls));
 }

@@ -90,7 +90,10 @@ static struct slot *take(struct pool *pool, uint64_t deadline_ns)
     pthread_mutex_lock(&pool->lock);
     while (!pool->idle && (patience = patience_ns(pool, deadline_ns)) > 0) {
         struct timespec until = clock_timespec(clock_now_ns() + patience);
+        pool->sleepers++;
+        syscalls_count();
         pthread_cond_timedwait(&pool->freed, &pool->lock, &until);
+        pool->sleepers--;
     }
     struct slot *slot = pool->idle;
     if (slot)
@@ -99,13 +102,25 @@ static struct slot *take(struct pool *pool, uint64_t deadline_ns)
     return slot;
 }
 
-static void give_back(struct pool *pool, struct slot *slot)
+/* Returns how many were woken by it. */
+static unsigned give_back(struct pool *pool, struct slot *slot)
 {
     pthread_mutex_lock(&pool->lock);
     slot->next = pool->idle;
     pool->idle = slot;
+    bool wanted = pool->sleepers > 0;
     pthread_mutex_unlock(&pool->lock);
+    if (!wanted)
+        return 0;
+    syscalls_count();
     pthread_cond_signal(&pool->freed);
+    return 1;
+}
+
+static void fail(struct pool_call *call)
+{
+    call->status = -ETIMEDOUT;
+    call->answer.len = 0;
 }
 
 /* Returns what has happened, as epoll would. */
@@ -118,11 +133,13 @@ static uint32_t await(const struct slot *slot, uint64_t ns)
     return count > 0 ? (uint32_t)wait.revents : 0; /* POLLIN and its like equal EPOLLIN … */
 }
 
-int pool_call(struct pool *pool, struct pool_call *call)
+static unsigned call_one(struct pool *pool, struct pool_call *call)
 {
     struct slot *slot = take(pool, call->deadline_ns);
-    if (!slot)
-        return call->status = -ETIMEDOUT;
+    if (!slot) {
+        fail(call);
+        return 0;
+    }
     int result = slot_begin(slot, call);
     uint32_t events = 0;
     while (result == 0 && (result = slot_progress(slot, events)) == -EAGAIN) {
@@ -135,8 +152,7 @@ int pool_call(struct pool *pool, struct pool_call *call)
         result = 0;
     }
     slot_end(slot, result);
-    give_back(pool, slot);
-    return call->status;
+    return give_back(pool, slot);
 }
 
 /* Those that one caller has under way. More would not fit on its stack. */
@@ -146,13 +162,8 @@ struct several {
     struct pool_call *waiting; /* not yet sent */
     struct slot *slots[AT_ONCE];
     unsigned count;
+    unsigned woken; /* others, who waited for a connection */
 };
-
-static void fail(struct pool_call *call)
-{
-    call->status = -ETIMEDOUT;
-    call->answer.len = 0;
-}
 
 /* Sends the next call that waits, and the one after it if that fails at once. Without any left the
  * slot goes back. */
@@ -170,7 +181,7 @@ static bool send_next(struct several *several, struct slot *slot)
             return true;
         slot_end(slot, result);
     }
-    give_back(several->pool, slot);
+    several->woken += give_back(several->pool, slot);
     return false;
 }
 
@@ -224,17 +235,21 @@ static void progress(struct several *several)
     }
 }
 
-void pool_call_all(struct pool *pool, struct pool_call *first)
+unsigned pool_call_all(struct pool *pool, struct pool_call *first)
 {
-    if (first && !first->next) {
-        pool_call(pool, first);
-        return;
-    }
+    if (first && !first->next)
+        return call_one(pool, first);
     struct several several = {.pool = pool, .waiting = first};
     for (;;) {
         send_more(&several);
         if (several.count == 0)
-            return;
+            return several.woken;
         progress(&several);
     }
+}
+
+int pool_call(struct pool *pool, struct pool_call *call)
+{
+    call_one(pool, call);
+    return call->status;
 }

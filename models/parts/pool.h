@@ -46,11 +46,12 @@ unsigned pool_in_use(const struct pool *pool);
  * the same pool. */
 int pool_call(struct pool *pool, struct pool_call *call);
 /*
- * Several at once, linked by next, NULL at the end: writes all, then polls all. Done when all are.
+ * Several at once, linked by next, NULL at the end: writes all, then polls all. Done when all are;
+ * returns how many callers that waited for a connection it has woken (model_stats.wakeups).
  * A caller waits for a connection only while it has none, or two of them could wait for each other;
  * calls that find none free go out when one of its own has ended.
  */
-void pool_call_all(struct pool *pool, struct pool_call *first);
+unsigned pool_call_all(struct pool *pool, struct pool_call *first);
 /* Whatever their deadlines: calls that block end then, also those that do already (-ETIMEDOUT). For
  * stop(), whose patience may be shorter than a call's. Any thread; NULL is fine. */
 void pool_give_up_at(struct pool *pool, uint64_t give_up_ns);

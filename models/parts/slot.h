@@ -43,10 +43,11 @@ struct pool {
     struct slot_target target;
     char *host;
     unsigned connections;
-    /* Protects idle and waiting, and in shares that connections go between, what they are given. A
-     * blocking caller sleeps on `freed` until a slot is idle. */
+    /* Protects sleepers, idle and waiting, and in shares that connections go between, what they are
+     * given. A blocking caller sleeps on `freed` until a slot is idle. */
     pthread_mutex_t lock;
     pthread_cond_t freed;      /* CLOCK_MONOTONIC, as the deadlines */
+    unsigned sleepers;         /* on freed */
     struct slot *idle;         /* last used first: its connection is the least likely to be stale */
     struct pool_share *shares; /* all; complete before the first call */
     /* See pool_give_up_at(). Release, and acquire: whose call ends by it sees why. */

@@ -86,6 +86,27 @@ static void two_system_calls(struct bed *bed)
     assert_true(bed->final.syscalls < 3 * REQUESTS);
 }
 
+/* Whoever waited for room at the door was woken when there was some, and that is told. */
+static void wake_ups_are_told(struct bed *bed)
+{
+    bed->config.queue_limit = 1;
+    bed->config.on_full = MODEL_WAIT;
+    bed_start(bed);
+    for (int c = 0; c < CONN_THREADS_MAX; c++) {
+        bed_open(bed, c);
+        assert_true(client_post(&bed->clients[c], "g#"));
+    }
+    for (int ms = 0; bed_stats(bed).held_back < CONN_THREADS_MAX - 1; ms++) {
+        assert_true(ms < BED_WAIT_MS);
+        bed_sleep_ms(1);
+    }
+    bed_open_gate(bed);
+    for (int c = 0; c < CONN_THREADS_MAX; c++)
+        assert_true(client_expect(&bed->clients[c], 200, "g#"));
+    bed_stop(bed);
+    assert_int_equal(bed->final.wakeups, CONN_THREADS_MAX - 1);
+}
+
 int main(int argc, char **argv)
 {
     static const struct bed_property properties[] = {
@@ -93,6 +114,7 @@ int main(int argc, char **argv)
         {"stop serves them when it is full", stops_when_full, NULL},
         {"stop gives up when it is full", gives_up_when_full, NULL},
         {"two system calls a request", two_system_calls, NULL},
+        {"whoever waited for room was woken", wake_ups_are_told, NULL},
     };
     return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
 }

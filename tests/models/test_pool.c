@@ -3,6 +3,8 @@
  * tests. */
 #include "pool_bed.h"
 
+#include "parts/slot.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -78,6 +80,7 @@ struct caller {
     struct pool *pool;
     pthread_t thread;
     int good;
+    unsigned woken;
 };
 
 static void *call_often(void *arg)
@@ -109,6 +112,55 @@ static void blocking_threads(void **state)
         assert_int_equal(callers[i].good, 100);
     }
     assert_true(atomic_load(&service.open_max) <= 2);
+    pool_destroy(pool);
+}
+
+static bool somebody_sleeps(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool sleeps = pool->sleepers > 0;
+    pthread_mutex_unlock(&pool->lock);
+    return sleeps;
+}
+
+/* The one connection is held until somebody waits for it. */
+static void *release_when_one_waits(void *arg)
+{
+    struct caller *caller = arg;
+    for (int ms = 0;
+         ms < PATIENCE_MS && !(atomic_load(&service.held) && somebody_sleeps(caller->pool)); ms++)
+        clock_sleep_ns(MS);
+    service_release(&service);
+    return NULL;
+}
+
+static void *call_and_count(void *arg)
+{
+    struct caller *caller = arg;
+    struct pool_call call = {0};
+    prepare(&call, "hold", PATIENCE_MS);
+    caller->woken = pool_call_all(caller->pool, &call);
+    caller->good = answered(&call, 200, "hold");
+    bytes_finish(&call.answer);
+    return NULL;
+}
+
+/* Who gives a connection back says whether that has woken somebody. */
+static void wake_ups_are_told(void **state)
+{
+    (void)state;
+    struct pool *pool = open_pool(1);
+    struct caller callers[2] = {{.pool = pool}, {.pool = pool}};
+    pthread_t releaser;
+    for (int i = 0; i < 2; i++)
+        pthread_create(&callers[i].thread, NULL, call_and_count, &callers[i]);
+    pthread_create(&releaser, NULL, release_when_one_waits, &callers[0]);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(callers[i].thread, NULL);
+        assert_true(callers[i].good);
+    }
+    pthread_join(releaser, NULL);
+    assert_int_equal(callers[0].woken + callers[1].woken, 1); /* the first the second */
     pool_destroy(pool);
 }
 
@@ -273,6 +325,7 @@ int main(void)
         TEST(blocking),
         TEST(refused),
         TEST(blocking_threads),
+        TEST(wake_ups_are_told),
         TEST(several),
         TEST(several_are_under_way_at_once),
         TEST(several_run_out_of_time),
