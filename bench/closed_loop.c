@@ -67,7 +67,8 @@ static const struct workload_setup *setup_of(const struct closed_loop *loop)
 
 static void count_end(struct closed_loop *loop)
 {
-    if (atomic_fetch_add_explicit(&loop->ended, 1, memory_order_acq_rel) + 1 == loop->n)
+    const int64_t n = loop->n; /* before: then it may be the next block's already */
+    if (atomic_fetch_add_explicit(&loop->ended, 1, memory_order_acq_rel) + 1 == n)
         sem_post(&loop->finished);
 }
 
