@@ -41,7 +41,7 @@ struct request {
     size_t in_len;
     void (*done)(struct request *request); /* on a thread of the model; status and out are set */
     void *arg;                             /* the caller's own */
-    uint32_t cell;
+    uint32_t cell;                         /* in [0, cells), where the workload has state */
 
     /* Set by the model. */
     int status; /* HTTP status of the reply */

@@ -69,8 +69,8 @@ struct turn {
     const uint8_t *in;
     size_t in_len;
 
-    int status; /* TURN_REPLY: 200 unless step() sets another */
-    uint32_t next_cell;
+    int status;         /* TURN_REPLY: 200 unless step() sets another */
+    uint32_t next_cell; /* TURN_FORWARD: in [0, cells) */
     uint64_t
         deadline_ns; /* TURN_CALL: from now; 0: the model's own (model_config.call_timeout_ns) */
     uint32_t targets_len, targets_cap; /* turn_target()'s; none when a turn begins */
