@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static int try_start(struct bed *bed)
@@ -112,6 +113,30 @@ static void port_in_use(struct bed *bed)
     bed_stop(bed);
 }
 
+/* Wherever in start() descriptors run out: it says so, and nothing is left. */
+static void out_of_descriptors(struct bed *bed)
+{
+    struct rlimit before;
+    int error = -1, next = dup(0);
+    close(next);
+    getrlimit(RLIMIT_NOFILE, &before);
+    for (unsigned more = 0; error != 0; more++) {
+        struct rlimit few = {.rlim_cur = (rlim_t)next + more, .rlim_max = before.rlim_max};
+        struct model_run *run = NULL;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        error = bed->model->start(&bed->config, &run, &bed->port);
+        setrlimit(RLIMIT_NOFILE, &before);
+        if (error == 0)
+            bed->model->stop(run, NULL);
+        assert_true(error <= 0 && (error == 0) == (run != NULL) && (error < 0 || more > 0));
+        assert_true(more < 100);
+        assert_int_equal(bed_count_fds(), bed->fds);
+        assert_true(bed_wait_tasks(bed->tasks));
+        assert_int_equal(atomic_load(&bed->probe.cells_opened),
+                         atomic_load(&bed->probe.cells_closed));
+    }
+}
+
 static void threads_are_told(struct bed *bed)
 {
     bed_start(bed);
@@ -202,6 +227,7 @@ int main(int argc, char **argv)
         {"numbers that cannot be", bad_numbers, NULL},
         {"a cell that fails to open", cell_fails_to_open, NULL},
         {"a port in use, and its reuse", port_in_use, NULL},
+        {"descriptors that run out", out_of_descriptors, NULL},
         {"threads are told", threads_are_told, NULL},
         {"cpus are kept", cpus_are_kept, NULL},
         {"the configuration is copied", config_is_copied, NULL},

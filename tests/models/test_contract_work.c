@@ -50,7 +50,7 @@ static void prepare(struct posted *posted, const struct bed *bed, int i)
 /* Where requests are of several kinds they say so themselves: is each answered as it should be? */
 static void check(const struct bed *bed, size_t document, int status, const void *reply, size_t len)
 {
-    const unsigned several = WORKLOAD_NEEDS_STORE_MIX | WORKLOAD_NEEDS_HEAVY;
+    const unsigned several = WORKLOAD_NEEDS_STORE_MIX | WORKLOAD_NEEDS_HEAVY | WORKLOAD_NEEDS_HITS;
     if (workload_needs(bed->arg) & several)
         assert_true(workload_reply_ok(bed->arg, &setup, document, status, reply, len));
 }
@@ -122,7 +122,7 @@ static struct work measure(struct bed *bed)
     return work;
 }
 
-static void make_setup(const struct workload *workload)
+static void make_setup(const struct workload *workload, bool offload)
 {
     char why[256];
     assert_int_equal(workload_setup_init(&setup, payload_find("order"), codecs[0], why, sizeof why),
@@ -130,16 +130,17 @@ static void make_setup(const struct workload *workload)
     setup.cpu_iterations = 2000;
     setup.messages = 5;
     setup.cells = 8;
+    setup.offload = offload;
     if (workload_needs(workload) & WORKLOAD_NEEDS_JOURNAL)
         assert_int_equal(
             workload_setup_journal(&setup, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"), 0);
     assert_int_equal(workload_setup_mark(&setup, workload), 0);
 }
 
-static void same_work(struct bed *bed)
+static struct work compare(struct bed *bed, bool offload)
 {
     static struct bed floor;
-    make_setup(bed->arg);
+    make_setup(bed->arg, offload);
     bed->config.workload = bed->arg;
     bed->config.setup = &setup;
     bed->config.cells = setup.cells;
@@ -165,18 +166,35 @@ static void same_work(struct bed *bed)
     assert_int_equal(done.bytes_out, right.bytes_out);
     assert_int_equal(done.checksum, right.checksum);
     workload_setup_finish(&setup);
+    return done;
+}
+
+static void same_work(struct bed *bed)
+{
+    compare(bed, false);
+}
+
+static void same_work_offloaded(struct bed *bed)
+{
+    struct work done = compare(bed, true);
+    assert_true(done.offloads > 0 && done.offloads < done.answered);
 }
 
 int main(int argc, char **argv)
 {
-    size_t count = 0;
-    while (workloads[count])
-        count++;
-    struct bed_property *properties = calloc(count, sizeof *properties);
+    size_t count = 0, most = 0;
+    while (workloads[most])
+        most++;
+    struct bed_property *properties = calloc(2 * most, sizeof *properties);
     if (!properties)
         return 3;
-    for (size_t i = 0; i < count; i++)
-        properties[i] = (struct bed_property){workloads[i]->name, same_work, workloads[i]};
+    for (size_t i = 0; i < most; i++) {
+        const struct workload *workload = workloads[i];
+        properties[count++] = (struct bed_property){workload->name, same_work, workload};
+        if (workload_needs(workload) & WORKLOAD_NEEDS_HEAVY)
+            properties[count++] =
+                (struct bed_property){"its heavy ones offloaded", same_work_offloaded, workload};
+    }
     int exit_code = bed_main(argc, argv, properties, count);
     free(properties);
     return exit_code;

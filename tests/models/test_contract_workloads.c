@@ -10,11 +10,27 @@
 
 enum { CONNECTIONS = 4, REQUESTS = 40, POSTS = 60 };
 
-/* One setup for all tests of this program; the models only read it. */
-static struct workload_setup setup;
+static struct workload_setup setup; /* of the workload whose turn it is; the models only read it */
+
+/* Where requests are of several kinds, documents say so; heavy ones are offloaded. */
+static void make_setup(const struct workload *workload)
+{
+    char why[256];
+    assert_int_equal(workload_setup_init(&setup, payload_find("order"), codecs[0], why, sizeof why),
+                     0);
+    setup.cpu_iterations = 2000;
+    setup.messages = 5;
+    setup.cells = 8; /* fewer than hops: the ring closes */
+    setup.offload = true;
+    if (workload_needs(workload) & WORKLOAD_NEEDS_JOURNAL)
+        assert_int_equal(
+            workload_setup_journal(&setup, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"), 0);
+    assert_int_equal(workload_setup_mark(&setup, workload), 0);
+}
 
 static void start(struct bed *bed)
 {
+    make_setup(bed->arg);
     bed->config.workload = bed->arg;
     bed->config.offload_threads = 2;
     bed->config.setup = &setup;
@@ -25,9 +41,26 @@ static void start(struct bed *bed)
         bed_start(bed);
 }
 
-/* Not bed_stop(): that asks the probe, which does not run here. */
-static void stop(struct bed *bed, uint64_t answered)
+/* Of the documents that were sent, those whose mark begins so. */
+static uint64_t marked(const size_t *documents, size_t count, const char *mark)
 {
+    uint64_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t len = setup.body_lens[documents[i]];
+        found += len >= strlen(mark) && !memcmp(setup.bodies[documents[i]], mark, strlen(mark));
+    }
+    return found;
+}
+
+/* Not bed_stop(): that asks the probe, which does not run here. */
+static void stop(struct bed *bed, const size_t *documents, uint64_t answered)
+{
+    const unsigned needs = workload_needs(bed->arg);
+    uint64_t calls = answered * (needs & WORKLOAD_NEEDS_FAN ? setup.fan : 1);
+    if (needs & WORKLOAD_NEEDS_HITS) {
+        calls -= marked(documents, answered, "hit ");
+        assert_true(calls > 0 && calls < answered);
+    }
     struct model_run *run = bed->run;
     bed->run = NULL;
     assert_int_equal(bed->model->stop(run, &bed->final), 0);
@@ -35,18 +68,21 @@ static void stop(struct bed *bed, uint64_t answered)
     assert_int_equal(bed->final.requests, answered);
     assert_int_equal(bed->final.in_flight, 0);
     assert_true(bed->final.turns >= answered);
-    if (workload_needs(bed->arg) & WORKLOAD_NEEDS_DOWNSTREAM)
-        assert_int_equal(bed->final.calls,
-                         answered *
-                             (workload_needs(bed->arg) & WORKLOAD_NEEDS_FAN ? setup.fan : 1));
-    if (workload_needs(bed->arg) & WORKLOAD_NEEDS_RING)
+    if (needs & WORKLOAD_NEEDS_DOWNSTREAM)
+        assert_int_equal(bed->final.calls, calls);
+    if (needs & WORKLOAD_NEEDS_RING)
         assert_int_equal(bed->final.turns, answered * setup.hops);
-    if (workload_needs(bed->arg) & WORKLOAD_SENDS) {
+    if (needs & WORKLOAD_SENDS) {
         assert_int_equal(bed->final.sends, answered * setup.messages);
         assert_int_equal(bed->final.turns, answered * (4 + setup.messages)); /* all carried out */
     }
-    if (workload_needs(bed->arg) & WORKLOAD_NEEDS_JOURNAL)
+    if (needs & WORKLOAD_NEEDS_JOURNAL)
         assert_int_equal(bed->final.offloads, answered);
+    if (needs & WORKLOAD_NEEDS_HEAVY) {
+        assert_true(bed->final.offloads > 0 && bed->final.offloads < answered);
+        assert_int_equal(bed->final.offloads, marked(documents, answered, "heavy "));
+    }
+    workload_setup_finish(&setup);
 }
 
 static size_t document_of(int connection, int request)
@@ -58,11 +94,12 @@ static void over_sockets(struct bed *bed)
 {
     if (workload_needs(bed->arg) & WORKLOAD_IN_PROCESS_ONLY)
         skip();
+    size_t documents[CONNECTIONS * REQUESTS], sent = 0;
     start(bed);
     for (int c = 0; c < CONNECTIONS; c++) {
         bed_open(bed, c);
         for (int i = 0; i < REQUESTS; i++) { /* pipelined */
-            size_t document = document_of(c, i);
+            size_t document = documents[sent++] = document_of(c, i);
             char head[128];
             int n = snprintf(head, sizeof head,
                              "POST / HTTP/1.1\r\nHost: t\r\nContent-Length: %zu\r\n\r\n",
@@ -79,17 +116,18 @@ static void over_sockets(struct bed *bed)
             assert_true(workload_reply_ok(bed->arg, &setup, document_of(c, i), reply.status,
                                           (const uint8_t *)reply.body, reply.body_len));
         }
-    stop(bed, CONNECTIONS * REQUESTS);
+    stop(bed, documents, sent);
 }
 
 static void over_post(struct bed *bed)
 {
     const struct workload *workload = bed->arg;
     struct posted posts[POSTS];
+    size_t documents[POSTS];
     bed->config.listen = NULL;
     start(bed);
     for (int i = 0; i < POSTS; i++) {
-        size_t document = document_of(0, i);
+        size_t document = documents[i] = document_of(0, i);
         posted_init(&posts[i], bed, (uint32_t)i % setup.cells, "");
         posts[i].request->in = setup.bodies[document];
         posts[i].request->in_len = setup.body_lens[document];
@@ -104,24 +142,13 @@ static void over_post(struct bed *bed)
         assert_true(workload_reply_ok(workload, &setup, document_of(0, i), posts[i].status,
                                       posts[i].request->out.data, posts[i].request->out.len));
     }
-    stop(bed, POSTS);
+    stop(bed, documents, POSTS);
     for (int i = 0; i < POSTS; i++)
         posted_finish(&posts[i], bed);
 }
 
 int main(int argc, char **argv)
 {
-    char why[256];
-    if (workload_setup_init(&setup, payload_find("order"), codecs[0], why, sizeof why) < 0) {
-        fprintf(stderr, "%s\n", why);
-        return 3;
-    }
-    if (workload_setup_journal(&setup, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp") < 0)
-        return 3;
-    setup.cpu_iterations = 2000;
-    setup.messages = 5;
-    setup.cells = 8; /* fewer than hops: the ring closes */
-
     size_t count = 0;
     while (workloads[count])
         count++;
@@ -138,6 +165,5 @@ int main(int argc, char **argv)
     int exit_code = bed_main(argc, argv, properties, 2 * count);
     free(properties);
     free(names);
-    workload_setup_finish(&setup);
     return exit_code;
 }
