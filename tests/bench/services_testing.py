@@ -93,6 +93,8 @@ def load(folder: Path, address: str, *args: object, code: int | None = None) -> 
     assert done.returncode == (0 if kept and right and held else 1), said
     assert code is None or done.returncode == code, said
     assert ("were not sent" in done.stderr) == (out["unsent"] > 0)
+    told = "no percentile has their latency in it" if kept else "this was not the load that was asked for"
+    assert told in done.stderr or not out["unsent"]
     return out
 
 
