@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "one_request.h"
 
+#include "clock.h"
+
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -19,7 +21,8 @@ void one_request_serve(struct listener *listener, int patience_s,
     struct http_conn conn;
     http_conn_init(&conn, fd, REQUEST_MAX);
     enum http_step step = HTTP_MORE;
-    while (step == HTTP_MORE && http_conn_read(&conn, 0) > 0)
+    const uint64_t until_ns = clock_ns() + (uint64_t)patience_s * CLOCK_NS_PER_S;
+    while (step == HTTP_MORE && clock_ns() < until_ns && http_conn_read(&conn, 0) > 0)
         step = http_conn_parse(&conn);
     if (step != HTTP_MORE)
         answer(&conn, step, arg);

@@ -133,6 +133,33 @@ static void beside_every_model(void **state)
     }
 }
 
+static void *drip(void *arg)
+{
+    int fd = *(const int *)arg;
+    while (send(fd, "a", 1, MSG_NOSIGNAL) == 1)
+        usleep(50000);
+    return NULL;
+}
+
+/* Somebody who sends a byte now and then, and never all of a request, does not keep the server from
+ * its end. */
+static void whoever_drips_is_not_waited_for(void **state)
+{
+    (void)state;
+    struct admin *admin;
+    uint16_t port;
+    pthread_t thread;
+    assert_int_equal(admin_start(&admin, &(struct admin_config){.listen = "127.0.0.1:0"}, &port),
+                     0);
+    int fd = connect_to(port);
+    assert_true(fd >= 0 && send(fd, "GET /", 5, MSG_NOSIGNAL) == 5);
+    assert_int_equal(pthread_create(&thread, NULL, drip, &fd), 0);
+    usleep(200000); /* it is being served */
+    admin_stop(admin);
+    pthread_join(thread, NULL);
+    close(fd);
+}
+
 static void addresses(void **state)
 {
     (void)state;
@@ -155,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses),
+        cmocka_unit_test(whoever_drips_is_not_waited_for),
         cmocka_unit_test(beside_every_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
