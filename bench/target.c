@@ -17,7 +17,8 @@ int target_parse(struct target *target, const char *url, char *why, size_t why_c
     size_t len = 0;
     if (strncasecmp(url, scheme, strlen(scheme)) == 0)
         len = strcspn(host, "/?#");
-    if (len == 0 || len >= sizeof target->host || memchr(host, '@', len)) {
+    if (len == 0 || len >= sizeof target->host || memchr(host, '@', len) ||
+        (host[len] && host[len] != '/') || strpbrk(host, " \t\r\n#")) {
         snprintf(why, why_cap, "\"%s\" is not of the form http://HOST:PORT/PATH", url);
         return -EINVAL;
     }

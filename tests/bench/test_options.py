@@ -84,6 +84,8 @@ BAD: list[tuple[str, list[str], str]] = [
     ("load", [*LOAD, "--arrival", "bursty"], '--arrival: "bursty" is not one of poisson, uniform, burst, closed'),
     ("load", ["--target", "ftp://a:1/", "--rate", "1"], '--target: "ftp://a:1/" is not of the form http://'),
     ("load", ["--target", "http://", "--rate", "1"], "--target: "),
+    ("load", ["--target", "http://a:1?q=1", "--rate", "1"], '--target: "http://a:1?q=1" is not of the form http://'),
+    ("load", ["--target", "http://a:1/a b", "--rate", "1"], '--target: "http://a:1/a b" is not of the form http://'),
     ("load", ["--target", "http://127.0.0.1:x/", "--rate", "1"], "--target: "),
     ("load", [*LOAD[:2], "--rate", "0"], '--rate: "0" is not a number from'),
     ("load", [*LOAD[:2], "--rate", "fast"], '--rate: "fast" is not a number from'),
