@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import UsageError, machine
-from .peer_servers import MEASURES, Failure
+from .peer_servers import CALLGRIND, MEASURES, Failure, instructions
 from .planned import Family
 from .programs import Build, Finished, execute, json_file, read_json
 
@@ -98,6 +98,8 @@ def measure(build: Build, family: Family, member: str, *, padding: int) -> dict[
     try:
         if family.load["how"] == "program":
             result["metrics"], finished = _program(build, family, member, padding)
+        elif family.load["how"] == "program_counted":
+            result["metrics"] = _counted(build, family, member, padding)
         else:
             load = {**family.load, "method": "GET" if member.endswith("_get") else "POST"}
             argv = arguments(build, family.load["argv"][member])
@@ -108,6 +110,19 @@ def measure(build: Build, family: Family, member: str, *, padding: int) -> dict[
     covariates = watch.covariates(finished)
     seconds = round(time.monotonic() - began, 3)
     return {**result, "version": version, "seconds": seconds, "covariates": covariates}
+
+
+def _counted(build: Build, family: Family, member: str, padding: int) -> dict[str, Any]:
+    """User instructions per task, from two processes of a program that run differently many."""
+    totals = []
+    for count in family.load["counts"]:
+        argv = arguments(build, family.load["argv"][member], count=str(count))
+        done = execute([*CALLGRIND, *argv], timeout_s=TIMEOUT_S, padding=padding)
+        if done.failure:
+            raise Failure(done.failure)
+        totals.append(instructions(done))
+    few, many = family.load["counts"]
+    return {"instructions_per_task": (totals[1] - totals[0]) / (many - few)}
 
 
 def _program(build: Build, family: Family, member: str, padding: int) -> tuple[dict[str, Any], Finished]:

@@ -24,6 +24,7 @@ CLIENT_SLACK_S = 30.0
 CONNECTIONS = 64
 BODY = b"Hello, peers!"
 POST_LUA = 'wrk.method = "POST"\nwrk.body = "{body}"\nwrk.headers["Content-Type"] = "text/plain"\n'
+CALLGRIND = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
 NGINX_CONF = """
 daemon off;
 master_process off;
@@ -263,8 +264,7 @@ def counted(build: Build, load: dict[str, Any], argv: Sequence[str], padding: in
     asked = requests(build, load)
     connections = load.get("connections", CONNECTIONS)
     tools: dict[str, tuple[tuple[str, ...], Callable[[Server, Finished], int]]] = {
-        "instructions_per_request": (
-            ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"), _instructions),
+        "instructions_per_request": (CALLGRIND, lambda _, done: instructions(done)),
         # -D: the tracer is the child, so that a signal reaches the server.
         "system_calls_per_request": (("strace", "-D", "-f", "-c", "-o", "{folder}/calls"), _syscalls),
     }  # fmt: skip
@@ -298,7 +298,8 @@ def requests(build: Build, load: dict[str, Any]) -> list[tuple[bytes, bytes]]:
     return [(request("POST", body, "application/octet-stream"), body) for body in bodies]
 
 
-def _instructions(running: Server, done: Finished) -> int:
+def instructions(done: Finished) -> int:
+    """What CALLGRIND has counted."""
     found = re.search(r"Collected : (\d+)", done.stderr)
     if not found:
         raise Failure(f"callgrind says {done.stderr[-200:]!r}")

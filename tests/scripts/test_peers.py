@@ -66,6 +66,8 @@ def test_bars_are_about_what_is_measured() -> None:
         assert bar.metric in kind.metrics and {bar.ours, *bar.peers} <= set(kind.members)
         assert not kind.members[bar.ours].needs and all(kind.members[peer].needs for peer in bar.peers)
         assert (bar.at_least is None) != (bar.at_most is None)
+    # Nothing that is compared with others is left without one.
+    assert {bar.family for bar in peers.BARS} == set(kinds)
     assert {metric for kind in peers.KINDS for metric in kind.metrics} <= set(peers.METRICS)
     assert all(not next(iter(kind.members.values())).needs for kind in peers.KINDS)
 
