@@ -104,9 +104,6 @@ class Held:
             each.close()
         self._sockets.clear()
 
-    def __len__(self) -> int:
-        return len(self._sockets)
-
     def grow(self, count: int) -> None:
         """Until there are so many; every new one asks once and is answered with 200."""
         first = len(self._sockets)
