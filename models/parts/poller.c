@@ -69,6 +69,7 @@ static void admit(struct waiter *waiter)
     conn->poller->config.submit(conn->poller->config.arg, conn, NULL);
 }
 
+/* Until a request is whole: that is refused, or waits for room. What takes none is answered. */
 static void turn_away(struct poller *poller, struct poller_conn *conn)
 {
     uint32_t events = EPOLLIN;
@@ -85,6 +86,11 @@ static void turn_away(struct poller *poller, struct poller_conn *conn)
         if (step == HTTP_WORK && waiting_enter(&poller->waiting)) { /* there is room by now */
             conn->whole = true;
             poller->config.submit(poller->config.arg, conn, poller->config.counters);
+            return;
+        }
+        if (step == HTTP_WORK && poller->config.model->on_full == MODEL_WAIT) {
+            conn->whole = true;
+            waiting_add(&poller->waiting, &conn->waiter);
             return;
         }
         error = poller->config.turn_away(poller->config.arg, conn, step);
@@ -111,8 +117,6 @@ static void dispatch(struct poller *poller, struct poller_conn *conn)
 {
     if (waiting_enter(&poller->waiting))
         poller->config.submit(poller->config.arg, conn, poller->config.counters);
-    else if (poller->config.model->on_full == MODEL_WAIT)
-        waiting_add(&poller->waiting, &conn->waiter);
     else
         turn_away(poller, conn);
 }

@@ -3,9 +3,9 @@
  * The socket side of a thread pool: one thread that accepts, waits for all idle connections
  * (EPOLLONESHOT), and submits those that have become readable, each with a place in the door.
  *
- * Who has a connection: the poller, while it is armed, held back (door full, MODEL_WAIT) or being
- * turned away (door full, MODEL_REJECT); else the one worker it was submitted to, until that one
- * arms or closes it.
+ * Who has a connection: the poller, while it is armed, held back (with a whole request, MODEL_WAIT)
+ * or being turned away (door full, MODEL_REJECT); else the one worker it was submitted to, until
+ * that one arms or closes it.
  */
 #ifndef ASSAY_POLLER_H
 #define ASSAY_POLLER_H
