@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What a codec's encode and decode consist of, from the rows that time each phase alone.
 
-Phases come from processes of their own, so shares rest on medians over rounds and are for
-orientation. What the whole takes beyond its phases is shown as the rest; phases that take longer one
-by one than in one go leave none.
+Phases come from processes of their own, so shares are for orientation. Times are the baseline's medians by
+the ratios to it: in them a machine that ran faster for the whole than for its phases shows alike for all
+codecs, while each codec's own medians mix its speeds in a way of their own. What the whole takes beyond its
+phases is shown as the rest; phases that take longer one by one than in one go leave none.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Sequence
 
 from .about import operation
+from .figures import paired_ns
 from .judge import Family
 from .verdicts import Estimate
 
@@ -58,7 +60,7 @@ class Split:
 
 
 def estimate(families: Sequence[Family], name: str, member: str) -> Estimate | None:
-    """ns per operation."""
+    """ns per operation, of its own processes."""
     for family in families:
         if operation(family) == name and member in family.plan["members"]:
             return family.level(member, "time_ns")
@@ -66,8 +68,11 @@ def estimate(families: Sequence[Family], name: str, member: str) -> Estimate | N
 
 
 def level(families: Sequence[Family], name: str, member: str) -> float | None:
-    found = estimate(families, name, member)
-    return found.median if found else None
+    """The same by the ratio to the baseline."""
+    for family in families:
+        if operation(family) == name and member in family.plan["members"]:
+            return paired_ns(family, member)
+    return None
 
 
 def splits(families: Sequence[Family], members: Sequence[str]) -> list[Split]:

@@ -12,7 +12,7 @@ pytest.importorskip("jinja2")
 import conftest  # noqa: E402, F401: the path
 import pages  # noqa: E402
 import synthetic_libraries  # noqa: E402
-from assaylib import judge, members  # noqa: E402
+from assaylib import costs, judge, members  # noqa: E402
 from assaylib.sections import payloads  # noqa: E402
 from assaylib.sections.conditions import conditions  # noqa: E402
 
@@ -77,3 +77,15 @@ def test_who_is_beaten_in_size_and_time_is_asked_of_the_ratios():
     ns = encode.level("cjson", "time_ns").median / math.exp(encode.compared("yyjson", "time_ns").estimate.median)
     assert float(rows["yyjson"][3]) == pytest.approx(ns, rel=0.01) and rows["yyjson"][4] == ""
     assert rows["protobuf C++ (own structs)"][4] == "●"
+
+
+def test_parts_are_those_of_the_ratios():
+    """As above: a codec's own median of the whole, were it three times that, would leave a rest of two thirds."""
+    phases = ("build", "print", "free_built")
+    run, lines = synthetic_libraries.make_wide_run(payloads={"order": 1100}, rounds=8, count=4, operations=phases)
+    for line in lines:
+        if line["member"] == "yyjson" and line["family"].endswith("/encode"):
+            line["metrics"]["time_ns"] *= 3
+    families = judge.judge(run, lines).families
+    (split,) = [s for s in costs.splits(families, ["yyjson"]) if s.side == "encode"]
+    assert 0 <= dict(split.parts)["rest"] / split.whole < 0.1

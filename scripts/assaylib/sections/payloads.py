@@ -149,7 +149,7 @@ def parts(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Block]:
     if not found:
         return []
     table = Table(
-        "What encoding and decoding consist of: ns per operation, medians",
+        "What encoding and decoding consist of: ns per operation",
         [
             Column("operation"),
             Column("codec"),
@@ -172,9 +172,10 @@ def parts(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Block]:
         "Each phase is timed alone, in processes of its own, with what it needs made before the clock"
         " runs and the clock's own cost taken off; where several small documents go through a phase"
         " together, their trees are in the first cache still. The rest is what the whole takes beyond"
-        " its phases, the machine's speed in its processes and in theirs included; none is left where they"
-        " take longer one by one. “In one go”: the library makes no tree. Under each row of a phase stand"
-        " its ratios, with intervals. Quotients of such medians are for orientation."
+        " its phases; none is left where they take longer one by one. “In one go”: the library makes no tree."
+        f" Times are {words.label(families[0].baseline)}'s medians by the ratios to it, which stand below with their"
+        " intervals: if the machine was slower for the whole than for its phases, that is in the rest of all codecs"
+        " alike. For orientation."
     )
     return [table]
 
