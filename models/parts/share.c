@@ -7,6 +7,7 @@
  */
 #include "pool.h"
 #include "slot.h"
+#include "syscalls.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -109,7 +110,10 @@ static void adopt(struct pool_share *share, struct slot *slot)
     share->count++;
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                 .data.ptr = &slot->source};
-    if (slot->fd >= 0 && epoll_ctl(share->epoll_fd, EPOLL_CTL_ADD, slot->fd, &event) < 0)
+    if (slot->fd < 0)
+        return;
+    syscalls_count();
+    if (epoll_ctl(share->epoll_fd, EPOLL_CTL_ADD, slot->fd, &event) < 0)
         slot_close(slot);
 }
 
@@ -121,8 +125,10 @@ static void disown(struct pool_share *share, struct slot *slot)
     *at = slot->sibling;
     share->count--;
     slot->owner = NULL;
-    if (slot->fd >= 0)
-        epoll_ctl(share->epoll_fd, EPOLL_CTL_DEL, slot->fd, NULL);
+    if (slot->fd < 0)
+        return;
+    syscalls_count();
+    epoll_ctl(share->epoll_fd, EPOLL_CTL_DEL, slot->fd, NULL);
 }
 
 static void push_spare(struct pool_share *share, struct slot *slot)
