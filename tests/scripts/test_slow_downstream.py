@@ -4,16 +4,19 @@ said of lines."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from assaylib import rig
-from assaylib.scenarios import faults, scenario, slow_downstream, watching
+from assaylib import record, scenarios
+from assaylib.gates import GATE_NAMES
+from assaylib.planned import Family
+from assaylib.scenarios import faults, scenario, series, slow_downstream, stand, watching
 from assaylib.scenarios.requests import Request
-from failures import MS, NO_LOOKS, SLOW, S, drawn, made_up, parsed, refused, right, told
+from failures import MS, NO_LOOKS, SLOW, S, drawn, made_up, one, parsed, refused, right, told
 
 PHASES = [("normal", 0), ("stalled", S // 2), ("after stalled", S), ("dead", 3 * S // 2), ("after dead", 2 * S)]
 END = ("", 5 * S // 2)
@@ -94,8 +97,28 @@ def test_a_service_that_stays_slow_is_not_back(tmp_path: Path) -> None:
 def test_a_phase_without_requests_is_no_result(tmp_path: Path) -> None:
     found = parsed(tmp_path, SLOW)
     every = [r for r in stuck(False, None) if r.kind == "hits" or not S // 2 <= r.due_ns < S]
-    with pytest.raises(rig.Failure, match="no misses were due while it was stalled"):
+    with pytest.raises(stand.TooBusy, match="no misses were due while it was stalled"):
         slow_downstream.judged(found, every, POOL, spans())
+
+
+def test_a_machine_that_was_too_busy_is_no_failed_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does such a process have figures; others of its member count."""
+    folder = made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing, rounds=9)
+    family = Family.from_json(one(folder).facts["families"][0])
+
+    def busy(*_: Any) -> None:
+        raise stand.TooBusy("the phases lay outside of what load had planned")
+
+    monkeypatch.setattr(slow_downstream, "measure", busy)
+    member = "event_loop@none"
+    line = scenarios.measure(None, family, member, seed=1, padding=0)[member]  # type: ignore[arg-type]
+    assert line["status"] == "ok" and line["metrics"] == {} and set(line["gates"]) <= set(GATE_NAMES)
+    path = folder / "samples.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    rows = [{**row, **line, "covariates": {}} if (row["member"], row["round"]) == (member, 3) else row for row in rows]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert set(series.good(one(folder).family, member)) == {1, 2, *range(4, 10)}
+    assert "event_loop" in told(folder) and record.exit_code(rows) == 0 and drawn(folder)
 
 
 def test_what_voids_a_slow_downstream(tmp_path: Path) -> None:

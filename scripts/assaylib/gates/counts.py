@@ -73,6 +73,7 @@ GATE_NAMES = {
     "knee_rig_share": "the maximum ÷ what a server that does nothing reaches",
     "generator_lag_ms": "generator's lag p99, ms",
     "rss_growth_mb": "growth of memory, MB",
+    "machine_kept_up": "the machine kept to the plan",
     "phases_late_ms": "phases longer or shorter than planned by, ms",
     "hits_held_back": "share of unrelated requests that the generator had no connection for",
 }

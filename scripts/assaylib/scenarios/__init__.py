@@ -14,7 +14,8 @@ To add a kind of scenario, write one module here, name it in KINDS, and ship a f
                                          one process: stand.stand() starts server, downstream and load. Returns
                                          {"metrics": …, "gates": …} (readings.py, gates.of) and, raw enough to be
                                          judged again, "points" or "timeline"; "server": what server.stop() said of
-                                         its process. Raise rig.Failure for why there is no result
+                                         its process. Raise rig.Failure for why there is no result, and
+                                         stand.TooBusy where that is nobody's fault but the machine's
     answer(outcome)                      sentences, the answer first; without enough rounds no interval
     tables(outcome)                      blocks.Table; the first is also printed in the terminal
     pictures(outcome)                    charts.Chart, whose data are in one of the tables
@@ -37,6 +38,7 @@ from ..programs import Build, Finished
 from ..rig import Failure
 from . import capacity, connections, fixed_rate, lifecycle, map, mixed, overload, scenario, slow_downstream
 from .scenario import Scenario
+from .stand import TooBusy
 
 #: A kind's name in a file → its module.
 KINDS: dict[str, ModuleType] = {
@@ -97,6 +99,8 @@ def measure(
             raise Failure(family.note)
         result |= kind_of(family).measure(build, family, member, seed, padding)
         finished = result.pop("server", None)
+    except TooBusy as why:
+        result["gates"] = {"machine_kept_up": {"value": str(why), "limit": "all of it", "scope": "all", "ok": False}}
     except Failure as failure:
         result.update(status="failed", reason=str(failure))
     seconds = round(time.monotonic() - began, 3)

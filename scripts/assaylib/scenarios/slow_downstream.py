@@ -15,13 +15,12 @@ from typing import Any
 from ..gates.validity import ACHIEVED_MIN, LAG_SHARE_MAX, least, most
 from ..plan import CAPTURE_S, SERVE_START_S, Built, Family
 from ..programs import Build
-from ..rig import Failure
 from . import faults, keys, plans, readings, requests, series, watching
 from .faults import FAULTS, HITS, MISSES
 from .isolation import answer, deadline_name, pictures, tables  # noqa: F401: what a kind has
 from .requests import Request
 from .scenario import Scenario
-from .stand import of, stand
+from .stand import TooBusy, of, stand
 
 NO_DEADLINE_MS = 3_600_000  # the most that serve takes: none, as far as a scenario goes
 #: The workload, its classes and the deadline are the kind's own.
@@ -111,7 +110,7 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
     phases = faults.spans([(name, at_ns - zero_ns) for name, at_ns in told])
     phases[0]["from_ns"] = max(0, phases[0]["from_ns"])
     if phases[0]["to_ns"] <= 0 or phases[-1]["to_ns"] > result["duration_ns"]:
-        raise Failure("the phases lay outside of what load had planned: this machine was too busy")
+        raise TooBusy("the phases lay outside of what load had planned")
     # Load has watched the process that tells the service what to be; the service itself is another.
     result["beside_cpu_ns"] = spent.total_ns * result["duration_ns"] / (told[-1][1] - told[0][1])
     looks = watch.since(zero_ns)
@@ -153,7 +152,7 @@ def judged(
         for kind in (HITS, MISSES):
             phase[kind] = requests.figures(requests.due(every, *ends, kind))
             if not phase[kind]["planned"]:
-                raise Failure(f"no {kind} were due while it was {phase['name']}: this machine was too busy")
+                raise TooBusy(f"no {kind} were due while it was {phase['name']}")
             phase[kind]["slots"] = _slots_of(every, kind, slot_ns, phase)
             metrics[f"{name}_{kind}_p99_ns"] = phase[kind]["whole_p99_ns"]
             metrics[f"{name}_{kind}_p50_ns"] = phase[kind]["p50_ns"]

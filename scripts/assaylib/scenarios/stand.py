@@ -27,6 +27,11 @@ def of(family: Family) -> Scenario:
     return Scenario.from_json(family.load["scenario"])
 
 
+class TooBusy(rig.Failure):
+    """The machine, and no server, is why there are no figures: the process has none and is no failed one, so
+    that the discard rule can have it made up for."""
+
+
 @dataclass
 class Stand:
     """seed: of arrivals."""
