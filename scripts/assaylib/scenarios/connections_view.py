@@ -192,9 +192,11 @@ def _slopes(outcome: Outcome) -> Table:
             threads = value(family, model, "threads_per_connection")
             count = len(family.series(model, WHOLE))
             table.add(name, words.label(model), *figures, shown(threads, 1, 2), str(count))
+    told = any(value(state(outcome, "idle"), m, "socket_bytes_per_connection") for m in outcome.models)
+    buffers = " and buffers of its sockets" if told else "; its sockets' buffers this kernel does not tell"
     table.notes += [
-        "The server's own: resident set, page tables and buffers of its sockets. Stacks are resident pages of its"
-        " threads' stacks, and part of RSS.",
+        f"The server's own: resident set, page tables{buffers}. Stacks are resident pages of its threads' stacks, and"
+        " part of RSS.",
         "Kernel, both ends: slab and kernel stacks of the whole machine, of which nobody can say whose they are:"
         " sockets, their files, their places in epoll; on loopback the client's as well.",
     ]
