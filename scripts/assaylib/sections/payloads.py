@@ -174,8 +174,8 @@ def parts(families: Sequence[Family], codecs: dict[str, Codec]) -> list[Block]:
         " together, their trees are in the first cache still. The rest is what the whole takes beyond"
         " its phases; none is left where they take longer one by one. “In one go”: the library makes no tree."
         f" Times are {words.label(families[0].baseline)}'s medians by the ratios to it, which stand below with their"
-        " intervals: if the machine was slower for the whole than for its phases, that is in the rest of all codecs"
-        " alike. For orientation."
+        " intervals: a machine that was slower for the whole than for its phases shows in every codec's rest."
+        " For orientation."
     )
     return [table]
 
