@@ -55,7 +55,7 @@ static __attribute__((flatten, aligned(64))) char *put_message(struct json_write
 {
     static const void *const steps[] = {
         [PLAN_INT32] = &&int32,     [PLAN_UINT32] = &&uint32, [PLAN_INT64] = &&int64,
-        [PLAN_UINT64] = &&uint64,   [PLAN_FLOAT] = &&real,    [PLAN_DOUBLE] = &&real,
+        [PLAN_UINT64] = &&uint64,   [PLAN_FLOAT] = &&real32,  [PLAN_DOUBLE] = &&real64,
         [PLAN_BOOL] = &&boolean,    [PLAN_ENUM] = &&other,    [PLAN_STRING] = &&string,
         [PLAN_BYTES] = &&other,     [PLAN_MESSAGE] = &&inner, [PLAN_ARRAY] = &&array,
         [PLAN_MAP] = &&other,       [PLAN_FAR] = &&other,     [PLAN_END] = &&end,
@@ -105,8 +105,11 @@ quoted:
     at = json_put_unsigned(at, number);
     *at++ = '"';
     NEXT_FIELD;
-real:
-    at = json_put_real(BEHIND_KEY, field->step, &VALUE(double));
+real32:
+    at = json_put_real(BEHIND_KEY, PLAN_FLOAT, &VALUE(float));
+    NEXT_FIELD;
+real64:
+    at = json_put_real(BEHIND_KEY, PLAN_DOUBLE, &VALUE(double));
     NEXT_FIELD;
 boolean:
     at = json_put_bool(BEHIND_KEY, VALUE(protobuf_c_boolean) != 0);
