@@ -132,6 +132,14 @@ typedef struct {
     size_t at, count;
 } json_elements;
 
+/* It saturates: of a larger number, and so of the ends themselves, nobody can tell what it was. */
+static inline enum json_is integer_is(int64_t value, json_node node)
+{
+    if (value == INT64_MAX) /* or an unsigned one */
+        return json_object_get_uint64(node) == UINT64_MAX ? JSON_IS_BEYOND : JSON_IS_UNSIGNED;
+    return value == INT64_MIN ? JSON_IS_BEYOND : JSON_IS_SIGNED;
+}
+
 static inline enum json_is node_is(json_node node)
 {
     switch (json_object_get_type(node)) {
@@ -139,8 +147,8 @@ static inline enum json_is node_is(json_node node)
         return JSON_IS_BOOL;
     case json_type_double:
         return JSON_IS_REAL;
-    case json_type_int: /* it saturates: beyond that value it must be an unsigned one */
-        return json_object_get_int64(node) == INT64_MAX ? JSON_IS_UNSIGNED : JSON_IS_SIGNED;
+    case json_type_int:
+        return integer_is(json_object_get_int64(node), node);
     case json_type_object:
         return JSON_IS_OBJECT;
     case json_type_array:
@@ -159,25 +167,10 @@ static inline const char *node_text(json_node node, size_t *len)
     return json_object_get_string(node);
 }
 
-static inline int64_t node_signed(json_node node)
-{
-    return json_object_get_int64(node);
-}
-
-static inline uint64_t node_unsigned(json_node node)
-{
-    return json_object_get_uint64(node);
-}
-
-static inline double node_real(json_node node)
-{
-    return json_object_get_double(node);
-}
-
-static inline bool node_bool(json_node node)
-{
-    return json_object_get_boolean(node);
-}
+#define node_signed(node) json_object_get_int64(node)
+#define node_unsigned(node) json_object_get_uint64(node)
+#define node_real(node) json_object_get_double(node)
+#define node_bool(node) (json_object_get_boolean(node) != 0)
 
 static inline size_t node_count(json_node node)
 {

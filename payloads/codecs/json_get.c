@@ -122,8 +122,8 @@ const char *json_get_odd_integer(const char *at, const char *end, unsigned kind,
     size_t len = (size_t)(number.end - at);
     if (len == number.count + number.negative) /* no point, no exponent */
         return json_parse_integer(at, len, kind, slot) == 0 ? number.end : NULL;
-    /* Beyond 2^53 a double is not the number that was written. */
-    if (to_double(at, &number, &value) != 0 || !(fabs(value) <= 0x1p53) || value != trunc(value))
+    /* From 2^53 on a double may not be the number that was written. */
+    if (to_double(at, &number, &value) != 0 || !(fabs(value) < 0x1p53) || value != trunc(value))
         return NULL;
     return field_put_signed(slot, kind, (int64_t)value) == 0 ? number.end : NULL;
 }

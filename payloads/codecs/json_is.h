@@ -12,6 +12,7 @@ enum json_is {
     JSON_IS_STRING,
     JSON_IS_ARRAY,
     JSON_IS_OBJECT,
+    JSON_IS_BEYOND, /* an integer of which the library kept only that it is too large */
 };
 
 #endif
