@@ -129,10 +129,11 @@ static bool read_map(struct json_reader *reader, const struct plan_field *map,
 static bool read_field(struct json_reader *reader, const struct plan_field *field,
                        ProtobufCMessage *message, unsigned depth)
 {
+    if (json_reader_word(reader, "null")) /* absent, says the mapping */
+        return field->required_bit == 0 ||
+               json_reader_fail(reader, -EBADMSG, "null, but the field is required");
     if (field->oneof && *(const uint32_t *)field_get(message, field->quantifier) != 0)
         return json_reader_fail(reader, -EBADMSG, "another member of its oneof was there before");
-    if (json_reader_word(reader, "null"))
-        return true;
     if (field->map)
         return read_map(reader, field, message, depth);
     if (field->repeated)

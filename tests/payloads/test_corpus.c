@@ -31,6 +31,7 @@ static const struct bad bad[] = {
     {"[\n\n{\"must\":1,\"nonsense\":1}]",
      ":3: [0].nonsense: ours_everything.OursEverything has no such field", -EBADMSG},
     {"[{\"must\":1,\"must\":1}]", ":1: [0].must: the field is there twice", -EBADMSG},
+    {"[{\"must\":null}]", ":1: [0].must: null, but the field is required", -EBADMSG},
     {"[{\"must\":\"x\"}]", ":1: [0].must: expected a 32-bit integer", -EBADMSG},
     {"[{\"must\":2147483648}]", ":1: [0].must: 2147483648 is beyond a 32-bit integer", -ERANGE},
     {"[{\"must\":1.5}]", ":1: [0].must: expected a 32-bit integer", -EBADMSG},
@@ -185,11 +186,13 @@ static void values_are_exact(void **state)
     const struct payload *payload = &bed_subject("ours_everything")->payload;
     (void)state;
     write_file(path, "[{\"must\":-0,\"text\":\"\\u00e9\\u65e5\\ud83d\\ude00\\/\\n\","
-                     "\"u64\":\"9007199254740993\",\"real64\":1E-1,\"raw\":\"-_8\"}]");
+                     "\"u64\":\"9007199254740993\",\"real64\":1E-1,\"raw\":\"-_8\","
+                     "\"chosen_yes\":true}]");
     assert_int_equal(corpus_load(&corpus, payload, path, why, sizeof(why)), 0);
     unlink(path);
     write_file(path, "\n [ { \"raw\" : \"+/8=\", \"u64\" : 9007199254740993 , \"must\" : 0,"
-                     "\"real64\":0.1,\"text\":\"é日😀/\\u000A\",\"i32\":null} ] ");
+                     "\"real64\":0.1,\"text\":\"é日😀/\\u000A\",\"i32\":null,"
+                     "\"chosen_yes\":true,\"chosen_raw\":null} ] ");
     assert_int_equal(corpus_load(&plain, payload, path, why, sizeof(why)), 0);
     unlink(path);
     assert_true(message_equal(corpus.documents[0], plain.documents[0]));
