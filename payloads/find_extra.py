@@ -15,7 +15,7 @@ from pathlib import Path
 
 # What Meson, protoc and protoc-gen-c spell alike: order, line_item, sensor2.
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z][a-z0-9]*)*")
-IMPORT = re.compile(r'^\s*import\s+(?:public\s+|weak\s+)?"([^"]+)"\s*;', re.MULTILINE)
+IMPORT = re.compile(r"""^\s*import\s*(?:public\s*|weak\s*)?["']([^"']+)["']\s*;""", re.MULTILINE)
 
 
 def imported(folder: Path) -> set[str]:

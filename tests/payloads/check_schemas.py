@@ -37,6 +37,8 @@ CASES: list[Case] = [
                              "a2_b3.json": "[{}]"}, None),
     ("beside one that is imported",
      payload('import "shared.proto";\nmessage Parcel { shared.Shared one = 1; }', shared=SHARED), None),
+    ("beside one that is imported in other quotes",
+     payload("import public 'shared.proto' ;\nmessage Parcel { shared.Shared one = 1; }", shared=SHARED), None),
     ("below a folder",
      payload('import "some/shared.proto";\nmessage Parcel { shared.Shared one = 1; }')
      | {"some/shared.proto": SHARED}, None),
