@@ -94,7 +94,7 @@ class Place
     int decode(const uint8_t *src, size_t len, const void **own)
     {
         const size_t taken = arena->SpaceAllocated();
-        if (taken > size && taken <= (size_t{64} << 20))
+        if (taken > size && taken <= CODEC_TREE_BUDGET / 2)
             renew(taken * 2);
         else
             arena->Reset();

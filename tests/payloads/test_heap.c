@@ -125,6 +125,8 @@ static int decode(const struct codec *codec, const struct subject *subject, cons
         const void *own;
         assert_non_null(place);
         const int error = codec->own->decode(subject->plan, place, bytes, len, &own);
+        /* It may make room for what came before: as much as a decode may take, too. */
+        assert_int_equal(codec->own->decode(subject->plan, place, bytes, 0, &own), -EBADMSG);
         codec->own->close(place);
         return error;
     }
