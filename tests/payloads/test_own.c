@@ -122,7 +122,7 @@ static void survives(const struct owner *owner)
         uint8_t *bytes = adopt_and_encode(owner, owner->subject->corpus.documents[i], &len);
         all += len;
         for (size_t cut = 0; cut < len; cut += len / 100 + 1)
-            decode_both(owner, bed_walled_copy(bytes, cut), cut);
+            refused += decode_both(owner, bed_walled_copy(bytes, cut), cut) != 0;
         for (size_t n = 0; len > 0 && n < (len > 20000 ? 20 : 200); n++) {
             uint8_t *walled = bed_walled_copy(bytes, len);
             for (size_t change = 0; change <= n % 3; change++)
