@@ -2,7 +2,8 @@
 /*
  * What the generic walk costs is told by adapters without one: for order and feed, straight-line
  * code that names every field. They keep the codecs' contract, write the same bytes, make the same
- * checks of bytes from outside, and are not in the table of codecs. Their styles:
+ * checks of bytes from outside (but for the tree's budget, of which a document here asks no more
+ * than a comparison), and are not in the table of codecs. Their styles:
  *
  *     usual    as a library's own examples have it: two calls of the packer per key, keys copied
  *              into the tree, a search of the tree for each field
