@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 import standstill
+import synthetic
 import test_connections as held
 import test_map as maps
-from assaylib import plan, rig, scenarios, words
+from assaylib import judge, plan, rig, scenarios, words
 from assaylib.gates import noop
 from assaylib.programs import Build
 from assaylib.scenarios import connections, mixed, plans, readings, sections
 from assaylib.scenarios import map as mapping
+from assaylib.sections.services import conditions
 from failures import MIXED, OVERLOAD, SLOW, SOUND, parsed
 from lives import CPUS
 
@@ -132,3 +134,11 @@ def test_a_report_says_what_the_rig_could_do(tmp_path: Path) -> None:
         family.plan["load"]["rig_hz"] = {"8": 50000.0, "64": None, "512": 60000.0}
     said = sections.conditions(found).replace(words.SPACE, " ")
     assert "through the same rig, in a closed loop: 50 000/s with 8 connections and 60 000/s with 512" in said
+    for family in found.judged.families:
+        family.plan["load"]["rig_hz"] = {"8": None, "64": None, "512": None}
+    assert "through the same rig is not known: no rate was held against it" in sections.conditions(found)
+    run, lines = synthetic.make_run(count=2, kinds=("service",))
+    run["families"][0]["load"]["rig_hz"] = None
+    first, second, *_ = judge.judge(run, lines).families
+    assert "no rate was held against it" in conditions(first)
+    assert "same rig" not in conditions(second), "of an earlier version"

@@ -9,6 +9,7 @@ from typing import Any
 from .. import words
 from ..blocks import Block, Column, Items, Picture, Raw, Section, Table, Text
 from ..judge import gate_name
+from ..sections.services import RIG_UNKNOWN
 from ..sections.undecided import undecided
 from . import KINDS
 from .outcome import Outcome
@@ -51,12 +52,13 @@ def conditions(outcome: Outcome) -> str:
 
 def _rig(outcome: Outcome) -> list[str]:
     """What a server that does nothing reached, where that was asked; a map asks for each number of connections."""
-    known = next((f.plan["load"]["rig_hz"] for f in outcome.judged.families if f.plan["load"].get("rig_hz")), None)
-    if isinstance(known, dict):
-        each = [f"{words.fixed(hz, 0)}/s with {count} connections" for count, hz in known.items() if hz]
-    else:
-        each = [f"{words.fixed(known, 0)}/s"] if known else []
-    return [f"a server that does nothing, through the same rig, in a closed loop: {words.listed(each)}"] if each else []
+    asked = [f.plan["load"]["rig_hz"] for f in outcome.judged.families if "rig_hz" in f.plan["load"]]
+    if not asked:
+        return []
+    known = asked[0] if isinstance(asked[0], dict) else {"": asked[0]}
+    each = [f"{words.fixed(hz, 0)}/s{f' with {n} connections' if n else ''}" for n, hz in known.items() if hz]
+    reached = f"a server that does nothing, through the same rig, in a closed loop: {words.listed(each)}"
+    return [reached if each else RIG_UNKNOWN]
 
 
 def _given(options: dict[str, Any]) -> str:

@@ -37,6 +37,9 @@ def services(judged: Judgement, drawn: dict[str, Chart]) -> Section:
     return section
 
 
+RIG_UNKNOWN = "what a server that does nothing reaches through the same rig is not known: no rate was held against it"
+
+
 def conditions(family: Family) -> str:
     load = family.plan.get("load") or {}
     said = []
@@ -93,6 +96,8 @@ def conditions(family: Family) -> str:
             "a server that does nothing, through the same rig, in a closed loop:"
             f" {words.fixed(load['rig_hz'], 0)}/s"
         )
+    elif "rig_hz" in load:
+        said.append(RIG_UNKNOWN)
     ceilings = load.get("ceilings_hz") or (
         {str(load.get("ceiling") or "ceiling"): load["ceiling_hz"]}
         if load.get("ceiling_hz")
