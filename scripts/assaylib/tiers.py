@@ -86,7 +86,7 @@ CODEC_ROWS = {
         Rows(SHAPES, WHOLE, 14, 0.25),
         Rows(LADDER, WHOLE, 9, 0.25),
         Rows(("order",), COSTS, 9, 0.15),
-        Rows(("order", "feed"), WALK, 9, 0.25),
+        Rows(("order", "feed"), WALK, 10, 0.25),
     ),
     "publish": (
         Rows((*CORE, YOURS), WHOLE, 22, 1.2),
