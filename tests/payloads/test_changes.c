@@ -163,6 +163,18 @@ static void change_real(struct change *change, const struct path *path, void *va
         instead(change, path, OTHER_NUMBER, value, &real, sizeof(real));
 }
 
+/* An enum's other value, as a required one must be known to some; if it has but one, any. */
+static void change_enum(struct change *change, const struct path *path, int *value)
+{
+    const ProtobufCEnumDescriptor *type = path->field->descriptor->descriptor;
+    int other = *value ^ 1;
+    for (unsigned i = 0; i < type->n_values; i++) {
+        if (type->values[i].value != *value)
+            other = type->values[i].value;
+    }
+    instead(change, path, LAST_BIT, value, &other, sizeof(other));
+}
+
 /* One value is another and then itself again. */
 static void change_value(struct change *change, const struct path *path, void *value)
 {
@@ -175,6 +187,10 @@ static void change_value(struct change *change, const struct path *path, void *v
     }
     if (path->field->kind == PLAN_FLOAT || path->field->kind == PLAN_DOUBLE) {
         change_real(change, path, value);
+        return;
+    }
+    if (path->field->kind == PLAN_ENUM) {
+        change_enum(change, path, value);
         return;
     }
     if (path->field->kind == PLAN_BYTES && bytes->len == 0) {
