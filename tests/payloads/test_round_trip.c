@@ -112,10 +112,13 @@ static void phases_of(const struct codec *codec, const struct subject *subject,
 }
 
 /* The steps that have rows of their own accept what encode made, refuse what is cut, and reading
- * depends on what was read. */
+ * depends on what was read: of documents that are as long, a user's may well be read as the same.
+ */
 static void parts_of(const struct codec *codec, const struct subject *subject)
 {
     uint64_t first = 0, sum = 0;
+    size_t first_len = 0;
+    bool lens_differ = false, sums_differ = false;
     const struct plan_field *root = subject->plan->root->fields;
     for (size_t i = 0; i < subject->corpus.count; i++) {
         size_t len;
@@ -130,7 +133,9 @@ static void parts_of(const struct codec *codec, const struct subject *subject)
             assert_int_equal(codec->read(subject->plan, walled, len, NULL, 0, &sum), 0);
             assert_int_equal(codec->read(subject->plan, walled, len, &root, 1, &named), 0);
             first = i == 0 ? sum : first;
-            assert_true(i == 0 || i > 1 || sum != first);
+            first_len = i == 0 ? len : first_len;
+            sums_differ |= sum != first;
+            lens_differ |= len != first_len;
             /* Who stops at the field need not see the cut, but then has read the same. */
             uint8_t *cut = bed_walled_copy(bytes, len - 1);
             uint64_t again = 0, rest = 0;
@@ -140,6 +145,7 @@ static void parts_of(const struct codec *codec, const struct subject *subject)
         }
         free(bytes);
     }
+    assert_true(sums_differ || !lens_differ);
 }
 
 static void parts(void **state)
