@@ -115,9 +115,9 @@ int main(int argc, char **argv)
     if (code != OPTIONS_GO_ON)
         goto out;
     code = EXIT_USAGE;
-    if (load.config.watch_pid && watch_read(&watched, load.config.watch_pid) != 0)
+    if (load.config.watch_pid && watch_clocks(&watched, load.config.watch_pid) != 0)
         fail("--watch-pid", "no such process", EXIT_USAGE);
-    else if (load.config.beside_pid && watch_read(&watched, load.config.beside_pid) != 0)
+    else if (load.config.beside_pid && watch_clocks(&watched, load.config.beside_pid) != 0)
         fail("--beside-pid", "no such process", EXIT_USAGE);
     else if (load.cpus && cpus_pin_self(load.cpus) != 0)
         fprintf(stderr, "load: --cpus: \"%s\" is not a list of CPUs that this process may use\n",

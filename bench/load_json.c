@@ -37,6 +37,7 @@ static void write_counts(struct output *output, const struct load_counts *counts
     output_count(output, "wrong", counts->wrong);
     output_count(output, "rejected", counts->rejected); /* of these */
     output_count(output, "held_back", counts->held_back);
+    output_count(output, "sent_after", counts->sent_after); /* of these */
 }
 
 /* Null where there were several rates: percentiles of all of them together say nothing of any. */
@@ -163,8 +164,9 @@ static void write_cpus(struct output *output, const char *prefix, const struct c
     write_figure(output, key, cpus->steal_ns, cpus->count > 0);
 }
 
-static void write_watched(struct output *output, const struct watch *watched)
+static void write_watched(struct output *output, const struct load_result *result)
 {
+    const struct watch *watched = &result->watched;
     output_count(output, "watch_cpu_ns", watched->cpu_ns);
     output_count(output, "watch_cpu_user_ns", watched->cpu_user_ns);
     output_count(output, "watch_cpu_system_ns", watched->cpu_system_ns);
@@ -173,6 +175,8 @@ static void write_watched(struct output *output, const struct watch *watched)
     write_figure(output, "watch_involuntary_switches", watched->involuntary_switches,
                  watched->involuntary_switches != UINT64_MAX);
     output_count(output, "watch_rss_bytes", watched->rss_bytes);
+    /* Of the same time as the switches. */
+    output_count(output, "watch_answered", result->right);
     write_cpus(output, "watch_", &watched->cpus);
 }
 
@@ -189,6 +193,7 @@ void load_report_write(struct output *output, const struct load_options *load,
     output_count(output, "samples_dropped", result->dropped);
     output_number(output, "offered_hz", load_offered_hz(load, result));
     output_number(output, "achieved_hz", load_achieved_hz(load, result));
+    output_count(output, "completed", result->in_window); /* achieved_hz times the duration */
     output_count(output, "duration_ns", load->config.duration_ns);
     output_count(output, "connections", load->connections);
     output_count(output, "connections_held", result->held);
@@ -213,7 +218,7 @@ void load_report_write(struct output *output, const struct load_options *load,
     output_end(output);
     write_cpus(output, "own_", &result->cpus);
     if (load->config.watch_pid && result->watch_error == 0)
-        write_watched(output, &result->watched);
+        write_watched(output, result);
     if (load->config.beside_pid && result->watch_error == 0) {
         output_count(output, "beside_cpu_ns", result->beside.cpu_ns);
         write_cpus(output, "beside_", &result->beside.cpus);

@@ -241,7 +241,8 @@ int load_options_read(struct load_options *load, int argc, char **argv)
         OPTIONS_NUMBER("--warmup", "S", &load->warmup_s, 0, 1e6, "sent but not counted"),
         OPTIONS_NUMBER("--duration", "S", &load->duration_s, 1e-3, 1e6, "counted"),
         OPTIONS_NUMBER("--timeout", "S", &load->timeout_s, 1e-3, 1e6,
-                       "an answer later than this is a failure"),
+                       "an answer later than this is a failure; and after --duration what found "
+                       "no connection is still sent for so long, but 1 s at most"),
         OPTIONS_COUNT("--seed", "N", &load->seed, 0, 0x1p63, "of the plan of arrivals and classes"),
         OPTIONS_TEXTS("--class", "'NAME OPTION ...'", &load->class_lines,
                       "several kinds of request: a name, --share N, --path /PATH, and of the "
@@ -250,7 +251,8 @@ int load_options_read(struct load_options *load, int argc, char **argv)
                      "the same from a file: a class a line, # for comments"),
         LOAD_CLASS_OPTIONS(&load->classes[0]),
         OPTIONS_COUNT("--watch-pid", "PID", &load->watch_pid, 1, 0x7fffffff,
-                      "the server: its CPU time and context switches go into the results"),
+                      "the server: its CPU time (of --duration) and context switches (of --warmup, "
+                      "too) go into the results"),
         OPTIONS_COUNT("--beside-pid", "PID", &load->beside_pid, 1, 0x7fffffff,
                       "what the server asks in turn: its CPU time, to tell who was saturated"),
         OPTIONS_TEXT("--cpus", "LIST", &load->cpus, "run on these, e.g. 1 or 0,2-3"),

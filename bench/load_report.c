@@ -41,7 +41,8 @@ double load_little_ratio(const struct load_options *load, const struct load_resu
 static bool kept_plan(const struct load_result *result)
 {
     const struct load_counts *counts = &result->all.counts;
-    return (double)(counts->planned - counts->unsent) >= SENT_MIN * (double)counts->planned;
+    uint64_t kept = counts->planned - counts->unsent - counts->sent_after;
+    return (double)kept >= SENT_MIN * (double)counts->planned;
 }
 
 bool load_report_good(const struct load_options *load, const struct load_result *result)
@@ -152,6 +153,12 @@ void load_report_warn(const struct load_result *result)
                 counts->unsent, counts->planned,
                 kept_plan(result) ? "no percentile has their latency in it"
                                   : "this was not the load that was asked for");
+    else if (!kept_plan(result))
+        fprintf(stderr,
+                "load: warning: %" PRIu64 " of %" PRIu64
+                " planned requests were sent after the window only, for no connection came free: "
+                "this was not the load that was asked for\n",
+                counts->sent_after, counts->planned);
     uint64_t lag_ns = statistics_percentile(&result->lag, 990000);
     if ((double)lag_ns > LAG_MAX * (double)statistics_percentile(&result->all.latency, 500000) &&
         result->all.latency.count > 0)

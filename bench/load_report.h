@@ -12,8 +12,8 @@ void load_report_warn(const struct load_result *result);
 void load_report_write(struct output *output, const struct load_options *load,
                        const struct load_result *result);
 
-/* Was all that was planned sent, but for one in a hundred, and did all that was sent get its right
- * answer, on as many connections as were asked for? */
+/* Was all that was planned sent before its window ended, but for one in a hundred, and did all that
+ * was sent get its right answer, on as many connections as were asked for? */
 bool load_report_good(const struct load_options *load, const struct load_result *result);
 
 /* What both forms show. */

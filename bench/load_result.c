@@ -65,15 +65,18 @@ void load_result_sent(struct load_result *result, uint32_t class_index, uint64_t
     struct load_counts *class = &result->classes[class_index].counts;
     struct load_counts *step = &load_result_step(result, due_ns)->part.counts;
     struct load_second *second = load_result_second(result, due_ns);
-    bool held_back = free_ns > due_ns;
+    bool held_back = free_ns > due_ns, after = free_ns >= result->to_ns;
     uint64_t could_ns = held_back ? free_ns : due_ns;
     uint64_t lag_ns = now_ns > could_ns ? now_ns - could_ns : 0;
     class->sent++;
     class->held_back += held_back;
+    class->sent_after += after;
     step->sent++;
     step->held_back += held_back;
+    step->sent_after += after;
     second->counts.sent++;
     second->counts.held_back += held_back;
+    second->counts.sent_after += after;
     if (lag_ns > second->lag_max_ns)
         second->lag_max_ns = lag_ns;
     statistics_add(&result->lag, lag_ns);
@@ -105,6 +108,7 @@ static void add_sample(struct load_result *result, const struct load_sample *sam
 
 void load_result_answered(struct load_result *result, const struct load_answer *answer)
 {
+    result->right += answer->right;
     if (answer->right && load_result_counts(result, answer->now_ns))
         load_result_second(result, answer->now_ns)->in_window++;
     if (!load_result_counts(result, answer->due_ns))
@@ -160,6 +164,7 @@ static void add(struct load_counts *sum, const struct load_counts *counts)
     sum->timeouts += counts->timeouts;
     sum->unsent += counts->unsent;
     sum->held_back += counts->held_back;
+    sum->sent_after += counts->sent_after;
 }
 
 enum { ANY = -1 };

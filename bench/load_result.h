@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-/* sent = answered + wrong + failed; planned = sent + unsent. */
+/* sent = answered + wrong + failed; planned = sent + unsent. By when a request was due. */
 struct load_counts {
     uint64_t planned;
     uint64_t sent;
@@ -22,8 +22,9 @@ struct load_counts {
     uint64_t rejected;  /* of these: 503, the server would not do it now */
     uint64_t failed;    /* no answer: reset, not HTTP, or none within timeout_ns */
     uint64_t timeouts;  /* of these: none in time */
-    uint64_t unsent;    /* no connection came free before the end of the plan */
+    uint64_t unsent;    /* no connection came free, nor in the time given for it after the window */
     uint64_t held_back; /* sent late because no connection was free: not the generator's own lag */
+    uint64_t sent_after; /* of these: none came free before the end of the window */
 };
 
 /* Of the window: all of it, or the requests of one class, or those planned in one second of it. */
@@ -63,17 +64,20 @@ struct load_result {
     size_t second_count;
 
     uint64_t in_window; /* right answers that came during the window, whenever they were planned */
+    uint64_t right;     /* right answers of the whole run, warm-up and all */
     uint64_t status_counts[600];
     /* The generator's own lateness: from the planned time, or from when a connection came free if
      * that was later, to the send. Of all requests sent; sorted. None of a closed loop. */
     struct statistics lag;
 
-    size_t held; /* connections open when the plan ended, or being opened and open soon after */
+    size_t held; /* connections open when all was sent, or being opened and open soon after */
     double in_flight_mean;
     uint64_t cpu_ns;      /* the generator's own; this and what follows: during the window */
     struct cpu_time cpus; /* that the generator may use */
-    struct watch watched, beside; /* config's watch_pid and beside_pid */
-    int watch_error;              /* why there is nothing in them, or 0 */
+    /* Config's watch_pid, whose switches and ticks are of the whole run; and beside_pid, of which
+     * there is CPU time only. */
+    struct watch watched, beside;
+    int watch_error; /* why there is nothing in them, or 0 */
     uint64_t reconnects, closes;
     uint64_t stamped; /* answers of the whole run whose arrival the kernel told */
 

@@ -2,7 +2,8 @@
 #include "load_run.h"
 
 #include "clock.h"
-#include "draw.h"
+#include "load_plan.h"
+#include "load_usage.h"
 
 #include <errno.h>
 #include <math.h>
@@ -13,27 +14,30 @@
  * longest plan. What is beyond is counted as dropped. */
 #define CLOSED_MAX_HZ 400000.0
 #define EVENTS 64
+/* After the window: what waits for a connection is given up then. */
+#define BACKLOG_NS CLOCK_NS_PER_S
 /* Answers lie no longer than that, and only while so many more requests could be sent. */
 #define DEFER_NS (2 * CLOCK_NS_PER_MS)
 #define DEFER_ROOM 4
+
+/* BACKLOG: what was due and not yet sent goes out. OVER: nothing is sent any more. */
+enum phase { WARM_UP, WINDOW, BACKLOG, OVER };
 
 struct run {
     const struct load_config *config;
     struct connections *connections;
     struct load_result *result;
-    struct arrivals plan;
+    struct load_plan plan;
     size_t next;                          /* the first request not yet sent; of a closed loop too */
-    double shares;                        /* of all classes */
     size_t *documents;                    /* by class: the one to be sent next */
     uint64_t room_ns;                     /* when in_flight was last no longer reached */
     uint64_t start_ns, window_ns, end_ns; /* the plan begins, the window begins, both end */
-    bool in_window, over;
+    enum phase phase;
     bool given_up;                   /* over, and a connection does not open again */
     uint64_t busy_ns, busy_since_ns; /* time × requests in flight, in the window */
     uint64_t due_ns;                 /* of the next request; UINT64_MAX: an event says when */
-    uint64_t cpu_before_ns, reconnects_before, closes_before;
-    struct watch watch_before, beside_before;
-    struct cpu_time cpus_before;
+    uint64_t reconnects_before, closes_before;
+    struct load_usage usage;
 };
 
 static uint64_t now(const struct run *run)
@@ -47,7 +51,7 @@ static void account_busy(struct run *run, uint64_t now_ns)
     size_t busy = run->connections->lists[CONNECTION_BUSY].count;
     if (busy == run->config->in_flight)
         run->room_ns = now_ns;
-    if (!run->in_window)
+    if (run->phase != WINDOW)
         return;
     if (now_ns > run->end_ns)
         now_ns = run->end_ns;
@@ -55,20 +59,6 @@ static void account_busy(struct run *run, uint64_t now_ns)
         return;
     run->busy_ns += (now_ns - run->busy_since_ns) * busy;
     run->busy_since_ns = now_ns;
-}
-
-/* The class of request number i, the same for the same seed. */
-static uint32_t class_of(const struct run *run, size_t number)
-{
-    const struct load_config *config = run->config;
-    if (config->class_count == 1)
-        return 0;
-    const uint64_t seed = draw_seed(config->arrivals.seed, DRAW_CLASSES);
-    double left = draw_uniform(seed, number) * run->shares;
-    uint32_t class_index = 0;
-    while (class_index + 1 < config->class_count && left > config->classes[class_index].share)
-        left -= config->classes[class_index++].share;
-    return class_index;
 }
 
 static void note(const struct run *run, const struct connection *c, enum load_outcome outcome,
@@ -93,7 +83,7 @@ static void lose(struct run *run, struct connection *c, bool late, uint64_t now_
 
 static void send_next(struct run *run, uint64_t due_ns, uint64_t now_ns)
 {
-    uint32_t class_index = class_of(run, run->next++);
+    uint32_t class_index = load_plan_class(&run->plan, run->next++);
     const struct load_class *class = &run->config->classes[class_index];
     size_t document = run->documents[class_index];
     run->documents[class_index] = document + 1 < class->documents ? document + 1 : 0;
@@ -122,7 +112,7 @@ static bool may_send(const struct run *run)
  * an event says so. */
 static uint64_t dispatch(struct run *run, uint64_t now_ns)
 {
-    if (run->over)
+    if (run->phase == OVER)
         return UINT64_MAX;
     if (run->config->arrivals.kind == ARRIVALS_CLOSED) {
         /* Bounded: a connection that breaks as it is written to must not keep us here. */
@@ -131,8 +121,8 @@ static uint64_t dispatch(struct run *run, uint64_t now_ns)
             send_next(run, now_ns, now_ns);
         return UINT64_MAX;
     }
-    while (run->next < run->plan.count && may_send(run)) {
-        uint64_t due_ns = run->start_ns + run->plan.due_ns[run->next];
+    while (run->next < run->plan.due.count && may_send(run)) {
+        uint64_t due_ns = run->start_ns + run->plan.due.due_ns[run->next];
         if (due_ns > now_ns) {
             now_ns = now(run);
             if (due_ns > now_ns)
@@ -156,7 +146,7 @@ static uint64_t arrival_ns(const struct connection *c, uint64_t now_ns)
 static void account_arrival(struct run *run, uint64_t at_ns, uint64_t now_ns)
 {
     uint64_t from_ns = at_ns > run->window_ns ? at_ns : run->window_ns;
-    if (run->in_window && now_ns > from_ns)
+    if (run->phase == WINDOW && now_ns > from_ns)
         run->busy_ns -= now_ns - from_ns < run->busy_ns ? now_ns - from_ns : run->busy_ns;
 }
 
@@ -200,7 +190,7 @@ static uint64_t expire(struct run *run, uint64_t now_ns)
 static uint64_t await_opening(struct run *run, uint64_t now_ns)
 {
     const struct connection *first = run->connections->lists[CONNECTION_OPENING].first;
-    if (!run->over || !first)
+    if (run->phase != OVER || !first)
         return UINT64_MAX;
     uint64_t until_ns = first->since_ns + run->config->timeout_ns;
     if (until_ns <= now_ns)
@@ -211,49 +201,35 @@ static uint64_t await_opening(struct run *run, uint64_t now_ns)
 static bool finished(const struct run *run)
 {
     const struct connection_list *lists = run->connections->lists;
-    return run->over && lists[CONNECTION_BUSY].count == 0 &&
+    return run->phase == OVER && lists[CONNECTION_BUSY].count == 0 &&
            (lists[CONNECTION_OPENING].count == 0 || run->given_up);
-}
-
-static int watch(struct watch *watch, pid_t pid)
-{
-    return pid ? watch_read(watch, pid) : 0;
 }
 
 static void open_window(struct run *run)
 {
-    const struct load_config *config = run->config;
-    run->result->watch_error = watch(&run->watch_before, config->watch_pid);
-    if (run->result->watch_error == 0)
-        run->result->watch_error = watch(&run->beside_before, config->beside_pid);
-    cpu_time_read(&run->cpus_before, 0);
+    load_usage_open(&run->usage, run->result);
     run->reconnects_before = run->connections->reconnects;
     run->closes_before = run->connections->closes;
-    run->cpu_before_ns = clock_read(CLOCK_PROCESS_CPUTIME_ID);
     run->busy_since_ns = run->window_ns;
-    run->in_window = true;
+    run->phase = WINDOW;
 }
 
 static void close_window(struct run *run)
 {
     struct load_result *result = run->result;
     account_busy(run, run->end_ns);
-    result->cpu_ns = clock_read(CLOCK_PROCESS_CPUTIME_ID) - run->cpu_before_ns;
-    cpu_time_read(&result->cpus, 0);
-    cpu_time_since(&result->cpus, &run->cpus_before);
-    if (result->watch_error == 0)
-        result->watch_error = watch(&result->watched, run->config->watch_pid);
-    if (result->watch_error == 0)
-        result->watch_error = watch(&result->beside, run->config->beside_pid);
-    watch_since(&result->watched, &run->watch_before);
-    watch_since(&result->beside, &run->beside_before);
-    result->held = connections_held(run->connections);
+    load_usage_close(&run->usage, result);
     result->reconnects = run->connections->reconnects - run->reconnects_before;
     result->closes = run->connections->closes - run->closes_before;
     result->in_flight_mean = (double)run->busy_ns / (double)(run->end_ns - run->window_ns);
+    run->phase = BACKLOG;
+}
+
+static void end_sending(struct run *run)
+{
+    run->result->held = connections_held(run->connections);
     run->connections->closing = true;
-    run->in_window = false;
-    run->over = true;
+    run->phase = OVER;
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -265,17 +241,19 @@ static uint64_t least(uint64_t a, uint64_t b)
 static uint64_t by_clock(struct run *run)
 {
     uint64_t now_ns = now(run);
-    uint64_t wake_ns = UINT64_MAX;
-    if (!run->over && !run->in_window && now_ns >= run->window_ns)
+    const uint64_t backlog_ns = run->end_ns + least(run->config->timeout_ns, BACKLOG_NS);
+    const uint64_t ends_ns[] = {run->window_ns, run->end_ns, backlog_ns, UINT64_MAX};
+    if (run->phase == WARM_UP && now_ns >= run->window_ns)
         open_window(run);
-    if (!run->over && now_ns >= run->end_ns) {
+    if (run->phase == WINDOW && now_ns >= run->end_ns) {
         /* If we are late ourselves: what was due and has a connection is still sent. */
         if (run->config->arrivals.kind != ARRIVALS_CLOSED)
             dispatch(run, now_ns);
         close_window(run);
     }
-    if (!run->over)
-        wake_ns = run->in_window ? run->end_ns : run->window_ns;
+    if (run->phase == BACKLOG && (run->next >= run->plan.due.count || now_ns >= backlog_ns))
+        end_sending(run);
+    uint64_t wake_ns = ends_ns[run->phase];
     run->due_ns = dispatch(run, now_ns);
     if (run->due_ns != UINT64_MAX)
         wake_ns = least(wake_ns, run->due_ns + run->config->slack_ns);
@@ -327,64 +305,44 @@ static void loop(struct run *run)
             bool opening = c->state == CONNECTION_OPENING;
             enum connection_outcome outcome =
                 connections_event(run->connections, c, events[i].events, now_ns);
-            run->result->held += run->over && opening && c->state == CONNECTION_FREE;
+            run->result->held += run->phase == OVER && opening && c->state == CONNECTION_FREE;
             now_ns = now(run);
             if (outcome == CONNECTION_ANSWERED)
                 answered(run, c, now_ns);
             else if (outcome == CONNECTION_BROKEN)
                 lose(run, c, false, now_ns);
             /* A batch of answers must not hold up what has come due meanwhile. */
-            if (now_ns < run->end_ns)
+            if (now_ns < run->end_ns || run->phase == BACKLOG)
                 dispatch(run, now_ns);
         }
     }
 }
 
-static int set_steps(struct run *run)
-{
-    const struct arrivals_config *arrivals = &run->config->arrivals;
-    uint64_t *ends_ns = malloc(arrivals->step_count * sizeof *ends_ns);
-    uint64_t end_ns = 0;
-    if (!ends_ns)
-        return -ENOMEM;
-    for (size_t i = 0; i < arrivals->step_count; i++) {
-        end_ns += arrivals->steps[i].ns;
-        ends_ns[i] = end_ns - run->config->warmup_ns;
-    }
-    int err = load_result_set_steps(run->result, ends_ns, arrivals->step_count);
-    free(ends_ns);
-    return err;
-}
-
 static int prepare(struct run *run)
 {
     const struct load_config *config = run->config;
-    struct arrivals_config arrivals = config->arrivals;
-    arrivals.span_ns = config->warmup_ns + config->duration_ns;
-    int err = arrivals_plan(&run->plan, &arrivals);
+    int err = load_plan_init(&run->plan, config);
     if (err != 0)
         return err;
-    for (size_t i = 0; i < config->class_count; i++)
-        run->shares += config->classes[i].share;
     run->documents = calloc(config->class_count, sizeof *run->documents);
     if (!run->documents)
         return -ENOMEM;
-    size_t cap = run->plan.count;
-    if (arrivals.kind == ARRIVALS_CLOSED)
+    size_t cap = run->plan.due.count;
+    if (config->arrivals.kind == ARRIVALS_CLOSED)
         cap = (size_t)fmin(CLOSED_MAX_HZ * (double)config->duration_ns / 1e9, ARRIVALS_MAX);
     if (config->log && load_log_init(config->log, cap) != 0)
         return -ENOMEM;
     err = load_result_init(run->result, config->class_count, config->duration_ns, cap);
-    return err == 0 && config->arrivals.step_count ? set_steps(run) : err;
+    return err == 0 ? load_plan_set_steps(&run->plan, run->result) : err;
 }
 
 /* What the plan held: the generator need not count that while it runs. */
 static void count_planned(struct run *run)
 {
     struct load_result *result = run->result;
-    for (size_t i = 0; i < run->plan.count; i++) {
-        const struct connection never = {.due_ns = run->start_ns + run->plan.due_ns[i],
-                                         .class_index = class_of(run, i)};
+    for (size_t i = 0; i < run->plan.due.count; i++) {
+        const struct connection never = {.due_ns = run->start_ns + run->plan.due.due_ns[i],
+                                         .class_index = load_plan_class(&run->plan, i)};
         load_result_planned(result, never.class_index, never.due_ns, i < run->next);
         if (i >= run->next)
             note(run, &never, LOAD_UNSENT, 0, 0);
@@ -402,21 +360,25 @@ int load_run(const struct load_config *config, struct connections *connections,
              struct load_result *result)
 {
     struct run run = {.config = config, .connections = connections, .result = result};
+    run.usage =
+        (struct load_usage){.watch_pid = config->watch_pid, .beside_pid = config->beside_pid};
     *result = (struct load_result){0};
     int err = prepare(&run);
     if (err == 0) {
         /* The kernel may otherwise be 50 us late with every timer, to save wake-ups. */
         prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+        load_usage_begin(&run.usage, result);
         run.start_ns = now(&run);
         run.window_ns = run.start_ns + config->warmup_ns;
         run.end_ns = run.window_ns + config->duration_ns;
         result->from_ns = run.window_ns;
         result->to_ns = run.end_ns;
         loop(&run);
+        load_usage_end(&run.usage, result);
         count_planned(&run);
         err = load_result_summarise(result);
     }
     free(run.documents);
-    arrivals_finish(&run.plan);
+    load_plan_finish(&run.plan);
     return err;
 }

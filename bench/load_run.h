@@ -2,7 +2,9 @@
 /*
  * One run of the load generator: sends what is planned when it is due, and keeps an exact sample of
  * every answer. The *window* is what is measured: it begins after the warm-up and ends with the
- * plan. A request belongs to it by its planned time (closed loop: by the time it was sent).
+ * plan. A request belongs to it by its planned time (closed loop: by the time it was sent). What
+ * was due in it and found no connection is still sent for a while afterwards, so that its latency
+ * is in the percentiles; the rate that was achieved is of answers that came within it.
  */
 #ifndef ASSAY_LOAD_RUN_H
 #define ASSAY_LOAD_RUN_H
@@ -27,8 +29,9 @@ struct load_class {
 struct load_config {
     /* span_ns is set by the run; the warm-up belongs to the first of its steps. */
     struct arrivals_config arrivals;
-    uint64_t warmup_ns, duration_ns, timeout_ns, spin_ns;
-    uint64_t slack_ns; /* a send may be so late, to go with others: fewer wake-ups, more lag */
+    uint64_t warmup_ns, duration_ns, spin_ns;
+    uint64_t timeout_ns; /* for an answer; and for a connection after the window, but 1 s at most */
+    uint64_t slack_ns;   /* a send may be so late, to go with others: fewer wake-ups, more lag */
     /* Answers may lie until the next request is due, if connections have stamps: one wake-up for
      * both, and no latency is longer for it. */
     bool defer;

@@ -60,6 +60,7 @@ static int read_switches(struct watch *watch, pid_t pid)
     DIR *threads = opendir(path);
     if (!threads)
         return -ESRCH;
+    watch->voluntary_switches = watch->involuntary_switches = 0;
     for (struct dirent *e; (e = readdir(threads));) {
         snprintf(path, sizeof path, "/proc/%ld/task/%s/status", (long)pid, e->d_name);
         if (e->d_name[0] == '.' || !slurp(path, text, sizeof text))
@@ -79,20 +80,21 @@ static void split(struct watch *watch)
     watch->cpu_system_ns = watch->cpu_ns - watch->cpu_user_ns;
 }
 
-int watch_read(struct watch *watch, pid_t pid)
+int watch_clocks(struct watch *watch, pid_t pid)
 {
-    *watch = (struct watch){0};
     clockid_t clock;
     int err = clock_getcpuclockid(pid, &clock);
     if (err != 0)
         return -err;
     watch->cpu_ns = clock_read(clock);
-    err = read_stat(watch, pid);
-    if (err == 0)
-        err = read_switches(watch, pid);
-    split(watch);
     cpu_time_read(&watch->cpus, pid);
-    return err;
+    return 0;
+}
+
+int watch_threads(struct watch *watch, pid_t pid)
+{
+    int err = read_stat(watch, pid);
+    return err == 0 ? read_switches(watch, pid) : err;
 }
 
 /* Threads that have ended take theirs along. */

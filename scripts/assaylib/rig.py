@@ -249,21 +249,21 @@ COPIED = (
 
 
 def opened(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A line's metrics from load's JSON; per request where there was one, else None."""
-    answered = result["answered"] or None
+    """A line's metrics from load's JSON; per request where there was one, else None. CPU time and right
+    answers are of the window, whenever those were due; switches and theirs of the warm-up, too."""
     switches = [result[f"watch_{kind}_switches"] for kind in ("voluntary", "involuntary")]
     totals = {
-        "cpu_ns": result["watch_cpu_ns"],
-        "cpu_user_ns": result["watch_cpu_user_ns"],
-        "cpu_system_ns": result["watch_cpu_system_ns"],
+        "cpu_ns": (result["watch_cpu_ns"], result["completed"]),
+        "cpu_user_ns": (result["watch_cpu_user_ns"], result["completed"]),
+        "cpu_system_ns": (result["watch_cpu_system_ns"], result["completed"]),
         # Not known where threads of the server ended meanwhile.
-        "context_switches": None if None in switches else sum(switches),
+        "context_switches": (None if None in switches else sum(switches), result["watch_answered"]),
     }
     return {
         **{key: result[key] for key in COPIED},
         **{
             f"{name}_per_request": total / answered if answered and total is not None else None
-            for name, total in totals.items()
+            for name, (total, answered) in totals.items()
         },
         "rss_bytes": result["watch_rss_bytes"],
         "server_busy_percent": busy_percent(result, "watch_cpu_ns"),

@@ -2,6 +2,7 @@
 #include "simulated.h"
 
 #include "connections.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -189,4 +190,25 @@ uint64_t connections_revive(struct connections *connections, uint64_t now_ns)
 {
     (void)connections, (void)now_ns;
     return UINT64_MAX;
+}
+
+int watch_clocks(struct watch *watch, pid_t pid)
+{
+    (void)pid;
+    watch->cpu_ns = simulated.now_ns - SIMULATED_START_NS;
+    return 0;
+}
+
+int watch_threads(struct watch *watch, pid_t pid)
+{
+    (void)pid;
+    simulated.now_ns += simulated.walk_ns;
+    watch->voluntary_switches = simulated.serial;
+    return 0;
+}
+
+void watch_since(struct watch *later, const struct watch *earlier)
+{
+    later->cpu_ns -= earlier->cpu_ns;
+    later->voluntary_switches -= earlier->voluntary_switches;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A network, a server and a clock that are computed: they stand behind bench/connections.h, so that
- * load's own schedule, records and statistics run against answers whose times are known to the
- * nanosecond, whatever this machine does meanwhile. Nothing takes time but what is said here.
+ * A network, a server and a clock that are computed: they stand behind bench/connections.h and
+ * bench/watch.h, so that load's own schedule, records and statistics run against answers whose
+ * times are known to the nanosecond, whatever this machine does meanwhile. Nothing takes time but
+ * what is said here.
  */
 #ifndef ASSAY_SIMULATED_H
 #define ASSAY_SIMULATED_H
@@ -15,6 +16,7 @@ struct simulated {
     const void *arg;
     /* How late the generator wakes from a sleep that would end at due_ns; NULL: never late. */
     uint64_t (*oversleep_ns)(uint64_t due_ns);
+    uint64_t walk_ns; /* what watch_threads() takes; the server switches once for each request */
 
     uint64_t now_ns, serial; /* set by connections_open() */
 };

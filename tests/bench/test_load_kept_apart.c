@@ -83,7 +83,7 @@ static uint64_t answer_by_class_ns(const void *arg, uint64_t serial, uint32_t co
 {
     const double *shares = arg;
     (void)connection;
-    /* As load_run.c says it: drawn from the seed, in a stream of its own. */
+    /* As load_plan.c says it: drawn from the seed, in a stream of its own. */
     const uint64_t seed = draw_seed(11, DRAW_CLASSES);
     bool slow = draw_uniform(seed, serial) * (shares[0] + shares[1]) > shares[0];
     return sent_ns + (slow ? 20 * MS : MS);

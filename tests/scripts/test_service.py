@@ -24,6 +24,21 @@ def _built(build: Path) -> None:
         pytest.skip("serve, load and downstream are not built")
 
 
+def test_figures_per_request_are_of_the_same_requests() -> None:
+    """Two hundred of those due in the window were answered after it: their CPU time is not in it. Switches
+    are counted from the warm-up on, as the answers beside them are."""
+    said: dict[str, Any] = dict.fromkeys(rig.COPIED, 0.0)
+    said |= {"answered": 1000, "completed": 800, "duration_ns": 1e9, "cpu_ns": 1e8, "watch_rss_bytes": 1}
+    said |= {"watch_cpu_ns": 8e6, "watch_cpu_user_ns": 6e6, "watch_cpu_system_ns": 2e6}
+    said |= {"watch_voluntary_switches": 1400, "watch_involuntary_switches": 100, "watch_answered": 1500}
+    found = rig.opened(said)
+    times = [found[f"{name}_per_request"] for name in ("cpu_ns", "cpu_user_ns", "cpu_system_ns")]
+    assert times == [10_000, 7_500, 2_500]
+    assert found["context_switches_per_request"] == 1
+    assert rig.opened(said | {"watch_voluntary_switches": None})["context_switches_per_request"] is None
+    assert rig.opened(said | {"completed": 0})["cpu_ns_per_request"] is None
+
+
 @pytest.fixture(scope="module")
 def lines(build: Path, tmp_path_factory: pytest.TempPathFactory) -> list[store.Line]:
     """A smoke run's, but one round of each and short. A second without its CPU is the end of a call:

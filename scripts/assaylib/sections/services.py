@@ -171,8 +171,8 @@ def _workload(judged: Judgement, family: Family) -> Section:
             saturated(family, m, "saturated"),
         )
     fixed.notes.append(
-        "Context switches (of the window), turns, messages, wake-ups and system calls (of the server's"
-        " whole life, by the model's own threads) are per request."
+        "Context switches (of the load, warm-up included), turns, messages, wake-ups and system calls"
+        " (of the server's whole life, by the model's own threads) are per request."
     )
     fixed.notes.append(about.medians("service"))
     section.blocks.append(fixed)

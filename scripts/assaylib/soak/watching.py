@@ -140,12 +140,11 @@ def _stretch(
         "at_s": round((at + clock()) / 2 - began, 3),
         "metrics": {
             **{key: done[key] for key in FIGURES},
-            **{
-                key: int(done[key])
-                for key in ("sent", "answered", "failed", "wrong", "unsent", "connections_held")
-            },
+            **{key: int(done[key]) for key in ("sent", "answered", "failed", "wrong", "connections_held")},
+            # By the end of the window: that is whether the server kept up.
+            "unsent": int(done["unsent"] + done["sent_after"]),
             "offered": int(done["planned"]),
-            "cpu_ns_per_request": done["watch_cpu_ns"] / done["answered"],
+            "cpu_ns_per_request": done["watch_cpu_ns"] / done["completed"] if done["completed"] else None,
         },
         "timeline": timeline,
         "covariates": watch.covariates(None),
