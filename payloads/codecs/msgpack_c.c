@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <msgpack.h>
+#include <threads.h>
 
 /* ---- encode: straight into the caller's buffer ------------------------------------------------
  */
@@ -78,14 +79,13 @@ static int encode(const struct plan *plan, const ProtobufCMessage *message, uint
 static int decode(const struct plan *plan, const uint8_t *src, size_t len,
                   ProtobufCAllocator *allocator, ProtobufCMessage **message)
 {
-    msgpack_zone zone;
     msgpack_object tree;
     *message = NULL;
-    int error = unpack(&zone, &tree, src, len);
+    int error = unpack(&tree, src, len);
     if (error != 0)
         return error;
     error = msgpack_tree_read(&tree, plan->root, allocator, message);
-    msgpack_zone_destroy(&zone);
+    forget_tree();
     return error;
 }
 
@@ -99,6 +99,7 @@ static const struct codec_tree phases = {
     .parse = tree_parse,
     .convert = tree_convert,
     .drop_parsed = tree_drop,
+    .single = true,
 };
 
 /* ---- read: the tree, and no message -----------------------------------------------------------
@@ -118,10 +119,9 @@ static uint64_t touch_named(const msgpack_object *map, const struct plan_field *
 static int read_fields(const struct plan *plan, const uint8_t *src, size_t len,
                        const struct plan_field *const *fields, size_t count, uint64_t *sum)
 {
-    msgpack_zone zone;
     msgpack_object tree;
     (void)plan;
-    int error = unpack(&zone, &tree, src, len);
+    int error = unpack(&tree, src, len);
     if (error != 0)
         return error;
     if (tree.type != MSGPACK_OBJECT_MAP)
@@ -130,7 +130,7 @@ static int read_fields(const struct plan *plan, const uint8_t *src, size_t len,
         *sum += touch(&tree);
     for (size_t i = 0; error == 0 && fields != NULL && i < count; i++)
         *sum += touch_named(&tree, fields[i]);
-    msgpack_zone_destroy(&zone);
+    forget_tree();
     return error;
 }
 

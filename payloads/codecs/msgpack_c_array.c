@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <msgpack.h>
+#include <threads.h>
 
 /* ---- encode: straight into the caller's buffer ------------------------------------------------
  */
@@ -110,14 +111,13 @@ static int convert(const struct plan *plan, const msgpack_object *tree,
 static int decode(const struct plan *plan, const uint8_t *src, size_t len,
                   ProtobufCAllocator *allocator, ProtobufCMessage **message)
 {
-    msgpack_zone zone;
     msgpack_object tree;
     *message = NULL;
-    int error = unpack(&zone, &tree, src, len);
+    int error = unpack(&tree, src, len);
     if (error != 0)
         return error;
     error = convert(plan, &tree, allocator, message);
-    msgpack_zone_destroy(&zone);
+    forget_tree();
     return error;
 }
 
@@ -131,6 +131,7 @@ static const struct codec_tree phases = {
     .parse = tree_parse,
     .convert = tree_convert,
     .drop_parsed = tree_drop,
+    .single = true,
 };
 
 /* ---- read: the tree, and no message -----------------------------------------------------------
@@ -140,9 +141,8 @@ static const struct codec_tree phases = {
 static int read_fields(const struct plan *plan, const uint8_t *src, size_t len,
                        const struct plan_field *const *fields, size_t count, uint64_t *sum)
 {
-    msgpack_zone zone;
     msgpack_object tree;
-    int error = unpack(&zone, &tree, src, len);
+    int error = unpack(&tree, src, len);
     if (error != 0)
         return error;
     if (tree.type != MSGPACK_OBJECT_ARRAY)
@@ -154,7 +154,7 @@ static int read_fields(const struct plan *plan, const uint8_t *src, size_t len,
         if (place < tree.via.array.size)
             *sum += touch(&tree.via.array.ptr[place]);
     }
-    msgpack_zone_destroy(&zone);
+    forget_tree();
     return error;
 }
 

@@ -47,9 +47,9 @@ LIBRARIES = {
                              r"_ZNK6google8protobuf11MessageLite31SerializeWithCachedSizesToArrayEPh",
                              r"_ZN6google8protobuf14DescriptorPool14generated_poolEv"), r"_ZNK?6google8protobuf"),
     # Its packer is in its header.
-    "msgpack_c": Library(("msgpack_unpack", "msgpack_zone_init", "msgpack_version"),
+    "msgpack_c": Library(("msgpack_unpack", "msgpack_zone_new", "msgpack_version"),
                          r"msgpack_(?!counts_hold|tree_read)"),
-    "msgpack_c_array": Library(("msgpack_unpack", "msgpack_zone_init", "msgpack_version"),
+    "msgpack_c_array": Library(("msgpack_unpack", "msgpack_zone_new", "msgpack_version"),
                                r"msgpack_(?!counts_hold|tree_read)"),
     # So is most of this one; its tables are not.
     "msgpuck": Library(("mp_type_hint", "mp_parser_hint"), r"mp_"),

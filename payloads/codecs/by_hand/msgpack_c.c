@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <msgpack.h>
+#include <threads.h>
 
 /* ---- encode -----------------------------------------------------------------------------------
  */
@@ -245,17 +246,20 @@ static inline __attribute__((always_inline)) bool is_key(const msgpack_object *k
     }
 ALL_TYPES(GETTER)
 
+#include "msgpack_zone.inc"
+
 /* As msgpack_c.c has it: what is checked is no matter of the walk. */
-static int unpack(msgpack_zone *zone, msgpack_object *tree, const uint8_t *src, size_t len)
+static int unpack(msgpack_object *tree, const uint8_t *src, size_t len)
 {
     size_t values, at = 0;
     if (!msgpack_counts_hold(src, len, &values))
         return -EBADMSG;
-    if (!msgpack_zone_init(zone, values * sizeof(*tree)))
+    msgpack_zone *zone = kept_zone(values * sizeof(*tree));
+    if (zone == NULL)
         return -ENOMEM;
     if (msgpack_unpack((const char *)src, len, &at, zone, tree) == MSGPACK_UNPACK_SUCCESS)
         return 0;
-    msgpack_zone_destroy(zone);
+    forget_tree();
     return -EBADMSG;
 }
 #endif
@@ -280,16 +284,15 @@ static int unpack(msgpack_zone *zone, msgpack_object *tree, const uint8_t *src, 
     static int decode_##T(const struct plan *plan, const uint8_t *src, size_t len,                 \
                           ProtobufCAllocator *allocator, ProtobufCMessage **message)               \
     {                                                                                              \
-        msgpack_zone zone;                                                                         \
         msgpack_object tree;                                                                       \
         STRUCT_##T *made = NULL;                                                                   \
         (void)plan;                                                                                \
         *message = NULL;                                                                           \
-        int error = unpack(&zone, &tree, src, len);                                                \
+        int error = unpack(&tree, src, len);                                                       \
         if (error != 0)                                                                            \
             return error;                                                                          \
         error = get_##T(&tree, &made, allocator, 1);                                               \
-        msgpack_zone_destroy(&zone);                                                               \
+        forget_tree();                                                                             \
         return by_hand_settle(error, made, allocator, message);                                    \
     }
 #else
