@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What connections cost in memory, and to whom it can be charged.
 
-To the server's process alone: its resident set, in it the stacks of its threads, its page tables (VmPTE), and the buffers of its sockets, which the kernel tells socket by socket (what
-`ss --memory` shows, over NETLINK_SOCK_DIAG). To nobody in particular: the kernel's own objects (the
-socket itself, its file, its place in epoll; a thread's kernel stack), which are counted for the whole
+To the server's process alone: its resident set, in it the stacks of its threads, its page tables
+(VmPTE), and the buffers of its sockets, which the kernel tells socket by socket (what `ss --memory`
+shows, over NETLINK_SOCK_DIAG). To nobody in particular: the kernel's own objects (the socket itself,
+its file, its place in epoll; a thread's kernel stack), which are counted for the whole
 machine. On loopback both ends of a connection are in that figure, the client's as well.
 """
 
