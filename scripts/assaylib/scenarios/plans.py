@@ -21,7 +21,7 @@ PILOT_S = (0.15, 0.4)  # warm-up and window of a closed loop
 Say = Callable[[str], None]
 PILOT_TRIES = 3
 PILOT_PROCESS_S = PILOT_TRIES * (plan.SERVE_START_S + sum(PILOT_S))  # of a model
-MORE_TIME = 0.15  # of the planned rounds: what make-up rounds may take
+MORE_TIME = 1.0  # of the planned rounds: what make-up rounds may take; seen: a host that spoils half of all processes
 
 
 def models(scenario: Scenario, built: Built) -> list[str]:
