@@ -91,6 +91,7 @@ static int run(struct load_options *load, struct connections *connections, struc
     int code = open_connections(load, connections);
     if (code != EXIT_GOOD)
         return code;
+    connections_sleep(connections, (uint64_t)(load->settle_s * 1e9));
     struct load_result result;
     int err = load_run(&load->config, connections, &result);
     if (err == 0) {

@@ -238,6 +238,10 @@ int load_options_read(struct load_options *load, int argc, char **argv)
                       "opened beforehand; one request in flight on each"),
         OPTIONS_COUNT("--in-flight", "N", &load->in_flight, 0, 1e6,
                       "at most so many requests at once; 0: as many as connections"),
+        OPTIONS_NUMBER(
+            "--settle", "S", &load->settle_s, 0, 60,
+            "after they are opened nothing is sent for so long: a server may accept them "
+            "more slowly once those that it has are busy"),
         OPTIONS_NUMBER("--warmup", "S", &load->warmup_s, 0, 1e6, "sent but not counted"),
         OPTIONS_NUMBER("--duration", "S", &load->duration_s, 1e-3, 1e6, "counted"),
         OPTIONS_NUMBER("--timeout", "S", &load->timeout_s, 1e-3, 1e6,

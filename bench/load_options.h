@@ -11,7 +11,7 @@
 struct load_options {
     /* As given, or the default. */
     const char *target_url, *arrival, *mix_path, *cpus, *json, *hgrm, *steps, *requests;
-    double rate_hz, warmup_s, duration_s, timeout_s;
+    double rate_hz, settle_s, warmup_s, duration_s, timeout_s;
     uint64_t connections, in_flight, burst, seed, spin_us, slack_us, watch_pid, beside_pid;
     struct options_texts class_lines;
     bool list, as_read;

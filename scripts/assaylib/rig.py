@@ -221,7 +221,7 @@ def start_load(build: Build, server: Server, options: Options, *, cpu: int | str
         own |= {"requests": log, "steps": ",".join(f"{hz:.9g}:{s:.9g}" for hz, s in steps) or None}
         words = [str(build.program("load")), *argv({**own, **given}), *lines]
         window_s = sum(seconds for _, seconds in steps) or float(given["duration"])
-        lasts_s = float(given.get("warmup") or 0) + window_s
+        lasts_s = sum(float(given.get(name) or 0) for name in ("settle", "warmup")) + window_s
         with Child(words, cpus=cpus(cpu)) as child:
             yield Loading(child, server, path, lasts_s + LOAD_SLACK_S, log)
 

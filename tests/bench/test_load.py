@@ -154,6 +154,19 @@ def test_warm_up_is_not_counted(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "warm.json").read_text())["planned"] == 20
 
 
+def test_nothing_is_sent_while_connections_settle(tmp_path: Path) -> None:
+    came: list[float] = []
+
+    def answer(request: bytes) -> bytes:
+        came.append(time.monotonic())
+        return reply(b"")
+
+    began = time.monotonic()
+    with Misbehaving(answer) as server:
+        load(tmp_path, server.address, "--settle", 0.4, "--rate", 100, "--duration", 0.2)
+    assert min(came) - began >= 0.4
+
+
 def test_request_as_asked(tmp_path: Path) -> None:
     seen: list[bytes] = []
     body = tmp_path / "body"

@@ -10,6 +10,7 @@ of its own. *Active*: every connection has a request in flight, all at once, in 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -39,8 +40,7 @@ KEYS: keys.Keys = {
 STATES = ("idle", "active")
 OPENED_HZ = 6000.0  # connections that ask once, per second, as far as the plan's time goes
 SAMPLE_S = 0.15
-LONGER = (1, 4, 16)
-AGAIN = 1.5  # times what the step before took to be accepted, so that the next has the time
+LONGER = (1, 4)
 STAYED_MAX = 0.01  # of answers that leave their connection open although asked to close it
 PARTS = ("rss", "stack", "page_table", "socket", "kernel")
 
@@ -86,8 +86,14 @@ def _process_s(scenario: Scenario, state: str) -> float:
             + steps["new_s"]
             + 0.5
         )
-    each = steps["active_warmup_s"] + steps["active_s"]
-    return SERVE_START_S + sum(each + count / OPENED_HZ for count in counts) + 0.3
+    return SERVE_START_S + sum(map(sum, (_active_s(steps, count) for count in counts))) + 0.3
+
+
+def _active_s(steps: dict[str, Any], count: int) -> tuple[float, float, float]:
+    """Silence, so that all are accepted: with a thread each the thread that accepts them hardly gets a turn among
+    thousands that are busy. Then the warm-up, in which each has one request at least, and the window."""
+    each_s = count / OPENED_HZ
+    return steps["settle_s"] + each_s, steps["active_warmup_s"] + each_s, steps["active_s"]
 
 
 def pilot(build: Build, family: Family, say: Callable[[str], None]) -> tuple[Family, dict[str, str]]:
@@ -192,44 +198,42 @@ def _new(here: Stand, steps: dict[str, Any], rig_hz: float | None) -> dict[str, 
 
 
 def _active(here: Stand, steps: dict[str, Any]) -> dict[str, Any]:
-    points, wrong, accept_s = [], 0, 0.0
+    points, wrong = [], 0
     for count in steps["connections"]:
-        warmup_s = steps["active_warmup_s"] + AGAIN * accept_s * count
-        point, done = _active_long_enough(here, count, warmup_s, steps["active_s"])
+        point, done = _active_long_enough(here, count, _active_s(steps, count))
         wrong += done["wrong"] + done["failed"]
-        accept_s = point["accepted_after_s"] / count
         points.append(point)
     gates = {"connections_held": _held_gate(points), "closed_replies_wrong": most(wrong, 0, "all")}
     return {"points": points, "metrics": {}, "gates": gates}
 
 
 def _active_long_enough(
-    here: Stand, count: int, warmup_s: float, seconds: float
+    here: Stand, count: int, seconds: tuple[float, float, float]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Where the CPUs were somebody else's for a while, once more and longer."""
     for longer in LONGER:
-        point, done = _active_at(here, count, longer * warmup_s, longer * seconds)
+        point, done = _active_at(here, count, tuple(longer * each for each in seconds))
         if point:
             return point, done
     raise rig.Failure(f"{count} connections were never all accepted while memory was read")
 
 
-def _active_at(
-    here: Stand, count: int, warmup_s: float, seconds: float
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read while every connection has a request in flight: the median of what was read with all of them
-    accepted, and it has settled: of the later half. How many were answered meanwhile is not asked: with
-    as many threads as connections it may be none."""
+def _active_at(here: Stand, count: int, seconds: tuple[float, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read while every connection has a request in flight, from the middle of the warm-up: the median of
+    what was read with all of them accepted, and it has settled: of the later half. How many were answered
+    meanwhile is not asked: with as many threads as connections it may be none. seconds: as _active_s() has them."""
     seen: list[dict[str, Any]] = []
-    began, accepted_s = time.monotonic(), None
-    with here.start_load(
-        arrival="closed", connections=count, in_flight=count, warmup_s=warmup_s, duration_s=seconds
-    ) as loading:
+    settle_s, warmup_s, window_s = seconds
+    began, accepted_s, warm_s = time.monotonic(), None, math.inf
+    lasts = {"settle_s": settle_s, "warmup_s": warmup_s, "duration_s": window_s}
+    with here.start_load(arrival="closed", connections=count, in_flight=count, **lasts) as loading:
         while loading.child.running():
+            now_s = time.monotonic() - began
             if accepted_s is None and memory.sockets(_port(here))[0] >= count:
-                accepted_s = time.monotonic() - began
+                accepted_s = now_s
+                warm_s = now_s + settle_s + warmup_s / 2
             time.sleep(SAMPLE_S if accepted_s else SAMPLE_S / 8)
-            if accepted_s and (point := _read(here, count))["sockets"] >= count:
+            if now_s >= warm_s and (point := _read(here, count))["sockets"] >= count:
                 seen.append(point)
         done = loading.wait(unanswered=True)
     if not seen:

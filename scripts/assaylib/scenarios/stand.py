@@ -52,7 +52,7 @@ class Stand:
     def start_load(self, **options: Any) -> contextlib.AbstractContextManager[rig.Loading]:
         """The same, beside other things."""
         given = {**_asked(self.scenario, options), "seed": self.seed, **options}
-        for ours in ("warmup", "duration"):
+        for ours in ("settle", "warmup", "duration"):
             if f"{ours}_s" in given:
                 given[ours] = float(given.pop(f"{ours}_s"))
         if given["arrival"] == "closed":
