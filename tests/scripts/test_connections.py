@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import standstill
-from assaylib import RefusedError, report, rig, scenarios
+from assaylib import RefusedError, report, rig, scenarios, words
 from assaylib.gates import passes
 from assaylib.programs import Build
 from assaylib.scenarios import connections, connections_view, held, memory, outcome, plans
@@ -256,6 +256,14 @@ def test_a_server_that_was_seldom_at_its_limit_was_not() -> None:
         return connections_view._server_was_the_limit(family, "actor")  # type: ignore[arg-type]
 
     assert limit(4) and not limit(2) and not limit(4, actor="near the rig's"), "a bound from below"
+
+
+def test_the_next_is_whoever_may_be_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds = range(8)
+    figures = {"a": [1.0] * 8, "b": [2.0] * 8, "c": [1.305, *[2.5] * 7]}
+    monkeypatch.setattr(connections_view, "_positive", lambda family, m, metric: dict(zip(rounds, figures[m])))
+    said = connections_view._ahead(SimpleNamespace(models=list(figures)), None)  # type: ignore[arg-type]
+    assert said.endswith(f"a takes least, the next at least 1.30{words.SPACE}× that")
 
 
 def test_connections_that_were_not_held_give_no_number(tmp_path: Path) -> None:

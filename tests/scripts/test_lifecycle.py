@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 import standstill
-from assaylib import RefusedError, plan, report, rig, scenarios
+from assaylib import RefusedError, plan, report, rig, scenarios, words
 from assaylib.gates import GATE_NAMES
 from assaylib.programs import Build
+from assaylib.verdicts import Estimate
 from assaylib.scenarios import command, held, lifecycle, lifecycle_view, outcome, plans
 from lives import BUILT, assert_refused, line, measured, told, written
 
@@ -129,6 +130,17 @@ def test_whatever_is_lost_is_the_first_thing_said(fault: dict[str, int], said: s
     assert [row["status"] for row in found.lines].count("failed") == 1
     folder, _ = tmp_path, command.show(tmp_path)
     assert command.show(folder) == 1
+
+
+def test_the_next_is_whoever_may_be_nearest() -> None:
+    drains = {"a": [1.0] * 8, "b": [2.0] * 8, "c": [1.305, *[2.5] * 7]}
+    family = SimpleNamespace(
+        plan={"load": {"connections": 64}},
+        level=lambda m, metric: Estimate.of(drains[m], 0.05),
+        series=lambda m, metric: list(enumerate(drains[m])),
+    )
+    said = lifecycle_view._drain(family, list(drains))  # type: ignore[arg-type]
+    assert said.endswith(f"; the next after a takes at least 1.30{words.SPACE}× what a does.")
 
 
 def test_a_server_that_had_to_be_killed_is_not_passed_over(tmp_path: Path) -> None:

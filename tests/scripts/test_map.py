@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -148,6 +149,22 @@ def test_who_was_at_his_limit_stands_beside_each_cell(tmp_path: Path) -> None:
     for row in table.rows:
         limited = row[2].text == "64"
         assert [cell.text for cell in row[3:]] == ["generator" if limited and m == "actor" else "–" for m in models]
+
+
+def test_the_lead_is_over_whoever_may_be_next_and_the_reach_over_him_who_is_named() -> None:
+    """b is nearest by its median, c may be nearer; c is furthest behind in paired rounds, b has the least figure."""
+    behind = {"b": [0.4] * 8, "c": [0.1, *[0.5] * 7]}
+    family = SimpleNamespace(
+        candidates=["a", "b", "c"],
+        alpha=0.05,
+        advantages=lambda first, other, *_: behind[other],
+        level=lambda member, metric: SimpleNamespace(median={"b": 1.0, "c": 2.0}[member]),
+    )
+    cell = map_cells.Cell(1, 0, 8, "closed_hz", map_cells.AHEAD, ["a"], "", family)  # type: ignore[arg-type]
+    assert cell.lead and cell.lead.interval == (0.1, 0.5)
+    assert cell.reach and cell.reach[0] == "c"
+    (said,) = map_view._most([cell])
+    assert "the requests of c." in said and "(1.10 to 1.65)" in said
 
 
 def test_a_cell_without_a_number_of_somebody_is_undecided(tmp_path: Path) -> None:

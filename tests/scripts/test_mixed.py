@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from assaylib import plan
 from assaylib.scenarios import mixed, plans, readings, scenario
-from failures import BUILT, MIXED, RIG, SOUND, drawn, made_up, one, parsed, told
+from failures import BUILT, MIXED, MODELS, RIG, SOUND, drawn, made_up, one, parsed, told
 
 
 def heavy(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -47,6 +48,27 @@ def test_a_gain_within_the_margin_is_none(tmp_path: Path) -> None:
 
     first = told(made_up(tmp_path / "run", parsed(tmp_path, MIXED), little, rate_hz=100.0)).splitlines()[1]
     assert "lowers" not in first and "raises" not in first and "by more than 3 % is not shown in thread_pool" in first
+
+
+def test_what_offloading_stands_for_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model with a thread for each connection has nothing to gain by it: what its rows differ by is chance."""
+    models = (*MODELS, "thread_per_connection")
+    built = plan.Built(model_cases=tuple(f"model/rpc/{m}" for m in models), services=("rpc",), cpus=(0, 1))
+    monkeypatch.setattr("failures.BUILT", built)
+    text = MIXED.replace('"event_loop"]', '"event_loop", "thread_per_connection"]')
+
+    def luck(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        metrics, line = heavy(found, member, number)
+        return {**metrics, "fast_p99_ns": 4e6 / 1.1} if member == "thread_per_connection@offloaded" else metrics, line
+
+    lines = told(made_up(tmp_path / "run", parsed(tmp_path, text), luck, rounds=8, rate_hz=100.0)).splitlines()
+    assert "lowers the p99 of fast requests in event_loop (" in lines[1]
+    assert lines[1].count("thread_per_connection") == 1 and lines[1].endswith("is the same server both times.")
+    assert lines[2] == (
+        "Offloaded means: event_loop: 2 helper threads beside the loop or the worker; thread_pool: 2 threads more of the"
+        " same, since heavy requests may block them; thread_per_connection: no change: it has a thread for each"
+        " connection, and what its two rows differ by is chance."
+    )
 
 
 def test_few_rounds_say_nothing_of_offloading(tmp_path: Path) -> None:

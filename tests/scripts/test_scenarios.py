@@ -213,6 +213,7 @@ def test_a_known_capacity_is_found_and_told(tmp_path: Path) -> None:
         low, high = float(rows[model][2]), float(rows[model][4])
         assert low <= truth <= high and high / low < 1.2, model
     assert rows["event_loop"][-1] == "highest" and rows["actor"][-1] == "7"
+    assert "as many answers within the window as 99% of what was due in it" in text
 
 
 def test_few_rounds_give_no_interval_and_no_ranking(tmp_path: Path) -> None:
@@ -280,7 +281,15 @@ CPU_NS = {"thread_pool": 60e3, "event_loop": 40e3, "actor": 50e3}
 
 
 def rated(folder: Path, same: float = 1.0, gone: str = "", late: str = "", wrong: str = "") -> list[str]:
-    """What is said of servers that take so much CPU; of the baseline's alias `same` times as much."""
+    """What is said of servers that take so much CPU."""
+    found = costed(folder, same, gone, late, wrong)
+    return [said.replace(words.SPACE, " ") for said in fixed_rate.answer(found)]
+
+
+def costed(
+    folder: Path, same: float = 1.0, gone: str = "", late: str = "", wrong: str = ""
+) -> outcome.Outcome:
+    """Servers that take so much CPU; the baseline's alias `same` times as much."""
     (family,) = plans.make([scenarios.load("fixed-rate")], BUILT, 1, None).families
     family = plans.fixed(family, rates_hz=dict.fromkeys(family.members, 2000.0))
     lines = []
@@ -296,8 +305,7 @@ def rated(folder: Path, same: float = 1.0, gone: str = "", late: str = "", wrong
             lines.append(made)
     facts, _ = synthetic.make_run(kinds=())
     facts |= {"tier": "scenario", "families": [family.to_json()]}
-    found = one(synthetic.write_run(folder, facts, lines))
-    return [said.replace(words.SPACE, " ") for said in fixed_rate.answer(found)]
+    return one(synthetic.write_run(folder, facts, lines))
 
 
 def test_who_costs_least_at_one_rate(tmp_path: Path) -> None:
@@ -306,6 +314,8 @@ def test_who_costs_least_at_one_rate(tmp_path: Path) -> None:
     assert first.startswith("**event_loop takes the least CPU per request at 2 000 requests/s**: thread_pool 60.")
     assert "The generator itself was late beside actor: these tails are the machine's, too." in tails
     assert rated(tmp_path / "apart", same=1.3)[0].startswith("**event_loop and actor are not told apart as those with")
+    notes = [fixed_rate.tables(costed(tmp_path / name, same))[0].notes for name, same in (("a", 1.3), ("b", 1.0))]
+    assert [f"less than {most}{words.SPACE}%" in each[-1] for most, each in zip(("30", "3"), notes)] == [True] * 2
     unknown = rated(tmp_path / "unknown", gone="thread_pool.same")[0]
     assert unknown.startswith("**No ranking at 2 000 requests/s: its own A/A (same code) has no interval")
     without = rated(tmp_path / "without", wrong="event_loop")[0]

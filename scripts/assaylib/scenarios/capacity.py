@@ -279,6 +279,10 @@ def _capacities(outcome: Outcome) -> Table:
             place,
         )
     table.notes.append(
+        f"A rate holds with p99 within the limit, no answer wrong or missing, and as many answers within the window as"
+        f" {words.percent(readings.ACHIEVED_MIN, 0)} of what was due in it. Ends of intervals are rates of the grid."
+    )
+    table.notes.append(
         f"Margin: nobody is put behind by less than {words.margin(margin(outcome))}: half a step of the grid, or what"
         f" {words.label(outcome.models[0])} differs from itself by, if that is more."
     )

@@ -12,7 +12,7 @@ from ..families import Family
 from ..intervals import median
 from ..sections.gates import saturated
 from ..verdicts import Estimate
-from .outcome import Outcome, rank, shown, too_few
+from .outcome import Outcome, nearest, rank, shown, too_few
 
 WHOLE = "own_bytes_per_connection"
 #: Parts of what the process is charged with: what is said → its figure, less what is told apart.
@@ -82,9 +82,9 @@ def _ahead(outcome: Outcome, family: Family) -> str:
         return ": nobody is put behind"
     if len(found.tied) > 1:
         return f": the least is shared by {words.listed(map(words.label, found.tied))}"
-    nearest = min(found.over.values(), key=lambda e: e.median)
-    assert nearest.interval
-    factor = words.floor(math.exp(nearest.interval[0]), 2) + words.SPACE + "×"
+    second = nearest(found.over.values())
+    assert second and second.interval
+    factor = words.floor(math.exp(second.interval[0]), 2) + words.SPACE + "×"
     return f": {words.label(found.best)} takes least, the next at least {factor} that"
 
 

@@ -155,6 +155,11 @@ def _costs(outcome: Outcome) -> Table:
         table.add(words.label(model), *cells, str(len(family.series(model, CPU))))
     if family.late:
         table.notes.append("† the generator was late: the tail is the machine's, too.")
+    if CPU not in family.uncalibrated:
+        table.notes.append(
+            f"Margin of CPU per request: nobody is put behind by less than {words.margin(family.deltas[CPU])}, which is"
+            f" at least what {words.label(family.baseline)} differs from itself by."
+        )
     return table
 
 

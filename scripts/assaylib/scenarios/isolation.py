@@ -51,9 +51,10 @@ def answer(outcome: Outcome) -> list[str]:
     if not every:
         return [outcome.nothing, *_withheld(outcome)]
     parts = [_lead(outcome, ms) for ms in steps["deadlines_ms"]]
-    sure = series.why_no_interval(every) or f" (intervals that hold together at {words.confidence(ALPHA)})"
+    sure = series.how_sure(every, f"intervals that hold together at {words.confidence(ALPHA)}")
     return [
         f"**Requests that do not need the failing service are {'; '.join(parts)}**{sure}.",
+        f"A figure with × is their p99 during the fault over that before any; held up is more than {HELD_UP:g} ×.",
         *(_said(outcome, ms, *figure) for figure in _figures(outcome) for ms in steps["deadlines_ms"]),
         *series.late(outcome.family),
         *_withheld(outcome),
@@ -64,7 +65,7 @@ def answer(outcome: Outcome) -> list[str]:
 VERDICTS = {
     "above": "held up in {}",
     "below": "at most twice as slow in {}",
-    "across": "not resolved to be either in {}",
+    "across": "shown neither to be held up nor to be at most twice as slow in {}",
     "none": "without a verdict in {}",
 }
 HELD_UP = 2.0  # times their usual p99: more, and unrelated requests do notice

@@ -11,7 +11,7 @@ from ..blocks import Cell, Column, Table
 from ..charts import BarRow, Chart, bars
 from ..families import Family
 from ..verdicts import Estimate
-from .outcome import Outcome, level, rank, shown, too_few
+from .outcome import Outcome, level, nearest, rank, shown, too_few
 
 MS = 1e6
 #: What a server must not do at its end, and how it is said.
@@ -133,11 +133,11 @@ def _drain(family: Family, models: list[str]) -> str:
     found = rank(values, more=False)
     behind = ""
     if found and found.resolved and len(found.tied) < len(known):
-        nearest = min((e for m, e in found.over.items() if m not in found.tied), key=lambda e: e.median)
-        assert nearest.interval
+        second = nearest(e for m, e in found.over.items() if m not in found.tied)
+        assert second and second.interval
         behind = (
             f"; the next after {words.listed(map(words.label, found.tied))} takes at least"
-            f" {words.floor(math.exp(nearest.interval[0]), 2)}{words.SPACE}× what {words.label(found.best)} does"
+            f" {words.floor(math.exp(second.interval[0]), 2)}{words.SPACE}× what {words.label(found.best)} does"
         )
     return f"To drain {words.counted(count_of(family), 'connection')} takes {words.listed(parts)}{behind}."
 

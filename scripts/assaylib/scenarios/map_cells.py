@@ -17,7 +17,7 @@ from .. import judge, words
 from ..families import Family
 from ..intervals import ALPHA, order_interval
 from ..verdicts import Estimate
-from .outcome import Outcome
+from .outcome import Outcome, nearest
 
 AHEAD, TIE, UNDECIDED = "ahead", "tie", "undecided"
 METRICS = {"closed_hz": True, "cpu_ns_per_request": False}
@@ -41,17 +41,17 @@ class Cell:
 
     @property
     def lead(self) -> Estimate | None:
-        """The best over whoever is next."""
+        """The best over whoever may be next."""
         others = [m for m in self.family.candidates if m not in self.first]
         return self.over(others) if self.state == AHEAD else None
 
     @property
-    def reach(self) -> Estimate | None:
-        """The best over the one that is furthest behind."""
+    def reach(self) -> tuple[str, Estimate] | None:
+        """Who is furthest behind, and the best over him."""
         found = [
-            e for m in self.family.candidates if self.first and m != self.first[0] and (e := self.over([m]))
+            (m, e) for m in self.family.candidates if self.first and m != self.first[0] and (e := self.over([m]))
         ]
-        return max(found, key=lambda e: e.median, default=None)
+        return max(found, key=lambda pair: pair[1].median, default=None)
 
     def over(self, others: list[str]) -> Estimate | None:
         """The best over the nearest of these: log ratios, the interval at the cell's level."""
@@ -59,7 +59,7 @@ class Cell:
         for other in others:
             values = self.family.advantages(self.first[0], other, self.metric, METRICS[self.metric])
             found += [Estimate.of(values, self.family.alpha)] if values else []
-        return min(found, key=lambda e: e.median, default=None)
+        return nearest(found)
 
 
 def cells(outcome: Outcome, metric: str = "closed_hz") -> list[Cell]:

@@ -116,16 +116,11 @@ def _wait(us: float) -> str:
 
 def _most(found: list[Cell]) -> list[str]:
     """Where the choice matters most: the best against the worst."""
-    known = [(c.reach, c) for c in found if c.reach and c.reach.interval and c.state != UNDECIDED]
+    known = [(*c.reach, c) for c in found if c.reach and c.reach[1].interval and c.state != UNDECIDED]
     if not known:
         return []
-    reach, cell = max(known, key=lambda pair: pair[0].interval[0])
-    worst = min(
-        (m for m in cell.family.candidates if m not in cell.first),
-        default=None,
-        key=lambda m: (cell.level(m) or reach).median,
-    )
-    if worst is None or reach.interval is None or reach.interval[0] <= 0:
+    worst, reach, cell = max(known, key=lambda each: each[1].interval[0])
+    if worst in cell.first or reach.interval[0] <= 0:
         return []
     low, high = (math.exp(end) for end in reach.interval)
     return [
@@ -199,7 +194,7 @@ def _first_table(outcome: Outcome) -> Table:
             str(cell.connections),
             _named(cell),
             _times(cell.lead),
-            _times(cell.reach) if cell.state != UNDECIDED else "–",
+            _times(cell.reach[1]) if cell.reach and cell.state != UNDECIDED else "–",
             words.margin(cell.family.deltas.get(cell.metric, 0.0)),
             _named(cheap),
             cell.why or ("at the ceiling of connections ÷ wait" if _at_ceiling(cell) else ""),

@@ -3,7 +3,8 @@
 offloaded: what do the fast ones notice?
 
 Each model twice, with the same number of threads that may run turns. Offloading means helper threads
-where a model has them; a model that blocks its threads anyway gets as many threads more.
+where a model has them; a model that blocks its threads anyway gets as many threads more. One with a thread
+for each connection is the same server both times.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from .stand import of, stand
 
 IN_PLACE, OFFLOADED = "in_place", "offloaded"
 SETTINGS = (IN_PLACE, OFFLOADED)
+#: Models in which no request stands behind another's thread: more of them change nothing over sockets.
+A_THREAD_EACH = ("thread_per_connection",)
 FAST, HEAVY = "fast", "heavy"
 #: The workload and whether it is offloaded are the kind's own.
 SERVER = {n: k for n, k in keys.SERVER.items() if n not in ("workload", "offload", "offload_threads", "cpu_iterations")}
@@ -161,7 +164,8 @@ def answer(outcome: Outcome) -> list[str]:
     if not gains:
         return [outcome.nothing, *_withheld(outcome)]
     return [
-        f"**{_lead(outcome, gains)}**{series.why_no_interval(list(gains.values()))}.",
+        f"**{_lead(outcome, gains)}**{series.how_sure(list(gains.values()))}.",
+        _meaning(outcome),
         *(_said(outcome, model) for model in outcome.models),
         *(_best(outcome, setting) for setting in SETTINGS),
         *series.late(outcome.family),
@@ -175,6 +179,7 @@ VERDICTS = {
     "below": "offloading raises the p99 of fast requests in {}",
     "across": f"that offloading changes the p99 of fast requests by more than {100 * DELTA:g} % is not shown in {{}}",
     "none": "no verdict on {}",
+    "same": "{} is the same server both times",
 }
 
 
@@ -184,10 +189,26 @@ def _lead(outcome: Outcome, gains: dict[str, Estimate]) -> str:
         low, high = estimate.interval or (0.0, 0.0)
         beyond = 1 + DELTA
         verdict = "above" if low > beyond else "below" if 0 < high < 1 / beyond else "across" if high else "none"
+        verdict = "same" if model in A_THREAD_EACH else verdict
         ends = (_p99(outcome, model, setting) for setting in SETTINGS)
         found[verdict].append(f"{words.label(model)} (from {' to '.join(ends)})")
     text = "; ".join(VERDICTS[v].format(words.listed(said)) for v, said in found.items() if said)
     return text[:1].upper() + text[1:]
+
+
+def _meaning(outcome: Outcome) -> str:
+    """What "offloaded" stands for, model by model."""
+    count = outcome.scenario.server["offload_threads"]
+    helped = [m for m in outcome.models if m in OFFLOADING]
+    alone = [m for m in outcome.models if m in A_THREAD_EACH]
+    more = [m for m in outcome.models if m not in (*helped, *alone)]
+    said = [
+        (helped, f"{words.counted(count, 'helper thread')} beside the loop or the worker"),
+        (more, f"{words.counted(count, 'thread')} more of the same, since heavy requests may block them"),
+        (alone, "no change: it has a thread for each connection, and what its two rows differ by is chance"),
+    ]
+    parts = [f"{words.listed(map(words.label, models))}: {text}" for models, text in said if models]
+    return f"Offloaded means: {'; '.join(parts)}."
 
 
 def _p99(outcome: Outcome, model: str, setting: str) -> str:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,6 +115,12 @@ def rank(
         if interval is None or interval[0] <= math.log1p(delta):
             tied.append(member)
     return Ranking(best, tied, not why_not, over, why_not)
+
+
+def nearest(over: Iterable[Estimate]) -> Estimate | None:
+    """Of advantages over several the one that "at least" may quote: the least that an interval allows, which
+    need not be that of the least median."""
+    return min(over, key=lambda e: e.interval[0] if e.interval else e.median, default=None)
 
 
 def level(values: Sequence[float]) -> Estimate | None:

@@ -40,9 +40,8 @@ def answer(outcome: Outcome) -> list[str]:
     if not any(found for of_one in every.values() for found in of_one):
         return [outcome.nothing, *_withheld(outcome)]
     parts = [_lead(outcome, full, found) for full, found in every.items()]
-    each = " (intervals at 95 % each)"
-    why = series.why_no_interval([found for of_one in every.values() for found in of_one]) or each
-    first = f"**At {steps['factor']:g} times what each can do, {'; '.join(parts)}**{why}."
+    sure = series.how_sure([found for of_one in every.values() for found in of_one], "intervals at 95 % each")
+    first = f"**At {steps['factor']:g} times what each can do, {'; '.join(parts)}**{sure}."
     said = [first, *(_said(outcome, full) for full in steps["on_full"]), *_never_full(outcome)]
     return [*said, _memory_said(outcome), *_withheld(outcome)]
 

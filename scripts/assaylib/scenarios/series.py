@@ -108,10 +108,16 @@ def hull(found: Sequence[Estimate | None], divisor: float = 1.0, decimals: int =
     return first if first == last else f"{first} to {last}"
 
 
-def why_no_interval(found: Sequence[Estimate | None]) -> str:
-    """ " (no interval: 1 of 6 rounds needed)", or ""."""
-    why = next((said for each in found if (said := too_few(each))), "")
-    return f" ({why})" if why else ""
+def how_sure(found: Sequence[Estimate | None], said: str = "") -> str:
+    """ " (SAID)", " (no interval: 1 of 6 rounds needed)", or both where some have one; or "". Of those
+    without, whoever lacks most."""
+    few = [each for each in found if too_few(each)]
+    if not few:
+        return f" ({said})" if said else ""
+    lacks = too_few(min(few, key=lambda each: len(each.values) / each.needed if each else 0.0))
+    if len(few) == sum(each is not None for each in found):
+        return f" ({lacks})"
+    return f" ({said}{'; ' if said else ''}some have {lacks})"
 
 
 def withheld(family: Family, members: Iterable[str], metric: str) -> list[str]:
