@@ -134,6 +134,22 @@ def test_a_tail_that_grows_and_one_that_is_too_noisy_to_say() -> None:
     assert noisy.p99.verdict == verdicts.UNKNOWN and not noisy.holds
 
 
+def test_gaps_of_the_machine_in_some_seconds_are_no_tail_of_the_server() -> None:
+    """Of each minute's seconds a few are the host's, more or less of them as it likes."""
+    chance, lines = random.Random(2), stretches(noise=1.5)
+    for line in lines:
+        seconds = [2_000_000 + chance.randrange(200_000) for _ in range(60)]
+        for at in chance.sample(range(60), chance.randrange(25)):
+            seconds[at] = chance.choice((None, 50_000_000))
+        line["second_p99_ns"] = seconds
+    assert told(lines).p99.verdict == verdicts.HOLDS
+    for line in lines:
+        line["second_p99_ns"] = [ns and ns * (1 + line["at_s"] / HOUR_S) for ns in line["second_p99_ns"]]
+    assert told(lines).p99.verdict == verdicts.GROWS
+    lines[30]["second_p99_ns"] = [None] * 60
+    assert len(told(lines).p99.points) == 49, "who never answers has no p99"
+
+
 def test_a_stretch_that_the_host_took_has_no_p99() -> None:
     lines = stretches()
     for line in lines[30:40]:

@@ -3,12 +3,13 @@
 
 The first sixth of the time is left out: memory that is touched for the first time is no leak. What
 remains is thinned to at most 60 windows of equal length, each with its median, so that neighbours
-hardly depend on each other. Theil's slope over them times the time watched is the *growth*, with Sen's
-95 % interval. It *holds* if the interval's upper end stays below a margin that matters; it *grows* if
-the lower end is above it. A step near the end hardly moves a slope: where the last tenth lies above the
-first by more than the margin nothing holds either, nor where the last window alone does of memory and
-descriptors, which are no matter of chance, nor where a quarter of that time has no figure. Else this run was too short to tell. Only what holds is called
-flat.
+hardly depend on each other. The p99 of a stretch is that of its median second: what takes the machine
+away for a hundredth of a minute would else be all that it tells. Theil's slope over the windows times the
+time watched is the *growth*, with Sen's 95 % interval. It *holds* if the interval's upper end stays below a
+margin that matters; it *grows* if the lower end is above it. A step near the end hardly moves a slope: where
+the last tenth lies above the first by more than the margin nothing holds either, nor where the last window
+alone does of memory and descriptors, which are no matter of chance, nor where a quarter of that time has no
+figure. Else this run was too short to tell. Only what holds is called flat.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def declared() -> dict[str, Any]:
         f" {WINDOWS_MAX} windows times the time, with Sen's interval at {100 * (1 - ALPHA):g} %. It holds if the"
         f" upper end is at most {RSS_MARGIN_BYTES >> 20} MiB or {100 * RSS_MARGIN_SHARE:g} % of the resident set (the"
         f" larger), {DESCRIPTORS_MARGIN:g} descriptor, {100 * (P99_MARGIN - 1):g} % of p99, and the last tenth (of memory"
-        " and descriptors the last window, too) lies above the first by no more than that; a stretch in"
+        " and descriptors the last window, too) lies above the first by no more than that; the p99 of a stretch is"
+        " that of its median second; a stretch in"
         f" which the host took more than {STEAL_PERCENT_MAX:g} % of the CPUs has no p99; without a figure for"
         f" {100 * GAP_SHARE_MAX:g} % of the time on end none is flat",
     }
@@ -153,9 +155,7 @@ def judge(model: str, lines: Sequence[dict[str, Any]], rate_hz: float, seconds: 
     samples = [sample for line in good for sample in line["timeline"]]
     rss = [(sample["at_s"], float(sample["rss_bytes"])) for sample in samples]
     calm = [line for line in good if line["covariates"].get("steal_percent", 0) <= STEAL_PERCENT_MAX]
-    p99 = [
-        (line["at_s"], math.log(line["metrics"]["p99_ns"])) for line in calm if line["metrics"].get("p99_ns")
-    ]
+    p99 = [(line["at_s"], math.log(ns)) for line in calm if (ns := _p99_ns(line))]
     descriptors = [(line["at_s"], float(_middle(line))) for line in good if line["timeline"]]
     level = median([y for _, y in rss]) if rss else 0.0
     counts = {
@@ -182,6 +182,14 @@ def judge(model: str, lines: Sequence[dict[str, Any]], rate_hz: float, seconds: 
         1 - counts["unsent"] / counts["offered"] if counts["offered"] else 0.0,
         len(good) - len(calm),
     )
+
+
+def _p99_ns(line: dict[str, Any]) -> float | None:
+    """Of its median second, one without an answer being the worst; of the whole stretch where its seconds
+    were not kept."""
+    seconds = [math.inf if ns is None else float(ns) for ns in line.get("second_p99_ns") or []]
+    found = median(seconds) if seconds else line["metrics"].get("p99_ns")
+    return None if found is None or math.isinf(found) else found
 
 
 def _middle(line: dict[str, Any]) -> int:

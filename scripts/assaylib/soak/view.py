@@ -201,7 +201,7 @@ def pictures(facts: dict[str, Any], found: Sequence[Verdict], suffix: str = "") 
         ("memory", "Resident memory over time", "MiB", lambda y: y / MIB, [v.rss for v in found]),
         (
             "p99",
-            "p99 over time, a point a stretch",
+            "p99 over time, a point a stretch: of its median second",
             "ms",
             lambda y: math.exp(y) / 1e6,
             [v.p99 for v in found],

@@ -146,6 +146,7 @@ def _stretch(
             "offered": int(done["planned"]),
             "cpu_ns_per_request": done["watch_cpu_ns"] / done["completed"] if done["completed"] else None,
         },
+        "second_p99_ns": [second["p99_ns"] for second in done["seconds"]],
         "timeline": timeline,
         "covariates": watch.covariates(None),
     }
