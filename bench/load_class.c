@@ -135,6 +135,8 @@ static int read_payload(const struct options *options, struct load_class_options
     class->setup.hit_percent = (uint32_t) class->hit_percent;
     if (class->known_workload && workload_setup_mark(&class->setup, class->known_workload) != 0)
         return options_error(options, "--workload", "out of memory");
+    if (class->known_workload && !class->any_reply)
+        workload_setup_answers(&class->setup, class->known_workload);
     return OPTIONS_GO_ON;
 }
 

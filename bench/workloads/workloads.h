@@ -70,6 +70,10 @@ void workload_setup_finish(struct workload_setup *setup);
  */
 int workload_setup_mark(struct workload_setup *setup, const struct workload *workload);
 
+/* By who checks replies while a clock runs, behind mark: works out what the right ones are. Else
+ * the first check of a document of `cpu`, `blend` or `mixed` takes as long as the server did. */
+void workload_setup_answers(const struct workload_setup *setup, const struct workload *workload);
+
 /* By who runs `journal`: opens a new file in that folder. 0 or a negative errno. */
 int workload_setup_journal(struct workload_setup *setup, const char *folder);
 

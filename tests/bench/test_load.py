@@ -240,6 +240,22 @@ def test_what_serve_needs_no_payload_for_load_does_not(tmp_path: Path) -> None:
     assert "was the server given --cpu-iterations 1001, too?" in done.stdout
 
 
+def test_right_answers_are_worked_out_before_anything_is_sent() -> None:
+    """Else the first answer to each document would hold load up for as long as the server computed. These take
+    it hours, in which nobody sees a connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(2)
+        argv = [program("load"), "--target", f"http://127.0.0.1:{listener.getsockname()[1]}/", "--rate", "10",
+                "--workload", "cpu", "--cpu-iterations", str(10**13)]  # fmt: skip
+        with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as process:
+            try:
+                with pytest.raises(TimeoutError):
+                    listener.accept()
+                assert process.poll() is None
+            finally:
+                process.kill()
+
+
 def test_watches_a_process(tmp_path: Path) -> None:
     with serving("serve", "--model", "inline", "--workload", "cpu", "--cpu-iterations", 100000) as s:
         began_ns = time.monotonic_ns()

@@ -310,6 +310,7 @@ static void marked_bodies(void **state)
         setup.offload = true;
         assert_int_equal(workload_setup_mark(&setup, workload), 0);
         assert_int_equal(setup.documents, WORKLOAD_DOCUMENTS);
+        workload_setup_answers(&setup, workload);
         struct request *request = request_create(workload);
         struct bench bench;
         bench_open(&bench, workload, &setup, CELLS);
@@ -318,6 +319,7 @@ static void marked_bodies(void **state)
             puts += says(&setup, i, 0, "put ");
             hot += says(&setup, i, 4, "00000000 ");
             heavy += says(&setup, i, 0, "heavy ");
+            assert_int_equal(setup.cpu_sums[i] != 0, says(&setup, i, 0, "heavy "));
             hits += says(&setup, i, 0, "hit ");
             set_in(request, workload, setup.bodies[i], setup.body_lens[i]);
             turns += run(&bench, request);
