@@ -208,6 +208,7 @@ void load_report_write(struct output *output, const struct load_options *load,
     output_number(output, "in_flight_mean", result->in_flight_mean);
     output_number(output, "little_ratio", load_little_ratio(load, result));
     output_count(output, "cpu_ns", result->cpu_ns);
+    write_figure(output, "polled_ns", result->polled_ns, load->spin_us > 0); /* no work */
     output_begin(output, "status_counts");
     for (int status = 0; status < 600; status++) {
         char key[8];

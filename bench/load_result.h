@@ -73,6 +73,7 @@ struct load_result {
     size_t held; /* connections open when all was sent, or being opened and open soon after */
     double in_flight_mean;
     uint64_t cpu_ns;      /* the generator's own; this and what follows: during the window */
+    uint64_t polled_ns;   /* with spin_ns: in turns of its loop that found nothing to do */
     struct cpu_time cpus; /* that the generator may use */
     /* Config's watch_pid, whose switches and ticks are of the whole run; and beside_pid, of which
      * there is CPU time only. */

@@ -35,6 +35,7 @@ struct run {
     enum phase phase;
     bool given_up;                   /* over, and a connection does not open again */
     uint64_t busy_ns, busy_since_ns; /* time × requests in flight, in the window */
+    uint64_t turn_ns;                /* this turn of the loop began */
     uint64_t due_ns;                 /* of the next request; UINT64_MAX: an event says when */
     uint64_t reconnects_before, closes_before;
     struct load_usage usage;
@@ -59,6 +60,15 @@ static void account_busy(struct run *run, uint64_t now_ns)
         return;
     run->busy_ns += (now_ns - run->busy_since_ns) * busy;
     run->busy_since_ns = now_ns;
+}
+
+/* A turn that sent nothing and found nothing: time that a polling generator had to spare. */
+static void account_idle_turn(struct run *run, uint64_t now_ns)
+{
+    if (now_ns > run->end_ns)
+        now_ns = run->end_ns;
+    if (run->phase == WINDOW && now_ns > run->turn_ns)
+        run->result->polled_ns += now_ns - run->turn_ns;
 }
 
 static void note(const struct run *run, const struct connection *c, enum load_outcome outcome,
@@ -240,7 +250,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 /* What is to be done by the clock. Returns when to be back at the latest. */
 static uint64_t by_clock(struct run *run)
 {
-    uint64_t now_ns = now(run);
+    uint64_t now_ns = run->turn_ns = now(run);
     const uint64_t backlog_ns = run->end_ns + least(run->config->timeout_ns, BACKLOG_NS);
     const uint64_t ends_ns[] = {run->window_ns, run->end_ns, backlog_ns, UINT64_MAX};
     if (run->phase == WARM_UP && now_ns >= run->window_ns)
@@ -287,6 +297,7 @@ static void loop(struct run *run)
 {
     struct epoll_event events[EVENTS];
     for (;;) {
+        const size_t next = run->next;
         uint64_t wake_ns = by_clock(run);
         if (finished(run))
             return;
@@ -298,6 +309,8 @@ static void loop(struct run *run)
             wait_ns -= run->config->spin_ns;
         int n = wait_for(run, events, wait_ns);
         now_ns = now(run);
+        if (run->config->spin_ns > 0 && wait_ns == 0 && n == 0 && run->next == next)
+            account_idle_turn(run, now_ns);
         for (int i = 0; i < n; i++) {
             struct connection *c = events[i].data.ptr;
             if (!c)

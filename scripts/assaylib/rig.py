@@ -267,13 +267,14 @@ def opened(result: Mapping[str, Any]) -> dict[str, Any]:
         },
         "rss_bytes": result["watch_rss_bytes"],
         "server_busy_percent": busy_percent(result, "watch_cpu_ns"),
-        "load_busy_percent": busy_percent(result, "cpu_ns"),
+        # Without what it polled in vain, if it polls.
+        "load_busy_percent": max(0.0, busy_percent(result, "cpu_ns") - busy_percent(result, "polled_ns")),
     }
 
 
 def busy_percent(result: Mapping[str, Any], key: str) -> float:
     """Of one CPU, in load's window."""
-    return float(100.0 * result[key] / result["duration_ns"])
+    return float(100.0 * (result[key] or 0) / result["duration_ns"])
 
 
 def final(result: Mapping[str, Any]) -> dict[str, Any]:

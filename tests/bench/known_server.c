@@ -90,7 +90,7 @@ void run(const struct server *server, struct load_config config, size_t connecti
     assert_int_equal(load_run(&config, &connections, result), 0);
     connections_finish(&connections);
     simulated.oversleep_ns = NULL;
-    simulated.walk_ns = 0;
+    simulated.walk_ns = simulated.read_ns = 0;
 }
 
 void assert_near(const char *what, uint32_t ppm, double reported, double computed)

@@ -163,6 +163,7 @@ enum connection_outcome connections_event(struct connections *connections, struc
                                           uint32_t events, uint64_t now_ns)
 {
     (void)connections, (void)events, (void)now_ns;
+    simulated.now_ns += simulated.read_ns;
     c->response.status = 200;
     return c->state == CONNECTION_BUSY ? CONNECTION_ANSWERED : CONNECTION_WAITING;
 }

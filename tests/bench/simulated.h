@@ -17,6 +17,7 @@ struct simulated {
     /* How late the generator wakes from a sleep that would end at due_ns; NULL: never late. */
     uint64_t (*oversleep_ns)(uint64_t due_ns);
     uint64_t walk_ns; /* what watch_threads() takes; the server switches once for each request */
+    uint64_t read_ns; /* what reading an answer takes */
 
     uint64_t now_ns, serial; /* set by connections_open() */
 };

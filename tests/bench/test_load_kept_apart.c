@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What load counts and keeps apart: closed loops, answers that come too late, classes, steps and
- * the log of requests, with a simulated network and clock behind connections.h.
+ * What load counts and keeps apart: closed loops, answers that come too late, classes, steps, the
+ * log of requests and idle polls, with a simulated network and clock behind connections.h.
  */
 #include "draw.h"
 #include "known_server.h"
@@ -223,6 +223,44 @@ static void log_says_how_it_ended(void **state)
     load_result_finish(&result);
 }
 
+/* A generator that polls uses all of its CPU: what it polled in vain it could have worked. One that
+ * keeps up polls for 0.3 of each millisecond; one that takes 1 ms to read an answer and is to read
+ * two in that time never does: and its lag, from when it read, says nothing of that. */
+static void idle_polls_are_no_work(void **state)
+{
+    (void)state;
+    const struct server server = {.kind = SERVICE_FIXED, .ns = 100 * US};
+    struct load_config config = {
+        .arrivals = {.kind = ARRIVALS_UNIFORM, .rate_hz = 1000},
+        .warmup_ns = 10 * MS,
+        .duration_ns = 100 * MS,
+        .spin_ns = 300 * US,
+    };
+    struct load_result result;
+    run(&server, config, 10, &result);
+    assert_all_answered(&result);
+    assert_near("polled", 0, (double)result.polled_ns, 30.0 * MS);
+    for (size_t q = 0; q < QUANTILES; q++)
+        assert_near("latency", ppms[q], (double)statistics_percentile(&result.all.latency, ppms[q]),
+                    100.0 * US);
+    load_result_finish(&result);
+
+    config.spin_ns = 0;
+    run(&server, config, 10, &result);
+    assert_int_equal(result.polled_ns, 0); /* it slept */
+    load_result_finish(&result);
+
+    config.arrivals.rate_hz = 2000;
+    config.duration_ns = 1 * S;
+    config.spin_ns = 300 * US;
+    simulated.read_ns = MS;
+    run(&server, config, 10, &result);
+    assert_true(result.all.counts.held_back > 1500);
+    assert_int_equal(statistics_percentile(&result.lag, 500000), 0);
+    assert_true(result.polled_ns < 10 * MS);
+    load_result_finish(&result);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +270,7 @@ int main(void)
         cmocka_unit_test(classes_have_their_own_percentiles),
         cmocka_unit_test(steps_are_not_blended),
         cmocka_unit_test(log_says_how_it_ended),
+        cmocka_unit_test(idle_polls_are_no_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,13 +30,16 @@ def test_figures_per_request_are_of_the_same_requests() -> None:
     said: dict[str, Any] = dict.fromkeys(rig.COPIED, 0.0)
     said |= {"answered": 1000, "completed": 800, "duration_ns": 1e9, "cpu_ns": 1e8, "watch_rss_bytes": 1}
     said |= {"watch_cpu_ns": 8e6, "watch_cpu_user_ns": 6e6, "watch_cpu_system_ns": 2e6}
-    said |= {"watch_voluntary_switches": 1400, "watch_involuntary_switches": 100, "watch_answered": 1500}
+    said |= {"polled_ns": None, "watch_voluntary_switches": 1400, "watch_involuntary_switches": 100, "watch_answered": 1500}
     found = rig.opened(said)
     times = [found[f"{name}_per_request"] for name in ("cpu_ns", "cpu_user_ns", "cpu_system_ns")]
     assert times == [10_000, 7_500, 2_500]
     assert found["context_switches_per_request"] == 1
     assert rig.opened(said | {"watch_voluntary_switches": None})["context_switches_per_request"] is None
     assert rig.opened(said | {"completed": 0})["cpu_ns_per_request"] is None
+    # A generator that polls uses all of its CPU, and works a part of that time.
+    busy = [rig.opened(said | {"polled_ns": ns})["load_busy_percent"] for ns in (None, 7e7, 2e8)]
+    assert busy == [pytest.approx(10), pytest.approx(3), 0]
 
 
 @pytest.fixture(scope="module")

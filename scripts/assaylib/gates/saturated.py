@@ -5,8 +5,9 @@ From the CPU time of each process in load's window and the time that the CPUs wh
 idle: a share of what it used and what it could have used besides. What the host or other programs
 took is in neither, so that whoever wanted more and found his CPU taken was saturated, too. A process
 with fewer threads than CPUs is also at its limit when its threads were never idle. A generator that
-polls before requests are due uses its CPU whatever it has to do: there its own lag tells; and a service
-downstream on that CPU, where no time is idle then, could have had a fair part of it, which is half.
+polls before requests are due uses its CPU whatever it has to do: what it polled in vain it could have
+worked, and its own lag tells where somebody else had the CPU; and a service downstream on that CPU, where
+no time is idle then, could have had a fair part of it, which is half.
 """
 
 from __future__ import annotations
@@ -66,18 +67,24 @@ def saturation(
         places = min(count, threads or count) if name == SERVER else 1.0
         most_ns = places * window_ns * (1 - steals[-1])
         fair_ns = most_ns / 2 if spins and name == DOWNSTREAM else 0.0
-        shares[name] = _share(result, float(result[time]), cpus, most_ns, fair_ns)
-        if _lags(result) if name == GENERATOR and spins else shares[name] >= SHARE_MIN:
+        polls = spins and name == GENERATOR
+        polled_ns = float(result.get("polled_ns") or 0.0) if polls else 0.0
+        shares[name] = _share(result, float(result[time]), cpus, most_ns, fair_ns, polled_ns)
+        if shares[name] >= SHARE_MIN or (polls and _lags(result)):
             who.append(name)
     return Saturation(tuple(who), shares, max(steals))
 
 
-def _share(result: Mapping[str, Any], used_ns: float, cpus: str, most_ns: float, fair_ns: float) -> float:
-    """most_ns: of its threads, had they never been idle. fair_ns: what it could have had at least."""
+def _share(
+    result: Mapping[str, Any], used_ns: float, cpus: str, most_ns: float, fair_ns: float, polled_ns: float
+) -> float:
+    """most_ns: of its threads, had they never been idle. fair_ns: what it could have had at least. polled_ns:
+    time in which it used its CPU for nothing."""
+    used_ns = max(0.0, used_ns - polled_ns)
     shares = [used_ns / most_ns] if most_ns > 0 else []
     idle_ns = result.get(f"{cpus}_idle_ns")
     if idle_ns is not None and used_ns >= PART_MIN * most_ns > 0:
-        shares.append(used_ns / max(used_ns + float(idle_ns), fair_ns))
+        shares.append(used_ns / max(used_ns + float(idle_ns) + polled_ns, fair_ns))
     return min(1.0, max(shares, default=0.0))
 
 
