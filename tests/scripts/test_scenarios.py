@@ -12,7 +12,7 @@ import pytest
 import standstill
 import synthetic
 from assaylib import UsageError, cli, plan, report, scenarios, service, store, words
-from assaylib.gates import passes
+from assaylib.gates import GATE_NAMES, passes
 from assaylib.programs import Build
 from assaylib.scenarios import capacity, command, fixed_rate, outcome, plans, scenario, sections
 from conftest import Assay
@@ -148,6 +148,31 @@ def test_a_late_generator_or_few_requests_say_nothing_of_the_level(
 
 
 @pytest.mark.parametrize(
+    ("p99_ns", "who", "near", "counts"),
+    [
+        (19e6, "generator", True, True),  # it holds in spite of the rig
+        (21e6, "generator", False, False),
+        (None, "generator", False, False),
+        (21e6, "downstream", False, False),
+        (21e6, "nobody", True, False),
+        (21e6, "nobody", False, True),  # who knows
+        (21e6, "server", True, True),
+        (21e6, "server and generator", True, True),
+    ],
+)
+def test_where_the_rig_s_level_ends_the_server_s_is_not_known(
+    p99_ns: float | None, who: str, near: bool, counts: bool
+) -> None:
+    (family,) = plans.make([scenarios.load("capacity")], BUILT, 1, None).families
+    opened = {"p99_ns": p99_ns, "wrong": 0, "failed": 0, "achieved_hz": 100.0, "offered_hz": 100.0}
+    rig = {"saturated": {"value": who}, "open_rig_share": {"ok": not near}}
+    gates = capacity.of_limit(family, opened, rig)
+    assert passes({"gates": gates}, "p99_ns") is counts and set(gates) <= set(GATE_NAMES)
+    short = capacity.of_limit(family, {**opened, "achieved_hz": 90.0}, rig)
+    assert passes({"gates": short}, "p99_ns") is (counts and p99_ns != 19e6), "less than was asked for"
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("--scenario", "nothing"), "neither a file"),
@@ -269,7 +294,7 @@ def test_a_round_whose_highest_steps_have_no_number_has_no_knee(tmp_path: Path) 
     lines = [json.loads(row) for row in (folder / "samples.jsonl").read_text().splitlines()]
     for row in lines:
         if row["round"] == 3 and row["member"] in ("actor@9", "actor@10", "actor@8"):
-            row["gates"] = {"lag_p99_over_level": {"value": 3, "limit": 0.5, "scope": "open", "ok": False}}
+            row["gates"] = {"level_ended_by": {"value": "generator", "limit": "", "scope": "open", "ok": False}}
     (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
     found = one(folder)
     assert sorted(capacity.knees(found, "actor")) == [1, 2, 4, 5, 6, 7]

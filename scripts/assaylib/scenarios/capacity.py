@@ -89,12 +89,10 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
             unanswered=True,
         )
         final, done = here.stop()
+    gates = readings.gates(family, opened, final, below_knee=False, ceiling_hz=_ceiling_hz(family, member))
     return {
         "metrics": {**readings.opened(opened), **readings.final(final)},
-        "gates": {
-            **readings.gates(family, opened, final, below_knee=False, ceiling_hz=_ceiling_hz(family, member)),
-            **of_level(family, opened),
-        },
+        "gates": {**gates, **of_level(family, opened), **of_limit(family, opened, gates)},
         "server": done,
     }
 
@@ -112,6 +110,18 @@ def of_level(family: Family, opened: dict[str, Any]) -> dict[str, Any]:
         "lag_p99_over_level": most((opened["lag_p99_ns"] or 0) / limit_ns, LAG_SHARE_MAX, "open"),
         "enough_for_p99": least(opened["planned"], PLANNED_MIN, "open"),
     }
+
+
+def of_limit(family: Family, opened: dict[str, Any], gates: dict[str, Any]) -> dict[str, Any]:
+    """Where the level does not hold, and the rig was at its limit or near it and the server was not: that is
+    where the rig's level ends. Where it holds, it holds in spite of the rig."""
+    limit_ns, who = 1e3 * family.load["scenario"]["level"]["p99_us"], gates["saturated"]["value"]
+    if not broken(opened) and opened["p99_ns"] and opened["p99_ns"] <= limit_ns:
+        who = "nobody: it holds"
+    elif who == "nobody" and not gates.get("open_rig_share", {"ok": True})["ok"]:
+        who = "the rig, nearly"
+    ok = "server" in who or who.startswith("nobody")
+    return {"level_ended_by": {"value": who, "limit": "server or nobody", "scope": "open", "ok": ok}}
 
 
 # --- What the lines say -------------------------------------------------------------------------
