@@ -97,6 +97,7 @@ closed_s = 0.3
 SOUND: dict[str, Any] = {
     **{"duration_ns": 1e9, "offered_hz": 100.0, "achieved_hz": 100.0, "wrong": 0, "failed": 0, "little_ratio": 1.0},
     **{"p50_ns": 2e5, "lag_p50_ns": 1e3, "lag_p99_ns": 5e3, "connections_held": 64, "watch_cpu_ns": 5e8, "cpu_ns": 1e8},
+    **{"answered": 100, "status_counts": {"200": 100}},
     "classes": [{"name": "fast", "p50_ns": 2e5}, {"name": "heavy", "p50_ns": 2e6}],
 }
 RIG = {"cpu_ns": 9.9e8}  # the generator had all of its CPU, the server half

@@ -102,8 +102,12 @@ def test_what_a_scenario_provokes_is_tolerated_and_no_more() -> None:
     assert failed(gates.of(asked, opened={**refusing, "failed": 1})) == {"replies_wrong"}
     finding = Conditions(CONNECTIONS, below_knee=False, tolerated=None)
     nobody = {"p50_ns": None, "lag_p50_ns": None}  # not one right answer
-    found = gates.of(finding, opened={**refusing, **nobody, "achieved_hz": 0.0})
-    assert set(found) == {"saturated", "connections_held"} and failed(found) == set()
+    counts = {"answered": 0, "failed": 7, "status_counts": {"503": 40}}
+    found = gates.of(finding, opened={**refusing, **nobody, **counts, "achieved_hz": 0.0})
+    assert set(found) == {"saturated", "connections_held", "replies_wrong"} and failed(found) == set()
+    # Overload excuses no other bytes under a 200.
+    counts = {"answered": 460, "wrong": 41, "status_counts": {"200": 461, "503": 40}}
+    assert failed(gates.of(finding, opened={**refusing, **counts})) == {"replies_wrong"}
 
 
 @pytest.mark.parametrize(

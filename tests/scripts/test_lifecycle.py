@@ -116,6 +116,7 @@ def test_nothing_lost_is_said_with_what_was_counted(tmp_path: Path) -> None:
         ({"exit_code": 1}, "exit code with 1"),
         ({"waiting_answered": 15}, "requests that had been sent before SIGTERM not answered with 1"),
         ({"answers_received": 515}, "answers given that did not arrive with 1"),
+        ({"replies_wrong": 2}, "answers that said 200 and were wrong with 1"),
     ],
 )
 def test_whatever_is_lost_is_the_first_thing_said(fault: dict[str, int], said: str, tmp_path: Path) -> None:
@@ -182,6 +183,7 @@ def test_what_the_limits_do_not_allow_is_refused_before_anything_runs(
 def test_a_drain_after_the_load_was_over_has_no_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The load asked from 1 s to 1.7 s. Nobody lost anything: the command does not fail for it."""
     load = {"answered": 5, "wrong": 0, "window_began_ns": 1_000_000_000, "duration_ns": 700_000_000}
+    load |= {"status_counts": {"200": 5}}
     loading = SimpleNamespace(wait=lambda **_: load)
     here: Any = SimpleNamespace(start_load=lambda **_: nullcontext(loading))
     monkeypatch.setattr(lifecycle, "_await_clients", lambda *_: None)
@@ -192,6 +194,10 @@ def test_a_drain_after_the_load_was_over_has_no_number(tmp_path: Path, monkeypat
         gates = lifecycle._gates(found, {"lost": 0, "answered": 7, "rejected": 0})
         assert [name for name, gate in gates.items() if not gate["ok"]] == ([] if ok else ["load_passed"])
         assert set(gates) <= set(GATE_NAMES)
+    load |= {"wrong": 1, "status_counts": {"200": 5, "503": 1}}
+    assert lifecycle._under_load(here, {"waiting": 0, "load_s": 0}, 8)["replies_wrong"] == 0
+    load |= {"status_counts": {"200": 6}}
+    assert lifecycle._under_load(here, {"waiting": 0, "load_s": 0}, 8)["replies_wrong"] == 1
     text = told(lives(tmp_path, passed=1.2))
     assert "With 64 connections no process counts." in text and "No request was lost at SIGTERM: of 63" in text
 

@@ -7,8 +7,8 @@ server needs from SIGTERM until every request that it had begun to read is answe
 joined; *exit* is when the process has ended. *Lost* is a request of which the server had read the first
 byte and that it did not answer, by the server's own count. Two counts from outside stand beside it,
 which a server that deceives itself would not pass: as many answers must have arrived as the server says
-it has given, and clients that had connected and asked before SIGTERM, so that some of them wait in the
-accept backlog, must all be answered.
+it has given, each with the right bytes or a refusal, and clients that had connected and asked before
+SIGTERM, so that some of them wait in the accept backlog, must all be answered.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 from .. import rig
 from ..gates import most
+from ..gates.validity import other_bytes
 from ..plan import SERVE_START_S, Built, Family
 from ..programs import Build, Child, Finished, read_json
 from . import held, keys, memory, plans
@@ -111,7 +112,8 @@ def _under_load(here: Stand, steps: dict[str, Any], count: int) -> dict[str, Any
         load = loading.wait(stopped=True, unanswered=True)
     passed = (ended["signalled_at"] - load["window_began_ns"]) / load["duration_ns"]
     received = ended["waiting_answered"] + load["answered"] + load["wrong"]
-    return {**ended, "answers_received": received, "load_passed": round(passed, 3)}
+    told = {"answers_received": received, "replies_wrong": other_bytes(load)}
+    return {**ended, **told, "load_passed": round(passed, 3)}
 
 
 def _await_clients(here: Stand, loading: rig.Loading, count: int) -> None:
@@ -165,6 +167,8 @@ def _gates(ended: dict[str, Any], final: dict[str, Any]) -> dict[str, Any]:
     if "answers_received" in ended:
         given = final["answered"] + final["rejected"]
         gates["answers_that_did_not_arrive"] = _none(given - ended["answers_received"])
+    if "replies_wrong" in ended:
+        gates["replies_wrong"] = _none(ended["replies_wrong"])
     if "load_passed" in ended:  # nobody's fault, but what is drained then is nothing
         gates["load_passed"] = most(ended["load_passed"], 1, "all")
     return gates

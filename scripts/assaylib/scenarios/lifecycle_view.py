@@ -19,6 +19,7 @@ FAULTS = {
     "lost": "requests lost by its own count",
     "waiting_unanswered": "requests that had been sent before SIGTERM not answered",
     "answers_that_did_not_arrive": "answers given that did not arrive",
+    "replies_wrong": "answers that said 200 and were wrong",
     "exit_code": "exit code",
 }
 
