@@ -87,7 +87,7 @@ def test_new_connections_that_were_none_and_held_ones_that_are_missing_have_no_n
 
     def failed(**said: Any) -> set[str]:
         here = type("Here", (), {"load": lambda self, **asked: {**sound, **said}})()
-        found = connections._new(here, steps, None)  # type: ignore[arg-type]
+        found = connections._new(here, steps, None, 2000.0)  # type: ignore[arg-type]
         assert bool(found["metrics"]) == bool({**sound, **said}["answered"])
         assert not passes({"gates": found["gates"]}, "closed_new_hz") or not said
         assert passes({"gates": found["gates"]}, "own_bytes_per_connection"), "memory is another matter"
@@ -96,6 +96,7 @@ def test_new_connections_that_were_none_and_held_ones_that_are_missing_have_no_n
     assert failed() == set()
     assert failed(closed_by_peer=980) == {"closed_connections_that_stayed"}
     assert failed(wrong=1) == {"closed_replies_wrong"}
+    assert failed(achieved_hz=2001.0) == {"below_ceiling"}
     assert failed(answered=0, closed_by_peer=0) == {"closed_answered"}
     points = [{"connections": n, "sockets": n - (n == 80)} for n in (8, 24, 80)]
     assert not connections._held_gate(points)["ok"] and connections._held_gate(points[:2])["ok"]

@@ -132,7 +132,7 @@ def test_what_voids_an_overload(tmp_path: Path) -> None:
     plan_of = overload.rates(found.steps, 1000)
     every = queue(plan_of, MS, 64)
 
-    def failing(every: list[Request], looks: dict[str, Any], lag_ms: float = 0.1, knee_hz: float = 1000) -> set[str]:
+    def failing(every: list[Request], looks: dict[str, Any], lag_ms: float = 0.05, knee_hz: float = 1000) -> set[str]:
         metrics, _ = overload.judged(found, knee_hz, every, looks)
         metrics["lag_p99_ns"] = lag_ms * MS
         gates = overload.gates(found, metrics, every)
@@ -141,7 +141,8 @@ def test_what_voids_an_overload(tmp_path: Path) -> None:
     steady = looked(lambda t: 50e6)
     assert failing(every, steady) == set()
     assert failing(every, looked(lambda t: 50e6 * (1 + max(0, t)))) == {"rss_growth_mb"}, "memory without bound"
-    assert failing(every, steady, lag_ms=8) == {"generator_lag_ms"}
+    assert failing(every, steady, lag_ms=0.2) == {"lag_p99_over_p50"}, "of what there was before"
+    assert failing(every, steady, lag_ms=8) == {"lag_p99_over_p50", "generator_lag_ms"}
     assert failing(every, steady, knee_hz=700) == {"answered_over_maximum"}, "no overload at all"
     assert failing([*every, refused(0, status=500)], steady) == {"replies_wrong"}
     early = [refused(r.due_ns) if r.due_ns < 20 * MS else r for r in every]
@@ -153,14 +154,21 @@ def test_what_voids_an_overload(tmp_path: Path) -> None:
 def test_without_its_maximum_there_is_no_overload(tmp_path: Path) -> None:
     (family,) = plans.make([parsed(tmp_path, OVERLOAD)], BUILT, 1, None).families
 
-    def failed(**done: Any) -> set[str]:
-        gates = readings.knee_gates(family, {**SOUND, "connections_held": 16, **done})
+    def failed(model: str = "event_loop", **done: Any) -> set[str]:
+        gates = readings.knee_gates(family, {**SOUND, "connections_held": 16, **done}, model)
         assert {gate["scope"] for gate in gates.values()} == {"all"} and set(gates) < set(GATE_NAMES)
         return {name for name, gate in gates.items() if not gate["ok"]}
 
     assert failed() == set()
     assert failed(failed=1) == {"knee_replies_wrong"} and failed(little_ratio=0.8) == {"knee_littles_law"}
     assert failed(**RIG) == {"knee_saturated"}, "twice of what the generator can do is not too much for the server"
+    # Sixteen that wait for 1 ms each, or a single thread that does.
+    waiting = OVERLOAD.replace("[load]", '[downstream]\ndelay = "fixed:1000"\n[load]')
+    waiting = waiting.replace('"cpu"\ncpu_iterations = 1000', '"call"')
+    (family,) = plans.make([parsed(tmp_path, waiting)], BUILT, 1, None).families
+    for model, most_hz in (("event_loop", 16000), ("thread_pool", 1000)):
+        assert failed(model, achieved_hz=most_hz) == set()
+        assert failed(model, achieved_hz=1.1 * most_hz) == {"knee_below_ceiling"}
 
 
 # --- Lines --------------------------------------------------------------------------------------
@@ -220,6 +228,18 @@ def test_memory_without_bound_has_no_numbers(tmp_path: Path) -> None:
     row = next(row.split() for row in text.splitlines() if row.startswith("wait     event_loop"))
     assert set(row[2:-1]) == {"–"} and row[-1] == "0"
     assert series.timeline(one(folder).family, "event_loop@wait", "p99_ns") == []
+
+
+def test_a_late_generator_marks_the_tails(tmp_path: Path) -> None:
+    folder = made_up(tmp_path / "run", parsed(tmp_path, OVERLOAD), overloaded)
+    path = folder / "samples.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    for row in rows:
+        late = row["member"] == "event_loop@wait"
+        row["gates"] = {"lag_p99_over_p50": {"value": 0.5, "limit": 0.1, "scope": "tail", "ok": not late}}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert "was late beside event_loop@wait: these tails are the machine's, too." in told(folder)
+    assert "event_loop 22 %" in told(folder), "what was answered stands"
 
 
 def test_a_single_round_beyond_a_gate_is_left_out(tmp_path: Path) -> None:

@@ -97,9 +97,10 @@ def test_a_maximum_that_is_the_rig_s_is_none(tmp_path: Path) -> None:
     (family,) = families(tmp_path, OVERLOAD)
     held_all = {**SOUND, "connections_held": 16, "achieved_hz": 1000.0}
     far, near = (plans.fixed(family, rig_hz=hz) for hz in (2000.0, 1200.0))
-    assert broken(readings.knee_gates(far, held_all)) == {}
-    assert broken(readings.knee_gates(near, held_all)) == {"knee_rig_share": "all"}
-    assert broken(readings.knee_gates(far, {**held_all, "connections_held": 15})) == {"knee_connections_held": "all"}
+    lacking = {**held_all, "connections_held": 15}
+    assert broken(readings.knee_gates(far, held_all, "event_loop")) == {}
+    assert broken(readings.knee_gates(near, held_all, "event_loop")) == {"knee_rig_share": "all"}
+    assert broken(readings.knee_gates(far, lacking, "event_loop")) == {"knee_connections_held": "all"}
 
 
 def test_a_throughput_near_the_rig_s_is_a_bound(tmp_path: Path) -> None:
@@ -115,17 +116,24 @@ def test_a_throughput_near_the_rig_s_is_a_bound(tmp_path: Path) -> None:
 def test_a_cell_of_the_map_near_the_rig_s_is_a_bound(tmp_path: Path) -> None:
     family = plans.fixed(families(tmp_path, maps.MAP)[0], rig_hz={"2": 1000.0, "6": 120.0})
     for count, marks in ((2, {}), (6, {"rig_share": "bound"})):
-        point = mapping._point(Here(connections_held=count), family, count)  # type: ignore[arg-type]
+        point = mapping._point(Here(connections_held=count), family, "event_loop", count)  # type: ignore[arg-type]
         assert broken(point["gates"]) == marks
 
 
 def test_answers_under_way_when_a_window_begins_are_below_the_ceiling(tmp_path: Path) -> None:
-    """Two connections that wait 1 ms each: 2000 a second, and in a window of 0.1 s at most two more."""
+    """Two connections that wait 1 ms each: 2000 a second, and in a window of 0.1 s at most two more. Half of
+    that where one thread waits for both."""
     family = families(tmp_path, maps.MAP)[1]
-    assert family.load["wait_us"] == 1000
-    for hz, marks in ((2015.0, {}), (2025.0, {"below_ceiling": "closed"})):
+    assert family.load["wait_us"] == 1000 and set(family.load["threads"].values()) == {1}
+    beyond = {"below_ceiling": "closed"}
+    for model, hz, marks in (
+        ("event_loop", 2015.0, {}),
+        ("event_loop", 2025.0, beyond),
+        ("thread_pool", 1005.0, {}),
+        ("thread_pool", 1015.0, beyond),
+    ):
         here = Here(connections_held=2, achieved_hz=hz)
-        assert broken(mapping._point(here, family, 2)["gates"]) == marks  # type: ignore[arg-type]
+        assert broken(mapping._point(here, family, model, 2)["gates"]) == marks  # type: ignore[arg-type]
 
 
 def test_a_report_says_what_the_rig_could_do(tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ from ..gates import Conditions, least, most
 from ..gates import of as of_gates
 from ..plan import SERVE_START_S, Built, Family
 from ..programs import Build
-from . import held, keys, memory, plans
+from . import held, keys, memory, plans, readings
 from .connections_view import answer, pictures, tables  # noqa: F401: what is said of it
 from .scenario import Scenario
-from .stand import Stand, stand
+from .stand import Stand, of, stand
 
 KEYS: keys.Keys = {
     "server": keys.SERVER,
@@ -106,11 +106,14 @@ def pilot(build: Build, family: Family, say: Callable[[str], None]) -> tuple[Fam
 
 
 def measure(build: Build, family: Family, member: str, seed: int, padding: int) -> dict[str, Any]:
-    state = family.load["state"]
-    held.allow(_steps(family)["connections"][-1])
-    with stand(build, family, plans.model_of(member), seed=seed, padding=padding) as here:
-        rig_hz = family.load.get("rig_hz")
-        found = _idle(here, _steps(family), rig_hz) if state == "idle" else _active(here, _steps(family))
+    state, steps, model = family.load["state"], _steps(family), plans.model_of(member)
+    held.allow(steps["connections"][-1])
+    with stand(build, family, model, seed=seed, padding=padding) as here:
+        if state == "idle":
+            most_hz = readings.ceiling_hz(of(family), model, steps["new_s"], steps["new_connections"])
+            found = _idle(here, steps, family.load.get("rig_hz"), most_hz)
+        else:
+            found = _active(here, steps)
         final, done = here.stop()
     found["gates"]["lost"] = most(final["lost"], 0, "all")
     found["metrics"] |= {"lost": final["lost"], **per_connection(found["points"])}
@@ -138,7 +141,7 @@ def _held_gate(points: list[dict[str, Any]]) -> dict[str, Any]:
 # --- Idle, and new connections ------------------------------------------------------------------
 
 
-def _idle(here: Stand, steps: dict[str, Any], rig_hz: float | None) -> dict[str, Any]:
+def _idle(here: Stand, steps: dict[str, Any], rig_hz: float | None, most_hz: float | None) -> dict[str, Any]:
     asked = held.request(here.build, here.asked())
     empty = _read(here, 0)
     points = []
@@ -149,7 +152,7 @@ def _idle(here: Stand, steps: dict[str, Any], rig_hz: float | None) -> dict[str,
             points.append(_read(here, count))
     time.sleep(steps["settle_s"])
     left = _read(here, 0)
-    new = _new(here, steps, rig_hz)
+    new = _new(here, steps, rig_hz, most_hz)
     kept = (left["rss_bytes"] - empty["rss_bytes"]) / steps["connections"][-1]
     return {
         "points": points,
@@ -166,9 +169,11 @@ def _anew(steps: dict[str, Any]) -> dict[str, Any]:
     return {"connections": clients, "in_flight": clients, "header": "Connection: close"}
 
 
-def _new(here: Stand, steps: dict[str, Any], rig_hz: float | None) -> dict[str, Any]:
+def _new(
+    here: Stand, steps: dict[str, Any], rig_hz: float | None, most_hz: float | None = None
+) -> dict[str, Any]:
     """A closed loop in which every request opens a connection, and every answer closes it. Its gates
-    govern its own figures alone, which say so by their names."""
+    govern its own figures alone, which say so by their names. most_hz: its arithmetic ceiling."""
     clients = steps["new_connections"]
     window = {"warmup_s": steps["new_s"] / 4, "duration_s": steps["new_s"]}
     new = here.load(unanswered=True, arrival="closed", **_anew(steps), **window)
@@ -177,8 +182,9 @@ def _new(here: Stand, steps: dict[str, Any], rig_hz: float | None) -> dict[str, 
     stayed = max(0, answered - new["closed_by_peer"] - clients) / max(1, answered)
     # Time to connect is in no latency, and connections come and go: neither Little's law nor how many
     # are held says anything here.
-    found = of_gates(Conditions(clients, rig_hz=rig_hz), closed=new)
-    gates = {name: found[name] for name in ("closed_replies_wrong", "closed_saturated", "rig_share") if name in found}
+    found = of_gates(Conditions(clients, ceiling_hz=most_hz, rig_hz=rig_hz), closed=new)
+    wanted = ("closed_replies_wrong", "closed_saturated", "below_ceiling", "rig_share")
+    gates = {name: found[name] for name in wanted if name in found}
     gates["closed_answered"] = least(answered, 1, "closed")
     gates["closed_connections_that_stayed"] = most(stayed, STAYED_MAX, "closed")
     if not answered:

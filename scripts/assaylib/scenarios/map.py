@@ -20,7 +20,7 @@ from ..gates import of as of_gates
 from ..plan import SERVE_START_S, Built, Family
 from ..programs import Build
 from ..rig import Failure
-from . import held, keys, plans
+from . import held, keys, plans, readings
 from .map_view import answer, pictures, tables  # noqa: F401: what is said of it
 from .scenario import Scenario
 from .stand import Stand, of, stand
@@ -153,7 +153,7 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
     held.allow(max(order))
     cell = _with(family, family.load["wait_us"], family.load["cpu_iterations"])
     with stand(build, cell, plans.model_of(member), seed=seed, padding=padding) as here:
-        points = [_point(here, family, count) for count in order]
+        points = [_point(here, family, plans.model_of(member), count) for count in order]
         final, done = here.stop()
     points.sort(key=lambda point: point["connections"])
     return {
@@ -164,7 +164,7 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
     }
 
 
-def _point(here: Stand, family: Family, count: int) -> dict[str, Any]:
+def _point(here: Stand, family: Family, model: str, count: int) -> dict[str, Any]:
     """One closed loop: figures, who was busy, and the gates of this cell alone."""
     wait_us = family.load["wait_us"]
     warmup_s, window_s = _seconds(of(family).steps, family.load["cpu_us"], wait_us, count)
@@ -176,9 +176,7 @@ def _point(here: Stand, family: Family, count: int) -> dict[str, Any]:
         warmup_s=warmup_s,
         duration_s=window_s,
     )
-    ceiling = count * 1e6 / wait_us if wait_us else None
-    # A window may begin just before an answer: one more than waits fit into it.
-    within = ceiling + count / window_s if ceiling else None
+    within = readings.ceiling_hz(of(_with(family, wait_us, FEW)), model, window_s, count)
     rig_hz = (family.load.get("rig_hz") or {}).get(str(count))
     gates = of_gates(Conditions(count, ceiling_hz=within, rig_hz=rig_hz), closed=done)
     return {
@@ -188,6 +186,6 @@ def _point(here: Stand, family: Family, count: int) -> dict[str, Any]:
         "p50_ns": done["p50_ns"],
         "p99_ns": done["p99_ns"],
         "server_busy_percent": 100 * done["watch_cpu_ns"] / done["duration_ns"],
-        "ceiling_hz": ceiling,
+        "ceiling_hz": count * 1e6 / wait_us if wait_us else None,
         "gates": {**gates, "closed_answered": least(done["answered"], 1, "closed")},
     }

@@ -11,7 +11,7 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
-from ..gates.validity import ACHIEVED_MIN, least, most
+from ..gates.validity import ACHIEVED_MIN, LAG_SHARE_MAX, least, most
 from ..plan import CAPTURE_S, SERVE_START_S, Built, Family
 from ..programs import Build
 from ..rig import Failure
@@ -91,7 +91,7 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
         if not knee_hz:
             closed = {"connections": steps["knee_connections"], "warmup_s": steps["warmup_s"]}
             done = here.load(arrival="closed", duration_s=steps["knee_s"], **closed)
-            knee_hz, of_knee = float(done["achieved_hz"]), readings.knee_gates(family, done)
+            knee_hz, of_knee = float(done["achieved_hz"]), readings.knee_gates(family, done, model)
         with watching.Watching(here.server) as watch:
             plan = {"steps": rates(steps, knee_hz), "warmup_s": steps["warmup_s"]}
             with here.start_load(requests=True, **plan) as loading:
@@ -104,13 +104,17 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
     return {
         "metrics": metrics,
         "gates": {
-            **readings.gates(family, result, final, below_knee=False),
+            **readings.gates(family, result, final, below_knee=False, ceiling_hz=_ceiling_hz(of(family), model)),
             **gates(of(family), metrics, every),
             **of_knee,
         },
         "timeline": {**line, "looks": looks},
         "server": ended,
     }
+
+
+def _ceiling_hz(scenario: Scenario, model: str) -> float | None:
+    return readings.ceiling_hz(scenario, model, ends_ns(scenario.steps)[-1] / 1e9)
 
 
 def rates(steps: dict[str, Any], knee_hz: float) -> list[tuple[float, float]]:
@@ -184,10 +188,12 @@ def gates(scenario: Scenario, metrics: dict[str, Any], every: list[Request]) -> 
     wrong = sum(r.outcome == requests.WRONG and not r.refused for r in every)
     early = requests.due(every, 0, ends_ns(scenario.steps)[0])
     good = sum(r.latency_ns is not None for r in early) / max(1, len(early))
-    grown = metrics["rss_growth_bytes"]
+    grown, usual_ns = metrics["rss_growth_bytes"], metrics["before_p50_ns"]
     if grown is None:
         raise Failure("nothing is known of its memory")
+    late = {"lag_p99_over_p50": most(metrics["lag_p99_ns"] / usual_ns, LAG_SHARE_MAX, "tail")} if usual_ns else {}
     return {
+        **late,
         "replies_wrong": most(wrong, 0, "all"),
         "answered_before": least(good, ACHIEVED_MIN, "all"),
         "answered_over_maximum": most(metrics["goodput_share"], KNEE_MAX, "all"),

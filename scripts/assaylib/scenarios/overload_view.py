@@ -43,7 +43,7 @@ def answer(outcome: Outcome) -> list[str]:
     sure = series.how_sure([found for of_one in every.values() for found in of_one], "intervals at 95 % each")
     first = f"**At {steps['factor']:g} times what each can do, {'; '.join(parts)}**{sure}."
     said = [first, *(_said(outcome, full) for full in steps["on_full"]), *_never_full(outcome)]
-    return [*said, _memory_said(outcome), *_withheld(outcome)]
+    return [*said, _memory_said(outcome), *series.late(outcome.family), *_withheld(outcome)]
 
 
 def _lead(outcome: Outcome, full: str, useful: list[Estimate | None]) -> str:

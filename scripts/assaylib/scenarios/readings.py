@@ -46,17 +46,20 @@ KNEE_GATES = {
     "knee_replies_wrong": "closed_replies_wrong",
     "knee_connections_held": "connections_held",
     "knee_littles_law": "littles_law",
+    "knee_below_ceiling": "below_ceiling",
     "knee_saturated": "closed_saturated",
     "knee_rig_share": "rig_share",
 }
 
 
-def knee_gates(family: Family, done: dict[str, Any]) -> dict[str, Any]:
+def knee_gates(family: Family, done: dict[str, Any], model: str) -> dict[str, Any]:
     """Of the closed loop that says what too much is: all hangs on it."""
     scenario = stand.of(family)
+    connections = scenario.steps["knee_connections"]
     asked = Conditions(
-        scenario.steps["knee_connections"],
+        connections,
         threads=scenario.server["threads"],
+        ceiling_hz=ceiling_hz(scenario, model, scenario.steps["knee_s"], connections),
         rig_hz=family.load.get("rig_hz"),
     )
     found = of(asked, closed=done)
@@ -66,17 +69,17 @@ def knee_gates(family: Family, done: dict[str, Any]) -> dict[str, Any]:
 WAITING = ("call", "blend", "fanout")  # workloads of which every request waits for the service downstream
 
 
-def ceiling_hz(scenario: Scenario, model: str, window_s: float) -> float | None:
+def ceiling_hz(scenario: Scenario, model: str, window_s: float, connections: int | None = None) -> float | None:
     """What no arithmetic allows to exceed: connections ÷ delay, threads ÷ delay; and what was under way
-    when the window began. None where nothing waits for a fixed time."""
+    when the window began. None where nothing waits for a fixed time. connections: other than the load's."""
     server, (kind, _, us) = scenario.options(model), scenario.downstream.get("delay", "").partition(":")
     if server["workload"] not in WAITING or kind != "fixed" or not float(us):
         return None
-    delay_s, places = float(us) / 1e6, [float(scenario.load["connections"])]
+    delay_s, places = float(us) / 1e6, [float(connections or scenario.load["connections"])]
     if server.get("downstream_connections"):
         places.append(server["downstream_connections"] / (server.get("fan") or 1))
     if model == SERVICE_BASELINE:
-        places.append(server["threads"])
+        places.append(float(server["threads"]))
     return min(places) * (1 / delay_s + 1 / window_s)
 
 
