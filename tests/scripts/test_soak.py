@@ -91,7 +91,7 @@ def stretches(
 
 
 def told(lines: list[dict[str, Any]], hours: float = 1.0) -> verdicts.Verdict:
-    return verdicts.judge("event_loop", lines, 1000.0, hours * HOUR_S)
+    return verdicts.judge("event_loop", lines, 1000.0, hours * HOUR_S, connections=64)
 
 
 def test_what_stays_is_shown_to_stay() -> None:
@@ -168,6 +168,18 @@ def test_what_is_known_of_a_part_is_not_said_of_the_whole(gone: slice) -> None:
     found = told(lines)
     assert found.p99.verdict == verdicts.UNKNOWN and "no figure" in found.p99.why and not found.holds
     assert found.rss.verdict == verdicts.HOLDS
+
+
+def test_connections_that_were_not_held_and_a_generator_that_was_late() -> None:
+    found = told(stretches(connections_held=63))
+    assert found.unheld == 1 and not found.holds
+    assert "connections were missing in 1 of its stretches;" in view.sentence(found)
+    assert told(stretches(connections_held=64)).holds
+    found = told(stretches(lag_p99_ns=30e3, p50_ns=200e3))
+    assert found.late == 1 and found.holds, "a mark"
+    assert "in 1 of its stretches the generator itself was late" in view.sentence(found)
+    found = told(stretches(lag_p99_ns=10e3, p50_ns=200e3))
+    assert found.late == 0 and "late" not in view.sentence(found)
 
 
 def test_one_request_lost_is_too_many() -> None:

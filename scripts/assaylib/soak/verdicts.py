@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import slopes
+from ..gates.validity import LAG_SHARE_MAX
 from ..intervals import ALPHA, median
 
 HOLDS, GROWS, UNKNOWN, BROKEN = "holds", "grows", "not shown", "broken"
@@ -53,7 +54,7 @@ def declared() -> dict[str, Any]:
         " and descriptors the last window, too) lies above the first by no more than that; the p99 of a stretch is"
         " that of its median second; a stretch in"
         f" which the host took more than {STEAL_PERCENT_MAX:g} % of the CPUs has no p99; without a figure for"
-        f" {100 * GAP_SHARE_MAX:g} % of the time on end none is flat",
+        f" {100 * GAP_SHARE_MAX:g} % of the time on end none is flat. No request may be lost and no connection missing",
     }
 
 
@@ -137,19 +138,24 @@ class Verdict:
     rate_hz: float
     achieved: float  #: of the rate
     p99_left_out: int  #: stretches in which the host took too much
+    late: int  #: stretches in which the generator was: their tail is the machine's, too
+    unheld: int  #: stretches with fewer connections than were asked for
 
     @property
     def holds(self) -> bool:
         return (
             self.finished
             and self.lost == 0
+            and self.unheld == 0
             and self.achieved >= ACHIEVED_MIN
             and all(each.verdict == HOLDS for each in (self.rss, self.descriptors, self.p99))
         )
 
 
-def judge(model: str, lines: Sequence[dict[str, Any]], rate_hz: float, seconds: float) -> Verdict:
-    """lines: of the model's last attempt, in order, a stretch each."""
+def judge(
+    model: str, lines: Sequence[dict[str, Any]], rate_hz: float, seconds: float, connections: int = 0
+) -> Verdict:
+    """lines: of the model's last attempt, in order, a stretch each. connections: asked for."""
     good = [line for line in lines if line["status"] == "ok"]
     bad = [line for line in lines if line["status"] != "ok"]
     samples = [sample for line in good for sample in line["timeline"]]
@@ -181,6 +187,8 @@ def judge(model: str, lines: Sequence[dict[str, Any]], rate_hz: float, seconds: 
         rate_hz,
         1 - counts["unsent"] / counts["offered"] if counts["offered"] else 0.0,
         len(good) - len(calm),
+        sum(_late(line["metrics"]) for line in good),
+        sum(line["metrics"].get("connections_held", connections) < connections for line in good),
     )
 
 
@@ -190,6 +198,11 @@ def _p99_ns(line: dict[str, Any]) -> float | None:
     seconds = [math.inf if ns is None else float(ns) for ns in line.get("second_p99_ns") or []]
     found = median(seconds) if seconds else line["metrics"].get("p99_ns")
     return None if found is None or math.isinf(found) else found
+
+
+def _late(metrics: dict[str, Any]) -> bool:
+    lag_ns, p50_ns = metrics.get("lag_p99_ns"), metrics.get("p50_ns")
+    return bool(lag_ns and p50_ns and lag_ns > LAG_SHARE_MAX * p50_ns)
 
 
 def _middle(line: dict[str, Any]) -> int:

@@ -40,7 +40,12 @@ def complete(family: dict[str, Any], lines: Sequence[dict[str, Any]]) -> bool:
 
 def judged(facts: dict[str, Any], samples: store.Samples) -> list[Verdict]:
     return [
-        verdicts.judge(f["baseline"], last_attempt(f, samples), f["load"]["rate_hz"], f["load"]["seconds"])
+        verdicts.judge(
+            f["baseline"],
+            last_attempt(f, samples),
+            *(f["load"][name] for name in ("rate_hz", "seconds")),
+            connections=f["load"].get("connections", 0),
+        )
         for f in facts["families"]
     ]
 
@@ -105,10 +110,14 @@ def sentence(v: Verdict) -> str:
         return f"{said}; it did not get to the end: {words.reason(v.why)}."
     if v.achieved < verdicts.ACHIEVED_MIN:
         said += f"; only {words.percent(v.achieved)} of the rate was served"
+    if v.unheld:
+        said += f"; connections were missing in {v.unheld} of its stretches"
+    late = f" (in {v.late} of its stretches the generator itself was late: that tail is the machine's, too)"
     parts = [
         f"memory {_verdict(v.rss)}: {bytes_grown(v.rss)} at {words.fixed(v.rss.level / MIB, 1)}{words.SPACE}MiB",
         f"descriptors {_verdict(v.descriptors)}: {_grown(v.descriptors)} at {v.descriptors.level:.0f}",
-        f"p99 {_verdict(v.p99)}: {_factor(v.p99)} at {words.fixed(math.exp(v.p99.level) / 1e6, 2)}{words.SPACE}ms",
+        f"p99 {_verdict(v.p99)}: {_factor(v.p99)} at {words.fixed(math.exp(v.p99.level) / 1e6, 2)}{words.SPACE}ms"
+        f"{late if v.late else ''}",
     ]
     return f"{said}; {'; '.join(parts)}."
 
