@@ -12,7 +12,7 @@ import standstill
 from assaylib import UsageError, plan, report, scenarios
 from assaylib.programs import Build
 from assaylib.scenarios import map as mapping
-from assaylib.scenarios import map_cells, map_view, outcome, plans
+from assaylib.scenarios import map_cells, map_view, outcome, plans, sections
 from lives import BOUND, BUILT, MODELS, assert_refused, line, measured, told, written
 
 MAP = """
@@ -143,7 +143,10 @@ def test_a_tie_of_servers_that_the_generator_held_back_is_none(tmp_path: Path) -
 
 def test_who_was_at_his_limit_stands_beside_each_cell(tmp_path: Path) -> None:
     held_back = {"gates": {"closed_saturated": {**BOUND, "value": "generator", "ok": False}}}
-    table = map_view.tables(mapped(tmp_path, **{"actor@64": held_back}))[-1]
+    found = mapped(tmp_path, **{"actor@64": held_back})
+    gates = {row[0].text: [cell.text for cell in row] for row in sections.gate_table(found).rows}
+    assert gates["connections held"][1] == "8–512" and gates["saturated in the closed loop"][1] == "generator"
+    table = map_view.tables(found)[-1]
     models = [column.title for column in table.columns[3:]]
     assert len(table.rows) == 27 and models.count("actor") == 1
     for row in table.rows:

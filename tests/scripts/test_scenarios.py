@@ -279,6 +279,23 @@ def test_a_step_whose_gate_failed_has_no_number(tmp_path: Path) -> None:
     assert "gates failed: requests of a step (limit 300)" in sections.text(one(folder))
 
 
+def test_every_gate_is_printed_with_its_figure(tmp_path: Path) -> None:
+    folder = made_up(tmp_path)
+    lines = [json.loads(row) for row in (folder / "samples.jsonl").read_text().splitlines()]
+    for row in lines:
+        held, late = 32 - row["round"] % 2, row["member"] == "actor@3"
+        row["gates"] = {
+            "connections_held": {"value": held, "limit": 32, "scope": "all", "ok": held == 32},
+            "lag_p99_over_p50": {"value": 0.25 if late else 0.0625, "limit": 0.1, "scope": "tail", "ok": not late},
+            "saturated": {"value": "server", "limit": "server or nobody", "scope": "tail", "ok": True},
+        }
+    (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    rows = {row[0].text: [cell.text for cell in row][1:] for row in sections.gate_table(one(folder)).rows}
+    assert rows["connections held"][:3] == ["31–32", "32", "all"]
+    assert rows["generator's lag p99 ÷ p50"] == ["0.062–0.250", "0.1", "tail", "7", str(len(lines)), "actor@3"]
+    assert rows["saturated at the fixed rate"][:2] == ["server", "server or nobody"]
+
+
 def test_a_baseline_that_is_not_known_against_itself_ranks_nobody(tmp_path: Path) -> None:
     folder = made_up(tmp_path)
     assert "Margin: nobody is put behind by less than 6.9" in sections.text(one(folder))

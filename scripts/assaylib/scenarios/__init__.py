@@ -19,6 +19,7 @@ To add a kind of scenario, write one module here, name it in KINDS, and ship a f
     answer(outcome)                      sentences, the answer first; without enough rounds no interval
     tables(outcome)                      blocks.Table; the first is also printed in the terminal
     pictures(outcome)                    charts.Chart, whose data are in one of the tables
+    parts(outcome)                       if parts of a process have gates of their own: those parts as families
 
 An outcome (outcome.py) is a scenario with its lines, judged. Plan, store, discards, resuming and checks of
 the machine are those of every run.

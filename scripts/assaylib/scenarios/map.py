@@ -21,7 +21,7 @@ from ..plan import SERVE_START_S, Built, Family
 from ..programs import Build
 from ..rig import Failure
 from . import held, keys, plans, readings
-from .map_view import answer, pictures, tables  # noqa: F401: what is said of it
+from .map_view import answer, parts, pictures, tables  # noqa: F401: what is said of it
 from .scenario import Scenario
 from .stand import Stand, of, stand
 

@@ -9,6 +9,7 @@ from .. import words
 from ..blocks import Cell as TableCell
 from ..blocks import Column, Table
 from ..charts import Chart, GridCell, grids
+from ..families import Family
 from ..sections.gates import saturated
 from ..verdicts import Estimate
 from .map_cells import AHEAD, AT_CEILING, METRICS, TIE, UNDECIDED, Cell, cells, simultaneous
@@ -28,6 +29,11 @@ def of(outcome: Outcome, metric: str = "closed_hz") -> list[Cell]:
     _judged.append((outcome, found))
     del _judged[:-KEPT]
     return found
+
+
+def parts(outcome: Outcome) -> list[Family]:
+    """Every cell, with its gates."""
+    return [cell.family for cell in of(outcome)]
 
 
 KEPT = 4

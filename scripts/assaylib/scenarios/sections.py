@@ -8,7 +8,9 @@ from typing import Any
 
 from .. import words
 from ..blocks import Block, Column, Items, Picture, Raw, Section, Table, Text
+from ..gates import GateTally
 from ..judge import gate_name
+from ..sections.gates import said
 from ..sections.services import RIG_UNKNOWN
 from ..sections.undecided import undecided
 from . import KINDS
@@ -90,9 +92,10 @@ def counted(outcome: Outcome) -> str:
 
 def gate_table(outcome: Outcome) -> Table:
     table = Table(
-        "Gates: what failed one has no number where its scope says so; “tail” marks only",
+        "Gates: what failed one has no number where its scope says so; “tail” and “bound” mark only",
         [
             Column("gate"),
+            Column("lowest–highest", True),
             Column("limit", True),
             Column("scope"),
             Column("failed", True),
@@ -101,13 +104,14 @@ def gate_table(outcome: Outcome) -> Table:
         ],
         folded=True,
     )
-    every = [gate for family in outcome.judged.families for gate in family.gates]
+    every = _gates(outcome)
     for name in dict.fromkeys(gate.name for gate in every):
         mine = [gate for gate in every if gate.name == name]
-        bad = [gate.member for gate in mine if gate.failed]
+        bad = list(dict.fromkeys(gate.member for gate in mine if gate.failed))
         limits = sorted({_limit(gate.limit) for gate in mine})
         table.add(
             gate_name(name),
+            _figures([value for gate in mine for value in gate.values]),
             " ".join(limits) if len(limits) < 4 else "each its own",
             mine[0].scope,
             str(sum(gate.failed for gate in mine)),
@@ -115,6 +119,23 @@ def gate_table(outcome: Outcome) -> Table:
             ", ".join(bad[:8]) + (f" and {len(bad) - 8} more" if len(bad) > 8 else ""),
         )
     return table
+
+
+def _gates(outcome: Outcome) -> list[GateTally]:
+    """Those of processes, and where a kind has them those of parts of one."""
+    kind, every = KINDS[outcome.scenario.kind], [g for family in outcome.judged.families for g in family.gates]
+    names = {gate.name for gate in every}
+    parts = kind.parts(outcome) if hasattr(kind, "parts") else []
+    return [*every, *(gate for family in parts for gate in family.gates if gate.name not in names)]
+
+
+def _figures(values: Sequence[Any]) -> str:
+    """ "0.012–0.131", or "server 12, nobody 3"."""
+    numbers = [float(v) for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
+    if not numbers:
+        return said(values) or "–"
+    places = 0 if all(value == int(value) for value in numbers) else 3
+    return words.span(min(numbers), max(numbers), places, "–")
 
 
 def _limit(limit: Any) -> str:
