@@ -4,6 +4,7 @@
 #include "connections.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -78,6 +79,10 @@ static void an_event_ends_the_wait(void **state)
     struct epoll_event event;
     assert_int_equal(connections_wait(&pair.connections, &event, 1, 1000 * CLOCK_NS_PER_S), 1);
     assert_ptr_equal(event.data.ptr, first);
+    int on = 0;
+    socklen_t len = sizeof on;
+    assert_int_equal(getsockopt(first->fd, IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
+    assert_int_not_equal(on, 0); /* no request waits in the kernel */
     assert_int_equal(connections_event(&pair.connections, first, event.events, clock_ns()),
                      CONNECTION_ANSWERED);
     assert_int_equal(first->response.status, 200);

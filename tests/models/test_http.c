@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -479,6 +481,31 @@ static void round_trip(void **state)
     assert_non_null(strchr(http_parser_version(), '.'));
 }
 
+/* No reply waits in the kernel for a second write, or for an acknowledgement. */
+static void one_write_and_no_delay(void **state)
+{
+    (void)state;
+    struct pair pair;
+    int fds[2], on = 0;
+    socklen_t len = sizeof on;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+    http_conn_init(&pair.conn, fds[0], BODY_MAX);
+    pair.peer = fds[1];
+    arrive(&pair, HEAD "\r\n", strlen(HEAD "\r\n"));
+    assert_int_equal(take(&pair), HTTP_WORK);
+    assert_int_equal(reply(&pair, 200, "answer"), 0);
+    char text[4096]; /* a write is a packet there */
+    ssize_t got = recv(pair.peer, text, sizeof text, MSG_DONTWAIT);
+    assert_true(got > 6 && memcmp(text + got - 6, "answer", 6) == 0);
+    close_pair(&pair);
+
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    http_conn_init(&pair.conn, fd, BODY_MAX);
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
+    assert_int_not_equal(on, 0);
+    http_conn_finish(&pair.conn);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,6 +522,7 @@ int main(void)
         cmocka_unit_test(slow_reader),
         cmocka_unit_test(peer_ends),
         cmocka_unit_test(round_trip),
+        cmocka_unit_test(one_write_and_no_delay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,6 +218,20 @@ def test_a_server_that_dies_under_load_is_a_failed_line(
     assert line["status"] == "failed" and "SIGKILL" in line["reason"]
 
 
+@standstill.excused
+def test_each_is_a_process_on_the_cpu_that_is_stated(build: Path) -> None:
+    opened, (first, *_, last) = Build.open(build), (*machine.cpus(), machine.cpus()[-1])
+    serving = rig.server(opened, {"model": "event_loop", "workload": "echo", "threads": 1}, cpu=first)
+    asked = {"workload": "echo", "arrival": "closed", "connections": 2, "warmup": 0.0, "duration": 0.5}
+    with rig.downstream(opened, {"delay": "fixed:0"}, cpu=last) as beside, serving as server:
+        with rig.start_load(opened, server, asked, cpu=last) as loading:
+            stated = {server.pid: first, beside.child.pid: last, loading.child.pid: last}
+            for pid, cpu in stated.items():
+                for thread in Path(f"/proc/{pid}/task").iterdir():
+                    assert os.sched_getaffinity(int(thread.name)) == {cpu}
+            assert len(stated) == 3 and loading.wait()["answered"] > 0
+
+
 @pytest.mark.parametrize(("value", "rounded"), [(1234.5, 1200), (99.9, 99), (10000, 10000), (7, 7)])
 def test_rates_have_two_digits(value: float, rounded: float) -> None:
     assert service.two_digits(value) == rounded
