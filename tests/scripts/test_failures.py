@@ -61,7 +61,7 @@ def test_what_is_shipped_ends_in_minutes(name: str) -> None:
         services=("rpc",),
         cpus=(0, 1),
     )
-    limit_s = {"overload": 240, "slow-downstream": 600, "mixed": 240}[name]
+    limit_s = {"overload": 300, "slow-downstream": 600, "mixed": 240}[name]
     assert plans.make([scenarios.load(name)], four, 1, None).seconds <= limit_s
 
 
