@@ -31,15 +31,18 @@ def stretches(
     leak: float = 0.0,
     descriptors: float = 0.0,
     slower: float = 0.0,
+    dearer: float = 0.0,
+    machine: float = 0.0,
     jump_at: float | None = None,
     noise: float = 0.05,
     seed: int = 1,
     first: int = 0,
     **changed: Any,
 ) -> list[dict[str, Any]]:
-    """Lines of a server that grows by so many bytes and descriptors and whose p99 rises by so large a
-    share, all over the whole time; its heap is warm after five minutes."""
-    chance, lines = random.Random(seed), []
+    """Lines of a server that grows by so many bytes and descriptors and whose p99 and CPU time per request rise by
+    so large a share, all over the whole time; its heap is warm after five minutes. machine: what it is by which
+    the p99 of all rises, minute by minute."""
+    chance, shared, lines = random.Random(seed), random.Random(0), []
     count = round(hours * HOUR_S / STRETCH_S)
     for i in range(count):
         at = (i + 0.5) * STRETCH_S
@@ -56,8 +59,10 @@ def stretches(
             for k in range(10)
         ]
         p99 = 2e6 * (1 + slower * share) * math.exp(chance.gauss(0, noise))
+        p99 *= 1 + machine * share * shared.uniform(0.5, 1.5)
         metrics = {
             "p99_ns": round(p99),
+            "cpu_ns_per_request": 20e3 * (1 + dearer * share) * math.exp(shared.gauss(0, 0.02)),
             "answered": 60_000,
             "failed": 0,
             "wrong": 0,
@@ -132,6 +137,26 @@ def test_a_tail_that_grows_and_one_that_is_too_noisy_to_say() -> None:
     assert told(stretches(slower=0.05)).p99.verdict == verdicts.HOLDS
     noisy = told(stretches(noise=1.5))
     assert noisy.p99.verdict == verdicts.UNKNOWN and not noisy.holds
+
+
+def test_work_that_grows() -> None:
+    assert told(stretches(dearer=0.5)).cpu.verdict == verdicts.GROWS
+    assert not told(stretches(dearer=0.5)).holds and told(stretches(dearer=0.02)).holds
+
+
+def test_of_models_that_share_a_machine_its_own_drift_is_none_of_theirs() -> None:
+    """All slow down by half; one of them by half as much again."""
+    every = [stretches(machine=0.5, seed=1), stretches(machine=0.5, seed=2, slower=0.8), stretches(machine=0.5, seed=3)]
+    for i, lines in enumerate(every):
+        others = [each for each in every if each is not lines]
+        found = verdicts.judge("event_loop", lines, 1000.0, HOUR_S, connections=64, others=others)
+        assert found.p99.verdict == verdicts.GROWS and found.beside and found.tail is found.beside
+        assert found.beside.verdict == (verdicts.GROWS if i == 1 else verdicts.HOLDS)
+        assert found.holds == (i != 1)
+    for line in every[2][30:]:  # one that is gone is no measure
+        line["covariates"]["steal_percent"] = 50.0
+    found = verdicts.judge("event_loop", every[0], 1000.0, HOUR_S, connections=64, others=every[1:])
+    assert found.beside and len(found.beside.points) == 20 and not found.holds
 
 
 def test_gaps_of_the_machine_in_some_seconds_are_no_tail_of_the_server() -> None:
@@ -219,7 +244,7 @@ def test_a_day_is_judged_as_an_hour_is() -> None:
     assert found.rss.verdict == verdicts.GROWS and len(found.rss.points) <= verdicts.WINDOWS_MAX
 
 
-def made_up(folder: Path, **grown: Any) -> Path:
+def made_up(folder: Path, at_once: bool = False, **grown: Any) -> Path:
     lines = [*stretches("event_loop"), *stretches("actor", first=60, seed=2, **grown)]
     facts, _ = synthetic.make_run(kinds=())
     families = [
@@ -232,11 +257,11 @@ def made_up(folder: Path, **grown: Any) -> Path:
                 "members": [model],
             },
             **{"aliases": {}, "floors": {}, "injected": {}, "rounds": 60},
-            "load": {"rate_hz": 1000.0, "seconds": HOUR_S, "stretch_s": STRETCH_S},
+            "load": {"rate_hz": 1000.0, "seconds": HOUR_S, "stretch_s": STRETCH_S, "at_once": at_once},
         }
         for model in ("event_loop", "actor")
     ]
-    facts |= {"tier": "soak", "families": families, "rule": verdicts.declared()}
+    facts |= {"tier": "soak", "families": families, "rule": verdicts.declared(), "company": "together"}
     return synthetic.write_run(folder, facts, lines)
 
 
@@ -257,6 +282,17 @@ def test_what_is_printed_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture
     capsys.readouterr()
     assert report.main([str(folder)]) == 2
     assert "a soak: an appendix of another run" in capsys.readouterr().err
+
+
+def test_what_was_at_once_is_told_over_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = made_up(tmp_path / "together", at_once=True, slower=1.0)
+    facts = json.loads((folder / "run.json").read_text("utf-8"))
+    (folder / "run.json").write_text(json.dumps(facts | {"rule": {"text": "another"}}))
+    assert view.show(folder) == 1
+    text = capsys.readouterr().out.replace(words.SPACE, " ")
+    assert "actor was not shown to stay as it was" in text and "event_loop did." in text
+    assert "over that of the others, which shared the machine, grows" in text
+    assert "shared the machine, flat: −" in text and "The rule, which is not the one that run.json declared beforehand: the first" in text
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,14 @@
 The first sixth of the time is left out: memory that is touched for the first time is no leak. What
 remains is thinned to at most 60 windows of equal length, each with its median, so that neighbours
 hardly depend on each other. The p99 of a stretch is that of its median second: what takes the machine
-away for a hundredth of a minute would else be all that it tells. Theil's slope over the windows times the
-time watched is the *growth*, with Sen's 95 % interval. It *holds* if the interval's upper end stays below a
-margin that matters; it *grows* if the lower end is above it. A step near the end hardly moves a slope: where
-the last tenth lies above the first by more than the margin nothing holds either, nor where the last window
-alone does of memory and descriptors, which are no matter of chance, nor where a quarter of that time has no
+away for a hundredth of a minute would else be all that it tells. Of models that shared the machine
+(--at-once) what is judged is each one's p99 over the others' in the same stretches: what moves all of them
+alike is the machine. That no part which they have in common does more and more is for the CPU time per
+request to say. Theil's slope over the windows times the time watched is the *growth*, with Sen's 95 %
+interval. It *holds* if the interval's upper end stays below a margin that matters; it *grows* if the lower
+end is above it. A step near the end hardly moves a slope: where the last tenth lies above the first by more
+than the margin nothing holds either, nor where the last window alone does of memory and descriptors, which
+are no matter of chance, nor where a quarter of that time has no
 figure. Else this run was too short to tell. Only what holds is called flat.
 """
 
@@ -29,6 +32,7 @@ WINDOWS_MAX = 60
 RSS_MARGIN_BYTES, RSS_MARGIN_SHARE = 1 << 20, 0.02  # the larger one
 DESCRIPTORS_MARGIN = 1.0
 P99_MARGIN = 1.25  # times
+CPU_MARGIN = 1.10  # times, of the server's CPU time per request
 STEAL_PERCENT_MAX = 10.0
 GAP_SHARE_MAX = 0.25  # of the time that is judged: a line through what is known says nothing of the rest
 ACHIEVED_MIN = 0.99
@@ -44,15 +48,18 @@ def declared() -> dict[str, Any]:
         "rss_margin_share": RSS_MARGIN_SHARE,
         "descriptors_margin": DESCRIPTORS_MARGIN,
         "p99_margin": P99_MARGIN,
+        "cpu_margin": CPU_MARGIN,
         "steal_percent_max": STEAL_PERCENT_MAX,
         "gap_share_max": GAP_SHARE_MAX,
         "achieved_min": ACHIEVED_MIN,
         "text": f"the first sixth of the time is left out; growth is Theil's slope over at most"
         f" {WINDOWS_MAX} windows times the time, with Sen's interval at {100 * (1 - ALPHA):g} %. It holds if the"
         f" upper end is at most {RSS_MARGIN_BYTES >> 20} MiB or {100 * RSS_MARGIN_SHARE:g} % of the resident set (the"
-        f" larger), {DESCRIPTORS_MARGIN:g} descriptor, {100 * (P99_MARGIN - 1):g} % of p99, and the last tenth (of memory"
+        f" larger), {DESCRIPTORS_MARGIN:g} descriptor, {100 * (CPU_MARGIN - 1):.0f} % of CPU time per request,"
+        f" {100 * (P99_MARGIN - 1):g} % of p99, and the last tenth (of memory"
         " and descriptors the last window, too) lies above the first by no more than that; the p99 of a stretch is"
-        " that of its median second; a stretch in"
+        " that of its median second; of models that shared the machine it is judged over the geometric mean of the"
+        " others' in the same stretch, since what all of them share is the machine's; a stretch in"
         f" which the host took more than {STEAL_PERCENT_MAX:g} % of the CPUs has no p99; without a figure for"
         f" {100 * GAP_SHARE_MAX:g} % of the time on end none is flat. No request may be lost and no connection missing",
     }
@@ -129,7 +136,9 @@ class Verdict:
     seconds: float
     rss: Trend
     descriptors: Trend
+    cpu: Trend  #: log of its CPU time per request
     p99: Trend
+    beside: Trend | None  #: log of its p99 over that of the others, which shared the machine
     requests: int
     lost: int  #: not answered, or not as they should be; and what the server says it lost at its end
     lost_why: str
@@ -142,26 +151,38 @@ class Verdict:
     unheld: int  #: stretches with fewer connections than were asked for
 
     @property
+    def tail(self) -> Trend:
+        """What is judged of p99."""
+        return self.beside or self.p99
+
+    @property
     def holds(self) -> bool:
         return (
             self.finished
             and self.lost == 0
             and self.unheld == 0
             and self.achieved >= ACHIEVED_MIN
-            and all(each.verdict == HOLDS for each in (self.rss, self.descriptors, self.p99))
+            and all(each.verdict == HOLDS for each in (self.rss, self.descriptors, self.cpu, self.tail))
         )
 
 
 def judge(
-    model: str, lines: Sequence[dict[str, Any]], rate_hz: float, seconds: float, connections: int = 0
+    model: str,
+    lines: Sequence[dict[str, Any]],
+    rate_hz: float,
+    seconds: float,
+    connections: int = 0,
+    others: Sequence[Sequence[dict[str, Any]]] = (),
 ) -> Verdict:
-    """lines: of the model's last attempt, in order, a stretch each. connections: asked for."""
+    """lines: of the model's last attempt, in order, a stretch each. connections: asked for. others: lines of
+    those that shared the machine."""
     good = [line for line in lines if line["status"] == "ok"]
     bad = [line for line in lines if line["status"] != "ok"]
     samples = [sample for line in good for sample in line["timeline"]]
     rss = [(sample["at_s"], float(sample["rss_bytes"])) for sample in samples]
-    calm = [line for line in good if line["covariates"].get("steal_percent", 0) <= STEAL_PERCENT_MAX]
+    calm = _calm(lines)
     p99 = [(line["at_s"], math.log(ns)) for line in calm if (ns := _p99_ns(line))]
+    cpu = [(line["at_s"], math.log(ns)) for line in calm if (ns := line["metrics"].get("cpu_ns_per_request"))]
     descriptors = [(line["at_s"], float(_middle(line))) for line in good if line["timeline"]]
     level = median([y for _, y in rss]) if rss else 0.0
     counts = {
@@ -178,7 +199,9 @@ def judge(
         seconds,
         trend(rss, max(RSS_MARGIN_BYTES, RSS_MARGIN_SHARE * level), seconds, steady=True),
         trend(descriptors, DESCRIPTORS_MARGIN, seconds, steady=True),
+        trend(cpu, math.log(CPU_MARGIN), seconds),
         trend(p99, math.log(P99_MARGIN), seconds),
+        trend(_over(calm, others), math.log(P99_MARGIN), seconds) if others else None,
         counts["answered"],
         lost,
         ", ".join(part for part in said if not part.startswith("0 ")),
@@ -190,6 +213,26 @@ def judge(
         sum(_late(line["metrics"]) for line in good),
         sum(line["metrics"].get("connections_held", connections) < connections for line in good),
     )
+
+
+def _calm(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Stretches in which the host took little."""
+    return [
+        line
+        for line in lines
+        if line["status"] == "ok" and line["covariates"].get("steal_percent", 0) <= STEAL_PERCENT_MAX
+    ]
+
+
+def _over(calm: Sequence[dict[str, Any]], others: Sequence[Sequence[dict[str, Any]]]) -> list[slopes.Point]:
+    """Log of p99 over the geometric mean of the others', where all have one."""
+    theirs = [{line["round"]: math.log(ns) for line in _calm(each) if (ns := _p99_ns(line))} for each in others]
+    found = []
+    for line in calm:
+        known = [logs[line["round"]] for logs in theirs if line["round"] in logs]
+        if (ns := _p99_ns(line)) and len(known) == len(theirs):
+            found.append((line["at_s"], math.log(ns) - sum(known) / len(known)))
+    return found
 
 
 def _p99_ns(line: dict[str, Any]) -> float | None:

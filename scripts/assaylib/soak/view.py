@@ -39,12 +39,14 @@ def complete(family: dict[str, Any], lines: Sequence[dict[str, Any]]) -> bool:
 
 
 def judged(facts: dict[str, Any], samples: store.Samples) -> list[Verdict]:
+    lines = {f["id"]: last_attempt(f, samples) for f in facts["families"]}
     return [
         verdicts.judge(
             f["baseline"],
-            last_attempt(f, samples),
+            lines[f["id"]],
             *(f["load"][name] for name in ("rate_hz", "seconds")),
             connections=f["load"].get("connections", 0),
+            others=[lines[id] for id in lines if id != f["id"]] if f["load"].get("at_once") else (),
         )
         for f in facts["families"]
     ]
@@ -66,7 +68,8 @@ def answer(found: Sequence[Verdict]) -> list[str]:
     flat, bad = [v for v in found if v.holds], [v for v in found if not v.holds]
     over = f"over {_duration(found[0].seconds)} at {_share(found)}"
     if not bad:
-        first = f"{_named(flat)} stayed as {_were(flat)} {over}: memory, descriptors and p99 flat, no request lost."
+        first = f"{_named(flat)} stayed as {_were(flat)} {over}: memory, descriptors, CPU time per request and"
+        first += f" p99{' over that of the others' if flat[0].beside else ''} flat, no request lost."
     else:
         first = f"{_named(bad)} {'was' if len(bad) == 1 else 'were'} not shown to stay as {_were(bad)} {over}"
         first += f"; {_named(flat)} did." if flat else "."
@@ -116,9 +119,15 @@ def sentence(v: Verdict) -> str:
     parts = [
         f"memory {_verdict(v.rss)}: {bytes_grown(v.rss)} at {words.fixed(v.rss.level / MIB, 1)}{words.SPACE}MiB",
         f"descriptors {_verdict(v.descriptors)}: {_grown(v.descriptors)} at {v.descriptors.level:.0f}",
+        f"CPU time per request {_verdict(v.cpu)}: {_factor(v.cpu)} at"
+        f" {words.fixed(math.exp(v.cpu.level) / 1e3, 1)}{words.SPACE}µs",
         f"p99 {_verdict(v.p99)}: {_factor(v.p99)} at {words.fixed(math.exp(v.p99.level) / 1e6, 2)}{words.SPACE}ms"
         f"{late if v.late else ''}",
     ]
+    if v.beside:
+        parts.append(
+            f"p99 over that of the others, which shared the machine, {_verdict(v.beside)}: {_factor(v.beside)}"
+        )
     return f"{said}; {'; '.join(parts)}."
 
 
@@ -172,7 +181,9 @@ def table(found: Sequence[Verdict]) -> Table:
             Column("lost", True),
             Column("memory", True),
             Column("descriptors", True),
+            Column("CPU/request", True),
             Column("p99", True),
+            *([Column("p99 over the others'", True)] if found[0].beside else []),
             Column("without p99", True),
         ],
     )
@@ -185,7 +196,9 @@ def table(found: Sequence[Verdict]) -> Table:
             str(v.lost),
             bytes_grown(v.rss) if v.rss.points else "–",
             _grown(v.descriptors) if v.descriptors.points else "–",
+            _factor(v.cpu) if v.cpu.points else "–",
             _factor(v.p99) if v.p99.points else "–",
+            *([_factor(v.beside) if v.beside.points else "–"] if v.beside else []),
             str(v.p99_left_out),
         )
     return made
@@ -201,7 +214,14 @@ def text(facts: dict[str, Any], found: Sequence[Verdict]) -> str:
             c.rjust(w) if k.number else c.ljust(w) for c, w, k in zip(row, widths, made.columns, strict=True)
         )
         lines.append("  ".join(padded).rstrip())
-    return "\n".join([*lines, f"The rule: {facts['rule']['text']}."])
+    return "\n".join([*lines, rule(facts)])
+
+
+def rule(facts: dict[str, Any]) -> str:
+    """What is judged by; a run may have begun when it was another."""
+    text = verdicts.declared()["text"]
+    other = "" if facts["rule"]["text"] == text else ", which is not the one that run.json declared beforehand"
+    return f"The rule{other}: {text}."
 
 
 def pictures(facts: dict[str, Any], found: Sequence[Verdict], suffix: str = "") -> list[Chart]:
@@ -245,7 +265,7 @@ def section(facts: dict[str, Any], samples: store.Samples, raw: Sequence[Raw]) -
             Items([*answer(found), *company(facts)]),
             table(found),
             *(Picture(chart) for chart in pictures(facts, found)),
-            Text(f"Run {facts['id']}, of {facts['created']}. The rule: {facts['rule']['text']}."),
+            Text(f"Run {facts['id']}, of {facts['created']}. {rule(facts)}"),
             Items([f"{file.name} of {facts['id']}: SHA-256 {file.sha256}" for file in raw]),
         ],
     )
