@@ -10,9 +10,11 @@ of its own. *Active*: every connection has a request in flight, all at once, in 
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import rig, slopes
@@ -40,7 +42,8 @@ KEYS: keys.Keys = {
 STATES = ("idle", "active")
 OPENED_HZ = 6000.0  # connections that ask once, per second, as far as the plan's time goes
 SAMPLE_S = 0.15
-LONGER = (1, 4)
+LONGER = (1, 2, 4)
+PATIENCE_S = 60.0  # for an answer: who gives up leaves, and of thousands of busy threads none lets him in again
 STAYED_MAX = 0.01  # of answers that leave their connection open although asked to close it
 PARTS = ("rss", "stack", "page_table", "socket", "kernel")
 
@@ -91,9 +94,10 @@ def _process_s(scenario: Scenario, state: str) -> float:
 
 def _active_s(steps: dict[str, Any], count: int) -> tuple[float, float, float]:
     """Silence, so that all are accepted: with a thread each the thread that accepts them hardly gets a turn among
-    thousands that are busy. Then the warm-up, in which each has one request at least, and the window."""
+    thousands that are busy. Then the warm-up, in which each has one request at least, and the window: memory of many
+    threads takes seconds to read."""
     each_s = count / OPENED_HZ
-    return steps["settle_s"] + each_s, steps["active_warmup_s"] + each_s, steps["active_s"]
+    return steps["settle_s"] + each_s, steps["active_warmup_s"] + each_s, steps["active_s"] + each_s
 
 
 def pilot(build: Build, family: Family, say: Callable[[str], None]) -> tuple[Family, dict[str, str]]:
@@ -231,8 +235,9 @@ def _active_at(here: Stand, count: int, seconds: tuple[float, ...]) -> tuple[dic
     seen: list[dict[str, Any]] = []
     settle_s, warmup_s, window_s = seconds
     began, accepted_s, warm_s = time.monotonic(), None, math.inf
-    lasts = {"settle_s": settle_s, "warmup_s": warmup_s, "duration_s": window_s}
-    with here.start_load(arrival="closed", connections=count, in_flight=count, **lasts) as loading:
+    lasts = {"settle_s": settle_s, "warmup_s": warmup_s, "duration_s": window_s, "timeout": PATIENCE_S}
+    loaded = here.start_load(arrival="closed", connections=count, in_flight=count, **lasts)
+    with loaded as loading, _beside_load(here):
         while loading.child.running():
             now_s = time.monotonic() - began
             if accepted_s is None and memory.sockets(_port(here))[0] >= count:
@@ -250,6 +255,17 @@ def _active_at(here: Stand, count: int, seconds: tuple[float, ...]) -> tuple[dic
         known = sorted(each[key] for each in late if each[key] is not None)
         point[key] = known[len(known) // 2] if known else None
     return point | {"hz": done["achieved_hz"]}, done
+
+
+@contextlib.contextmanager
+def _beside_load(here: Stand) -> Iterator[None]:
+    """We run where load does: on the server's CPU thousands of threads would be before us."""
+    usual = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, rig.cpus(here.load_cpu))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, usual)
 
 
 # --- Slopes -------------------------------------------------------------------------------------
