@@ -3,41 +3,12 @@
 
 #include <stddef.h>
 
-static struct runnable *_Atomic *slot(struct runq *queue, uint32_t index)
-{
-    return &queue->slots[index % RUNQ_SIZE];
-}
-
-bool runq_push(struct runq *queue, struct runnable *item)
-{
-    uint32_t head = atomic_load_explicit(&queue->head, memory_order_acquire);
-    uint32_t tail = atomic_load_explicit(&queue->tail, memory_order_relaxed); /* our own */
-    if (tail - head == RUNQ_SIZE)
-        return false;
-    atomic_store_explicit(slot(queue, tail), item, memory_order_relaxed);
-    atomic_store_explicit(&queue->tail, tail + 1, memory_order_release);
-    return true;
-}
-
 void runq_fill(struct runq *queue, struct runlist *list)
 {
     /* Out of the list first: once pushed it may be stolen, run, and be in another list. There is
      * room for it: others only take. */
     while (list->first && runq_len(queue) < RUNQ_SIZE)
         runq_push(queue, runlist_take(list));
-}
-
-struct runnable *runq_pop(struct runq *queue)
-{
-    uint32_t tail = atomic_load_explicit(&queue->tail, memory_order_relaxed); /* our own */
-    uint32_t head = atomic_load_explicit(&queue->head, memory_order_acquire);
-    while (head != tail) {
-        struct runnable *item = atomic_load_explicit(slot(queue, head), memory_order_relaxed);
-        if (atomic_compare_exchange_weak_explicit(&queue->head, &head, head + 1,
-                                                  memory_order_acq_rel, memory_order_acquire))
-            return item;
-    }
-    return NULL;
 }
 
 struct runnable *runq_steal(struct runq *thief, struct runq *victim)
@@ -57,14 +28,14 @@ struct runnable *runq_steal(struct runq *thief, struct runq *victim)
         /* Behind our tail nobody looks: if the swap fails nothing has happened. */
         for (uint32_t i = 0; i < count; i++) {
             struct runnable *item =
-                atomic_load_explicit(slot(victim, head + i), memory_order_relaxed);
-            atomic_store_explicit(slot(thief, own + i), item, memory_order_relaxed);
+                atomic_load_explicit(runq_slot(victim, head + i), memory_order_relaxed);
+            atomic_store_explicit(runq_slot(thief, own + i), item, memory_order_relaxed);
         }
         if (atomic_compare_exchange_weak_explicit(&victim->head, &head, head + count,
                                                   memory_order_acq_rel, memory_order_acquire)) {
             /* The last of them is run at once; the others can be seen from here on. */
             atomic_store_explicit(&thief->tail, own + count - 1, memory_order_release);
-            return atomic_load_explicit(slot(thief, own + count - 1), memory_order_relaxed);
+            return atomic_load_explicit(runq_slot(thief, own + count - 1), memory_order_relaxed);
         }
     }
 }

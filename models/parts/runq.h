@@ -50,12 +50,40 @@ struct runq {
     struct runnable *_Atomic slots[RUNQ_SIZE];
 };
 
+static inline struct runnable *_Atomic *runq_slot(struct runq *queue, uint32_t index)
+{
+    return &queue->slots[index % RUNQ_SIZE];
+}
+
 /* Owner. False: full. */
-bool runq_push(struct runq *queue, struct runnable *item);
+static inline bool runq_push(struct runq *queue, struct runnable *item)
+{
+    uint32_t head = atomic_load_explicit(&queue->head, memory_order_acquire);
+    uint32_t tail = atomic_load_explicit(&queue->tail, memory_order_relaxed); /* our own */
+    if (tail - head == RUNQ_SIZE)
+        return false;
+    atomic_store_explicit(runq_slot(queue, tail), item, memory_order_relaxed);
+    atomic_store_explicit(&queue->tail, tail + 1, memory_order_release);
+    return true;
+}
+
 /* Owner. As many as fit, from the front of its list. */
 void runq_fill(struct runq *queue, struct runlist *list);
+
 /* Owner. The oldest, or NULL. */
-struct runnable *runq_pop(struct runq *queue);
+static inline struct runnable *runq_pop(struct runq *queue)
+{
+    uint32_t tail = atomic_load_explicit(&queue->tail, memory_order_relaxed); /* our own */
+    uint32_t head = atomic_load_explicit(&queue->head, memory_order_acquire);
+    while (head != tail) {
+        struct runnable *item = atomic_load_explicit(runq_slot(queue, head), memory_order_relaxed);
+        if (atomic_compare_exchange_weak_explicit(&queue->head, &head, head + 1,
+                                                  memory_order_acq_rel, memory_order_acquire))
+            return item;
+    }
+    return NULL;
+}
+
 /* The owner of `thief`, whose queue is empty: moves the older half of the victim's there, and
  * returns one of them, or NULL if there was none to be had. */
 struct runnable *runq_steal(struct runq *thief, struct runq *victim);
