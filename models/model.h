@@ -75,16 +75,18 @@ struct model_stats {
     uint64_t turns_of[MODEL_STATS_THREADS];
     uint64_t messages; /* queued from one place of execution to another: tasks, inbox items, actor
                           mail */
-    uint64_t wakeups;  /* futex, condition variable or eventfd signals sent to a sleeper */
+    uint64_t wakeups;  /* futex, condition variable or eventfd signals sent to a sleeper; not those
+                          of  locks */
     uint64_t calls;    /* downstream requests sent */
-    uint64_t call_errors;      /* … that failed or ran out of time */
-    uint64_t sends;            /* one-way messages accepted */
-    uint64_t offloads;         /* TURN_OFFLOADs */
-    uint64_t syscalls;         /* read, write, poll, futex, accept … of the model's own threads */
-    uint64_t connections;      /* accepted */
-    uint64_t bad_requests;     /* answered 4xx or 5xx by the HTTP layer */
-    uint32_t in_flight;        /* now: accepted and not yet answered */
-    uint32_t held_back;        /* now: connections that wait for room (MODEL_WAIT) */
+    uint64_t call_errors;  /* … that failed or ran out of time */
+    uint64_t sends;        /* one-way messages accepted */
+    uint64_t offloads;     /* TURN_OFFLOADs */
+    uint64_t syscalls;     /* read, write, poll, futex, accept … of the model's own threads; of
+                              locks only those of parts/lock.h */
+    uint64_t connections;  /* accepted */
+    uint64_t bad_requests; /* answered 4xx or 5xx by the HTTP layer */
+    uint32_t in_flight;    /* now: accepted and not yet answered */
+    uint32_t held_back;    /* now: connections that wait for room (MODEL_WAIT) */
     uint32_t connections_open; /* now */
     uint32_t pool_in_use;      /* now: connections to the downstream service that have a call */
     uint32_t threads;          /* all that the model made, helpers included */

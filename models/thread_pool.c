@@ -192,10 +192,9 @@ static bool later(void *arg, struct request *request)
 
 static int thread_pool_post(struct model_run *run, struct request *request)
 {
-    struct counters *mine = workers_mine(&run->workers);
     if (!door_enter(&run->door))
-        return door_turn_away(&run->door, request, &mine->rejected);
-    int error = workers_post(&run->workers, mine, request);
+        return door_turn_away(&run->door, request, &workers_mine(&run->workers)->rejected);
+    int error = workers_post(&run->workers, request);
     if (error) /* after stop() */
         waiting_leave(&run->poller.waiting);
     return error;

@@ -9,6 +9,7 @@
 #include "parts/queue.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 static struct queue queue;

@@ -3,8 +3,8 @@
  * Counts for model_stats without a shared cache line in a hot path: one struct counters per thread
  * of the model (allocate them as an array with counters_create), written by that thread only with
  * counter_add, and one more for threads that are not the model's (post() from outside), written
- * with counter_add_shared. stats() sums them with counters_sum and adds what it knows besides
- * (door_tell(), pool_in_use, threads).
+ * with counter_add_shared, but for `posted`. stats() sums them with counters_sum and adds what it
+ * knows besides (door_tell(), pool_in_use, threads).
  */
 #ifndef ASSAY_COUNTERS_H
 #define ASSAY_COUNTERS_H
@@ -22,7 +22,9 @@
 struct counters {
     _Alignas(128) bool shared; /* of several threads; set by errands_init(), for .._add_mine() */
     _Atomic uint64_t requests, answered, turns, messages;
-    _Atomic uint64_t posted;  /* each is a request and a message besides those */
+    /* Each is a request and a message besides those. Under the lock of a queue, which is all that
+     * makes it one writer's: queue_push_below(). */
+    _Atomic uint64_t posted;
     _Atomic uint64_t at_once; /* each is a turn and an answer besides those */
     _Atomic uint64_t wakeups, syscalls, rejected, calls, call_errors, sends, offloads;
     _Atomic uint64_t connections, closed, bad_requests;

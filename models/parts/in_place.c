@@ -188,7 +188,10 @@ bool in_place_run(struct in_place *in_place, struct counters *mine, struct reque
     enum ran how = ABANDONED;
     if (!abandoned(in_place)) {
         request->turn.event = TURN_REQUEST;
-        enum turn_end end = take_turns(in_place, mine, request);
+        const struct model_config *model = in_place->config.model;
+        enum turn_end end = in_place->cells.state ? take_turns(in_place, mine, request)
+                                                  : request_step(request, model->workload, NULL,
+                                                                 TURN_REQUEST, model->setup);
         if (end == TURN_REPLY) { /* most are done here, without what the others need */
             counter_add_mine(mine, &mine->at_once, 1);
             return true;

@@ -21,14 +21,14 @@ enum {
 
 void poller_close(struct poller *poller, struct poller_conn *conn, struct counters *counters)
 {
-    pthread_mutex_lock(&poller->lock);
+    lock_take(&poller->lock);
     if (conn->next)
         conn->next->prev = conn->prev;
     if (conn->prev)
         conn->prev->next = conn->next;
     else
         poller->conns = conn->next;
-    pthread_mutex_unlock(&poller->lock);
+    lock_give(&poller->lock);
     http_conn_finish(&conn->http);
     free(conn);
     counter_add(&counters->closed, 1);
@@ -38,7 +38,7 @@ bool poller_arm(struct poller *poller, struct poller_conn *conn, uint32_t events
 {
     uint32_t end = events & EPOLLIN ? EPOLLRDHUP : 0;
     struct epoll_event event = {.events = events | end | EPOLLONESHOT, .data.ptr = conn};
-    pthread_mutex_lock(&poller->lock);
+    lock_take(&poller->lock);
     bool arm = !poller->draining || events & EPOLLOUT || conn->http.begun;
     if (arm) {
         atomic_store_explicit(&conn->armed, true, memory_order_release);
@@ -46,7 +46,7 @@ bool poller_arm(struct poller *poller, struct poller_conn *conn, uint32_t events
         if (epoll_ctl(poller->epoll, EPOLL_CTL_MOD, conn->http.fd, &event) < 0 && errno == ENOENT)
             epoll_ctl(poller->epoll, EPOLL_CTL_ADD, conn->http.fd, &event); /* begin_draining */
     }
-    pthread_mutex_unlock(&poller->lock);
+    lock_give(&poller->lock);
     return arm;
 }
 
@@ -145,12 +145,12 @@ static void open_conn(struct poller *poller, int fd)
     counter_add(&poller->config.counters->connections, 1);
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data.ptr = conn};
     atomic_init(&conn->armed, true);
-    pthread_mutex_lock(&poller->lock);
+    lock_take(&poller->lock);
     conn->next = poller->conns;
     if (conn->next)
         conn->next->prev = conn;
     poller->conns = conn;
-    pthread_mutex_unlock(&poller->lock);
+    lock_give(&poller->lock);
     syscalls_count();
     if (epoll_ctl(poller->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
         poller_close(poller, conn, poller->config.counters);
@@ -193,7 +193,7 @@ static void begin_draining(struct poller *poller)
     accept_all(poller);
     listener_close(&poller->listener);
     struct poller_conn *taken = NULL;
-    pthread_mutex_lock(&poller->lock);
+    lock_take(&poller->lock);
     poller->draining = true;
     for (struct poller_conn *conn = poller->conns; conn; conn = conn->next) {
         if (!disarm(poller, conn))
@@ -204,7 +204,7 @@ static void begin_draining(struct poller *poller)
         conn->taken = taken;
         taken = conn;
     }
-    pthread_mutex_unlock(&poller->lock);
+    lock_give(&poller->lock);
     while (taken) {
         struct poller_conn *conn = taken;
         taken = conn->taken;
@@ -225,12 +225,12 @@ static void abandon(struct poller *poller)
     /* They stay in the list of all, and are freed with it. */
     for (struct waiter *waiter = waiting_take_all(&poller->waiting); waiter; waiter = waiter->next)
         poller->lost += conn_of(waiter)->http.begun;
-    pthread_mutex_lock(&poller->lock);
+    lock_take(&poller->lock);
     for (struct poller_conn *conn = poller->conns; conn; conn = conn->next) {
         poller->lost += poller_flag(&conn->armed) && conn->http.begun;
         shutdown(conn->http.fd, SHUT_RDWR);
     }
-    pthread_mutex_unlock(&poller->lock);
+    lock_give(&poller->lock);
 }
 
 /* Nobody is inside, nor is anything under way that somebody inside began. */
@@ -242,9 +242,9 @@ static bool is_out(const struct poller *poller)
 
 static bool drained(struct poller *poller)
 {
-    pthread_mutex_lock(&poller->lock);
+    lock_take(&poller->lock);
     bool none = !poller->conns;
-    pthread_mutex_unlock(&poller->lock);
+    lock_give(&poller->lock);
     return none && is_out(poller);
 }
 
@@ -296,7 +296,6 @@ void poller_init(struct poller *poller, const struct poller_config *config)
 {
     *poller = (struct poller){.config = *config, .epoll = -1, .wake = -1};
     poller->listener.fd = poller->listener.reserve = -1;
-    pthread_mutex_init(&poller->lock, NULL);
     waiting_init(&poller->waiting, config->door, admit);
 }
 
@@ -349,6 +348,5 @@ void poller_finish(struct poller *poller)
     if (poller->wake >= 0)
         close(poller->wake);
     timers_finish(&poller->timers);
-    pthread_mutex_destroy(&poller->lock);
     waiting_finish(&poller->waiting);
 }

@@ -15,6 +15,7 @@
 #include "errands.h"
 #include "http.h"
 #include "listener.h"
+#include "lock.h"
 #include "timers.h"
 #include "waiting.h"
 
@@ -57,7 +58,7 @@ struct poller {
 
     /* Protects the list of connections, and that no idle connection is armed once `draining` is
      * set: the poller sets it, collects those that are armed, and workers close the others. */
-    pthread_mutex_t lock;
+    struct lock lock;
     struct poller_conn *conns;
     bool draining;
 

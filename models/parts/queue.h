@@ -20,7 +20,10 @@
 #ifndef ASSAY_QUEUE_H
 #define ASSAY_QUEUE_H
 
-#include <pthread.h>
+#include "counters.h"
+#include "lock.h"
+
+#include <errno.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -37,7 +40,7 @@ struct queue_worker {
 /* What changes with the tasks: these cache lines wander between the CPUs, and no other does. */
 struct queue_state {
     /* Protects everything in here; held for some ten instructions. */
-    _Alignas(64) pthread_mutex_t lock;
+    _Alignas(64) struct lock lock;
     uint32_t first; /* of the ring; free-running */
     /* Atomic, relaxed, only because the worker that looks out reads it without the lock: what it
      * sees there is no more than a hint to take the lock. The same holds for closed. */
@@ -65,14 +68,80 @@ void queue_finish(struct queue *queue); /* nobody uses it any more */
 int queue_worker_init(struct queue_worker *worker); /* 0 or a negative errno */
 void queue_worker_finish(struct queue_worker *worker);
 
-/* Any thread; never blocks. 0: queued; 1: queued, and a sleeping worker was woken; -EAGAIN: full;
- * -ESHUTDOWN: closed. task is not NULL. */
-int queue_push(struct queue *queue, void *task);
-/* The same, and -EAGAIN also where limit tasks or more are inside: room is left for others. */
-int queue_push_below(struct queue *queue, void *task, uint32_t limit);
+/* The slow halves: posts the worker that was taken off the idle stack; sleeps, or looks out, until
+ * there is a task, with the lock, which it gives back. */
+int queue_wake_worker(struct queue_worker *sleeper);
+void *queue_wait(struct queue *queue, struct queue_worker *worker);
+
+static inline uint32_t queue_len(const struct queue_state *state)
+{
+    return atomic_load_explicit(&state->len, memory_order_relaxed);
+}
+
+static inline bool queue_closed(const struct queue_state *state)
+{
+    return atomic_load_explicit(&state->closed, memory_order_relaxed);
+}
+
+/* Any thread; never blocks. 0: queued; 1: queued, and a sleeping worker was woken; -EAGAIN: limit
+ * tasks are inside, or more; -ESHUTDOWN: closed. task is not NULL. counter, if any: one more in it
+ * once the task is in, before anybody can take it. Under the lock: no locked instruction for that,
+ * but nobody else may write this counter. */
+static inline int queue_push_below(struct queue *queue, void *task, uint32_t limit,
+                                   _Atomic uint64_t *counter)
+{
+    struct queue_state *state = queue->state;
+    lock_take(&state->lock);
+    uint32_t len = queue_len(state);
+    if (queue_closed(state) || len >= limit) {
+        int error = queue_closed(state) ? -ESHUTDOWN : -EAGAIN;
+        lock_give(&state->lock);
+        return error;
+    }
+    queue->ring[(state->first + len) & queue->mask] = task;
+    atomic_store_explicit(&state->len, len + 1, memory_order_relaxed);
+    if (counter)
+        counter_add(counter, 1);
+    struct queue_worker *sleeper = state->watched && len == 0 ? NULL : state->idle;
+    if (sleeper) {
+        state->idle = sleeper->below;
+        state->idle_count--;
+    }
+    lock_give(&state->lock);
+    /* After that, or the woken thread would run into the lock at once. */
+    return sleeper ? queue_wake_worker(sleeper) : 0;
+}
+
+static inline int queue_push(struct queue *queue, void *task)
+{
+    return queue_push_below(queue, task, queue->limit, NULL);
+}
+
+/* With the lock, which it gives back. NULL: there is none. */
+static inline void *queue_take(struct queue *queue)
+{
+    struct queue_state *state = queue->state;
+    void *task = NULL, *next = NULL;
+    uint32_t len = queue_len(state);
+    if (len > 0) {
+        task = queue->ring[state->first++ & queue->mask];
+        atomic_store_explicit(&state->len, len - 1, memory_order_relaxed);
+    }
+    if (len > 1)
+        next = queue->ring[state->first & queue->mask];
+    lock_give(&state->lock);
+    /* It was written by another thread, and mostly on another CPU: it is on its way while this one
+     * runs. A hint; of NULL, too. */
+    __builtin_prefetch(next);
+    return task;
+}
 
 /* The worker's own thread. Sleeps while there is none; NULL: closed and empty. */
-void *queue_pop(struct queue *queue, struct queue_worker *worker);
+static inline void *queue_pop(struct queue *queue, struct queue_worker *worker)
+{
+    lock_take(&queue->state->lock);
+    return queue_len(queue->state) > 0 ? queue_take(queue) : queue_wait(queue, worker);
+}
 
 /* Nothing gets in any more; what is inside still comes out. Wakes everybody. */
 void queue_close(struct queue *queue);

@@ -79,16 +79,15 @@ void workers_stop(struct workers *workers)
     workers->list = NULL;
 }
 
-int workers_post(struct workers *workers, struct counters *mine, struct request *request)
+int workers_post(struct workers *workers, struct request *request)
 {
-    counter_add_mine(mine, &mine->posted, 1); /* before it can be answered */
-    int woken = queue_push(&workers->queue, request);
-    if (woken > 0)
+    int woken = queue_push_below(&workers->queue, request, workers->queue.limit,
+                                 &workers->config.others->posted);
+    if (woken > 0) {
+        struct counters *mine = workers_mine(workers);
         counter_add_mine(mine, &mine->wakeups, 1);
-    if (woken >= 0)
-        return 0;
-    counter_add_mine(mine, &mine->posted, UINT64_MAX); /* it stays its caller's: one less again */
-    return woken;
+    }
+    return woken < 0 ? woken : 0;
 }
 
 /* woken: of a push. */
@@ -113,7 +112,7 @@ bool workers_later(struct workers *workers, struct request *request)
      * there would be no room for who has passed the door. */
     int woken = request->kind == ERRAND_MESSAGE
                     ? queue_push(&workers->queue, request)
-                    : queue_push_below(&workers->queue, request, workers->queue.limit / 3);
+                    : queue_push_below(&workers->queue, request, workers->queue.limit / 3, NULL);
     return pushed(workers_mine(workers), woken) == 0;
 }
 

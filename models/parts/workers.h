@@ -45,8 +45,8 @@ void workers_stop(struct workers *workers);
  * -ESHUTDOWN. Counts the message, and the wake-up if there was one. */
 int workers_push(struct workers *workers, struct counters *mine, void *task);
 
-/* The same with a request that came by post(): counts that, too. */
-int workers_post(struct workers *workers, struct counters *mine, struct request *request);
+/* The same with a request that came by post(): counts that, too, in `others`. */
+int workers_post(struct workers *workers, struct request *request);
 
 /* in_place_config.later. */
 bool workers_later(struct workers *workers, struct request *request);

@@ -41,7 +41,7 @@ def _pools(*arguments: str) -> dict[str, Peer]:
         "model": ("pool_model", "", "thread_pool through post(): door, queue, one turn, done()"),
         "queue": ("pool_queue", "", "parts/queue alone"),
         "ring": ("pool_ring", "own", "a ring under a mutex and two condition variables"),
-        "ring_adaptive": ("pool_ring_adaptive", "own", "the same; its mutex is of the kind that ours is"),
+        "ring_adaptive": ("pool_ring_adaptive", "own", "the same; its mutex spins for a moment before it sleeps, as our lock does"),
         "libuv": ("pool_libuv", "libuv", "uv_queue_work"),
         "glib": ("pool_glib", "glib", "g_thread_pool_push"),
         "tbb": ("pool_tbb", "tbb", "task_arena::enqueue"),
@@ -251,9 +251,9 @@ KINDS: tuple[Kind, ...] = (
     Kind("pool/empty", "Empty tasks, as fast as they can be submitted", f"300,000 empty tasks; {_BOUNDED}; {_SAME}",
          _pools(*_FLOOD, "0", "--limit", "1024"), 0.4, ("tasks_hz",)),
     Kind("pool/empty_all", "Empty tasks, all under way", "the same where every pool takes all;"
-         " what limits ours: 190 instructions and three locked operations more for each task than the ring's (door, counters, a"
-         " turn), and two cache lines of its request that come from memory (300,000 requests are 115 MB; cachegrind: 1.9"
-         f" last-level misses, where the ring has none); {_SAME}",
+         " what limits ours: two locked operations more for each task than the ring's (the door's), and two cache lines of"
+         " its request that come from memory (300,000 requests are 115 MB; cachegrind: 1.9 last-level misses, where the"
+         f" ring has none); {_SAME}",
          _pools(*_FLOOD, "0"), 0.4, ("tasks_hz",)),
     Kind("pool/empty_window", "Empty tasks, 1,024 under way", f"{_WINDOW}; {_SAME}",
          _pools(*_FLOOD, "1024"), 0.4, ("tasks_hz",)),

@@ -2,6 +2,7 @@
 #include "parts/queue.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,16 +21,21 @@ static void test_order_limit_close(void **state)
     assert_int_equal(queue_init(&queue, 0), -EINVAL);
     assert_int_equal(queue_init(&queue, 5), 0); /* not a power of two */
     assert_int_equal(queue_worker_init(&worker), 0);
+    _Atomic uint64_t counter = 0;
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 5; i++)
-            assert_int_equal(queue_push(&queue, &tasks[i]), 0);
+            assert_int_equal(queue_push_below(&queue, &tasks[i], 5, &counter), 0);
         assert_int_equal(queue_push(&queue, &tasks[5]), -EAGAIN);
+        assert_int_equal(queue_push_below(&queue, &tasks[5], 5, &counter), -EAGAIN);
+        assert_int_equal(atomic_load(&counter), 5 * (round + 1));
         for (int i = 0; i < 5; i++)
             assert_ptr_equal(queue_pop(&queue, &worker), &tasks[i]);
     }
     assert_int_equal(queue_push(&queue, &tasks[7]), 0);
     queue_close(&queue);
     assert_int_equal(queue_push(&queue, &tasks[8]), -ESHUTDOWN);
+    assert_int_equal(queue_push_below(&queue, &tasks[8], 5, &counter), -ESHUTDOWN);
+    assert_int_equal(atomic_load(&counter), 15);
     assert_ptr_equal(queue_pop(&queue, &worker), &tasks[7]); /* what is inside comes out */
     assert_null(queue_pop(&queue, &worker));
     assert_null(queue_pop(&queue, &worker));
