@@ -19,7 +19,7 @@
 
 using namespace caf;
 
-static const int64_t WINDOW = 32000, BROOD = 1000;
+static const int64_t WINDOW = 1000, BROOD = 1000;
 
 /* The last number that came, and whether it is the right one, goes to whoever measures. */
 static behavior pinger(event_based_actor *self, actor observer)

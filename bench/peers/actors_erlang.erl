@@ -5,7 +5,7 @@
 %%   erl +S 1:1 -noinput -pa DIR -run actors_erlang main WORKLOAD MESSAGES FILE
 -module(actors_erlang).
 -export([main/1]).
--define(WINDOW, 32000). % as in actor_model.c
+-define(WINDOW, 1000). % as in actor_model.c
 -define(BROOD, 1000). % likewise
 
 main([Work, MessagesText, File]) ->

@@ -115,20 +115,20 @@ def _actors(workload: str, messages: int, threads: int) -> dict[str, Peer]:
     common = ("--workload", workload, "--messages", str(messages), "--threads", str(threads), "--json", "{json}")
     erlang = ("erl", "+S", f"{threads}:{threads}", "-noinput", "-pa", "{peers}", "-run", "actors_erlang", "main")
     return {
-        "model": Peer(("{peers}/actor_model", *common), "", "actor, in process: bounded mailboxes, batch limit"),
-        "caf": Peer(("{peers}/actor_caf", *common), "caf", "event-based actors; mailboxes unbounded, in counting 32,000 under way at most"),
-        "erlang": Peer((*erlang, workload, str(messages), "{json}"), "erlang", "processes; mailboxes unbounded, in counting 32,000 under way at most"),
+        "model": Peer(("{peers}/actor_model", *common), "", "actor, in process: bounded mailboxes, batch limit; one-way messages of one turn to one cell go in chains of 64"),
+        "caf": Peer(("{peers}/actor_caf", *common), "caf", "event-based actors; mailboxes unbounded"),
+        "erlang": Peer((*erlang, workload, str(messages), "{json}"), "erlang", "processes; mailboxes unbounded"),
     }
 
 
 def _kinds_of_actors() -> tuple[Kind, ...]:
     return tuple(
-        Kind(f"actor/{name}{threads}", f"{title}, {count}", f"{work}; {count}, not pinned; sums are checked",
+        Kind(f"actor/{name}{threads}", f"{title}, {count}", f"{work}; {count}, not pinned; what arrives last is checked: in counting how many or their sum, in spawning the sum",
              _actors(name, messages, threads), seconds, ("messages_hz",),
              shown=("busiest_worker_share", "wakeups_per_message", "syscalls_per_message"))
         for name, title, work, messages, seconds in (
             ("pingpong", "Ping-pong", "400,000 messages between two actors, both ways counted", 400_000, 0.6),
-            ("count", "Counting", "a million one-way messages from one actor to another, which counts them; 32,000 under way at most", 1_000_000, 0.6),
+            ("count", "Counting", "a million one-way messages from one actor to another, which counts them; 1,000 are sent when the 1,000 before have been counted", 1_000_000, 0.6),
             ("ring", "Ring of 100", "a token passes half a million times to the next of 100 actors", 500_000, 0.6),
             ("spawn", "Spawning", "50,000 actors made, 1,000 at a time, each answers one message and ends (counted: actors)", 50_000, 0.8),
         )
