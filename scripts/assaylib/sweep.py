@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`assay sweep`: every setting of a model that has a default, one at a time away from it.
+"""`assay sweep`: threads, batch, spin and queue limit of each model, one at a time away from its default.
 
 A family is a model under one kind of work; its members are its default (twice, for A/A) and the
 default with one setting changed. Each is a fresh process per round, in random order: a run like any
@@ -49,7 +49,9 @@ class Work:
 SOCKETS = Work("sockets", WORKLOAD, ("spin_us", "queue_limit"))
 PIPELINED = Work("pipelined", "echo", ("batch",), 0.9)
 THREADS = Work("in_process", "cpu", ("threads", "spin_us"), 0.5)
-#: Model → works. One from outside the tree has a queue limit, like every model.
+#: What every model has, one from outside the tree, too: a queue limit.
+FEWEST = (Work("sockets", WORKLOAD, ("queue_limit",)),)
+#: Model → works.
 WORKS: Mapping[str, tuple[Work, ...]] = {
     "thread_pool": (SOCKETS, PIPELINED, THREADS),
     "event_loop": (SOCKETS, PIPELINED, THREADS),
@@ -60,9 +62,8 @@ WORKS: Mapping[str, tuple[Work, ...]] = {
         Work("in_process", "ring", ("batch", "threads"), 0.5),
         Work("in_process", "count", ("batch",), 0.5),
     ),
-    "thread_per_connection": (SOCKETS,),  # as many threads as connections
+    "thread_per_connection": (*FEWEST, THREADS),  # workers only for what comes in process
 }
-FEWEST = (Work("sockets", WORKLOAD, ("queue_limit",)),)
 
 
 def settings(work: Work) -> dict[str, dict[str, int]]:

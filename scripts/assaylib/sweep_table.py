@@ -208,7 +208,7 @@ def section(run: dict[str, Any], samples: store.Samples, raw: Sequence[Raw]) -> 
         "Default and tuned settings",
         [
             Text(
-                f"Run {run['id']}, of {run['created']}: every setting that has a default, one at a time away from it,"
+                f"Run {run['id']}, of {run['created']}: threads, batch, spin and queue limit, one at a time away from the default,"
                 f" each in fresh servers. The default is {run['sweep_defaults']}. The odd rounds choose"
                 " what is called tuned; the even rounds say what that is worth."
             ),
