@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A share of requests that takes a thousand times the CPU of the others, run where it comes or
+"""A share of requests that takes many times the CPU of the others, run where it comes or
 offloaded: what do the fast ones notice?
 
 Each model twice, with the same number of threads that may run turns. Offloading means helper threads
