@@ -139,9 +139,14 @@ def test_the_next_is_whoever_may_be_nearest() -> None:
         plan={"load": {"connections": 64}},
         level=lambda m, metric: Estimate.of(drains[m], 0.05),
         series=lambda m, metric: list(enumerate(drains[m])),
+        why_withheld=lambda m, metric: "",
     )
     said = lifecycle_view._drain(family, list(drains))  # type: ignore[arg-type]
     assert said.endswith(f"; the next after a takes at least 1.30{words.SPACE}× what a does.")
+    family.level = lambda m, metric: None if m == "b" else Estimate.of(drains[m], 0.05)
+    family.why_withheld = lambda m, metric: "3 of 9 rounds count" if m == "b" else ""
+    said = lifecycle_view._drain(family, list(drains))  # type: ignore[arg-type]
+    assert said.endswith(" b has no figure: 3 of 9 rounds count.")
 
 
 def test_a_server_that_had_to_be_killed_is_not_passed_over(tmp_path: Path) -> None:
@@ -149,7 +154,7 @@ def test_a_server_that_had_to_be_killed_is_not_passed_over(tmp_path: Path) -> No
     found = lives(tmp_path)
     killed = {**found.lines[-1], "status": "failed", "reason": "after SIGTERM: killed", "metrics": {}, "gates": {}}
     first, second, *_ = lifecycle_view.answer(replace(found, lines=[*found.lines[:-1], killed]))
-    assert first.startswith("1 server failed and told nothing of losses; the others lost no request: of 62 servers")
+    assert first.startswith("1 process failed without a word of losses; the others lost no request: of 62 servers")
     assert second == "1 process failed: after SIGTERM: killed."
 
 
@@ -200,6 +205,29 @@ def test_a_drain_after_the_load_was_over_has_no_number(tmp_path: Path, monkeypat
     assert lifecycle._under_load(here, {"waiting": 0, "load_s": 0}, 8)["replies_wrong"] == 1
     text = told(lives(tmp_path, passed=1.2))
     assert "With 64 connections no process counts." in text and "No request was lost at SIGTERM: of 63" in text
+    assert "told to stop, 42 of them under load, all exited" in text
+
+
+def test_clients_are_accepted_in_silence_and_sigterm_comes_within_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside 512 busy threads nobody would let the last of 512 clients in."""
+    load = {"answered": 5, "wrong": 0, "window_began_ns": 0, "duration_ns": 1, "status_counts": {"200": 5}}
+    asked: dict[str, Any] = {}
+    slept: list[float] = []
+
+    def start_load(**options: Any) -> Any:
+        asked.update(options)
+        return nullcontext(SimpleNamespace(wait=lambda **_: load))
+
+    monkeypatch.setattr(lifecycle, "_await_clients", lambda *_: None)
+    monkeypatch.setattr(lifecycle.time, "sleep", slept.append)
+    monkeypatch.setattr(lifecycle, "_stop", lambda *_: {"signalled_at": 0, "waiting_answered": 0})
+    for count in (1, 512, 10_000):
+        slept.clear()
+        lifecycle._under_load(SimpleNamespace(start_load=start_load), {"waiting": 0, "load_s": 0.5}, count)  # type: ignore[arg-type]
+        assert asked["settle_s"] > count / held.OPENED_HZ
+        for seen_s in (0.0, asked["settle_s"]):  # all are there at once, or at the last moment
+            at_s = round(seen_s + sum(slept) - asked["settle_s"], 9)
+            assert 0.5 <= at_s <= round(asked["duration_s"] - lifecycle.AFTER_S, 9)
 
 
 def test_a_server_that_is_killed_while_it_drains_is_a_failure(

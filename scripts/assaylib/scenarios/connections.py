@@ -40,7 +40,6 @@ KEYS: keys.Keys = {
     },
 }
 STATES = ("idle", "active")
-OPENED_HZ = 6000.0  # connections that ask once, per second, as far as the plan's time goes
 SAMPLE_S = 0.15
 LONGER = (1, 2, 4)
 PATIENCE_S = 60.0  # for an answer: who gives up leaves, and of thousands of busy threads none lets him in again
@@ -84,7 +83,7 @@ def _process_s(scenario: Scenario, state: str) -> float:
     if state == "idle":
         return (
             SERVE_START_S
-            + counts[-1] / OPENED_HZ
+            + counts[-1] / held.OPENED_HZ
             + (len(counts) + 2) * steps["settle_s"]
             + steps["new_s"]
             + 0.5
@@ -96,7 +95,7 @@ def _active_s(steps: dict[str, Any], count: int) -> tuple[float, float, float]:
     """Silence, so that all are accepted: with a thread each the thread that accepts them hardly gets a turn among
     thousands that are busy. Then the warm-up, in which each has one request at least, and the window: memory of many
     threads takes seconds to read."""
-    each_s = count / OPENED_HZ
+    each_s = count / held.OPENED_HZ
     return steps["settle_s"] + each_s, steps["active_warmup_s"] + each_s, steps["active_s"] + each_s
 
 

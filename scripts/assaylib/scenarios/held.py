@@ -16,9 +16,16 @@ from .. import RefusedError, rig
 from ..programs import Build, Child
 
 ANSWER_S = 60.0
+OPENED_HZ = 6000.0  # connections that are opened, and ask once, per second, as far as a plan's time goes
 SHORT_S = 0.001  # for an answer when patience is over: there may be ten thousand to ask
 SPARE_FILES = 200  # of each process: what it has open besides connections
 PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+
+
+def settle_s(connections: int) -> float:
+    """Of silence before a closed loop, in which a server takes so many in: beside as many busy threads as
+    connections the thread that accepts hardly gets a turn."""
+    return 0.02 + connections / OPENED_HZ
 
 
 def allow(connections: int) -> None:

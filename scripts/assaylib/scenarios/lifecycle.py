@@ -51,7 +51,9 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
     steps = scenario.steps
     each = SERVE_START_S + steps["load_s"] + AFTER_S + 0.3
     return [
-        plans.family(scenario, built, models, name=f"c{count}", connections=count, process_s=each)
+        plans.family(
+            scenario, built, models, name=f"c{count}", connections=count, process_s=each + (2 * held.settle_s(count) if count else 0.0)
+        )
         for count in steps["connections"]
     ]
 
@@ -103,11 +105,11 @@ def _spawn_ns(family: Family) -> int:
 def _under_load(here: Stand, steps: dict[str, Any], count: int) -> dict[str, Any]:
     """A closed loop, in the middle of which SIGTERM comes."""
     asked = held.request(here.build, here.asked()) if steps["waiting"] else b""
-    with here.start_load(
-        arrival="closed", connections=count, warmup_s=0.0, duration_s=steps["load_s"] + AFTER_S
-    ) as loading:
+    settle_s = held.settle_s(count)
+    lasts = {"settle_s": settle_s, "warmup_s": 0.0, "duration_s": settle_s + steps["load_s"] + AFTER_S}
+    with here.start_load(arrival="closed", connections=count, **lasts) as loading:
         _await_clients(here, loading, count)
-        time.sleep(steps["load_s"])
+        time.sleep(settle_s + steps["load_s"])
         ended = _stop(here, steps, asked)
         load = loading.wait(stopped=True, unanswered=True)
     passed = (ended["signalled_at"] - load["window_began_ns"]) / load["duration_ns"]

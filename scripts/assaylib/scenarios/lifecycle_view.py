@@ -69,17 +69,19 @@ def answer(outcome: Outcome) -> list[str]:
 
 def _losses(outcome: Outcome) -> str:
     lines = ended(outcome)
-    loaded = [line for line in lines if line["counts"].get("answers_received") is not None]
+    loaded = [line for line in lines if "answers_received" in line["counts"]]
+    under = sum(bool(line["gates"].get("load_passed", {"ok": True})["ok"]) for line in loaded)
     answers = sum(line["counts"]["answers_received"] for line in loaded)
     waiting = sum(line["counts"]["waiting"] for line in loaded)
-    many = f"{words.counted(len(loaded), 'server')} that were told to stop under load"
+    many = f"{words.counted(len(loaded), 'server')} that were told to stop"
+    many += " under load" if under == len(loaded) else f", {under} of them under load"
     if not loaded:
         return "Whether requests are lost at SIGTERM is not known: no server ended under load."
     found, silent = faults(lines), len(_silent(outcome))
     if not found:
         lead = "No request was lost at SIGTERM"
         if silent:
-            lead = f"{words.counted(silent, 'server')} failed and told nothing of losses; the others lost no request"
+            lead = f"{words.counted(silent, 'process')} failed without a word of losses; the others lost no request"
         return (
             f"{lead}: of {many}, all exited with 0, all {words.fixed(answers, 0)} answers that"
             f" they gave have arrived, and so have those to the {words.fixed(waiting, 0)} requests sent just"
@@ -140,7 +142,10 @@ def _drain(family: Family, models: list[str]) -> str:
             f"; the next after {words.listed(map(words.label, found.tied))} takes at least"
             f" {words.floor(math.exp(second.interval[0]), 2)}{words.SPACE}× what {words.label(found.best)} does"
         )
-    return f"To drain {words.counted(count_of(family), 'connection')} takes {words.listed(parts)}{behind}."
+    without = "".join(
+        f" {words.label(m)} has no figure: {why}." for m in models if (why := family.why_withheld(m, "drain_ns"))
+    )
+    return f"To drain {words.counted(count_of(family), 'connection')} takes {words.listed(parts)}{behind}.{without}"
 
 
 # --- Tables and a picture -----------------------------------------------------------------------

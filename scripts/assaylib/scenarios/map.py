@@ -74,7 +74,7 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
             aliases={alias: ALIAS},
             name=f"cpu{cpu_us:g}us-wait{wait_us:g}us",
             process_s=SERVE_START_S
-            + sum(MORE_S + sum(_seconds(steps, cpu_us, wait_us, count)) for count in steps["connections"]),
+            + sum(MORE_S + held.settle_s(count) + sum(_seconds(steps, cpu_us, wait_us, count)) for count in steps["connections"]),
             pilot_s=pilot_s if cpu_us == steps["cpu_us"][0] and wait_us == steps["wait_us"][0] else 0.0,
             cpu_us=cpu_us,
             wait_us=wait_us,
@@ -173,6 +173,7 @@ def _point(here: Stand, family: Family, model: str, count: int) -> dict[str, Any
         arrival="closed",
         connections=count,
         in_flight=count,
+        settle_s=held.settle_s(count),
         warmup_s=warmup_s,
         duration_s=window_s,
     )
