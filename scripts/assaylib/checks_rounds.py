@@ -6,7 +6,7 @@ from __future__ import annotations
 from . import complete, judge, words
 from .about import KINDS, discarded, processes, subject, tails
 from .blocks import Check
-from .gates import INVALIDATING
+from .gates import INVALIDATING, LAG
 from .judge import Family, Judgement
 
 
@@ -33,7 +33,7 @@ def gates(judged: Judgement) -> list[Check]:
     strict = [(f, g) for f, g in every if g.scope in INVALIDATING]
     failed = [(f, g) for f, g in strict if g.failed]
     total, bad = sum(g.total for _, g in strict), sum(g.failed for _, g in failed)
-    marking = _marking(judged, [g for _, g in every if g.scope == "tail"])
+    marking = _marking(judged, [g for _, g in every if g.name == LAG])
     if not failed:
         text = f"all {total} that can withhold a number held{marking} (per case: under Services)"
         marked = tails(judged) and any(f.late for f, _ in every)
@@ -57,7 +57,7 @@ def gates(judged: Judgement) -> list[Check]:
 
 
 def _marking(judged: Judgement, tallies: list[judge.GateTally]) -> str:
-    """Gates that only mark are gates, too: "; 41 of 96 lag gates failed and marked tails"."""
+    """What only marks is a gate, too: "; 41 of 96 lag gates failed and marked tails"."""
     total, failed = sum(g.total for g in tallies), sum(g.failed for g in tallies)
     if not total:
         return ""

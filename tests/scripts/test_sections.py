@@ -13,7 +13,7 @@ pytest.importorskip("jinja2")
 
 import conftest  # noqa: E402, F401: the path
 import synthetic  # noqa: E402
-from assaylib import report, words  # noqa: E402
+from assaylib import checks_rounds, judge, report, words  # noqa: E402
 from pages import rendered  # noqa: E402
 
 
@@ -146,6 +146,16 @@ def test_a_late_generator_is_no_matter_without_tails(tmp_path):
     text = (tmp_path / "report.md").read_text("utf-8")
     assert "Read with care" not in text and "†" not in text and "✓ **Gates**" in text
     assert re.search(r"generator's lag p99 ÷ p50 \|.* 8\.200 .*\| not applicable \|", text)
+
+
+def test_only_the_lag_gate_is_counted_as_one():
+    run, lines = synthetic.make_run(count=6, kinds=("service",))
+    late(lines)
+    for line in lines:
+        line["gates"]["saturated"] = {"value": "server", "limit": "", "scope": "tail", "ok": True}
+        line["gates"]["open_rig_share"] = {"value": 0.3, "limit": 0.8, "scope": "tail", "ok": True}
+    (check,) = checks_rounds.gates(judge.judge(run, lines))
+    assert "; 96 of 96 lag gates failed and marked tails" in check.text
 
 
 def test_quick_makes_no_claims_about_tails(tmp_path):

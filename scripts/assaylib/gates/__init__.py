@@ -10,6 +10,7 @@ from .counts import (  # noqa: F401
     GATE_FAILURES_MAX,
     GATE_NAMES,
     INVALIDATING,
+    LAG,
     GateTally,
     failed_gates,
     gate_name,

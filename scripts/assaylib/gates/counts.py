@@ -25,6 +25,9 @@ GATE_FAILURES_MAX = 0.25
 #: Those that invalidate; "tail" and "bound" only mark.
 INVALIDATING = ("all", "open", "closed")
 
+#: Of the scope "tail", the one that says that the generator itself was late.
+LAG = "lag_p99_over_p50"
+
 
 @dataclass
 class GateTally:
@@ -42,7 +45,7 @@ class GateTally:
 
 GATE_NAMES = {
     "achieved_over_offered": "achieved ÷ offered",
-    "lag_p99_over_p50": "generator's lag p99 ÷ p50",
+    LAG: "generator's lag p99 ÷ p50",
     "lag_p99_over_level": "generator's lag p99 ÷ the service level",
     "enough_for_p99": "requests of a step",
     "level_ended_by": "who was at his limit where the level does not hold",
