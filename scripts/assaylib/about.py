@@ -73,7 +73,7 @@ def medians(*kinds: str) -> str:
     )
 
 
-#: What a late generator leaves of the figures that are judged. Over the rounds of one case its lag
+#: What a marked tail leaves of the figures that are judged. Over the rounds of one case its lag
 #: and CPU per request go together, so no independence is claimed.
 KEPT = (
     "CPU per request and throughput keep their numbers, which does not make them independent of"

@@ -127,13 +127,16 @@ def asides(judged: Judgement, families: Sequence[Family], kind: str) -> list[str
 
 def late(judged: Judgement, families: Sequence[Family]) -> list[str]:
     """A sentence if latencies here show the machine, and what that may mean for CPU and throughput."""
-    marked = [f"`{subject(f)}`" for f in families if f.late]
-    if not marked or not tails(judged):
+    where: dict[str, list[str]] = {}
+    for family in families if tails(judged) else ():
+        for why in family.tails_by(family.plan["members"]):
+            where.setdefault(why, []).append(f"`{subject(family)}`")
+    if not where:
         return []
+    said = "; ".join(f"in {words.listed(names)} {why}" for why, names in where.items())
     return [
-        f"Tails on this machine are the machine's: in {words.listed(marked)} the load generator"
-        " itself sent late, so p50 and p99 are marked (†) and describe server and machine together;"
-        " what that may mean for CPU and throughput: under Method."
+        f"Tails on this machine are the machine's: {said}. So p50 and p99 are marked (†) and describe"
+        " server and machine together; what that may mean for CPU and throughput: under Method."
     ]
 
 

@@ -241,7 +241,7 @@ def _late(run: dict[str, Any], result: judge.Judgement) -> list[str]:
     return [
         f"{family.id}/{member}: its latencies are the machine's: {why}"
         for family in result.families
-        for member, why in sorted(family.late.items())
+        for member, why in sorted(family.tails.items())
     ]
 
 

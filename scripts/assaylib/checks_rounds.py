@@ -36,7 +36,7 @@ def gates(judged: Judgement) -> list[Check]:
     marking = _marking(judged, [g for _, g in every if g.name == LAG])
     if not failed:
         text = f"all {total} that can withhold a number held{marking} (per case: under Services)"
-        marked = tails(judged) and any(f.late for f, _ in every)
+        marked = tails(judged) and any(f.tails for f, _ in every)
         return [Check("note" if marked else "good", "Gates", text)]
     names = list(dict.fromkeys(g.name for _, g in failed))
     parts = []
@@ -67,17 +67,23 @@ def _marking(judged: Judgement, tallies: list[judge.GateTally]) -> str:
 
 def late(judged: Judgement) -> list[Check]:
     """A gate that marks: it says whose the tail is, and withholds neither throughput nor CPU."""
-    late = [(f, m) for f in judged.kind("service") for m in f.late]
-    if not late or not tails(judged):
+    where: dict[str, list[str]] = {}
+    for family in judged.kind("service") if tails(judged) else ():
+        for why, names in family.tails_by(family.plan["members"]).items():
+            where.setdefault(why, []).extend(f"{subject(family)}/{m}" for m in names)
+    if not where:
         return []
-    where = [f"{subject(f)}/{m}" for f, m in late]
-    shown = words.listed(where) if len(where) <= 2 else words.counted(len(where), "case")
+    shown = {
+        why: words.listed(names) if len(names) <= 2 else words.counted(len(names), "case")
+        for why, names in where.items()
+    }
     return [
         Check(
             "note",
             "Tails",
-            f"the generator itself sent late in {shown}: latencies there are shown, marked (†) as"
-            " the machine's. CPU and throughput are shown, but not independent of it (Method)",
+            f"{'; '.join(f'{why} in {cases}' for why, cases in shown.items())}: latencies there are"
+            " shown, marked (†) as the machine's. CPU and throughput are shown, but not independent of"
+            " it (Method)",
         )
     ]
 

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .gates import GateTally, metric_scope, passes
+from .gates import GATE_FAILURES_MAX, LAG, GateTally, metric_scope, passes
 from .intervals import ALPHA
 
 
@@ -21,6 +22,11 @@ from .verdicts import (
     TieSet,
     advantage,
 )
+
+
+#: Of a mark on a tail: its lag gate failed; or only others of that scope did.
+LATE = "the generator itself was late"
+NEAR = "the rig was at its limit or near it"
 
 
 def role(plan: dict[str, Any], member: str) -> str:
@@ -100,7 +106,7 @@ class Family:
     gates: list[GateTally] = field(default_factory=list)
     withheld: dict[tuple[str, str], str] = field(default_factory=dict)  #: (member, scope) → why
     dropped: dict[tuple[str, str], int] = field(default_factory=dict)  #: rounds without a number
-    late: dict[str, str] = field(default_factory=dict)  #: member → why its tail is the machine's
+    tails: dict[str, str] = field(default_factory=dict)  #: member → why its tail is the machine's, too
     bounded: dict[str, str] = field(default_factory=dict)  #: member → why its throughput is the rig's
     host: list[GateTally] = field(default_factory=list)  #: what the machine did, against the rule
     alpha: float = ALPHA
@@ -168,6 +174,17 @@ class Family:
         if metric != "closed_hz" or not (ours or theirs) or said not in (BETTER, WORSE, EQUIVALENT):
             return True
         return ours != theirs and said == (BETTER if ours else WORSE)
+
+    def tails_by(self, members: Iterable[str]) -> dict[str, list[str]]:
+        """Why tails are the machine's, too → whose of these members: LATE, or else NEAR."""
+        lags = [g for g in self.gates if g.name == LAG]
+        late = {g.member for g in lags if g.failed > GATE_FAILURES_MAX * g.total}
+        marked = [m for m in members if m in self.tails]
+        found = {
+            LATE: [m for m in marked if m in late],
+            NEAR: [m for m in marked if m not in late],
+        }
+        return {why: names for why, names in found.items() if names}
 
     def why_withheld(self, member: str, metric: str) -> str:
         reasons = (self.withheld.get((member, scope)) for scope in ("all", metric_scope(metric)))

@@ -188,8 +188,8 @@ def test_a_late_generator_costs_the_tail_only():
     assert not family.withheld
     for metric in ("p99_ns", "cpu_ns_per_request", "closed_hz"):
         assert family.level("thread_pool", metric) is not None
-    assert "generator's lag p99 ÷ p50" in family.late["thread_pool"]
-    assert "8 of 8 rounds" in family.late["thread_pool"]
+    assert "generator's lag p99 ÷ p50" in family.tails["thread_pool"]
+    assert "8 of 8 rounds" in family.tails["thread_pool"]
 
 
 def stolen(lines, member, rounds, percent):

@@ -329,7 +329,7 @@ def rated(folder: Path, same: float = 1.0, gone: str = "", late: str = "", wrong
 
 
 def costed(
-    folder: Path, same: float = 1.0, gone: str = "", late: str = "", wrong: str = ""
+    folder: Path, same: float = 1.0, gone: str = "", late: str = "", wrong: str = "", near: str = ""
 ) -> outcome.Outcome:
     """Servers that take so much CPU; the baseline's alias `same` times as much."""
     (family,) = plans.make([scenarios.load("fixed-rate")], BUILT, 1, None).families
@@ -343,7 +343,8 @@ def costed(
             made["metrics"] = costs | made["metrics"]
             lag = {"value": 0.2, "limit": 0.1, "scope": "tail", "ok": member != late}
             replies = {"value": 1, "limit": 0, "scope": "open", "ok": member != wrong}
-            made["gates"] = {"lag_p99_over_p50": lag, "replies_wrong": replies}
+            rig = {"value": 0.9, "limit": 0.8, "scope": "tail", "ok": member != near}
+            made["gates"] = {"lag_p99_over_p50": lag, "replies_wrong": replies, "open_rig_share": rig}
             lines.append(made)
     facts, _ = synthetic.make_run(kinds=())
     facts |= {"tier": "scenario", "families": [family.to_json()]}
@@ -362,6 +363,16 @@ def test_who_costs_least_at_one_rate(tmp_path: Path) -> None:
     assert unknown.startswith("**No ranking at 2 000 requests/s: its own A/A (same code) has no interval")
     without = rated(tmp_path / "without", wrong="event_loop")[0]
     assert without.startswith("**No ranking at 2 000 requests/s: event_loop has no number**"), "the cheapest of all"
+
+
+def test_a_rig_near_its_limit_marks_tails_and_is_not_called_late(tmp_path: Path) -> None:
+    found = costed(tmp_path, late="actor", near="event_loop")
+    said = fixed_rate.answer(found)[1]
+    assert "The generator itself was late beside actor: these tails are the machine's, too." in said
+    assert "The rig was at its limit or near it beside event_loop: these tails are the machine's, too." in said
+    table = fixed_rate.tables(found)[0]
+    assert {row[0].text for row in table.rows if row[2].text.endswith("†")} == {"actor", "event_loop"}
+    assert len([note for note in table.notes if note.startswith("†")]) == 2
 
 
 def test_a_report_alone_and_as_a_part_of_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

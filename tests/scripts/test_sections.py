@@ -136,7 +136,7 @@ def test_a_late_generator_marks_the_tail_and_does_not_shout(tmp_path):
     assert "; 96 of 96 lag gates failed and marked tails" in text and "✓ **Gates**" not in text
     rows = [line for line in latency.splitlines() if line.startswith("| ") and "_" in line]
     assert rows and all(row.count("†") == 2 for row in rows)
-    assert "the generator itself sent late" in latency and "8.2 (limit 0.1) in 8 of 8" in latency
+    assert "the generator itself was late" in latency and "8.2 (limit 0.1) in 8 of 8" in latency
 
 
 def test_a_late_generator_is_no_matter_without_tails(tmp_path):
@@ -146,6 +146,19 @@ def test_a_late_generator_is_no_matter_without_tails(tmp_path):
     text = (tmp_path / "report.md").read_text("utf-8")
     assert "Read with care" not in text and "†" not in text and "✓ **Gates**" in text
     assert re.search(r"generator's lag p99 ÷ p50 \|.* 8\.200 .*\| not applicable \|", text)
+
+
+def test_a_service_downstream_at_its_limit_is_no_late_generator(tmp_path):
+    run, lines = synthetic.make_run(count=6, kinds=("service",))
+    for line in lines:
+        line["gates"]["saturated"] = {"value": "downstream", "limit": "", "scope": "tail", "ok": False}
+    report.render(synthetic.write_run(tmp_path, run, lines))
+    text = (tmp_path / "report.md").read_text("utf-8").replace(words.SPACE, " ")
+    assert "in `rpc`, `cpu` and `call` the rig was at its limit or near it" in text
+    assert text.count("the generator itself was late") == 1, "the method's"
+    latency = text.split("### rpc")[1].split("Latency at the fixed rate")[1].split("*p50 and p99")[0]
+    assert latency.count("†") > 1 and "saturated at the fixed rate downstream in 8 of 8 rounds" in latency
+    assert "the rig was at its limit or near it in 12 cases: latencies there are shown, marked" in text
 
 
 def test_only_the_lag_gate_is_counted_as_one():

@@ -2,8 +2,8 @@
 """Validity gates: which figures each governs, who passes, and what a report says of those that do not.
 
 A gate either invalidates its figures, and then they are withheld, or it marks them. Two scopes mark:
-"tail", for a generator that was late, or timers that are, make a tail the machine's (throughput and
-CPU are not withheld for it; that they are independent of it is not claimed); and "bound", for where
+"tail", for a generator that was late, or a rig at its limit or near it, makes a tail the machine's (throughput
+and CPU are not withheld for it; that they are independent of it is not claimed); and "bound", for where
 the rig was the limit, closed-loop throughput is a bound of the server's from below. What the machine
 did ("host") is the discard rule's business: its figures are shown beside the gates.
 """
@@ -125,9 +125,9 @@ def passes(sample: dict[str, Any], metric: str) -> bool:
 
 
 def tally(family: Family) -> None:
-    """Counts each gate of each case, withholds what too many rounds invalidate, marks late tails and
-    throughputs that are the rig's."""
-    marks = {"tail": family.late, "bound": family.bounded}
+    """Counts each gate of each case, withholds what too many rounds invalidate, marks tails that are the
+    machine's, too, and throughputs that are the rig's."""
+    marks = {"tail": family.tails, "bound": family.bounded}
     for member in family.plan["members"]:
         samples = [sample for _, sample in sorted(family.samples.get(member, {}).items())]
         for name in sorted({name for sample in samples for name in (sample.get("gates") or {})}):

@@ -315,7 +315,7 @@ def pictures(outcome: Outcome) -> list[Chart]:
             p99 = family.level(member, "p99_ns")
             rate = family.level(member, "offered_hz")
             if p99 and rate:
-                points.append(charts.CurvePoint(s, rate.median, p99.median / 1e6, member in family.late))
+                points.append(charts.CurvePoint(s, rate.median, p99.median / 1e6, member in family.tails))
         capacity = found[model]
         if capacity and not capacity.censored:
             marks.append(_mark(s, capacity))
@@ -335,7 +335,7 @@ def pictures(outcome: Outcome) -> list[Chart]:
             [words.label(m) for m in outcome.models],
             outcome.scenario.level["p99_us"] / 1e3,
             "offered, requests/s",
-            "p99, ms (pale: the generator was late, the tail is the machine's, too)",
+            "p99, ms (pale: the tail is the machine's, too)",
         )
     ]
 

@@ -16,7 +16,7 @@ from ..charts import Chart
 from ..plan import CAPTURE_S, SERVE_START_S, Built, Family
 from ..programs import Build
 from ..service import two_digits
-from . import keys, plans, readings
+from . import keys, plans, readings, series
 from .outcome import Outcome, Ranking, level, rank, shown
 from .scenario import Scenario
 from .stand import of, stand
@@ -129,10 +129,7 @@ def _tails(outcome: Outcome) -> str:
     """Of the latencies, and whether they are the models' at all."""
     family = outcome.family
     p99 = "; ".join(f"{words.label(m)} {shown(family.level(m, 'p99_ns'), 1e6, 2, 'ms')}" for m in outcome.models)
-    late = [words.label(m) for m in outcome.models if m in family.late]
-    if not late:
-        return f"p99: {p99}."
-    return f"p99: {p99}. The generator itself was late beside {words.listed(late)}: these tails are the machine's, too."
+    return " ".join([f"p99: {p99}.", *series.late(family, outcome.models)])
 
 
 def tables(outcome: Outcome) -> list[Table]:
@@ -150,11 +147,10 @@ def _costs(outcome: Outcome) -> Table:
         cells = []
         for metric, (_, divisor, decimals) in COLUMNS.items():
             found = family.level(model, metric)
-            late = "†" if metric.startswith("p") and model in family.late else ""
+            late = "†" if metric.startswith("p") and model in family.tails else ""
             cells.append(words.fixed(found.median / divisor, decimals) + late if found else "–")
         table.add(words.label(model), *cells, str(len(family.series(model, CPU))))
-    if family.late:
-        table.notes.append("† the generator was late: the tail is the machine's, too.")
+    table.notes += series.dagger(family, outcome.models)
     if CPU not in family.uncalibrated:
         table.notes.append(
             f"Margin of CPU per request: nobody is put behind by less than {words.margin(family.deltas[CPU])}, which is"

@@ -130,10 +130,20 @@ def withheld(family: Family, members: Iterable[str], metric: str) -> list[str]:
     return found
 
 
-def late(family: Family) -> list[str]:
-    """A sentence if tails are the machine's, too (METHOD 4)."""
-    if not family.late:
-        return []
-    every = len(family.late) == len(family.plan["members"])
-    names = "every member" if every else words.listed(map(words.label, family.late))
-    return [f"The generator itself was late beside {names}: these tails are the machine's, too."]
+def late(family: Family, members: Sequence[str] = ()) -> list[str]:
+    """A sentence for each reason why tails are the machine's, too (METHOD 4). members: else all."""
+    members = members or family.plan["members"]
+
+    def named(marked: list[str]) -> str:
+        return "every member" if len(marked) == len(members) else words.listed(map(words.label, marked))
+
+    return [
+        f"T{why[1:]} beside {named(marked)}: these tails are the machine's, too."
+        for why, marked in family.tails_by(members).items()
+    ]
+
+
+def dagger(family: Family, members: Sequence[str] = ()) -> list[str]:
+    """The notes below a table in which such tails are marked."""
+    causes = family.tails_by(members or family.plan["members"])
+    return [f"† {why}: the tail is the machine's, too." for why in causes]

@@ -36,7 +36,7 @@ def latency(judged: Judgement, family: Family, name: Callable[[str], str]) -> Ta
     any_below = False
     for m in family.candidates:
         p99 = family.level(m, "p99_ns")
-        below, late = bool(timers and p99 and p99.median < timers), m in family.late
+        below, late = bool(timers and p99 and p99.median < timers), m in family.tails
         any_below = any_below or below
         table.add(
             name(m),
@@ -54,13 +54,10 @@ def latency(judged: Judgement, family: Family, name: Callable[[str], str]) -> Ta
             f"† below this machine's own timer lateness (p99 {words.fixed(timers / 1000, 0)} µs): the"
             " machine's tail, not the server's."
         )
-    if family.late:
+    for why, names in family.tails_by(family.candidates).items():
         table.notes.append(
-            "† the generator itself sent late, so this is the machine's latency and not the server's"
-            " alone: "
-            + ". ".join(
-                f"{words.label(m)}: {family.late[m]}" for m in family.candidates if m in family.late
-            )
+            f"† {why}, so this is the machine's latency and not the server's alone: "
+            + ". ".join(f"{words.label(m)}: {family.tails[m]}" for m in names)
             + "."
         )
     return table
@@ -113,13 +110,13 @@ def latency_ratios(judged: Judgement, family: Family, name: Callable[[str], str]
         for e in found:
             cells.append(words.fixed(math.exp(e.median), 3) if e else "–")
             cells.append(words.interval(e, 3, "–") or "–" if e else "–")
-        late = [who for who in (m, family.baseline) if who in family.late]
+        whose = [who for who in (m, family.baseline) if who in family.tails]
         table.add(
             Cell(f"{words.label(m)} (A/A)", "soft") if m in same else name(m),
             str(max(len(e.values) for e in found if e)),
             *cells,
-            Cell(f"† the machine's ({words.listed(map(words.label, late))} sent late)", "soft")
-            if late
+            Cell(f"† the machine's (beside {words.listed(map(words.label, whose))})", "soft")
+            if whose
             else "the servers'",
         )
     if not table.rows:
@@ -127,6 +124,6 @@ def latency_ratios(judged: Judgement, family: Family, name: Callable[[str], str]
     table.notes.append(
         f"Pairs of one round, {baseline}'s latency ÷ the model's. An interval that excludes 1 here is no"
         " verdict; hold it against the A/A row, which compares the same program with itself."
-        + (" † the generator's lag is part of both figures." if family.late else "")
+        + (" † what is the machine's is part of both figures." if family.tails else "")
     )
     return [table]

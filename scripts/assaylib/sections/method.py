@@ -6,6 +6,7 @@ from __future__ import annotations
 from .. import about, drifts, judge, slides, words
 from ..about import KEPT
 from ..blocks import Items, Section, Text
+from ..families import LATE, NEAR
 from ..judge import Judgement
 
 
@@ -88,7 +89,7 @@ def method(judged: Judgement) -> Section:
                     "**Gates**: a process that fails a gate has no number for what that gate"
                     " governs; a case that fails it in more than"
                     f" {words.percent(judge.GATE_FAILURES_MAX)} of its rounds has none at all. Two"
-                    " things are only marked. Where the generator itself sent late, latencies are"
+                    f" things are only marked. Where {LATE}, or at the fixed rate {NEAR}, latencies are"
                     f" shown and marked as the machine's. {KEPT}. And where not the server was"
                     " saturated but the rig (generator or downstream service), or the rate came near"
                     " that of a server that does nothing, throughput is shown as a bound from below"
