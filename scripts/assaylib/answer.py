@@ -135,7 +135,7 @@ def late(judged: Judgement, families: Sequence[Family]) -> list[str]:
         return []
     said = "; ".join(f"in {words.listed(names)} {why}" for why, names in where.items())
     return [
-        f"Tails on this machine are the machine's: {said}. So p50 and p99 are marked (†) and describe"
+        f"Tails on this machine are the machine's: {said}. So latencies are marked (†) and describe"
         " server and machine together; what that may mean for CPU and throughput: under Method."
     ]
 

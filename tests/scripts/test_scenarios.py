@@ -279,6 +279,23 @@ def test_a_step_whose_gate_failed_has_no_number(tmp_path: Path) -> None:
     assert "gates failed: requests of a step (limit 300)" in sections.text(one(folder))
 
 
+def test_late_steps_are_marked_and_told(tmp_path: Path) -> None:
+    folder = made_up(tmp_path)
+    assert len(capacity.answer(one(folder))) == 1
+    lines = [json.loads(row) for row in (folder / "samples.jsonl").read_text().splitlines()]
+    for row in lines:
+        late = row["member"] == "actor@3"
+        row["gates"] = {"lag_p99_over_p50": {"value": 0.25, "limit": 0.1, "scope": "tail", "ok": not late}}
+    (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    found = one(folder)
+    _, late = capacity.answer(found)
+    assert late == "The generator itself was late beside steps of actor: these tails are the machine's, too."
+    table = capacity.tables(found)[1]
+    (row,) = (row for row in table.rows if "†" in "".join(cell.text for cell in row))
+    assert row[0].text == "actor" and all(cell.text.endswith("†") for cell in row[3:5])
+    assert table.notes == ["† the generator itself was late: the tail is the machine's, too."]
+
+
 def test_every_gate_is_printed_with_its_figure(tmp_path: Path) -> None:
     folder = made_up(tmp_path)
     lines = [json.loads(row) for row in (folder / "samples.jsonl").read_text().splitlines()]

@@ -19,7 +19,7 @@ from ..gates import passes
 from ..gates.validity import least, most
 from ..plan import CAPTURE_S, DRAIN_S, SERVE_START_S, Built, Family
 from ..programs import Build
-from . import keys, knee, plans, readings
+from . import keys, knee, plans, readings, series
 from .knee import Capacity, Knee, Step
 from .outcome import DELTA, Outcome, Ranking, rank
 from .scenario import Scenario
@@ -243,7 +243,11 @@ def answer(outcome: Outcome) -> list[str]:
         lead = f"{words.label(ranked.best)} carries the highest rate at {level(outcome)}"
     else:
         lead = f"{words.listed(map(words.label, ranked.tied))} are not told apart as the highest at {level(outcome)}"
-    return [f"**{lead}**: {listed}."]
+    return [f"**{lead}**: {listed}.", *series.late(outcome.family, named=_steps_of_models)]
+
+
+def _steps_of_models(members: list[str]) -> str:
+    return f"steps of {words.listed(dict.fromkeys(words.label(plans.model_of(m)) for m in members))}"
 
 
 def tables(outcome: Outcome) -> list[Table]:

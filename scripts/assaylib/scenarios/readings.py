@@ -13,7 +13,7 @@ from ..gates.validity import ACHIEVED_MIN  # noqa: F401: capacity judges by it, 
 from ..plan import SERVICE_BASELINE, Family
 from ..rig import final, opened  # noqa: F401: what a kind's metrics are made of
 from ..sections.gates import saturated
-from . import plans, stand
+from . import plans, series, stand
 from .outcome import Outcome
 from .scenario import Scenario
 
@@ -140,16 +140,19 @@ def table(outcome: Outcome, caption: str, *shows: str) -> Table:
     for member in family.plan["members"]:
         every = [s["metrics"] for s in family.samples.get(member, {}).values() if passes(s, "p99_ns")]
 
-        def middle(key: str, divisor: float = 1.0, decimals: int = 0, every: list[dict[str, Any]] = every) -> str:
+        def middle(
+            key: str, divisor: float = 1.0, decimals: int = 0, mark: str = "", every: list[dict[str, Any]] = every
+        ) -> str:
             values = [float(m[key]) for m in every if m.get(key) is not None]
-            return words.fixed(median(values) / divisor, decimals) if values else "–"
+            return words.fixed(median(values) / divisor, decimals) + mark if values else "–"
 
+        late = "†" if member in family.tails else ""
         found.add(
             words.label(member.partition(plans.SEPARATOR)[0]),
             middle("offered_hz"),
             middle("achieved_hz"),
-            middle("p50_ns", 1e6, 2),
-            middle("p99_ns", 1e6, 2),
+            middle("p50_ns", 1e6, 2, late),
+            middle("p99_ns", 1e6, 2, late),
             str(sum(m["wrong"] + m["failed"] for m in every)),
             middle("server_busy_percent"),
             middle("load_busy_percent"),
@@ -157,4 +160,5 @@ def table(outcome: Outcome, caption: str, *shows: str) -> Table:
             saturated(family, member, "saturated"),
             str(len(every)),
         )
+    found.notes += series.dagger(family)
     return found

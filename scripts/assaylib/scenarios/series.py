@@ -6,7 +6,7 @@ go by order alone, are right about it."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .. import words
@@ -130,15 +130,18 @@ def withheld(family: Family, members: Iterable[str], metric: str) -> list[str]:
     return found
 
 
-def late(family: Family, members: Sequence[str] = ()) -> list[str]:
-    """A sentence for each reason why tails are the machine's, too (METHOD 4). members: else all."""
+def late(
+    family: Family, members: Sequence[str] = (), named: Callable[[list[str]], str] | None = None
+) -> list[str]:
+    """A sentence for each reason why tails are the machine's, too (METHOD 4). members: else all; named: what
+    those that are marked are called."""
     members = members or family.plan["members"]
 
-    def named(marked: list[str]) -> str:
+    def each(marked: list[str]) -> str:
         return "every member" if len(marked) == len(members) else words.listed(map(words.label, marked))
 
     return [
-        f"T{why[1:]} beside {named(marked)}: these tails are the machine's, too."
+        f"T{why[1:]} beside {(named or each)(marked)}: these tails are the machine's, too."
         for why, marked in family.tails_by(members).items()
     ]
 
