@@ -184,6 +184,18 @@ def test_a_stretch_that_the_host_took_has_no_p99() -> None:
     assert found.p99_left_out == 10 and found.p99.verdict == verdicts.HOLDS
 
 
+def test_where_the_host_took_all_there_is_no_figure() -> None:
+    lines = stretches()
+    for line in lines[5:]:
+        line["covariates"]["steal_percent"] = 60.0
+    found = told(lines)
+    said = view.sentence(found).replace(words.SPACE, " ")
+    assert "CPU time per request not shown to be flat (0 windows are too few): no figure; p99" in said
+    assert said.endswith("p99 not shown to be flat (0 windows are too few): no figure.")
+    assert " at 20.0 µs" not in said and "memory flat: " in said and " MiB" in said
+    assert [cell.text for cell in view.table([found]).rows[0]][-3:-1] == ["–", "–"]
+
+
 @pytest.mark.parametrize("gone", [slice(35, 60), slice(12, 30)])
 def test_what_is_known_of_a_part_is_not_said_of_the_whole(gone: slice) -> None:
     """The host takes the CPUs for a long while, in which the tail may have grown."""

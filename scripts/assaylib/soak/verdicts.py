@@ -73,7 +73,7 @@ class Trend:
     growth: float  #: over that time; of p99 a log ratio
     interval: tuple[float, float] | None
     margin: float
-    level: float  #: median
+    level: float  #: median; without points no figure
     points: tuple[slopes.Point, ...]  #: windows: (seconds, figure)
     why: str = ""
 

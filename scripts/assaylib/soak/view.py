@@ -116,19 +116,23 @@ def sentence(v: Verdict) -> str:
     if v.unheld:
         said += f"; connections were missing in {v.unheld} of its stretches"
     late = f" (in {v.late} of its stretches the generator itself was late: that tail is the machine's, too)"
+    rss = f"{words.fixed(v.rss.level / MIB, 1)}{words.SPACE}MiB"
+    cpu = f"{words.fixed(math.exp(v.cpu.level) / 1e3, 1)}{words.SPACE}µs"
+    p99 = f"{words.fixed(math.exp(v.p99.level) / 1e6, 2)}{words.SPACE}ms"
     parts = [
-        f"memory {_verdict(v.rss)}: {bytes_grown(v.rss)} at {words.fixed(v.rss.level / MIB, 1)}{words.SPACE}MiB",
-        f"descriptors {_verdict(v.descriptors)}: {_grown(v.descriptors)} at {v.descriptors.level:.0f}",
-        f"CPU time per request {_verdict(v.cpu)}: {_factor(v.cpu)} at"
-        f" {words.fixed(math.exp(v.cpu.level) / 1e3, 1)}{words.SPACE}µs",
-        f"p99 {_verdict(v.p99)}: {_factor(v.p99)} at {words.fixed(math.exp(v.p99.level) / 1e6, 2)}{words.SPACE}ms"
-        f"{late if v.late else ''}",
+        _part("memory", v.rss, f"{bytes_grown(v.rss)} at {rss}"),
+        _part("descriptors", v.descriptors, f"{_grown(v.descriptors)} at {v.descriptors.level:.0f}"),
+        _part("CPU time per request", v.cpu, f"{_factor(v.cpu)} at {cpu}"),
+        _part("p99", v.p99, f"{_factor(v.p99)} at {p99}{late if v.late else ''}"),
     ]
     if v.beside:
-        parts.append(
-            f"p99 over that of the others, which shared the machine, {_verdict(v.beside)}: {_factor(v.beside)}"
-        )
+        what = "p99 over that of the others, which shared the machine,"
+        parts.append(_part(what, v.beside, _factor(v.beside)))
     return f"{said}; {'; '.join(parts)}."
+
+
+def _part(what: str, trend: Trend, figure: str) -> str:
+    return f"{what} {_verdict(trend)}: {figure if trend.points else 'no figure'}"
 
 
 def _verdict(trend: Trend) -> str:
