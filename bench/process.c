@@ -2,6 +2,7 @@
 #include "process.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -47,4 +48,17 @@ void process_await_stop(void)
     sigaction(SIGTERM, &at_once, NULL);
     sigaction(SIGINT, &at_once, NULL);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+uint64_t process_peak_rss_bytes(void)
+{
+    FILE *file = fopen("/proc/self/status", "re");
+    if (!file)
+        return 0;
+    unsigned long long kib = 0;
+    char line[256];
+    while (fgets(line, sizeof line, file) && sscanf(line, "VmHWM: %llu", &kib) != 1)
+        ;
+    fclose(file);
+    return (uint64_t)kib * 1024;
 }

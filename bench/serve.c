@@ -71,7 +71,7 @@ static void write_usage(struct output *output)
     output_count(output, "cpu_system_ns", timeval_ns(usage.ru_stime));
     output_count(output, "voluntary_switches", (uint64_t)usage.ru_nvcsw);
     output_count(output, "involuntary_switches", (uint64_t)usage.ru_nivcsw);
-    output_count(output, "max_rss_bytes", (uint64_t)usage.ru_maxrss * 1024);
+    output_count(output, "max_rss_bytes", process_peak_rss_bytes());
 }
 
 static void say(const char *what, const char *address, uint16_t port)

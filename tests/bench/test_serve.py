@@ -465,3 +465,14 @@ def test_json_says_every_value_in_effect(tmp_path: Path) -> None:
     assert told["lost"] == 0
     for key in ["cpu_user_ns", "cpu_system_ns", "voluntary_switches", "max_rss_bytes", "drain_ns"]:
         assert key in told
+
+
+def test_memory_is_the_server_s_and_not_that_of_who_started_it(tmp_path: Path) -> None:
+    out = tmp_path / "serve.json"
+    big = b"x" * (200 << 20)
+    with serving("serve", "--model", "inline", "--workload", "echo", "--json", out) as server:
+        del big
+        status = Path(f"/proc/{server.process.pid}/status").read_text()
+        found = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
+    assert found
+    assert abs(json.loads(out.read_text())["max_rss_bytes"] - 1024 * int(found[1])) < 16 << 20
