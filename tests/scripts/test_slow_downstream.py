@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assaylib import record, scenarios
+from assaylib import record, scenarios, words
 from assaylib.gates import GATE_NAMES
 from assaylib.planned import Family
 from assaylib.scenarios import faults, scenario, series, slow_downstream, stand, watching
@@ -245,8 +245,11 @@ def test_a_service_that_died_has_used_what_it_used() -> None:
 
 
 def test_connections_to_the_failing_service_are_told(tmp_path: Path) -> None:
-    text = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing))
+    folder = made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing)
+    text = told(folder)
     assert (
-        "Without a deadline, most connections to it in use of 64: thread_pool normal 1 (1 to 1), stalled 64 (64 to 64),"
-        " dead 1 (1 to 1); event_loop" in text
+        "Without a deadline, connections to it, most seen in use of 64 (a look every 50 ms): thread_pool normal 1 (1 to"
+        " 1), stalled 64 (64 to 64), dead 1 (1 to 1); event_loop" in text
     )
+    titles = [column.title.replace(words.SPACE, " ") for column in slow_downstream.tables(one(folder))[1].columns]
+    assert "most seen in use of 64 (a look every 50 ms)" in titles

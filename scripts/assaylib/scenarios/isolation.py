@@ -11,7 +11,7 @@ from ..blocks import Column, Table
 from ..charts import Chart, Panel, Span, TimeLine, timeline
 from ..intervals import ALPHA
 from ..judge import Estimate
-from . import faults, plans, readings, series
+from . import faults, plans, readings, series, watching
 from .faults import HITS, MISSES, NORMAL, back_name
 from .outcome import Outcome
 
@@ -113,7 +113,6 @@ Figure = tuple[str, Sequence[str], Callable[[str, str], str]]
 
 def _figures(outcome: Outcome) -> list[Figure]:
     every = outcome.scenario.steps["faults"]
-    limit = outcome.scenario.server["downstream_connections"]
 
     def p99(member: str, phase: str) -> str:
         return series.shown(_p99(outcome, member, phase), 1e6, 1, "ms", "never")
@@ -127,8 +126,15 @@ def _figures(outcome: Outcome) -> list[Figure]:
     return [
         ("p99 of unrelated requests", (NORMAL, *every), p99),
         ("as fast as before (hits and misses) after it was", every, back),
-        (f"most connections to it in use{f' of {limit}' if limit else ''}", (NORMAL, *every), pool),
+        (f"connections to it, {_most_in_use(outcome)}", (NORMAL, *every), pool),
     ]
+
+
+def _most_in_use(outcome: Outcome) -> str:
+    """Between two looks there may have been more."""
+    limit = outcome.scenario.server["downstream_connections"]
+    of = f" of {limit}" if limit else ""
+    return f"most seen in use{of} (a look every {1e3 * watching.EVERY_S:g}{words.SPACE}ms)"
 
 
 def _said(outcome: Outcome, ms: int, what: str, phases: Sequence[str], show: Callable[[str, str], str]) -> str:
@@ -204,7 +210,6 @@ def _hits(outcome: Outcome) -> Table:
 
 
 def _misses(outcome: Outcome) -> Table:
-    limit = outcome.scenario.server["downstream_connections"]
     table = Table(
         "Those that ask the downstream service (misses), and the connections to it, phase by phase",
         [
@@ -213,7 +218,7 @@ def _misses(outcome: Outcome) -> Table:
             Column("phase"),
             Column("p99, ms", True),
             Column("no right answer, %", True),
-            Column(f"connections in use, most{f' (of {limit})' if limit else ''}", True),
+            Column(_most_in_use(outcome), True),
             Column("on average", True),
             Column("as before after, s", True),
         ],
