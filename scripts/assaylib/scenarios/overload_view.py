@@ -50,14 +50,8 @@ def _lead(outcome: Outcome, full: str, useful: list[Estimate | None]) -> str:
     back = _each(outcome, full, "recovery_ns", float("inf"))
     return (
         f"`{full}` still gave {series.hull(useful, 0.01, 0)}{words.SPACE}% of that maximum within {_limit(outcome)},"
-        f" and answers were as fast as before after {_back(back)}"
+        f" and answers were as fast as before after {series.hull(back, 1e9, 1, NEVER, 's')}"
     )
-
-
-def _back(found: list[Estimate | None]) -> str:
-    """ "0.1 to 0.2 s"."""
-    text = series.hull(found, 1e9, 1, NEVER)
-    return text if text == NEVER else f"{text}{words.SPACE}s"
 
 
 def _said(outcome: Outcome, full: str) -> str:

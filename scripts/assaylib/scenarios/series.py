@@ -80,22 +80,27 @@ def shown(
     said = number(found.median, divisor, decimals, beyond)
     if unit and not math.isinf(found.median):
         said += words.SPACE + unit
-    return f"{said} ({ends(found, divisor, decimals, beyond)})" if found.interval else said
+        unit = ""  # it is said
+    return f"{said} ({ends(found, divisor, decimals, beyond, unit)})" if found.interval else said
 
 
-def ends(found: Estimate | None, divisor: float = 1.0, decimals: int = 0, beyond: str = "never") -> str:
-    """ "11.9 to 12.6", rounded outwards; "" without an interval."""
+def ends(
+    found: Estimate | None, divisor: float = 1.0, decimals: int = 0, beyond: str = "never", unit: str = ""
+) -> str:
+    """ "11.9 to 12.6", rounded outwards; "" without an interval. unit: of the lower end, "11.9 s to never"."""
     if found is None or found.interval is None:
         return ""
     low, high = found.interval
-    first = beyond if math.isinf(low) else words.floor(low / divisor, decimals)
+    first = beyond if math.isinf(low) else _with(words.floor(low / divisor, decimals), unit)
     last = beyond if math.isinf(high) else words.ceiling(high / divisor, decimals)
     return first if math.isinf(low) else f"{first} to {last}"
 
 
-def hull(found: Sequence[Estimate | None], divisor: float = 1.0, decimals: int = 0, beyond: str = "never") -> str:
-    """From the lowest to the highest that any interval allows: "0.91 to 0.97"; of medians where there
-    are no intervals."""
+def hull(
+    found: Sequence[Estimate | None], divisor: float = 1.0, decimals: int = 0, beyond: str = "never", unit: str = ""
+) -> str:
+    """From the lowest to the highest that any interval allows: "0.91 to 0.97 s", "0.91 s to never"; of
+    medians where there are no intervals."""
     known = [each for each in found if each is not None]
     if not known:
         return "–"
@@ -104,8 +109,14 @@ def hull(found: Sequence[Estimate | None], divisor: float = 1.0, decimals: int =
     if math.isinf(low):
         return beyond
     first = words.floor(low / divisor, decimals)
-    last = beyond if math.isinf(high) else words.ceiling(high / divisor, decimals)
-    return first if first == last else f"{first} to {last}"
+    if math.isinf(high):
+        return f"{_with(first, unit)} to {beyond}"
+    last = words.ceiling(high / divisor, decimals)
+    return _with(first if first == last else f"{first} to {last}", unit)
+
+
+def _with(said: str, unit: str) -> str:
+    return said + words.SPACE + unit if unit else said
 
 
 def how_sure(found: Sequence[Estimate | None], said: str = "") -> str:
