@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import standstill
 import synthetic
-from assaylib import UsageError, cli, plan, report, scenarios, service, store, words
+from assaylib import UsageError, cli, discard, plan, report, scenarios, service, store, words
 from assaylib.gates import GATE_NAMES, passes
 from assaylib.programs import Build
 from assaylib.scenarios import capacity, command, fixed_rate, outcome, plans, scenario, sections
@@ -311,6 +311,21 @@ def test_every_gate_is_printed_with_its_figure(tmp_path: Path) -> None:
     assert rows["connections held"][:3] == ["31–32", "32", "all"]
     assert rows["generator's lag p99 ÷ p50"] == ["0.062–0.250", "0.1", "tail", "7", str(len(lines)), "actor@3"]
     assert rows["saturated at the fixed rate"][:2] == ["server", "server or nobody"]
+
+
+def test_what_the_machine_did_is_printed_among_the_gates(tmp_path: Path) -> None:
+    folder = made_up(tmp_path)
+    facts = json.loads((folder / "run.json").read_text())
+    facts["discard_rule"] = {**discard.declared(), "steal_percent_max": 3.0, "others_percent_max": 5.0}
+    (folder / "run.json").write_text(json.dumps(facts))
+    lines = [json.loads(row) for row in (folder / "samples.jsonl").read_text().splitlines()]
+    for row in lines:
+        taken = (row["member"], row["round"]) == ("actor@3", 2)
+        row["covariates"] = {"steal_percent": 8.5 if taken else 0.25, "others_percent": 1.0}
+    (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    rows = {row[0].text: [cell.text for cell in row][1:] for row in sections.gate_table(one(folder)).rows}
+    assert rows["percent of the CPUs taken by the host"] == ["0.250–8.500", "3", "host", "1", str(len(lines)), "actor@3"]
+    assert rows["percent of the CPUs taken by other programs"][:4] == ["1–1", "5", "host", "0"]
 
 
 def test_a_baseline_that_is_not_known_against_itself_ranks_nobody(tmp_path: Path) -> None:

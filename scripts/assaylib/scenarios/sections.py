@@ -92,7 +92,8 @@ def counted(outcome: Outcome) -> str:
 
 def gate_table(outcome: Outcome) -> Table:
     table = Table(
-        "Gates: what failed one has no number where its scope says so; “tail” and “bound” mark only",
+        "Gates: what failed one has no number where its scope says so; “tail” and “bound” mark only, and “host” is"
+        " what the machine did: beyond a limit of it a process is not counted",
         [
             Column("gate"),
             Column("lowest–highest", True),
@@ -122,8 +123,9 @@ def gate_table(outcome: Outcome) -> Table:
 
 
 def _gates(outcome: Outcome) -> list[GateTally]:
-    """Those of processes, and where a kind has them those of parts of one."""
-    kind, every = KINDS[outcome.scenario.kind], [g for family in outcome.judged.families for g in family.gates]
+    """Those of processes, what the machine did beside them, and where a kind has them those of parts of one."""
+    kind, families = KINDS[outcome.scenario.kind], outcome.judged.families
+    every = [gate for family in families for gate in (*family.gates, *family.host)]
     names = {gate.name for gate in every}
     parts = kind.parts(outcome) if hasattr(kind, "parts") else []
     return [*every, *(gate for family in parts for gate in family.gates if gate.name not in names)]
