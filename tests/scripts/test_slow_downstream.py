@@ -119,6 +119,8 @@ def test_a_machine_that_was_too_busy_is_no_failed_server(tmp_path: Path, monkeyp
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert set(series.good(one(folder).family, member)) == {1, 2, *range(4, 10)}
     assert "event_loop" in told(folder) and record.exit_code(rows) == 0 and drawn(folder)
+    last = told(folder).splitlines()[-1]
+    assert last.endswith("0 failed, 1 without figures (gates failed: the machine kept to the plan).")
 
 
 def test_what_voids_a_slow_downstream(tmp_path: Path) -> None:
