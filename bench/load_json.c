@@ -126,6 +126,7 @@ static void write_steps(struct output *output, const struct load_options *load,
         write_counts(output, &step->part.counts);
         write_percentiles(output, "", &step->part.latency);
         write_percentiles(output, "service_", &step->part.service);
+        write_figure(output, "polled_ns", step->polled_ns, load->spin_us > 0);
         output_end(output);
     }
     output_end_list(output);

@@ -37,7 +37,8 @@ struct load_part {
 /* Of the window, with a part of its own for each step of the arrivals. */
 struct load_step {
     struct load_part part;
-    uint64_t end_ns; /* from the beginning of the window */
+    uint64_t end_ns;    /* from the beginning of the window */
+    uint64_t polled_ns; /* its part of load_result's, by when a turn began */
 };
 
 struct load_second {

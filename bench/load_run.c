@@ -67,8 +67,10 @@ static void account_idle_turn(struct run *run, uint64_t now_ns)
 {
     if (now_ns > run->end_ns)
         now_ns = run->end_ns;
-    if (run->phase == WINDOW && now_ns > run->turn_ns)
-        run->result->polled_ns += now_ns - run->turn_ns;
+    if (run->phase != WINDOW || now_ns <= run->turn_ns)
+        return;
+    run->result->polled_ns += now_ns - run->turn_ns;
+    load_result_step(run->result, run->turn_ns)->polled_ns += now_ns - run->turn_ns;
 }
 
 static void note(const struct run *run, const struct connection *c, enum load_outcome outcome,

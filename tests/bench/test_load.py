@@ -459,6 +459,16 @@ def test_steps_and_requests(tmp_path: Path) -> None:
     assert sorted(int(r["due_ns"]) for r in rows)[:2] == [0, 20_000_000]
 
 
+def test_a_polling_generator_tells_of_each_step_what_it_had_to_spare(tmp_path: Path) -> None:
+    pace = ["--steps", "20:0.4,400:0.2", "--arrival", "uniform", "--connections", 8]
+    with serving("downstream", "--delay", "fixed:100") as server:
+        out = load(tmp_path, server.address, *pace, "--spin-us", 100_000, *ECHO)
+        calm = load(tmp_path, server.address, *pace, *ECHO)
+    spared = [step["polled_ns"] for step in out["steps"]]
+    assert sum(spared) == out["polled_ns"] and min(spared) > 0
+    assert [step["polled_ns"] for step in calm["steps"]] == [None, None] and calm["polled_ns"] is None
+
+
 def test_a_step_alone_is_a_rate(tmp_path: Path) -> None:
     with serving("downstream", "--delay", "fixed:100") as server:
         out = load(tmp_path, server.address, "--steps", "100:0.5", "--connections", 120, *ECHO)
