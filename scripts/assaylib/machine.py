@@ -22,7 +22,7 @@ PROBE_S = 30.0  # bench/machine bounds itself to some 4 s
 
 @dataclass(frozen=True)
 class Ticks:
-    """/proc/stat's first line: clock ticks of all CPUs since boot."""
+    """A line of /proc/stat: clock ticks since boot, of all CPUs or of one."""
 
     total: int
     idle: int
@@ -31,7 +31,18 @@ class Ticks:
 
     @staticmethod
     def now() -> Ticks:
-        fields = [int(f) for f in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        """Of all CPUs."""
+        return Ticks._of(Path("/proc/stat").read_text().split("\n", 1)[0])
+
+    @staticmethod
+    def by_cpu() -> dict[int, Ticks]:
+        lines = Path("/proc/stat").read_text().splitlines()
+        return {int(line[3:].split()[0]): Ticks._of(line) for line in lines if line[:3] == "cpu" and line[3].isdigit()}
+
+    @staticmethod
+    def _of(line: str) -> Ticks:
+        """The CPU's name, user nice system idle iowait irq softirq steal: proc(5)."""
+        fields = [int(f) for f in line.split()[1:9]]
         fields += [0] * (8 - len(fields))
         return Ticks(sum(fields), fields[3] + fields[4], fields[7], fields[5] + fields[6])
 

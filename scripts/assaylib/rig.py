@@ -266,6 +266,12 @@ def opened(result: Mapping[str, Any]) -> dict[str, Any]:
             for name, (total, answered) in totals.items()
         },
         "rss_bytes": result["watch_rss_bytes"],
+        **busy_percents(result),
+    }
+
+
+def busy_percents(result: Mapping[str, Any]) -> dict[str, float]:
+    return {
         "server_busy_percent": busy_percent(result, "watch_cpu_ns"),
         # Without what it polled in vain, if it polls.
         "load_busy_percent": max(0.0, busy_percent(result, "cpu_ns") - busy_percent(result, "polled_ns")),
@@ -274,7 +280,7 @@ def opened(result: Mapping[str, Any]) -> dict[str, Any]:
 
 def busy_percent(result: Mapping[str, Any], key: str) -> float:
     """Of one CPU, in load's window."""
-    return float(100.0 * (result[key] or 0) / result["duration_ns"])
+    return float(100.0 * (result.get(key) or 0) / result["duration_ns"])
 
 
 def final(result: Mapping[str, Any]) -> dict[str, Any]:

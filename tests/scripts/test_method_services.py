@@ -83,11 +83,13 @@ SENTENCES: dict[str, tuple[str, str]] = {
         " being_reopened_is_no_connection_lost connections_that_were_not_held_and_a_generator_that_was_late",
     ),
     "gate: who was saturated": (
-        "gates.saturation scenarios.capacity.of_limit scenarios.readings.limits sections.gates.saturated",
+        "gates.saturation scenarios.capacity.of_limit scenarios.readings.limits sections.gates.saturated"
+        " scenarios.overload.over_saturated",
         "who_is_saturated a_polling_generator_is_saturated_when_it_polls_no_more_or_is_late"
         " idle_polls_are_no_work a_server_that_works_is_saturated_and_says_so neighbours_that_are_taken_for_the_rig"
         " where_the_rig_s_level_ends_the_server_s_is_not_known who_was_at_his_limit_is_told"
-        " where_the_rig_was_the_limit_throughput_is_a_bound",
+        " where_the_rig_was_the_limit_throughput_is_a_bound"
+        " who_is_at_his_limit_in_the_overload_is_asked_of_it_alone who_was_at_his_limit_is_told_of_the_overload_alone",
     ),
     "gate: steal and load within limits": (
         "discard.excuse gates.tally_host",

@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from assaylib import rig
 from assaylib.gates import GATE_NAMES
-from assaylib.scenarios import overload, plans, readings, requests, scenario, series
+from assaylib.scenarios import overload, plans, readings, requests, scenario, series, watching
 from assaylib.scenarios.requests import Request
+from assaylib.scenarios.stand import TooBusy
 from failures import BUILT, MS, NO_LOOKS, OVERLOAD, RIG, ROUNDS, SOUND, S, drawn, made_up, one, parsed, refused, right, told
 
 # --- Requests -----------------------------------------------------------------------------------
@@ -151,6 +154,84 @@ def test_what_voids_an_overload(tmp_path: Path) -> None:
         failing(every, NO_LOOKS)
 
 
+# --- Who was busy -------------------------------------------------------------------------------
+
+
+def used(**shares: tuple[float, float]) -> dict[str, list[int]]:
+    """Looks every 50 ms at CPUs of which each is used so much outside of the overload and in it."""
+    rows: list[dict[str, int]] = [{"at_ns": -100 * MS, "watch_cpus": 1, "own_cpus": 1}]
+    rows[0] |= dict.fromkeys(("watch_cpu_ns", "watch_cpus_idle_ns", "watch_cpus_steal_ns"), 7 * MS)
+    rows[0] |= dict.fromkeys(("cpu_ns", "own_cpus_idle_ns", "own_cpus_steal_ns"), 9 * MS)
+    while rows[-1]["at_ns"] < 3200 * MS:
+        row = dict(rows[-1])
+        for name, cpus in (("watch_cpu_ns", "watch_cpus"), ("cpu_ns", "own_cpus")):
+            share = shares[name][500 * MS <= row["at_ns"] < 1400 * MS]
+            row[name] += round(share * 50 * MS)
+            row[f"{cpus}_idle_ns"] += round((1 - share) * 50 * MS)
+        rows.append({**row, "at_ns": row["at_ns"] + 50 * MS})
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def test_who_is_at_his_limit_in_the_overload_is_asked_of_it_alone(tmp_path: Path) -> None:
+    """0.9 s of 3.2: over all of them a server that had no rest in the overload was at 50 %, and so was
+    a generator that was not able to offer it."""
+    found = parsed(tmp_path, OVERLOAD)
+    result: dict[str, Any] = {"lag_p50_ns": 1000, "steps": [{"p50_ns": MS, "polled_ns": None}] * 3}
+
+    def gate(steps: list[dict[str, Any]] | None = None, text: str = "", **shares: tuple[float, float]) -> dict[str, Any]:
+        told = {**result, "steps": steps or result["steps"]}
+        alone = overload.in_overload(found.steps, used(**shares), told)
+        return overload.over_saturated(parsed(tmp_path, text) if text else found, alone)
+
+    calm = gate(watch_cpu_ns=(0.3, 0.6), cpu_ns=(0.1, 0.2))
+    assert (calm["value"], calm["said"]) == ("nobody", "server 60 %, generator 20 %")
+    full = gate(watch_cpu_ns=(0.3, 1.0), cpu_ns=(0.1, 0.2))
+    assert full == {"value": "server", "limit": "server or nobody", "scope": "all", "ok": True, "said": full["said"]}
+    assert gate(watch_cpu_ns=(1.0, 0.3), cpu_ns=(0.1, 0.2))["value"] == "nobody", "before and after it"
+    rig_s = gate(watch_cpu_ns=(0.3, 0.6), cpu_ns=(0.1, 1.0))
+    assert rig_s["value"] == "generator" and not rig_s["ok"], "what was asked was no overload"
+    assert gate(watch_cpu_ns=(0.3, 1.0), cpu_ns=(0.1, 1.0))["ok"]
+    # One that polls uses all of its CPU: 0.63 s of the 0.9 in vain, or 0.009.
+    polls = OVERLOAD.replace("[load]", "[load]\nspin_us = 300")
+    for polled_ns, who in ((630 * MS, "nobody"), (9 * MS, "generator")):
+        steps = [{"p50_ns": MS, "polled_ns": ns} for ns in (490 * MS, polled_ns, 1700 * MS)]
+        assert gate(steps, polls, watch_cpu_ns=(0.3, 0.6), cpu_ns=(1.0, 1.0))["value"] == who
+    with pytest.raises(TooBusy, match="look twice"):
+        overload.in_overload(found.steps, {}, result)
+
+
+def test_looks_at_who_is_busy_are_as_load_has_them(tmp_path: Path) -> None:
+    """This process is all three: what one used, every one did."""
+    here: Any = SimpleNamespace(pid=os.getpid(), beside_pid=os.getpid(), child=SimpleNamespace(pid=os.getpid()))
+    busy = watching.Busy(here, here)
+    busy.look()
+    before = watching.cpu_ns(os.getpid())
+    while watching.cpu_ns(os.getpid()) - before < 50 * MS:
+        pass
+    busy.look()
+    looks = busy.since(0)
+    found = watching.window(looks, looks["at_ns"][0], looks["at_ns"][-1] + 1)
+    assert found and found["duration_ns"] >= 40 * MS
+    for name, cpus in (("watch_cpu_ns", "watch_cpus"), ("cpu_ns", "own_cpus"), ("beside_cpu_ns", "beside_cpus")):
+        assert found[name] >= 50 * MS and found[cpus] == len(os.sched_getaffinity(0))
+        assert 0 <= found[f"{cpus}_steal_ns"] and found[f"{cpus}_idle_ns"] <= found["duration_ns"] * found[cpus] + 50 * MS
+    assert watching.window(looks, looks["at_ns"][0], looks["at_ns"][-1]) is None, "one look is none"
+    assert rig.busy_percents(found)["server_busy_percent"] > 0
+    assert rig.busy_percents({**found, "polled_ns": 2 * found["cpu_ns"]})["load_busy_percent"] == 0
+
+
+def test_a_server_that_answers_nobody_is_looked_at_all_the_same() -> None:
+    def silent() -> dict[str, float]:
+        raise rig.Failure("no answer")
+
+    server: Any = SimpleNamespace(pid=os.getpid(), beside_pid=None, metrics=silent)
+    loading: Any = SimpleNamespace(child=SimpleNamespace(pid=os.getpid()))
+    busy = watching.Busy(server, loading)
+    with watching.Watching(server, busy) as watch:
+        pass
+    assert watch.since(0)["at_ns"] == [] and len(busy.since(0)["cpu_ns"]) >= 1
+
+
 def test_without_its_maximum_there_is_no_overload(tmp_path: Path) -> None:
     (family,) = plans.make([parsed(tmp_path, OVERLOAD)], BUILT, 1, None).families
 
@@ -239,6 +320,32 @@ def test_a_late_generator_marks_the_tails(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert "was late beside event_loop@wait: these tails are the machine's, too." in told(folder)
     assert "event_loop 22 %" in told(folder), "what was answered stands"
+
+
+def test_who_was_at_his_limit_is_told_of_the_overload_alone(tmp_path: Path) -> None:
+    folder = made_up(tmp_path / "run", parsed(tmp_path, OVERLOAD), overloaded)
+    path = folder / "samples.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    gate = {"limit": "server or nobody", "scope": "tail", "ok": True}
+
+    def limits() -> tuple[list[str], list[str], list[str]]:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        _, age, table, _ = overload.tables(one(folder))
+        busy = [cell.text for cell in age.rows[0]][[c.title for c in age.columns].index("server busy, %") :]
+        return [c.title for c in table.columns[1:-2]], [c.text for c in table.rows[0]][1:-2], busy[:2]
+
+    for row in rows:
+        row["gates"]["saturated"] = {**gate, "value": "nobody"}
+    assert limits() == (["before, overload and after together"], ["nobody"], ["–", "–"]), "older runs did not look"
+    for row in rows:
+        row["gates"]["over_saturated"] = {**gate, "scope": "all", "value": "server"}
+        row["metrics"] |= {"over_server_busy_percent": 99.0, "over_load_busy_percent": 20.0}
+    titles, who, busy = limits()
+    assert titles == ["in the overload", "before, overload and after together"] and who == ["server", "nobody"]
+    assert busy == ["99 (99 to 99)", "20 (20 to 20)"]
+    for row in rows:
+        row["gates"]["over_saturated"] |= {"value": "generator", "ok": False}
+    assert limits()[1][0] == "generator" and "gates failed: saturated in the overload" in told(folder).splitlines()[1]
 
 
 def test_a_single_round_beyond_a_gate_is_left_out(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from assaylib import record, scenarios, words
 from assaylib.gates import GATE_NAMES
 from assaylib.planned import Family
-from assaylib.scenarios import faults, scenario, series, slow_downstream, stand, watching
+from assaylib.scenarios import faults, isolation, scenario, series, slow_downstream, stand, watching
 from assaylib.scenarios.requests import Request
 from failures import MS, NO_LOOKS, SLOW, S, drawn, made_up, one, parsed, refused, right, told
 
@@ -142,6 +142,17 @@ def test_what_voids_a_slow_downstream(tmp_path: Path) -> None:
     early = [refused(r.due_ns, r.kind) if r.due_ns < 20 * MS else r for r in every]
     assert failed(early) == {"answered_before"}
     assert failed(every, [{**p, "planned_ns": S // 4} for p in spans()]) == {"phases_late_ms"}
+
+
+def test_who_was_at_his_limit_is_of_all_phases(tmp_path: Path) -> None:
+    folder = made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing)
+    path = folder / "samples.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    for row in rows:
+        row["gates"] = {"saturated": {"value": "nobody", "limit": "server or nobody", "scope": "tail", "ok": True}}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    table = isolation.tables(one(folder))[3]
+    assert [c.title for c in table.columns[1:-2]] == ["over all phases together"]
 
 
 def test_what_is_said_of_neighbours(tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ GATE_NAMES = {
     "knee_littles_law": "deviation from Little's law while the maximum was measured",
     "knee_below_ceiling": "the maximum against its arithmetic ceiling",
     "knee_saturated": "saturated while the maximum was measured",
+    "over_saturated": "saturated in the overload",
     "knee_rig_share": "the maximum ÷ what a server that does nothing reaches",
     "generator_lag_ms": "generator's lag p99, ms",
     "rss_growth_mb": "growth of memory, MB",

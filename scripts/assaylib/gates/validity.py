@@ -72,10 +72,16 @@ def least(value: float, limit: float, scope: str) -> dict[str, Any]:
     return {"value": round(value, 6), "limit": limit, "scope": scope, "ok": value >= limit}
 
 
+def at_limit(found: Saturation, scope: str) -> dict[str, Any]:
+    """Fails where the limit was the rig's."""
+    gate = {"value": found.text, "limit": "server or nobody", "scope": scope, "ok": not found.rig}
+    return {**gate, "said": found.said}
+
+
 def _open(asked: Conditions, opened: Figures) -> Gates:
     achieved = opened["achieved_hz"] / opened["offered_hz"] if opened["offered_hz"] else 0.0
     who = saturation(opened, threads=asked.threads, spins=asked.spins)
-    found = {"saturated": _saturated(who, "tail")}
+    found = {"saturated": at_limit(who, "tail")}
     wrong = other_bytes(opened) if asked.tolerated is None else opened["wrong"] + opened["failed"]
     found["replies_wrong"] = most(wrong, asked.tolerated or 0, "open")
     if opened["p50_ns"] and opened["lag_p99_ns"] is not None:
@@ -95,7 +101,7 @@ def _closed(asked: Conditions, closed: Figures) -> Gates:
     found = {
         "closed_replies_wrong": most(closed["wrong"] + closed["failed"], 0, "closed"),
         "littles_law": most(abs(little - 1) if little is not None else 1.0, LITTLE_MAX, "closed"),
-        "closed_saturated": _saturated(saturation(closed, threads=asked.threads), "bound"),
+        "closed_saturated": at_limit(saturation(closed, threads=asked.threads), "bound"),
     }
     if asked.ceiling_hz is not None:
         found["below_ceiling"] = most(closed["achieved_hz"], asked.ceiling_hz, "closed")
@@ -103,8 +109,3 @@ def _closed(asked: Conditions, closed: Figures) -> Gates:
         share = closed["achieved_hz"] / asked.rig_hz
         found["rig_share"] = most(share, RIG_SHARE_MAX, "bound")
     return found
-
-
-def _saturated(found: Saturation, scope: str) -> dict[str, Any]:
-    gate = {"value": found.text, "limit": "server or nobody", "scope": scope, "ok": not found.rig}
-    return {**gate, "said": found.said}

@@ -155,7 +155,8 @@ def _withheld(outcome: Outcome) -> list[str]:
 
 
 def tables(outcome: Outcome) -> list[Table]:
-    return [_hits(outcome), _misses(outcome), _kinds(outcome), readings.limits(outcome), _slots(outcome)]
+    limits = readings.limits(outcome, "over all phases together")
+    return [_hits(outcome), _misses(outcome), _kinds(outcome), limits, _slots(outcome)]
 
 
 def _start(outcome: Outcome, member: str, phase: str) -> list[str]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from .. import rig
+from ..gates import at_limit, saturation
 from ..gates.validity import ACHIEVED_MIN, LAG_SHARE_MAX, least, most
 from ..plan import CAPTURE_S, SERVE_START_S, Built, Family
 from ..programs import Build
@@ -19,7 +21,7 @@ from . import keys, plans, readings, requests, watching
 from .overload_view import answer, ends_ns, pictures, tables  # noqa: F401: what a kind has
 from .requests import Request
 from .scenario import Scenario
-from .stand import of, stand
+from .stand import TooBusy, of, stand
 
 POLICIES = ("reject", "wait")
 #: on_full is what is compared.
@@ -92,23 +94,27 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
             closed = {"connections": steps["knee_connections"], "warmup_s": steps["warmup_s"]}
             done = here.load(arrival="closed", duration_s=steps["knee_s"], **closed)
             knee_hz, of_knee = float(done["achieved_hz"]), readings.knee_gates(family, done, model)
-        with watching.Watching(here.server) as watch:
-            plan = {"steps": rates(steps, knee_hz), "warmup_s": steps["warmup_s"]}
-            with here.start_load(requests=True, **plan) as loading:
+        plan = {"steps": rates(steps, knee_hz), "warmup_s": steps["warmup_s"]}
+        with here.start_load(requests=True, **plan) as loading:
+            busy = watching.Busy(here.server, loading)
+            with watching.Watching(here.server, busy) as watch:
                 result = loading.wait(unanswered=True)
                 every = requests.read(loading)
         final, ended = here.stop()
-    looks = watch.since(result["window_began_ns"])
+    looks, spent = (each.since(result["window_began_ns"]) for each in (watch, busy))
     metrics, line = judged(of(family), knee_hz, every, looks)
-    metrics |= {"lag_p99_ns": result["lag_p99_ns"], **_busy(result), **readings.final(final)}
+    alone = in_overload(steps, spent, result)
+    metrics |= {"lag_p99_ns": result["lag_p99_ns"], **rig.busy_percents(result), **readings.final(final)}
+    metrics |= {f"over_{name}": value for name, value in rig.busy_percents(alone).items()}
     return {
         "metrics": metrics,
         "gates": {
             **readings.gates(family, result, final, below_knee=False, ceiling_hz=_ceiling_hz(of(family), model)),
             **gates(of(family), metrics, every),
+            "over_saturated": over_saturated(of(family), alone),
             **of_knee,
         },
-        "timeline": {**line, "looks": looks},
+        "timeline": {**line, "looks": looks, "busy": spent},
         "server": ended,
     }
 
@@ -123,10 +129,21 @@ def rates(steps: dict[str, Any], knee_hz: float) -> list[tuple[float, float]]:
     return [(base, steps["before_s"]), (over, steps["overload_s"]), (base, steps["after_s"])]
 
 
-def _busy(result: dict[str, Any]) -> dict[str, float]:
-    window = result["duration_ns"]
-    busy = {"server": result["watch_cpu_ns"], "load": result["cpu_ns"]}
-    return {f"{name}_busy_percent": 100.0 * ns / window for name, ns in busy.items()}
+def in_overload(steps: dict[str, Any], busy: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    """Who was busy then, as load's JSON (result) has it of before, overload and after together."""
+    begin, end, _ = ends_ns(steps)
+    found = watching.window(busy, begin, end)
+    if found is None:
+        raise TooBusy("nobody could look twice at who was busy in the overload")
+    # Load has told it of the whole step, of which the looks leave out the ends.
+    polled_ns = (result["steps"][1]["polled_ns"] or 0) * found["duration_ns"] / (end - begin)
+    return {**found, "polled_ns": polled_ns, "lag_p50_ns": result["lag_p50_ns"], "steps": result["steps"]}
+
+
+def over_saturated(scenario: Scenario, alone: dict[str, Any]) -> dict[str, Any]:
+    """Where the rig was the limit, twice the maximum was never asked of the server."""
+    spins = bool(scenario.load.get("spin_us"))
+    return at_limit(saturation(alone, threads=scenario.server["threads"], spins=spins), "all")
 
 
 def judged(

@@ -119,6 +119,8 @@ AGE: Columns = (
     ("age p50, ms", "over_p50_ns", 1e6, 1),
     ("age p99, ms", "over_p99_ns", 1e6, 1),
     ("inside the server, ms", "inside_age_ns", 1e6, 1),
+    ("server busy, %", "over_server_busy_percent", 1, 0),
+    ("generator busy, %", "over_load_busy_percent", 1, 0),
     ("memory before, MB", "rss_before_bytes", 1e6, 1),
     ("grown by, MB", "rss_growth_bytes", 1e6, 1),
 )
@@ -139,13 +141,15 @@ def tables(outcome: Outcome) -> list[Table]:
         f" {steps['slot_ms']} ms in which all was answered with a p99 of at most {scenario.level['back_factor']:g} ×"
         " that before.",
     ]
-    age = _figures(outcome, "Age of the queue, and memory; medians and intervals as above", AGE)
+    age = _figures(outcome, "Age of the queue, who was busy, and memory; medians and intervals as above", AGE)
     age.notes += [
         "Age: of right answers to what was due in the overload, from when it was due. Inside the server: by Little's"
         " law, from the requests inside and the answers that its admin address tells; the rest of the age was spent"
-        " before its door. Grown: the most resident memory since the overload began, over the most before it."
+        " before its door. Busy: of one CPU, in the overload alone; a generator that polls without what it polled in"
+        " vain. Grown: the most resident memory since the overload began, over the most before it."
     ]
-    return [answered, age, readings.limits(outcome), _timeline(outcome)]
+    limits = readings.limits(outcome, "before, overload and after together")
+    return [answered, age, limits, _timeline(outcome)]
 
 
 def _figures(outcome: Outcome, caption: str, columns: Columns) -> Table:

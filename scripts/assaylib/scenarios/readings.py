@@ -84,16 +84,18 @@ def ceiling_hz(scenario: Scenario, model: str, window_s: float, connections: int
 
 
 SATURATED = {
+    "over_saturated": "in the overload",
     "saturated": "saturated",
     "knee_saturated": "… while its maximum was measured",
     "closed_saturated": "… in the closed loop",
 }
 
 
-def limits(outcome: Outcome) -> Table:
-    """Who was at his limit, where no table of load says so."""
+def limits(outcome: Outcome, saturated_in: str = SATURATED["saturated"]) -> Table:
+    """Who was at his limit, where no table of load says so. saturated_in: what the open loop was, if several things."""
     family = outcome.family
-    asked = {name: said for name, said in SATURATED.items() if any(g.name == name for g in family.gates)}
+    every = {**SATURATED, "saturated": saturated_in}
+    asked = {name: said for name, said in every.items() if any(g.name == name for g in family.gates)}
     found = Table(
         "Who was at his limit: server, generator, downstream service or nobody; in how many rounds, if not in all",
         [

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Looks at a server now and then while something else happens to it: its memory, from /proc, and what
 its admin address tells (requests inside, connections of the pool in use), which a stuck model does not
-hold up."""
+hold up; and what it and those beside it used of their CPUs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from types import TracebackType
 from typing import Any
 
 from .. import rig
+from ..gates.saturated import DOWNSTREAM, FIGURES, GENERATOR, SERVER
+from ..machine import Ticks
 
 EVERY_S = 0.05
-PAGE, TICKS_HZ = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
+PAGE, TICK_NS = os.sysconf("SC_PAGE_SIZE"), 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 METRICS = {
     "in_flight": "assay_in_flight",
     "pool_in_use": "assay_pool_in_use",
@@ -26,10 +28,12 @@ METRICS = {
 
 
 class Watching:
-    """`with Watching(server) as watching: …`; then watching.since(window_began_ns)."""
+    """`with Watching(server) as watching: …`; then watching.since(window_began_ns). busy: looks whenever
+    this one does."""
 
-    def __init__(self, server: rig.Server) -> None:
+    def __init__(self, server: rig.Server, busy: Busy | None = None) -> None:
         self._server = server
+        self._busy = busy
         self._rows: list[tuple[int, dict[str, float]]] = []
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
@@ -49,6 +53,9 @@ class Watching:
 
     def _look(self) -> None:
         while True:
+            if self._busy:
+                with contextlib.suppress(OSError):  # load may have ended
+                    self._busy.look()
             try:
                 # The figures are those of the moment between the two readings of the clock.
                 before = time.monotonic_ns()
@@ -73,6 +80,44 @@ class Watching:
         for name in columns:
             found[name] = [int(row[name]) if name in row else None for _, row in self._rows]
         return found
+
+
+class Busy:
+    """CPU time of server, load and the service downstream, which lives as long, and what became of the
+    CPUs that each may use, look by look; named as in load's JSON."""
+
+    def __init__(self, server: rig.Server, loading: rig.Loading) -> None:
+        pids = {SERVER: server.pid, GENERATOR: loading.child.pid, DOWNSTREAM: server.beside_pid}
+        self._pids = {who: pid for who, pid in pids.items() if pid is not None}
+        self._rows: list[dict[str, int]] = []
+
+    def look(self) -> None:
+        row, cpus = {"at_ns": time.monotonic_ns()}, Ticks.by_cpu()
+        for who, pid in self._pids.items():
+            used, name = FIGURES[who]
+            mine = [cpus[cpu] for cpu in os.sched_getaffinity(pid)]
+            idle, steal = sum(each.idle for each in mine), sum(each.steal for each in mine)
+            row |= {used: cpu_ns(pid), name: len(mine)}
+            row |= {f"{name}_idle_ns": idle * TICK_NS, f"{name}_steal_ns": steal * TICK_NS}
+        self._rows.append(row)
+
+    def since(self, zero_ns: int) -> dict[str, list[int]]:
+        """Lists, a value for each look; at_ns counts from zero_ns."""
+        rows = [{**row, "at_ns": row["at_ns"] - zero_ns} for row in self._rows]
+        return {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
+
+
+def window(busy: dict[str, list[int]], from_ns: float, to_ns: float) -> dict[str, Any] | None:
+    """A span from its first look to its last, as load's JSON has its window (gates.saturation). None with
+    too few looks."""
+    inside = [i for i, at in enumerate(busy.get("at_ns", [])) if from_ns <= at < to_ns]
+    if len(inside) < 2:
+        return None
+    first, last = inside[0], inside[-1]
+    found: dict[str, Any] = {
+        name: each[last] - each[first] if name.endswith("_ns") else each[last] for name, each in busy.items()
+    }
+    return {"duration_ns": found.pop("at_ns"), **found}
 
 
 class Spent:
@@ -104,7 +149,7 @@ def cpu_ns(pid: int) -> int:
     """User and system time of all threads, as precise as the kernel's ticks."""
     with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
         fields = file.read().rpartition(")")[2].split()  # proc(5): from field 3 on; utime is 14
-    return (int(fields[11]) + int(fields[12])) * 1_000_000_000 // TICKS_HZ
+    return (int(fields[11]) + int(fields[12])) * TICK_NS
 
 
 def rss_bytes(pid: int) -> int:
