@@ -201,6 +201,7 @@ def held_memory(folder: Path, rounds: int = 7, gone: str = "", diagnosed: bool =
                         "sockets": count,
                         "socket_bytes": (256 * count if family.load["state"] == "active" else 0) if diagnosed else None,
                         "kernel_bytes": 10_000_000 + 8192 * count,
+                        **({"saturated": "server" if count > 100 else "nobody"} if family.load["state"] == "active" else {}),
                     }
                     for count in (100, 2000, 10000)
                 ]
@@ -248,6 +249,18 @@ def test_slopes_of_memory_are_found_and_ranked(tmp_path: Path) -> None:
         "scenario-connections-parts.svg",
         "scenario-connections-growth.svg",
     }
+
+
+def test_who_was_at_his_limit_while_connections_were_active_is_told(tmp_path: Path) -> None:
+    found = held_memory(tmp_path)
+    active = connections_view.state(found, "active")
+    active.samples["actor"][1]["points"][0]["saturated"] = "generator"
+    for sample in active.samples["thread_pool"].values():  # of a run in which nobody looked
+        for point in sample["points"]:
+            del point["saturated"]
+    rows = {row[0].text: [cell.text for cell in row][1:] for row in connections_view.tables(found)[-1].rows}
+    assert rows["event_loop"] == ["nobody", "server", "server"] and rows["thread_pool"] == ["–"] * 3
+    assert rows["actor"][0] == "nobody 6, generator 1"
 
 
 def test_a_server_that_was_seldom_at_its_limit_was_not() -> None:
@@ -298,6 +311,7 @@ def test_real_connections_in_small(opened: Build, tmp_path: Path) -> None:
             "connections_held"
         ]["ok"]
         metrics = row["metrics"]
+        assert all(("saturated" in point) == row["family"].endswith("active") for point in row["points"])
         if row["member"] == "event_loop":
             assert metrics["threads_per_connection"] == 0
             continue

@@ -17,7 +17,7 @@ from assaylib import RefusedError, plan, report, rig, scenarios, words
 from assaylib.gates import GATE_NAMES
 from assaylib.programs import Build
 from assaylib.verdicts import Estimate
-from assaylib.scenarios import command, held, lifecycle, lifecycle_view, outcome, plans
+from assaylib.scenarios import command, held, lifecycle, lifecycle_view, outcome, plans, sections
 from lives import BUILT, assert_refused, line, measured, told, written
 
 LIFECYCLE = """
@@ -49,9 +49,14 @@ def test_a_wrong_file_is_refused_by_its_key(text: str, old: str, new: str, said:
     assert_refused(tmp_path, text, old, new, said)
 
 
+SELF = SimpleNamespace(pid=os.getpid(), beside_pid=None)  # some process that lives
+
 # --- What is made of the lines ------------------------------------------------------------------
 
 
+MS = 1_000_000
+#: Who was busy in 0.4 s of load.
+BUSY = {"duration_ns": 400 * MS, "watch_cpu_ns": 80 * MS, "cpu_ns": 40 * MS}
 DRAIN_MS = {"thread_pool": 20.0, "event_loop": 5.0, "actor": 5.0}
 
 
@@ -73,6 +78,7 @@ def lives(
                 if count:
                     ended["answers_received"] = 516
                     ended["load_passed"] = passed if count == 64 else 0.6
+                    ended["busy"] = {**BUSY, "watch_cpu_ns": 400 * MS if count == 512 else 80 * MS}
                 if faults and (member, count, number) == ("actor", 64, 2):
                     for key, value in faults.items():
                         (final if key in final else ended)[key] = value
@@ -86,6 +92,7 @@ def lives(
                     "drain_ns": DRAIN_MS[member] * 1e6 * factor,
                     "exit_ns": DRAIN_MS[member] * 1.2e6,
                     "lost": final["lost"],
+                    **(rig.busy_percents(ended["busy"]) if count else {}),
                 }
                 more = {"status": "failed", "reason": "as told"} if wrong else {}
                 lines.append(
@@ -107,6 +114,27 @@ def test_nothing_lost_is_said_with_what_was_counted(tmp_path: Path) -> None:
     assert "the next after event_loop and actor takes at least 4.00 ×" in text
     assert "thread_pool, event_loop and actor share the first place" in text
     assert report.main([str(tmp_path)]) == 0 and (tmp_path / "scenario-lifecycle-times.svg").exists()
+
+
+def test_who_was_at_his_limit_before_sigterm_is_told(tmp_path: Path) -> None:
+    found = lives(tmp_path)
+    table = lifecycle_view.tables(found)[-1]
+    rows = [[cell.text for cell in row] for row in table.rows]
+    assert [row[0] for row in rows] == ["1"] * 3 + ["64"] * 3 + ["512"] * 3, "without connections nobody asks"
+    for count, _, server, generator, who in rows:
+        full = count == "512"
+        assert (server[:3], who) == (("100", "server") if full else ("20 ", "nobody")) and generator[:3] == "10 "
+    gates = {row[0].text: [cell.text for cell in row] for row in sections.gate_table(found).rows}
+    assert gates["saturated in the closed loop"][1] == "nobody 42, server 21"
+    # A rig that is full marks, and is nobody's fault.
+    ended = {"exit_code": 0, "waiting": 0, "waiting_answered": 0, "busy": {**BUSY, "cpu_ns": 400 * MS}}
+    gate = lifecycle._gates(ended, {"lost": 0})["closed_saturated"]
+    assert (gate["value"], gate["ok"], gate["scope"]) == ("generator", False, "tail")
+    # Runs of before say nothing.
+    for line_ in found.lines:
+        line_["gates"].pop("closed_saturated", None)
+    old = written(tmp_path / "old", [plan.Family.from_json(f) for f in found.facts["families"]], found.lines)
+    assert {row[-1].text for row in lifecycle_view.tables(old)[-1].rows} == {"–"}
 
 
 @pytest.mark.parametrize(
@@ -169,6 +197,8 @@ def test_a_real_life_in_small(opened: Build, tmp_path: Path) -> None:
         assert metrics["lost"] == 0 and metrics["startup_ns"] > metrics["listening_ns"] > 0
         assert 0 < metrics["drain_ns"] <= metrics["exit_ns"]
         assert counts["waiting_answered"] == counts["waiting"] == (5 if row["family"].endswith("c8") else 0)
+        busy = counts.get("busy") or {"duration_ns": 0}
+        assert (busy["duration_ns"] >= 100 * MS) == ("closed_saturated" in row["gates"]) == ("answers_received" in counts)
     assert told(found).splitlines()[1].startswith("No request was lost at SIGTERM: of 1 server")
 
 
@@ -189,8 +219,8 @@ def test_a_drain_after_the_load_was_over_has_no_number(tmp_path: Path, monkeypat
     """The load asked from 1 s to 1.7 s. Nobody lost anything: the command does not fail for it."""
     load = {"answered": 5, "wrong": 0, "window_began_ns": 1_000_000_000, "duration_ns": 700_000_000}
     load |= {"status_counts": {"200": 5}}
-    loading = SimpleNamespace(wait=lambda **_: load)
-    here: Any = SimpleNamespace(start_load=lambda **_: nullcontext(loading))
+    loading = SimpleNamespace(wait=lambda **_: load, child=SELF)
+    here: Any = SimpleNamespace(start_load=lambda **_: nullcontext(loading), server=SELF)
     monkeypatch.setattr(lifecycle, "_await_clients", lambda *_: None)
     for at_ns, ok in ((1_400_000_000, True), (1_800_000_000, False)):
         stopped = {"signalled_at": at_ns, "waiting": 2, "waiting_answered": 2, "exit_code": 0}
@@ -216,14 +246,15 @@ def test_clients_are_accepted_in_silence_and_sigterm_comes_within_the_load(monke
 
     def start_load(**options: Any) -> Any:
         asked.update(options)
-        return nullcontext(SimpleNamespace(wait=lambda **_: load))
+        return nullcontext(SimpleNamespace(wait=lambda **_: load, child=SELF))
 
     monkeypatch.setattr(lifecycle, "_await_clients", lambda *_: None)
     monkeypatch.setattr(lifecycle.time, "sleep", slept.append)
     monkeypatch.setattr(lifecycle, "_stop", lambda *_: {"signalled_at": 0, "waiting_answered": 0})
     for count in (1, 512, 10_000):
         slept.clear()
-        lifecycle._under_load(SimpleNamespace(start_load=start_load), {"waiting": 0, "load_s": 0.5}, count)  # type: ignore[arg-type]
+        here: Any = SimpleNamespace(start_load=start_load, server=SELF)
+        lifecycle._under_load(here, {"waiting": 0, "load_s": 0.5}, count)
         assert asked["settle_s"] > count / held.OPENED_HZ
         for seen_s in (0.0, asked["settle_s"]):  # all are there at once, or at the last moment
             at_s = round(seen_s + sum(slept) - asked["settle_s"], 9)

@@ -84,12 +84,13 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "gate: who was saturated": (
         "gates.saturation scenarios.capacity.of_limit scenarios.readings.limits sections.gates.saturated"
-        " scenarios.overload.over_saturated",
+        " scenarios.overload.over_saturated scenarios.lifecycle._gates scenarios.connections_view._limits",
         "who_is_saturated a_polling_generator_is_saturated_when_it_polls_no_more_or_is_late"
         " idle_polls_are_no_work a_server_that_works_is_saturated_and_says_so neighbours_that_are_taken_for_the_rig"
         " where_the_rig_s_level_ends_the_server_s_is_not_known who_was_at_his_limit_is_told"
         " where_the_rig_was_the_limit_throughput_is_a_bound"
-        " who_is_at_his_limit_in_the_overload_is_asked_of_it_alone who_was_at_his_limit_is_told_of_the_overload_alone",
+        " who_is_at_his_limit_in_the_overload_is_asked_of_it_alone who_was_at_his_limit_is_told_of_the_overload_alone"
+        " who_was_at_his_limit_before_sigterm_is_told who_was_at_his_limit_while_connections_were_active_is_told",
     ),
     "gate: steal and load within limits": (
         "discard.excuse gates.tally_host",

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import rig, slopes
-from ..gates import Conditions, least, most
+from ..gates import Conditions, least, most, saturation
 from ..gates import of as of_gates
 from ..plan import SERVE_START_S, Built, Family
 from ..programs import Build
@@ -253,7 +253,7 @@ def _active_at(here: Stand, count: int, seconds: tuple[float, ...]) -> tuple[dic
     for key in memory.Memory.__dataclass_fields__:
         known = sorted(each[key] for each in late if each[key] is not None)
         point[key] = known[len(known) // 2] if known else None
-    return point | {"hz": done["achieved_hz"]}, done
+    return point | {"hz": done["achieved_hz"], "saturated": saturation(done).text}, done
 
 
 @contextlib.contextmanager

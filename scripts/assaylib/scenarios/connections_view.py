@@ -10,7 +10,7 @@ from ..blocks import Column, Table
 from ..charts import BarRow, Chart, Point, bars, scatter
 from ..families import Family
 from ..intervals import median
-from ..sections.gates import saturated
+from ..sections.gates import said, saturated
 from ..verdicts import Estimate
 from .outcome import Outcome, nearest, rank, shown, too_few
 
@@ -162,7 +162,7 @@ def _bent(outcome: Outcome) -> list[str]:
 
 
 def tables(outcome: Outcome) -> list[Table]:
-    return [_slopes(outcome), _new(outcome), _steps(outcome)]
+    return [_slopes(outcome), _new(outcome), _steps(outcome), _limits(outcome)]
 
 
 def _slopes(outcome: Outcome) -> Table:
@@ -253,6 +253,26 @@ def _at(outcome: Outcome, name: str, model: str, count: int) -> float | None:
             if point["connections"] == count:
                 found.append(point["rss_bytes"] + point["page_table_bytes"] + (point["socket_bytes"] or 0))
     return median(found) if found else None
+
+
+def _limits(outcome: Outcome) -> Table:
+    counts, family = outcome.scenario.steps["connections"], state(outcome, "active")
+    table = Table(
+        "Who was at his limit while all connections were active, step by step: server, generator, downstream service or"
+        " nobody; in how many rounds, if not in all",
+        [Column("model"), *(Column(str(count)) for count in counts)],
+        folded=True,
+        notes=[
+            "Of load's window, by its own figures: memory is read in it, and before it in the second half of the warm-up."
+            " Idle connections ask nothing: while their memory is read nobody is at his limit. Who was while connections"
+            " were opened stands beside their rate."
+        ],
+    )
+    for model in outcome.models:
+        points = [point for sample in family.samples.get(model, {}).values() for point in sample["points"]]
+        who = [[p.get("saturated") for p in points if p["connections"] == count] for count in counts]
+        table.add(words.label(model), *(said(each) or "–" for each in who))
+    return table
 
 
 # --- Pictures -----------------------------------------------------------------------------------

@@ -18,11 +18,11 @@ import time
 from typing import Any
 
 from .. import rig
-from ..gates import most
+from ..gates import at_limit, most, saturation
 from ..gates.validity import other_bytes
 from ..plan import SERVE_START_S, Built, Family
 from ..programs import Build, Child, Finished, read_json
-from . import held, keys, memory, plans
+from . import held, keys, memory, plans, watching
 from .lifecycle_view import FAULTS, answer, pictures, tables  # noqa: F401: what is said of it
 from .scenario import Scenario
 from .stand import Stand, stand
@@ -87,6 +87,7 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
                 "drain_ns": final["drain_ns"],
                 "lost": final["lost"],
                 **{key: value for key, value in ended.items() if key.endswith("_ns")},
+                **(rig.busy_percents(ended["busy"]) if "busy" in ended else {}),
             },
             "counts": ended,
             "gates": gates,
@@ -103,19 +104,24 @@ def _spawn_ns(family: Family) -> int:
 
 
 def _under_load(here: Stand, steps: dict[str, Any], count: int) -> dict[str, Any]:
-    """A closed loop, in the middle of which SIGTERM comes."""
+    """A closed loop, in the middle of which SIGTERM comes. Who is busy is asked of the time before it, from when
+    the load must have begun: what comes after has less and less to do."""
     asked = held.request(here.build, here.asked()) if steps["waiting"] else b""
     settle_s = held.settle_s(count)
     lasts = {"settle_s": settle_s, "warmup_s": 0.0, "duration_s": settle_s + steps["load_s"] + AFTER_S}
     with here.start_load(arrival="closed", connections=count, **lasts) as loading:
         _await_clients(here, loading, count)
-        time.sleep(settle_s + steps["load_s"])
+        busy = watching.Busy(here.server, loading)
+        time.sleep(settle_s)
+        busy.look()
+        time.sleep(steps["load_s"])
+        busy.look()
         ended = _stop(here, steps, asked)
         load = loading.wait(stopped=True, unanswered=True)
     passed = (ended["signalled_at"] - load["window_began_ns"]) / load["duration_ns"]
     received = ended["waiting_answered"] + load["answered"] + load["wrong"]
     told = {"answers_received": received, "replies_wrong": other_bytes(load)}
-    return {**ended, **told, "load_passed": round(passed, 3)}
+    return {**ended, **told, "load_passed": round(passed, 3), "busy": watching.window(busy.since(0))}
 
 
 def _await_clients(here: Stand, loading: rig.Loading, count: int) -> None:
@@ -171,6 +177,8 @@ def _gates(ended: dict[str, Any], final: dict[str, Any]) -> dict[str, Any]:
         gates["answers_that_did_not_arrive"] = _none(given - ended["answers_received"])
     if "replies_wrong" in ended:
         gates["replies_wrong"] = _none(ended["replies_wrong"])
+    if "busy" in ended:
+        gates["closed_saturated"] = at_limit(saturation(ended["busy"]), "tail")
     if "load_passed" in ended:  # nobody's fault, but what is drained then is nothing
         gates["load_passed"] = most(ended["load_passed"], 1, "all")
     return gates

@@ -10,6 +10,7 @@ from .. import words
 from ..blocks import Cell, Column, Table
 from ..charts import BarRow, Chart, bars
 from ..families import Family
+from ..sections.gates import saturated
 from ..verdicts import Estimate
 from .outcome import Outcome, level, nearest, rank, shown, too_few
 
@@ -197,7 +198,33 @@ def tables(outcome: Outcome) -> list[Table]:
             f"A process that does nothing takes {shown(spawn, MS, 1, 'ms')} from start to end here, started the same"
             " way: so much of every start-up is not the server's."
         )
-    return [table]
+    return [table, _limits(outcome)]
+
+
+def _limits(outcome: Outcome) -> Table:
+    steps = outcome.scenario.steps
+    table = Table(
+        f"Who was at his limit in the {steps['load_s']:g} s of load before SIGTERM: server, generator, downstream service"
+        " or nobody; in how many rounds, if not in all",
+        [
+            Column("connections", True),
+            Column("model"),
+            Column("server busy, %", True),
+            Column("generator busy, %", True),
+            Column("saturated"),
+        ],
+        folded=True,
+        notes=[
+            "Busy: of one CPU. Without connections nobody asks, and nobody is at his limit; of the drain nothing is"
+            " said: it is too short for the ticks in which CPU time is counted."
+        ],
+    )
+    for family in outcome.judged.families:
+        for model in outcome.models if count_of(family) else ():
+            busy = (family.level(model, f"{who}_busy_percent") for who in ("server", "load"))
+            who = saturated(family, model, "closed_saturated")
+            table.add(str(count_of(family)), words.label(model), *map(shown, busy), who)
+    return table
 
 
 def pictures(outcome: Outcome) -> list[Chart]:

@@ -6,6 +6,7 @@ hold up; and what it and those beside it used of their CPUs."""
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
 import time
@@ -54,7 +55,7 @@ class Watching:
     def _look(self) -> None:
         while True:
             if self._busy:
-                with contextlib.suppress(OSError):  # load may have ended
+                with contextlib.suppress(rig.Failure):  # load may have ended
                     self._busy.look()
             try:
                 # The figures are those of the moment between the two readings of the clock.
@@ -95,9 +96,12 @@ class Busy:
         row, cpus = {"at_ns": time.monotonic_ns()}, Ticks.by_cpu()
         for who, pid in self._pids.items():
             used, name = FIGURES[who]
-            mine = [cpus[cpu] for cpu in os.sched_getaffinity(pid)]
+            try:
+                row[used], mine = cpu_ns(pid), [cpus[cpu] for cpu in os.sched_getaffinity(pid)]
+            except OSError as error:
+                raise rig.Failure(f"who is busy: the {who} has ended: {error}") from None
             idle, steal = sum(each.idle for each in mine), sum(each.steal for each in mine)
-            row |= {used: cpu_ns(pid), name: len(mine)}
+            row[name] = len(mine)
             row |= {f"{name}_idle_ns": idle * TICK_NS, f"{name}_steal_ns": steal * TICK_NS}
         self._rows.append(row)
 
@@ -107,7 +111,9 @@ class Busy:
         return {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
 
 
-def window(busy: dict[str, list[int]], from_ns: float, to_ns: float) -> dict[str, Any] | None:
+def window(
+    busy: dict[str, list[int]], from_ns: float = -math.inf, to_ns: float = math.inf
+) -> dict[str, Any] | None:
     """A span from its first look to its last, as load's JSON has its window (gates.saturation). None with
     too few looks."""
     inside = [i for i, at in enumerate(busy.get("at_ns", [])) if from_ns <= at < to_ns]
