@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The pool that everybody writes: a bounded ring, one mutex, one condition variable for those who
  * wait for work and one for those who wait for room; a signal only if somebody waits. With
- * -DADAPTIVE its mutex spins for a moment before it sleeps, as the lock of parts/queue.h does. Neither
- * is always the faster: a tenth more with it where submitter or workers wait often, a tenth less
- * where they do not. */
+ * -DADAPTIVE its mutex spins for a moment before it sleeps, as the lock of parts/queue.h does.
+ * Neither is always the faster: a tenth more with it where submitter or workers wait often, a tenth
+ * less where they do not. */
 #include "pool.h"
 
 #include <errno.h>

@@ -178,7 +178,10 @@ class Family:
     def tails_by(self, members: Iterable[str]) -> dict[str, list[str]]:
         """Why tails are the machine's, too → whose of these members: LATE, or else NEAR."""
         lags = [g for g in self.gates if g.name == LAG]
+        others = [g for g in self.gates if g.scope == "tail" and g.name != LAG]
+        near = {g.member for g in others if g.failed > GATE_FAILURES_MAX * g.total}
         late = {g.member for g in lags if g.failed > GATE_FAILURES_MAX * g.total}
+        late |= {g.member for g in lags if g.failed} - near  # together they were too many
         marked = [m for m in members if m in self.tails]
         found = {
             LATE: [m for m in marked if m in late],

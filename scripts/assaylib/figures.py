@@ -52,11 +52,12 @@ def marked(cells: tuple[str, str], below: bool) -> tuple[str, str]:
 
 
 def middle(
-    family: Family, member: str, metric: str, divisor: float = 1.0, decimals: int = 0
+    family: Family, member: str, metric: str, divisor: float = 1.0, decimals: int = 0, mark: str = ""
 ) -> str:
+    """mark: behind the figure, if there is one."""
     level = family.level(member, metric)
     return (
-        words.fixed(level.median / divisor, decimals)
+        words.fixed(level.median / divisor, decimals) + mark
         if level
         else "withheld"
         if family.why_withheld(member, metric)

@@ -98,6 +98,8 @@ def test_each_for_real_in_small(assay: Assay, build: Path, tmp_path: Path) -> No
     lines = {row["case"]: row for row in command.read(folder)[1].lines}
     assert len(lines) == 1 + 1 + 2
     for case, row in lines.items():
+        if "machine_kept_up" in row["gates"]:  # no figures, and nobody's fault
+            continue
         if row["status"] != "ok":
             assert any(why in row["reason"] for why in BUSY), row["reason"]
             continue

@@ -168,6 +168,7 @@ def test_the_next_is_whoever_may_be_nearest() -> None:
         level=lambda m, metric: Estimate.of(drains[m], 0.05),
         series=lambda m, metric: list(enumerate(drains[m])),
         why_withheld=lambda m, metric: "",
+        tails={},
     )
     said = lifecycle_view._drain(family, list(drains))  # type: ignore[arg-type]
     assert said.endswith(f"; the next after a takes at least 1.30{words.SPACE}× what a does.")
@@ -175,6 +176,9 @@ def test_the_next_is_whoever_may_be_nearest() -> None:
     family.why_withheld = lambda m, metric: "3 of 9 rounds count" if m == "b" else ""
     said = lifecycle_view._drain(family, list(drains))  # type: ignore[arg-type]
     assert said.endswith(" b has no figure: 3 of 9 rounds count.")
+    family.tails = {"c": "said"}
+    said = lifecycle_view._drain(family, list(drains))  # type: ignore[arg-type]
+    assert said.endswith(" Beside c the rig and not the server was at its limit before SIGTERM.")
 
 
 def test_a_server_that_had_to_be_killed_is_not_passed_over(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +14,7 @@ from typing import Any
 
 import pytest
 from assaylib import rig
-from assaylib.gates import GATE_NAMES
+from assaylib.gates import GATE_NAMES, saturation
 from assaylib.scenarios import overload, plans, readings, requests, scenario, series, watching
 from assaylib.scenarios.requests import Request
 from assaylib.scenarios.stand import TooBusy
@@ -221,15 +223,34 @@ def test_looks_at_who_is_busy_are_as_load_has_them(tmp_path: Path) -> None:
 
 
 def test_a_server_that_answers_nobody_is_looked_at_all_the_same() -> None:
+    """It may take the whole of our patience for not answering."""
+    looked = threading.Event()
+
     def silent() -> dict[str, float]:
+        looked.wait(60)
         raise rig.Failure("no answer")
 
     server: Any = SimpleNamespace(pid=os.getpid(), beside_pid=None, metrics=silent)
     loading: Any = SimpleNamespace(child=SimpleNamespace(pid=os.getpid()))
     busy = watching.Busy(server, loading)
     with watching.Watching(server, busy) as watch:
-        pass
-    assert watch.since(0)["at_ns"] == [] and len(busy.since(0)["cpu_ns"]) >= 1
+        until = time.monotonic() + 50
+        while len(busy.since(0).get("cpu_ns", [])) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        seen = len(busy.since(0)["cpu_ns"])
+        looked.set()
+    assert watch.since(0)["at_ns"] == [] and seen >= 2
+
+
+def test_cpus_that_a_container_numbers_anew_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    here: Any = SimpleNamespace(pid=os.getpid(), beside_pid=None, child=SimpleNamespace(pid=os.getpid()))
+    monkeypatch.setattr(watching.Ticks, "by_cpu", staticmethod(dict))
+    busy = watching.Busy(here, here)
+    busy.look()
+    busy.look()
+    found = watching.window(busy.since(0))
+    assert found and "cpu_ns" in found and not any("cpus" in name for name in found)
+    assert saturation({**found, "duration_ns": 1}).shares
 
 
 def test_without_its_maximum_there_is_no_overload(tmp_path: Path) -> None:

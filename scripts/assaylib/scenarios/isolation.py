@@ -201,12 +201,13 @@ def _hits(outcome: Outcome) -> Table:
             counted = series.rounds(outcome.family, member, f"{phase}_{HITS}_p99_ns", math.inf)
             table.add(
                 *_start(outcome, member, phase),
-                series.shown(_p99(outcome, member, phase), 1e6, 1),
+                series.marked(outcome.family, member, series.shown(_p99(outcome, member, phase), 1e6, 1)),
                 _times(isolation(outcome, member, phase)) if fault else "–",
                 _bad(outcome, member, phase, HITS),
                 _back(outcome, member, phase, HITS) if fault else "–",
                 str(len(counted)),
             )
+    table.notes += series.dagger(outcome.family)
     return table
 
 
@@ -231,12 +232,13 @@ def _misses(outcome: Outcome) -> Table:
             most, mean = (series.estimate(outcome.family, member, f"{name}_pool_{k}") for k in ("max", "mean"))
             table.add(
                 *_start(outcome, member, phase),
-                series.shown(_p99(outcome, member, name, MISSES), 1e6, 1),
+                series.marked(outcome.family, member, series.shown(_p99(outcome, member, name, MISSES), 1e6, 1)),
                 _bad(outcome, member, phase, MISSES),
                 series.shown(most),
                 series.shown(mean, 1, 1),
                 _back(outcome, member, phase, MISSES) if phase in outcome.scenario.steps["faults"] else "–",
             )
+    table.notes += series.dagger(outcome.family)
     return table
 
 

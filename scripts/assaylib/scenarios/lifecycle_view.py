@@ -146,6 +146,9 @@ def _drain(family: Family, models: list[str]) -> str:
     without = "".join(
         f" {words.label(m)} has no figure: {why}." for m in models if (why := family.why_withheld(m, "drain_ns"))
     )
+    full = [words.label(m) for m in models if m in family.tails]
+    if full:
+        without += f" Beside {words.listed(full)} the rig and not the server was at its limit before SIGTERM."
     return f"To drain {words.counted(count_of(family), 'connection')} takes {words.listed(parts)}{behind}.{without}"
 
 

@@ -289,10 +289,14 @@ def _figures(outcome: Outcome) -> Table:
             member = member_of(model, setting)
             found = [series.estimate(family, member, metric) for _, metric, _, _ in COLUMNS]
             cells = [series.shown(e, d, n) for e, (_, _, d, n) in zip(found, COLUMNS, strict=True)]
+            for i, (_, metric, _, _) in enumerate(COLUMNS):
+                if metric.endswith(("p50_ns", "p99_ns")):
+                    cells[i] = series.marked(family, member, cells[i])
             if member in family.bounded:
                 cells[CLOSED] = f"≥ {cells[CLOSED]}"
             counted = len(series.rounds(family, member, "fast_p99_ns"))
             table.add(words.label(model), setting.replace("_", " "), *cells, str(counted))
+    table.notes += series.dagger(family)
     if family.bounded:
         table.notes.append("≥: a bound from below: the generator was at its limit there, and the server was not.")
     return table

@@ -130,11 +130,12 @@ def rates(steps: dict[str, Any], knee_hz: float) -> list[tuple[float, float]]:
 
 
 def in_overload(steps: dict[str, Any], busy: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
-    """Who was busy then, as load's JSON (result) has it of before, overload and after together."""
+    """Who was busy then, as load's JSON (result) has it of before, overload and after together; the lag stays that
+    of all three, since load does not tell it step by step."""
     begin, end, _ = ends_ns(steps)
     found = watching.window(busy, begin, end)
-    if found is None:
-        raise TooBusy("nobody could look twice at who was busy in the overload")
+    if found is None or 2 * found["duration_ns"] < end - begin:
+        raise TooBusy("nobody could look twice at who was busy in the overload, over half of it")
     # Load has told it of the whole step, of which the looks leave out the ends.
     polled_ns = (result["steps"][1]["polled_ns"] or 0) * found["duration_ns"] / (end - begin)
     return {**found, "polled_ns": polled_ns, "lag_p50_ns": result["lag_p50_ns"], "steps": result["steps"]}

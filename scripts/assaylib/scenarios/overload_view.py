@@ -163,8 +163,11 @@ def _figures(outcome: Outcome, caption: str, columns: Columns) -> Table:
         for _, metric, divisor, decimals in columns:
             missing = float("inf") if metric == "recovery_ns" else None
             found = series.estimate(family, member, metric, missing)
-            row.append(series.shown(found, divisor, decimals, beyond=NEVER))
+            cell = series.shown(found, divisor, decimals, beyond=NEVER)
+            row.append(series.marked(family, member, cell) if metric.endswith(("p50_ns", "p99_ns")) else cell)
         table.add(*row, str(len(series.rounds(family, member, "useful_share"))))
+    if any(metric.endswith(("p50_ns", "p99_ns")) for _, metric, _, _ in columns):
+        table.notes += series.dagger(family)
     return table
 
 

@@ -157,6 +157,11 @@ def late(
     ]
 
 
+def marked(family: Family, member: str, cell: str) -> str:
+    """A latency, shown, with the mark of a tail that is the machine's, too."""
+    return f"{cell}†" if member in family.tails and cell != "–" else cell
+
+
 def dagger(family: Family, members: Sequence[str] = ()) -> list[str]:
     """The notes below a table in which such tails are marked."""
     causes = family.tails_by(members or family.plan["members"])

@@ -37,10 +37,12 @@ class Watching:
         self._busy = busy
         self._rows: list[tuple[int, dict[str, float]]] = []
         self._end = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        looks = [self._look, *([self._look_busy] if busy else [])]  # a silent server holds up the first alone
+        self._threads = [threading.Thread(target=each, daemon=True) for each in looks]
 
     def __enter__(self) -> Watching:
-        self._thread.start()
+        for each in self._threads:
+            each.start()
         return self
 
     def __exit__(
@@ -50,13 +52,11 @@ class Watching:
         trace: TracebackType | None,
     ) -> None:
         self._end.set()
-        self._thread.join()
+        for each in self._threads:
+            each.join()
 
     def _look(self) -> None:
         while True:
-            if self._busy:
-                with contextlib.suppress(rig.Failure):  # load may have ended
-                    self._busy.look()
             try:
                 # The figures are those of the moment between the two readings of the clock.
                 before = time.monotonic_ns()
@@ -64,6 +64,14 @@ class Watching:
                 self._rows.append(((before + time.monotonic_ns()) // 2, row))
             except (OSError, ValueError, rig.Failure):
                 pass  # a server that ended: whoever waits for the load says so
+            if self._end.wait(EVERY_S):
+                return
+
+    def _look_busy(self) -> None:
+        assert self._busy
+        while True:
+            with contextlib.suppress(rig.Failure):  # load may have ended
+                self._busy.look()
             if self._end.wait(EVERY_S):
                 return
 
@@ -97,9 +105,11 @@ class Busy:
         for who, pid in self._pids.items():
             used, name = FIGURES[who]
             try:
-                row[used], mine = cpu_ns(pid), [cpus[cpu] for cpu in os.sched_getaffinity(pid)]
+                row[used], mine = cpu_ns(pid), [cpus[cpu] for cpu in os.sched_getaffinity(pid) if cpu in cpus]
             except OSError as error:
                 raise rig.Failure(f"who is busy: the {who} has ended: {error}") from None
+            if not mine:  # a container that numbers its CPUs anew: not known, as in load's JSON
+                continue
             idle, steal = sum(each.idle for each in mine), sum(each.steal for each in mine)
             row[name] = len(mine)
             row |= {f"{name}_idle_ns": idle * TICK_NS, f"{name}_steal_ns": steal * TICK_NS}

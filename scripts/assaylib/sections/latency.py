@@ -42,8 +42,8 @@ def latency(judged: Judgement, family: Family, name: Callable[[str], str]) -> Ta
             name(m),
             *marked(spread(family, m, "p50_ns", 1e3, 0), late),
             *marked(spread(family, m, "p99_ns", 1e3, 0), below or late),
-            middle(family, m, "p999_ns", 1e3) + (" †" if late else ""),
-            middle(family, m, "max_ns", 1e3) + (" †" if late else ""),
+            middle(family, m, "p999_ns", 1e3, mark=" †" if late else ""),
+            middle(family, m, "max_ns", 1e3, mark=" †" if late else ""),
             middle(family, m, "lag_p99_ns", 1e3),
         )
         why = family.why_withheld(m, "p99_ns")
@@ -75,7 +75,7 @@ def apart(family: Family, name: Callable[[str], str]) -> Table:
     for m in family.candidates:
         figures = (f"{kind}_{p}_ns" for kind in ("fast", "heavy") for p in ("p50", "p99"))
         mark = " †" if m in family.tails else ""
-        table.add(name(m), *(middle(family, m, figure, 1e3) + mark for figure in figures))
+        table.add(name(m), *(middle(family, m, figure, 1e3, mark=mark) for figure in figures))
     if family.tails_by(family.candidates):
         table.notes.append("† the machine's latency and not the server's alone: see the table before.")
     return table
