@@ -25,7 +25,7 @@ PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 def settle_s(connections: int) -> float:
     """Of silence before a closed loop, in which a server takes so many in: beside as many busy threads as
     connections the thread that accepts hardly gets a turn."""
-    return 0.02 + connections / OPENED_HZ
+    return 0.02 + 3 * connections / OPENED_HZ
 
 
 def allow(connections: int) -> None:

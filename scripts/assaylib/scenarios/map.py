@@ -41,7 +41,7 @@ KEYS: keys.Keys = {
 AXES = ("cpu_us", "wait_us", "connections")
 ALIAS = "same"
 # A loop of many connections must have gone round before it is looked at, and go round while it is.
-WARM_CYCLES, WINDOW_CYCLES = 2, 3
+WARM_CYCLES, WINDOW_CYCLES = 2, 6
 REQUEST_US = 30.0  # of CPU beside what is computed, as far as the length of a cycle goes
 FEW, MANY = 1, 200_000  # iterations between which the pilot finds what one takes
 MORE_S = 0.15  # starting load, opening connections
@@ -86,9 +86,11 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
 
 
 def _seconds(steps: dict[str, Any], cpu_us: float, wait_us: float, count: int) -> tuple[float, float]:
-    """Warm-up and window of one cell. One thread computes for all connections."""
+    """Warm-up and window of one cell. One thread computes for all connections; who waits has as many to the
+    downstream service, opened in the warm-up."""
     cycle_s = (wait_us + count * (cpu_us + REQUEST_US)) / 1e6
-    return max(steps["warmup_s"], WARM_CYCLES * cycle_s), max(steps["window_s"], WINDOW_CYCLES * cycle_s)
+    opened_s = held.settle_s(count) if wait_us else 0.0
+    return max(steps["warmup_s"], WARM_CYCLES * cycle_s) + opened_s, max(steps["window_s"], WINDOW_CYCLES * cycle_s)
 
 
 def _with(family: Family, wait_us: float, iterations: int) -> Family:
