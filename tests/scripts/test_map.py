@@ -11,8 +11,8 @@ import pytest
 import standstill
 from assaylib import UsageError, plan, report, scenarios
 from assaylib.programs import Build
+from assaylib.scenarios import held, map_cells, map_view, outcome, plans, sections
 from assaylib.scenarios import map as mapping
-from assaylib.scenarios import map_cells, map_view, outcome, plans, sections
 from lives import BOUND, BUILT, MODELS, assert_refused, line, measured, told, written
 
 MAP = """
@@ -174,6 +174,27 @@ def test_a_cell_without_a_number_of_somebody_is_undecided(tmp_path: Path) -> Non
     failed = {"littles_law": {"value": 0.5, "limit": 0.1, "scope": "all", "ok": False}}
     for (_, _, count), (state, _) in states(mapped(tmp_path, **{"actor@8": {"gates": failed}})).items():
         assert (state == map_cells.UNDECIDED) == (count == 8)
+
+
+def test_all_are_there_before_a_cell_is_looked_at(tmp_path: Path) -> None:
+    """Clients and, where somebody is asked, the connections downstream; and a loop goes round often enough
+    for its ends not to count in Little's law."""
+    (tmp_path / "m.toml").write_text(MAP.replace("thread_per_connection", "actor"))
+    families = plans.make([scenarios.load(str(tmp_path / "m.toml"))], BUILT, 1, None).families
+    steps = mapping.of(families[0]).steps
+    asked: dict[str, Any] = {}
+
+    def load(**options: Any) -> Any:
+        asked.update(options)
+        raise InterruptedError
+
+    for family in families:
+        with pytest.raises(InterruptedError):
+            mapping._point(SimpleNamespace(load=load), family, "event_loop", 512)  # type: ignore[arg-type]
+        assert asked["settle_s"] >= 0.25 and asked["settle_s"] == held.settle_s(512)
+        wait_us = family.load["wait_us"]
+        assert asked["warmup_s"] >= steps["warmup_s"] + (0.25 if wait_us else 0)
+        assert asked["duration_s"] >= 6 * (wait_us + 512 * 31) / 1e6
 
 
 # --- For real -----------------------------------------------------------------------------------
