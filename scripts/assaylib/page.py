@@ -27,6 +27,7 @@ def build(
         "facts": answer.facts(judged),
         "warning": warning(found),
         "answers": answer.answers(judged),
+        "unanswered": unanswered(judged),
         "quoting": answer.quoting(judged),
         "machine": resolution.resolution(judged),
         "checks": found,
@@ -46,6 +47,13 @@ def warning(found: Sequence[Check]) -> str:
         f"**Read with care: {words.counted(len(bad), 'check')} did not hold**"
         f" ({words.listed(bad)}; see “May these figures be believed?”)."
     )
+
+
+def unanswered(judged: Judgement) -> str:
+    """What stands there where no family has an answer."""
+    said = "**This run compares neither codecs in process nor models: there is nothing to answer here.**"
+    where = " Its servers that differ in nothing but their codec stand under *Micro-benchmarks and services*."
+    return said + (where if judged.coded else "")
 
 
 def limits(judged: Judgement) -> list[str]:

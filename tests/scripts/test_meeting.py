@@ -212,6 +212,20 @@ def test_a_run_with_codecs_over_sockets_says_so(monkeypatch: pytest.MonkeyPatch,
     assert "`codecs`" not in answer, "no answer about models is made of it"
 
 
+def test_codecs_over_sockets_alone_are_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """… and nothing says that there was no service."""
+    run, lines = coded_run(monkeypatch, (71000, 35700, 35600))
+    run["families"] = [family for family in run["families"] if family["id"] == "service/codecs"]
+    alone = [line for line in lines if line.get("family") == "service/codecs"]
+    folder = synthetic.write_run(tmp_path / "run", run, alone)
+    report.render(folder)
+    text = (folder / "report.md").read_text("utf-8")
+    assert "Nothing meets: the codecs' own times are not in this run." in text
+    assert "- protobuf-c takes 0." in text and "the CPU per request of cJSON" in text
+    assert "there is nothing to answer here.** Its servers that differ" in text
+    assert "there is nothing to answer here.**\n" not in text and "No models over sockets were part" in text
+
+
 # --- What a request's CPU time is made of ---------------------------------------------------------
 
 

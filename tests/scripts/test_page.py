@@ -167,7 +167,7 @@ def test_a_single_round_claims_nothing(tmp_path):
 @pytest.mark.parametrize(
     "kind, absent",
     [
-        ("codec", "No service was part of this run"),
+        ("codec", "No models over sockets were part of this run"),
         ("model", "No codec was part of this run"),
         ("service", "No model was measured in process"),
     ],

@@ -66,9 +66,8 @@ def fitted(b: Breakdown) -> list[tuple[str, float]]:
 
 
 def meeting(judged: Judgement, drawn: dict[str, Chart]) -> Section | None:
-    """None where there is only one side."""
-    services = [*judged.kind("service"), *judged.coded]
-    if not services or not (judged.kind("model") or judged.kind("codec")):
+    """None where there is only one side. Servers that differ in their codec stand nowhere else."""
+    if not judged.coded and not (judged.kind("service") and (judged.kind("model") or judged.kind("codec"))):
         return None
     section = Section("meeting", "Micro-benchmarks and services")
     every = breakdowns(judged)

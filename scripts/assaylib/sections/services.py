@@ -19,7 +19,7 @@ def services(judged: Judgement, drawn: dict[str, Chart]) -> Section:
     section = Section("services", "Services over sockets")
     families = judged.kind("service")
     if not families:
-        section.blocks.append(Text("No service was part of this run."))
+        section.blocks.append(Text("No models over sockets were part of this run."))
         return section
     section.blocks.append(
         Text(
