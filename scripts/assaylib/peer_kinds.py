@@ -58,7 +58,7 @@ class Bar:
     peers: tuple[str, ...]
     at_least: float | None = None
     at_most: float | None = None
-    beyond_doubt: bool = False  #: missed only if the whole interval is beyond, else met
+    beyond_doubt: bool = False  #: missed only if the whole interval is beyond; one that reaches beyond shows nothing
 
     @property
     def text(self) -> str:

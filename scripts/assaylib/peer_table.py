@@ -5,6 +5,7 @@ to be reached. Printed by the command, and an appendix of a report (`report --wi
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Sequence
@@ -15,11 +16,15 @@ from .intervals import ALPHA, median, order_interval, rounds_needed
 from .peers import METRICS, TIER
 
 MET, MISSED, OPEN, NONE = "met", "not met", "not resolved", "–"
+UNSHOWN = "not shown worse"  # where that is all that is asked for: an interval with both sides in it
+VERDICTS = (MET, UNSHOWN, MISSED, OPEN)
+EXACT_SPREAD_MAX = 1.1  # beyond it what is counted in two rounds is no exact figure
 
 
 @dataclass(frozen=True)
 class Row:
-    """Ours against one peer in one metric; without a peer, ours against a figure."""
+    """Ours against one peer in one metric; without a peer, ours against a figure. What is to be reached
+    has its row also where no pair of rounds counts."""
 
     family: str
     metric: str
@@ -31,6 +36,7 @@ class Row:
     interval: tuple[float, float] | None
     rounds: int
     bar: str
+    bound: float  #: of the bar; without one no number
     verdict: str
     exact: bool
 
@@ -110,7 +116,9 @@ def _row(
     # A ratio of 0 is none; alone it is a figure like any other.
     common = [n for n in sorted(set(mine) & set(theirs)) if not peer or (mine[n] > 0 and theirs[n] > 0)]
     if not common:
-        return None
+        none = math.nan
+        empty = Row(family["id"], metric, ours, peer, none, none, none, None, 0, _bar_text(bar), none, OPEN, False)
+        return empty if bar else None
     exact = family["load"].get("exact", False)
     ratios = [mine[n] / theirs[n] for n in common]
     middle = median(ratios) if not peer else math.exp(median([math.log(ratio) for ratio in ratios]))
@@ -126,6 +134,7 @@ def _row(
         interval,
         len(common),
         _bar_text(bar),
+        _bound(bar),
         _verdict(bar, interval),
         exact,
     )
@@ -139,14 +148,20 @@ def _bar_text(bar: dict[str, Any] | None) -> str:
     return f"≥ {bar['at_least']:.4g}" if bar["at_least"] is not None else f"≤ {bar['at_most']:.4g}"
 
 
+def _bound(bar: dict[str, Any] | None) -> float:
+    if bar is None:
+        return math.nan
+    return float(bar["at_most"] if bar["at_least"] is None else bar["at_least"])
+
+
 def _verdict(bar: dict[str, Any] | None, interval: tuple[float, float] | None) -> str:
     if bar is None:
         return NONE
     if interval is None:
         return OPEN
     low, high = interval
-    if bar.get("beyond_doubt"):
-        return MISSED if low > bar["at_most"] else MET
+    if bar.get("beyond_doubt") and low <= bar["at_most"] < high:
+        return UNSHOWN
     if bar["at_least"] is not None:
         return MET if low >= bar["at_least"] else MISSED if high < bar["at_least"] else OPEN
     return MET if high <= bar["at_most"] else MISSED if low > bar["at_most"] else OPEN
@@ -159,6 +174,8 @@ def _cells(row: Row) -> list[str]:
     metric = METRICS[row.metric]
 
     def figure(value: float) -> str:
+        if math.isnan(value):
+            return "–"
         text = f"{value / metric.divisor:,.{metric.decimals}f}"
         return f"{text} {metric.unit}".strip()
 
@@ -169,28 +186,36 @@ def _cells(row: Row) -> list[str]:
         figure(row.level),
         row.peer,
         "" if alone else figure(row.other),
-        "" if alone else f"{row.ratio:.2f}",
+        "" if alone or not row.rounds else f"{row.ratio:.2f}",
         _interval(row, metric.divisor if alone else 1.0, metric.decimals if alone else 2),
         str(row.rounds),
-        f"{row.bar[:2]}{float(row.bar[2:]) / metric.divisor:g} {metric.unit}" if row.bar and alone else row.bar,
+        f"{row.bar[:2]}{row.bound / metric.divisor:g} {metric.unit}" if row.bar and alone else row.bar,
         row.verdict if row.verdict != NONE else "",
     ]
 
 
 def _interval(row: Row, divisor: float, decimals: int) -> str:
+    """Rounded outwards, with as many digits as it takes not to touch a bound that it does not reach."""
     if row.interval is None:
         return "–"
-    low, high = (f"{end / divisor:.{decimals}f}" for end in row.interval)
-    return f"{low} to {high}"
+    low, high = (end / divisor for end in row.interval)
+    bound = row.bound / divisor
+    for digits in range(decimals, decimals + 4):
+        said = words.span(low, high, digits).replace(words.SPACE, ",")
+        ends = [float(end.replace(",", "")) for end in said.split(" to ")]
+        if all(_side(end, bound) == _side(true, bound) for end, true in zip(ends, (low, high), strict=True)):
+            break
+    return said
+
+
+def _side(value: float, bound: float) -> int:
+    return (value > bound) - (value < bound)
 
 
 def summary(rows: Sequence[Row]) -> str:
-    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in (MET, MISSED, OPEN)}
-    held = sum(counts.values())
-    return (
-        f"Of {words.counted(held, 'figure')} to be reached {counts[MET]} met, {counts[MISSED]} not met,"
-        f" {counts[OPEN]} not resolved."
-    )
+    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in VERDICTS}
+    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    return f"Of {words.counted(sum(counts.values()), 'figure')} to be reached {said}."
 
 
 def text(run: dict[str, Any], samples: store.Samples) -> str:
@@ -204,21 +229,30 @@ def text(run: dict[str, Any], samples: store.Samples) -> str:
         for cells in table if len(table) > 1 else []:
             padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
             lines.append("  " + "  ".join(padded).rstrip())
-        lines += [f"  {line}" for line in _failures(family, samples)]
-        if len(table) == 1:
-            lines.append("  no pair of processes that counts")
+        lines += [f"  {line}" for line in _notes(family, rows, samples)]
     lines += ["", summary(rows), _absent(run)]
     return "\n".join(lines).strip("\n")
 
 
+def _notes(family: dict[str, Any], rows: Sequence[Row], samples: store.Samples) -> list[str]:
+    """Why figures are missing or are not what they are taken for."""
+    mine = [row for row in rows if row.family == family["id"]]
+    spread = [
+        f"{METRICS[row.metric].name}, {row.ours} and {row.peer}: the rounds differ by"
+        f" {words.fixed(row.interval[1] / row.interval[0], 1)} ×: no exact figure"
+        for row in mine
+        if row.exact and row.peer and row.interval and row.interval[1] > EXACT_SPREAD_MAX * row.interval[0]
+    ]
+    return [*_failures(family, samples), *spread, *([] if mine else ["no pair of processes that counts"])]
+
+
 def _failures(family: dict[str, Any], samples: store.Samples) -> list[str]:
-    """Why a member has no number, once each."""
-    bad = {
-        line["member"]: f"{line['member']}: {line.get('reason')}"
-        for line in samples.lines
-        if line["family"] == family["id"] and line["status"] != "ok"
-    }
-    return [bad[member] for member in sorted(bad)]
+    """How many processes of a member have no number, and why the last of them."""
+    lines = [line for line in samples.lines if line["family"] == family["id"]]
+    count = Counter(line["member"] for line in lines)
+    bad = Counter(line["member"] for line in lines if line["status"] != "ok")
+    why = {line["member"]: line.get("reason") for line in lines if line["status"] != "ok"}
+    return [f"{m}: {bad[m]} of {words.counted(count[m], 'process')} failed: {why[m]}" for m in sorted(bad)]
 
 
 def _absent(run: dict[str, Any]) -> str:
@@ -251,8 +285,6 @@ def section(run: dict[str, Any], samples: store.Samples, raw: Sequence[Raw]) -> 
     )
     for family in run["families"]:
         chosen = [row for row in rows if row.family == family["id"]]
-        if not chosen:
-            continue
         table = Table(f"{family['title']}: {family['load']['work']}", [
             Column(title, number) for title, number in zip(
                 ("figure", "ours", "median", "peer", "median", "ratio", "interval", "rounds", "to reach", "verdict"),
@@ -267,7 +299,7 @@ def section(run: dict[str, Any], samples: store.Samples, raw: Sequence[Raw]) -> 
             for member, about in family["load"]["about"].items()
             if about
         ]
-        table.notes += _failures(family, samples)
+        table.notes += _notes(family, rows, samples)
         section.blocks.append(table)
     exact = any(row.exact for row in rows)
     notes = [
@@ -275,7 +307,8 @@ def section(run: dict[str, Any], samples: store.Samples, raw: Sequence[Raw]) -> 
         f" (order statistics) at {words.confidence(ALPHA)} for each row alone, from"
         f" {rounds_needed(ALPHA)} pairs on"
         + ("; of what hardly varies, the smallest and the largest that were seen." if exact else "."),
-        "Met: the whole interval; not met: nothing of it; else not resolved.",
+        f"Met: the whole interval; not met: nothing of it; else not resolved, or {UNSHOWN} where no more is asked"
+        " for than that nothing beyond the interval speaks against it.",
         f"What counts: {run['discard_rule']['text']}.",
         f"Stopping rule: {run['stopping_rule']}.",
         *([f"Versions: {_versions(run, samples)}."] if _versions(run, samples) else []),

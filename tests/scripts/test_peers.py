@@ -14,6 +14,7 @@ import pytest
 import standstill
 from assaylib import UsageError, machine, peer_programs, peer_run, peer_servers, peer_table, peers, plan
 from assaylib import report, store
+from assaylib.blocks import Table
 from assaylib.programs import Build, Child
 from conftest import ROOT, Assay
 
@@ -168,17 +169,51 @@ def test_the_sample_holds_no_path_and_no_host() -> None:
     assert str(ROOT) not in text and os.uname().nodename not in text
 
 
-def test_what_is_not_worse_beyond_doubt_is_met() -> None:
+def test_what_is_not_worse_beyond_doubt_is_not_called_met() -> None:
     bar = {"peers": ["libuv"], "at_most": 1.0, "beyond_doubt": True}
     run, samples = run_of({"model": 2e6, "libuv": 2e6}, bar=bar, rounds=8)
     for line in samples.lines:
         if line["member"] == "model":
             line["metrics"]["tasks_hz"] *= 1.2 if line["round"] % 2 else 0.9
     row = peer_table.judged(run, samples)[0]
-    assert (row.verdict, row.bar) == (peer_table.MET, "not worse")
+    assert (row.verdict, row.bar) == (peer_table.UNSHOWN, "not worse")
+    assert peer_table.summary([row]) == "Of 1 figure to be reached 0 met, 1 not shown worse, 0 not met, 0 not resolved."
     for line in samples.lines:
         line["metrics"]["tasks_hz"] *= 2 if line["member"] == "model" else 1
     assert peer_table.judged(run, samples)[0].verdict == peer_table.MISSED
+    for line in samples.lines:
+        line["metrics"]["tasks_hz"] *= 0.1 if line["member"] == "model" else 1
+    assert peer_table.judged(run, samples)[0].verdict == peer_table.MET
+
+
+def test_a_peer_that_fails_takes_its_bar_not_away() -> None:
+    bar = {"peers": ["libuv"], "at_least": 1.0}
+    run, samples = run_of({"model": 2e6, "libuv": 1e6}, bar=bar, rounds=8)
+    for line in samples.lines:
+        if line["member"] == "libuv":
+            line |= {"status": "failed", "reason": "libuv: gone", "metrics": {}}
+    (row,) = peer_table.judged(run, samples)
+    assert (row.verdict, row.rounds, row.bar) == (peer_table.OPEN, 0, "≥ 1")
+    text = peer_table.text({**run, "missing": {}}, samples)
+    assert "libuv: 8 of 8 processes failed: libuv: gone" in text
+    assert "0 not met, 1 not resolved." in text
+    described = {**run, "missing": {}, "id": "r", "created": "t", "stopping_rule": "s"}
+    drawn = next(b for b in peer_table.section(described, samples, []).blocks if isinstance(b, Table))
+    assert any("8 of 8 processes failed" in note for note in drawn.notes) and len(drawn.rows) == 1
+
+
+def test_an_interval_is_shown_on_the_side_of_its_bound_that_it_is_on() -> None:
+    bar = {"peers": ["libuv"], "at_most": 1.0}
+    run, samples = run_of({"model": 2e6, "libuv": 2e6}, bar=bar, rounds=8)
+    run["families"][0]["load"]["exact"] = True
+    for line in samples.lines:
+        exact = 1.00015 + 0.0005 * (line["round"] % 2)
+        line["metrics"]["tasks_hz"] = 1e6 * (exact if line["member"] == "model" else 1.0)
+    (row,) = peer_table.judged(run, samples)
+    assert row.verdict == peer_table.MISSED and peer_table._cells(row)[6] == "1.0001 to 1.0007"
+    for line in samples.lines:
+        line["metrics"]["tasks_hz"] *= 0.5 if line["member"] == "model" and line["round"] % 2 else 1.0
+    assert "the rounds differ by 2.0 ×: no exact figure" in peer_table.text({**run, "missing": {}}, samples)
 
 
 def test_only_pairs_that_say_something_are_rows() -> None:
