@@ -48,7 +48,7 @@ class Work:
 
 SOCKETS = Work("sockets", WORKLOAD, ("spin_us", "queue_limit"))
 PIPELINED = Work("pipelined", "echo", ("batch",), 0.9)
-THREADS = Work("in_process", "cpu", ("threads", "spin_us"), 0.5)
+THREADS = Work("in_process", "cpu", ("threads",), 0.5)
 #: What every model has, one from outside the tree, too: a queue limit.
 FEWEST = (Work("sockets", WORKLOAD, ("queue_limit",)),)
 #: Model → works.
@@ -62,7 +62,8 @@ WORKS: Mapping[str, tuple[Work, ...]] = {
         Work("in_process", "ring", ("batch", "threads"), 0.5),
         Work("in_process", "count", ("batch",), 0.5),
     ),
-    "thread_per_connection": (*FEWEST, THREADS),  # workers only for what comes in process
+    # Behind sockets it has no worker that could spin, and in process its worker has always something to do.
+    "thread_per_connection": (*FEWEST, THREADS),
 }
 
 

@@ -17,6 +17,7 @@ from .blocks import Cell, Column, Items, Raw, Section, Table, Text
 from .intervals import ALPHA
 from .judge import Estimate, Family
 from .store import SWEEP_TIER as TIER
+from .verdicts import BETTER
 
 METRIC, CPU, OTHER = "closed_hz", "cpu_ns_per_request", "other_p50_ns"
 
@@ -31,6 +32,7 @@ class Choice:
     gain: Estimate | None  #: tuned over default; None: it is the default
     why_stays: str  #: the default is good enough, because …; empty: it is not
     loss: Estimate | None  #: the better of the two over the worst
+    below: Estimate | None  #: the default over the worst; None: it is the default
 
 
 def about(load: dict[str, Any]) -> str:
@@ -65,7 +67,9 @@ def choose(family: Family) -> Choice | None:
     why = _why_stays(family, tuned, gain)
     kept = family.baseline if why else tuned
     worst = min((m for m in gains if m != kept), key=gains.__getitem__)
-    return Choice(family, tuned, worst, gain, why, _estimate(_half(family, kept, worst, False)))
+    loss = _estimate(_half(family, kept, worst, False))
+    below = _estimate(_half(family, family.baseline, worst, False)) if worst != family.baseline else None
+    return Choice(family, tuned, worst, gain, why, loss, below)
 
 
 def _why_stays(family: Family, tuned: str, gain: Estimate | None) -> str:
@@ -74,6 +78,8 @@ def _why_stays(family: Family, tuned: str, gain: Estimate | None) -> str:
         return "no setting had a higher throughput than the default in the odd rounds"
     if gain is None or gain.interval is None:
         return "which are too few to tell"
+    if not family.bound_allows(tuned, family.baseline, METRIC, BETTER):
+        return "where the rig was the limit: what the default serves is at least that"
     low, floor, margin = gain.interval[0], family.floors.get(METRIC), family.deltas.get(METRIC, 0.0)
     if low <= 0:
         return "which is less" if gain.interval[1] < 0 else "which is not told from 1"
@@ -126,7 +132,12 @@ def verdict(choice: Choice) -> str:
 
 def _wrong(choice: Choice) -> str:
     """How far a wrong setting would have been from the right one; of what is not told no distance."""
-    kept, loss = "default" if choice.why_stays else choice.tuned, choice.loss
+    family, loss, below = choice.family, choice.loss, choice.below
+    kept = family.baseline if choice.why_stays else choice.tuned
+    if kept != family.baseline and not (below and below.interval and below.interval[0] > 0):
+        return f"No setting was told to be worse than the default, which is then the wrong one ({_ratio(choice.gain)})."
+    if not family.bound_allows(kept, choice.worst, METRIC, BETTER):
+        return "How far a wrong setting is away cannot be told: the rig was the limit."
     if loss and loss.interval and loss.interval[0] > 0:
         return f"A wrong setting ({choice.worst}) is {_ratio(loss)} away: {kept} over it."
     found = f"{kept} over it: {_ratio(loss)}"
@@ -158,7 +169,7 @@ def rows(family: Family) -> list[list[str]]:
                 about(family.plan["load"]),
                 "as it comes" if member == family.baseline else member,
                 named,
-                words.fixed(level.median, 0) if level else "–",
+                ("≥ " if member in family.bounded else "") + words.fixed(level.median, 0) if level else "–",
                 words.fixed(cpu.median / 1e3, 1 if cpu.median >= 1e4 else 2) if cpu else "–",
                 words.fixed(other.median / 1e3, 0) if other else "–",
                 "1.000" if member == family.baseline else words.fixed(math.exp(e.median), 3) if e else "–",
@@ -190,8 +201,9 @@ def conditions(family: Family) -> str:
         f"Requests/s: in a closed loop of {load['connections']} connections (`rpc` behind sockets), of some that"
         " pipeline while another asks for one at a time (others wait: its median), or in process, where one thread"
         " shares one CPU with its client and several are not pinned. CPU per request: in the same loop, but behind"
-        " sockets at a fixed rate, the same for all settings of a model. Medians of rounds; intervals of one model"
-        " and work hold together at 95 %"
+        " sockets at a fixed rate, the same for all settings of a model. Medians of rounds; throughput ÷ default is"
+        " the median over pairs of one round, and need not be the quotient of two medians. Intervals of one model"
+        " and work hold together at 95 %. ≥: the rig was the limit, and this is a bound from below"
     )
 
 

@@ -99,10 +99,29 @@ def test_the_default_stays_if_nothing_is_better(tmp_path: Path) -> None:
 
 def test_of_a_wrong_setting_that_is_not_told_no_distance_is_named(tmp_path: Path) -> None:
     alike = {"threads=2": 1.5, "batch=1": 1.5, "queue_limit=8": 1.5}
-    assert "A wrong setting (default) is 1.50 ×" in told(made_up(tmp_path / "a", alike))
+    itself = "No setting was told to be worse than the default, which is then the wrong one (1.50 ×"
+    assert itself in told(made_up(tmp_path / "a", alike))
+    assert itself in told(made_up(tmp_path / "noise", {"threads=2": 1.5, "batch=1": 0.999}))
     text = told(made_up(tmp_path / "b", {}))
     assert "A wrong setting" not in text and "is not told from it in the even ones (default over it: 1.00 ×" in text
     assert "cannot be told from so few rounds" in told(made_up(tmp_path / "c", {"batch=1": 0.5}, rounds=6))
+
+
+def test_a_throughput_that_is_the_rigs_decides_nothing(tmp_path: Path) -> None:
+    folder = made_up(tmp_path, {"threads=2": 1.3, "batch=1": 0.5})
+    path = folder / "samples.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        if line["member"] == "default":
+            line["gates"] = {"rig_share": {"value": 0.9, "limit": 0.8, "scope": "bound", "ok": False}}
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    text = told(folder)
+    assert "≥ 10 0" in text and "≥ 13" not in text
+    assert "where the rig was the limit: what the default serves is at least that: the default stays." in text
+    for line in lines:
+        line["gates"] = {"rig_share": {"value": 0.9, "limit": 0.8, "scope": "bound", "ok": line["member"] != "batch=1"}}
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert "How far a wrong setting is away cannot be told: the rig was the limit." in told(folder)
 
 
 def test_figures_say_what_they_are_of(tmp_path: Path) -> None:
@@ -157,7 +176,9 @@ def test_every_model_is_swept_by_what_it_uses() -> None:
     assert "sweep/actor/in_process_count" not in families  # this build has no such case
     # Behind sockets each connection has a thread, which never looks for work.
     assert families["sweep/thread_per_connection"].members == families["sweep/mine"].members
-    assert "spin_us=20" in families["sweep/thread_per_connection/in_process_cpu"].members
+    # In process there is always something to do: nobody spins.
+    assert "spin_us=20" in families["sweep/thread_pool"].members
+    assert not any("spin_us=20" in f.members for f in families.values() if "in_process" in f.id)
     assert families["sweep/mine"].members == ("default", "default.same", "queue_limit=8", "queue_limit=16")
     assert {f.baseline for f in families.values()} == {"default"}
 
