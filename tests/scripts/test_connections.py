@@ -100,6 +100,22 @@ def test_new_connections_that_were_none_and_held_ones_that_are_missing_have_no_n
     assert failed(answered=0, closed_by_peer=0) == {"closed_answered"}
     points = [{"connections": n, "sockets": n - (n == 80)} for n in (8, 24, 80)]
     assert not connections._held_gate(points)["ok"] and connections._held_gate(points[:2])["ok"]
+    assert connections._held_gate(points[:2])["value"] == 24, "of those that lack nothing the most"
+
+
+def test_who_has_left_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread is gone some time after its connection."""
+    now_s, threads = [0.0], [5003, 5003, 17, 3]
+    clock = SimpleNamespace(monotonic=lambda: now_s[0], sleep=lambda s: now_s.__setitem__(0, now_s[0] + s))
+    monkeypatch.setattr(connections, "time", clock)
+    monkeypatch.setattr(
+        connections, "_read", lambda *_: {"threads": threads.pop(0) if len(threads) > 1 else threads[0], "sockets": 0}
+    )
+    assert connections._left(None, 3, 0.2)["threads"] == 3  # type: ignore[arg-type]
+    assert now_s[0] == pytest.approx(3 * connections.SAMPLE_S + 0.2)
+    threads[:] = [400]
+    with pytest.raises(rig.Failure, match="60 s after all had left, there were still 397 threads and 0 sockets"):
+        connections._left(None, 3, 0.2)  # type: ignore[arg-type]
 
 
 def test_what_the_limits_do_not_allow_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,6 +234,7 @@ def held_memory(folder: Path, rounds: int = 7, gone: str = "", diagnosed: bool =
                 metrics |= {
                     "closed_new_hz": 1000.0 + PER_CONNECTION[member],
                     "closed_new_server_busy_percent": 99.0,
+                    "closed_new_p99_ns": 3e6,
                 }
                 who = "generator" if member == "actor" else "server"
                 gates["closed_saturated"] = {**BOUND, "value": who, "ok": who == "server"}
@@ -261,6 +278,13 @@ def test_who_was_at_his_limit_while_connections_were_active_is_told(tmp_path: Pa
     rows = {row[0].text: [cell.text for cell in row][1:] for row in connections_view.tables(found)[-1].rows}
     assert rows["event_loop"] == ["nobody", "server", "server"] and rows["thread_pool"] == ["–"] * 3
     assert rows["actor"][0] == "nobody 6, generator 1"
+    for sample in (s for samples in active.samples.values() for s in samples.values()):
+        for point in sample["points"]:
+            point.pop("saturated", None)
+    assert connections_view.tables(found)[-1].notes == ["Not recorded: this run is of an earlier version."]
+    new = {row[0].text: [cell.text for cell in row] for row in connections_view.tables(found)[1].rows}
+    assert new["actor"][1].startswith("≥ ") and new["actor"][2].endswith("†")
+    assert not new["event_loop"][1].startswith("≥") and not new["event_loop"][2].endswith("†")
 
 
 def test_a_server_that_was_seldom_at_its_limit_was_not() -> None:

@@ -7,7 +7,7 @@ import math
 import random
 
 import pytest
-from assaylib.scenarios import knee, outcome
+from assaylib.scenarios import capacity, knee, outcome
 from assaylib.scenarios.knee import Knee, Step
 
 LIMIT_NS = 5e6
@@ -53,6 +53,38 @@ def test_what_lies_beyond_the_grid_is_said_to() -> None:
     below = knee.over_rounds([never] * 7)
     assert below and below.censored == "below" and below.interval == (0, 1000)
     assert knee.of_round(steps(1), LIMIT_NS) is None and knee.over_rounds([]) is None
+
+
+def test_a_median_that_may_lie_beyond_the_grid_is_said_to() -> None:
+    inside, above, below = Knee(3300, 3000, 4000), Knee(2000, 2000, math.inf), Knee(1000, 0, 1000)
+    half = knee.over_rounds([inside, inside, above, above])
+    assert half and (half.censored, half.hz) == ("above", 2000)
+    less = knee.over_rounds([inside, inside, inside, above, above])
+    assert less and (less.censored, less.hz) == ("", 3300), "those beyond the grid are the highest"
+    half = knee.over_rounds([inside, below])
+    assert half and (half.censored, half.hz) == ("below", 1000)
+
+
+def test_a_bound_is_no_figure_for_the_order() -> None:
+    """In one of nine rounds a rival is at least 75, or the best at most 100: it may be anybody."""
+    rounds, other = range(1, 10), {"c": dict.fromkeys(range(1, 10), 60.0), "d": dict.fromkeys(range(1, 10), 60.0)}
+    values = {"a": dict.fromkeys(rounds, 100.0), "b": dict.fromkeys(rounds, 75.0), **other}
+    plain = outcome.rank(values, more=True)
+    assert plain and plain.tied == ["a"]
+    for beyond in ({"b": {4: 1}}, {"a": {4: -1}}):
+        found = outcome.rank(values, more=True, beyond=beyond)
+        assert found and found.resolved and found.tied[:2] == ["a", "b"]
+        interval = found.over["b"].interval
+        assert interval and interval[0] == -math.inf and interval[1] == pytest.approx(math.log(100 / 75))
+    for beyond in ({"b": {4: -1}}, {"a": {4: 1}}):
+        found = outcome.rank(values, more=True, beyond=beyond)
+        assert found and found.tied == ["a"] and found.over["b"].interval
+        assert found.over["b"].interval[1] == math.inf
+    fewest = outcome.rank({"a": values["a"], "b": values["b"]}, more=False, beyond={"b": {4: 1, 5: 1}})
+    assert fewest and fewest.best == "b" and fewest.tied == ["b", "a"], "less is better: it may be more"
+    assert capacity._span(-math.inf, math.log(1.25)) == "at least 0.80"
+    assert capacity._span(math.log(1.25), math.inf) == "0.00 to 0.80"
+    assert capacity._span(-math.inf, math.inf) == "anything"
 
 
 def test_no_interval_with_fewer_than_six_rounds() -> None:

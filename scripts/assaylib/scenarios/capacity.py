@@ -134,17 +134,24 @@ def broken(metrics: dict[str, Any]) -> bool:
 
 
 def knees(outcome: Outcome, row: str) -> dict[int, Knee]:
-    """Round → knee, of a model or of the baseline's alias. A round without half of its steps has none,
-    nor one that only seems to end beyond the grid, because the grid's end has no number."""
+    """Round → knee, of a model or of the baseline's alias. A round without half of its steps has none. Where
+    the grid's end has no number the knee may lie beyond what has one: left out, it would be the fast rounds
+    that are missing."""
     limit_ns, rates = 1e3 * outcome.scenario.level["p99_us"], _rates(outcome, row)
     found = {}
     for number in outcome.family.rounds:
         steps = _steps_of(outcome, rates, number)
-        one = knee.of_round(steps, limit_ns) if len(steps) > len(rates) / 2 else None
-        ends = {min(rates.values()), max(rates.values())} if rates else set()
-        if one and not (one.censored and one.hz not in ends):
+        if len(steps) > len(rates) / 2 and (one := knee.of_round(steps, limit_ns)):
             found[number] = one
     return found
+
+
+def _compared(outcome: Outcome, rows: list[str], delta: float) -> Ranking | None:
+    """By the knees of paired rounds; one beyond the grid is a bound."""
+    found = {row: knees(outcome, row) for row in rows}
+    values = {row: {n: k.hz for n, k in each.items()} for row, each in found.items()}
+    beyond = {row: {n: k.side for n, k in each.items()} for row, each in found.items()}
+    return rank(values, more=True, delta=delta, beyond=beyond)
 
 
 def _rates(outcome: Outcome, row: str) -> dict[str, float]:
@@ -173,12 +180,11 @@ def ranking(outcome: Outcome) -> Ranking | None:
     """By the knees of paired rounds. Where the grid ends below a knee nobody is put in order: that
     model may be the best; nor where it begins beyond that of the best, which may be none; nor where it
     is not known by what the baseline differs from itself."""
-    values = {m: {n: k.hz for n, k in knees(outcome, m).items()} for m in outcome.models}
-    found = rank(values, more=True, delta=margin(outcome))
+    found = _compared(outcome, outcome.models, margin(outcome))
     each = capacities(outcome)
     best = each[found.best] if found else None
     if found and (any(c and c.open for c in each.values()) or (best and best.under)):
-        return replace(found, resolved=False, tied=[m for m, rounds in values.items() if rounds], over={})
+        return replace(found, resolved=False, tied=[m for m, c in each.items() if c], over={})
     if found and found.resolved and floor(outcome) is None:
         why = f"by what {words.label(outcome.models[0])} differs from itself is not known"
         return replace(found, resolved=False, why_not=why)
@@ -195,10 +201,9 @@ def margin(outcome: Outcome) -> float:
 def floor(outcome: Outcome) -> float | None:
     """The outer end of the interval of the baseline's knees against its own; None without one."""
     base = outcome.models[0]
-    ours, same = knees(outcome, base), knees(outcome, f"{base}.{SAME}")
-    pair = rank({"a": {n: k.hz for n, k in ours.items()}, "b": {n: k.hz for n, k in same.items()}}, more=True)
+    pair = _compared(outcome, [base, f"{base}.{SAME}"], DELTA)
     estimate = next(iter(pair.over.values()), None) if pair else None
-    if estimate is None or estimate.interval is None:
+    if estimate is None or estimate.interval is None or any(map(math.isinf, estimate.interval)):
         return None
     return math.expm1(max(map(abs, estimate.interval)))
 
@@ -233,7 +238,7 @@ def answer(outcome: Outcome) -> list[str]:
     unknown = [m for m, c in found.items() if c and c.open]
     if unknown:
         who = words.listed(map(words.label, unknown))
-        lead = f"No ranking: the grid of rates ends below the knee of {who} (more of steps.highest)"
+        lead = f"No ranking: the grid of rates ends below the knee of {who} ({_higher(outcome, unknown)})"
     elif (best := found[ranked.best]) and best.under:
         who = words.label(ranked.best)
         lead = f"No ranking: the grid of rates begins beyond the knee of {who} (less of steps.lowest)"
@@ -244,6 +249,14 @@ def answer(outcome: Outcome) -> list[str]:
     else:
         lead = f"{words.listed(map(words.label, ranked.tied))} are not told apart as the highest at {level(outcome)}"
     return [f"**{lead}**: {listed}.", *series.late(outcome.family, named=_steps_of_models)]
+
+
+def _higher(outcome: Outcome, models: list[str]) -> str:
+    """What is to be done about a grid that ends too low."""
+    cut = [(m, k) for m in models for k in knees(outcome, m).values() if k.side > 0]
+    if all(k.hz < max(_rates(outcome, m).values()) for m, k in cut):
+        return "its highest steps have no number"
+    return "more of steps.highest"
 
 
 def _steps_of_models(members: list[str]) -> str:
@@ -257,7 +270,8 @@ def tables(outcome: Outcome) -> list[Table]:
 def _capacities(outcome: Outcome) -> Table:
     ranked, found = ranking(outcome), capacities(outcome)
     table = Table(
-        f"Highest rate at which {level(outcome)}; median of rounds, interval of the sign test at 95 %",
+        f"Highest rate at which {level(outcome)}; median of rounds, interval of the sign test at 95 %; those of"
+        " ÷ the best at 95 % together",
         [
             Column("model"),
             Column("requests/s", True),
@@ -281,7 +295,7 @@ def _capacities(outcome: Outcome) -> Table:
             ratio = words.fixed(1, 2)
         ends = ""
         if over and over.interval:
-            ends = words.span(math.exp(-over.interval[1]), math.exp(-over.interval[0]), 2)
+            ends = _span(*over.interval)
         beyond = {"above": "≥ ", "below": "< "}.get(capacity.censored, "") if capacity else ""
         table.add(
             words.label(model),
@@ -301,6 +315,14 @@ def _capacities(outcome: Outcome) -> Table:
         f" {words.label(outcome.models[0])} differs from itself by, if that is more."
     )
     return table
+
+
+def _span(low: float, high: float) -> str:
+    """Of the best's advantage, as a share of the best; infinite where the grid ends."""
+    least, most = math.exp(-high), math.exp(-low) if low > -math.inf else math.inf
+    if math.isinf(most):
+        return f"at least {words.floor(least, 2)}" if least else "anything"
+    return words.span(least, most, 2)
 
 
 def _steps(outcome: Outcome) -> Table:

@@ -137,7 +137,7 @@ def _read(here: Stand, asked: int) -> dict[str, Any]:
 
 def _held_gate(points: list[dict[str, Any]]) -> dict[str, Any]:
     """Of the step that lacks most: what the kernel has as established, against what was asked for."""
-    worst = min(points, key=lambda point: point["sockets"] - point["connections"])
+    worst = min(points, key=lambda point: (point["sockets"] - point["connections"], -point["connections"]))
     return least(worst["sockets"], worst["connections"], "all")
 
 
@@ -153,8 +153,7 @@ def _idle(here: Stand, steps: dict[str, Any], rig_hz: float | None, most_hz: flo
             connections.grow(count)
             time.sleep(steps["settle_s"])
             points.append(_read(here, count))
-    time.sleep(steps["settle_s"])
-    left = _read(here, 0)
+    left = _left(here, empty["threads"], steps["settle_s"])
     new = _new(here, steps, rig_hz, most_hz)
     kept = (left["rss_bytes"] - empty["rss_bytes"]) / steps["connections"][-1]
     return {
@@ -164,6 +163,21 @@ def _idle(here: Stand, steps: dict[str, Any], rig_hz: float | None, most_hz: flo
         "metrics": {"kept_bytes_per_connection": kept, **new["metrics"]},
         "gates": {"connections_held": _held_gate(points), **new["gates"]},
     }
+
+
+def _left(here: Stand, threads: int, settle_s: float) -> dict[str, Any]:
+    """What is read when all have left. A server with a thread for each has not seen the last of thousands
+    out when its last socket is closed; what it does for them is no part of what comes after."""
+    until_s = time.monotonic() + PATIENCE_S
+    while (now := _read(here, 0))["threads"] > threads or now["sockets"]:
+        if time.monotonic() > until_s:
+            raise rig.Failure(
+                f"{PATIENCE_S:g} s after all had left, there were still {now['threads'] - threads} threads and"
+                f" {now['sockets']} sockets of theirs"
+            )
+        time.sleep(SAMPLE_S)
+    time.sleep(settle_s)
+    return _read(here, 0)
 
 
 def _anew(steps: dict[str, Any]) -> dict[str, Any]:

@@ -89,10 +89,11 @@ def _ahead(outcome: Outcome, family: Family) -> str:
 
 
 def _positive(family: Family, model: str, metric: str) -> dict[int, float]:
-    """Round → figure; none of what is withheld."""
+    """Round → figure; none of what is withheld, and a byte where a slope cannot be told from none: left out,
+    it would be the model's best rounds that are missing."""
     if family.why_withheld(model, metric):
         return {}
-    return {number: figure for number, figure in family.series(model, metric) if figure > 0}
+    return {number: max(1.0, figure) for number, figure in family.series(model, metric)}
 
 
 def _why(family: Family, models: list[str]) -> str:
@@ -210,7 +211,7 @@ def _new(outcome: Outcome) -> Table:
         [
             Column("model"),
             Column("per second", True),
-            Column("p99, ms", True),
+            Column("p99 of the answer, connected, ms", True),
             Column("CPU each, µs", True),
             Column("server's CPU, %", True),
             Column("saturated"),
@@ -218,14 +219,20 @@ def _new(outcome: Outcome) -> Table:
     )
     family = state(outcome, "idle")
     for model in outcome.models:
+        bound = value(family, model, "closed_new_hz") and not _server_was_the_limit(family, model)
+        p99 = shown(value(family, model, "closed_new_p99_ns"), 1e6, 2)
         table.add(
             words.label(model),
-            shown(value(family, model, "closed_new_hz")),
-            shown(value(family, model, "closed_new_p99_ns"), 1e6, 2),
+            ("≥ " if bound else "") + shown(value(family, model, "closed_new_hz")),
+            p99 + (words.SPACE + "†" if bound and p99 != "–" else ""),
             shown(value(family, model, "closed_new_cpu_ns"), 1e3, 1),
             shown(value(family, model, "closed_new_server_busy_percent")),
             saturated(family, model, "closed_saturated"),
         )
+    table.notes += [
+        "≥: the server was not at its limit, or the rig was near its own: a bound from below; † and its p99 is the"
+        " rig's, too. No latency has the time that it takes to connect in it."
+    ]
     return table
 
 
@@ -272,6 +279,8 @@ def _limits(outcome: Outcome) -> Table:
         points = [point for sample in family.samples.get(model, {}).values() for point in sample["points"]]
         who = [[p.get("saturated") for p in points if p["connections"] == count] for count in counts]
         table.add(words.label(model), *(said(each) or "–" for each in who))
+    if all(cell.text == "–" for row in table.rows for cell in row[1:]):
+        table.notes = ["Not recorded: this run is of an earlier version."]
     return table
 
 

@@ -43,7 +43,12 @@ class Knee:
     @property
     def censored(self) -> bool:
         """The grid ends before the level does, or begins beyond it: hz is its end, not a knee."""
-        return self.below_hz == 0 or math.isinf(self.above_hz)
+        return bool(self.side)
+
+    @property
+    def side(self) -> int:
+        """1: the knee is at least hz; -1: at most; 0: it is hz."""
+        return 1 if math.isinf(self.above_hz) else -1 if self.below_hz == 0 else 0
 
 
 def monotone(values: Sequence[float]) -> list[float]:
@@ -117,9 +122,11 @@ def over_rounds(knees: Sequence[Knee]) -> Capacity | None:
         lows = sorted(knee.below_hz for knee in knees)
         highs = sorted(knee.above_hz for knee in knees)
         interval = lows[rank - 1], highs[-rank]
-    hz = median([knee.hz for knee in knees])
-    beyond = 2 * sum(math.isinf(knee.above_hz) for knee in knees) > len(knees)
-    under = 2 * sum(knee.below_hz == 0 for knee in knees) > len(knees)
+    # A knee beyond the grid is above or below all that lie on it, wherever the grid of its round ended.
+    hz = median([(0.0, knee.hz, math.inf)[1 + knee.side] for knee in knees])
+    beyond, under = (2 * sum(knee.side == side for knee in knees) >= len(knees) for side in (1, -1))
+    if beyond or under:
+        hz = median([knee.hz for knee in knees if knee.censored])
     return Capacity(hz, len(knees), interval, "above" if beyond else "below" if under else "")
 
 

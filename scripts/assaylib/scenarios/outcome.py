@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .. import judge, store, words
@@ -86,10 +86,15 @@ class Ranking:
 
 
 def rank(
-    values: Mapping[str, Mapping[int, float]], *, more: bool, delta: float = DELTA
+    values: Mapping[str, Mapping[int, float]],
+    *,
+    more: bool,
+    delta: float = DELTA,
+    beyond: Mapping[str, Mapping[int, int]] | None = None,
 ) -> Ranking | None:
     """values: member → round → figure above 0, of all who are compared; more of it is better or worse. None
-    of nothing.
+    of nothing. beyond: member → round → 1 where the figure is but a bound from below, -1 from above: a ratio
+    of it may be anything on that side, and counts as such for the interval.
 
     The best has the best median; a rival is behind if the interval of its paired log ratios lies
     beyond delta, at a level that covers all rivals.
@@ -107,14 +112,29 @@ def rank(
     for member in sorted((m for m in have if m != best), key=lambda m: -standing[m]):
         common = sorted(have[best].keys() & have[member].keys())
         logs = [sign * math.log(have[best][n] / have[member][n]) for n in common]
+        interval = _bounded(logs, [_side(beyond, best, n) for n in common], [_side(beyond, member, n) for n in common],
+                            sign, alpha)  # fmt: skip
         if logs:
-            over[member] = Estimate.of(logs, alpha)
-        interval = order_interval(logs, alpha)
+            over[member] = replace(Estimate.of(logs, alpha), interval=interval)
         if interval is None:
             why_not = why_not or "too few rounds count for an interval"
         if interval is None or interval[0] <= math.log1p(delta):
             tied.append(member)
     return Ranking(best, tied, not why_not, over, why_not)
+
+
+def _side(beyond: Mapping[str, Mapping[int, int]] | None, member: str, number: int) -> int:
+    return (beyond or {}).get(member, {}).get(number, 0)
+
+
+def _bounded(
+    logs: Sequence[float], ours: Sequence[int], theirs: Sequence[int], sign: int, alpha: float
+) -> tuple[float, float] | None:
+    """The interval of advantages of which some are bounds: as low as all of them may be, and as high."""
+    low = [-math.inf if sign * a < 0 or sign * b > 0 else x for x, a, b in zip(logs, ours, theirs, strict=True)]
+    high = [math.inf if sign * a > 0 or sign * b < 0 else x for x, a, b in zip(logs, ours, theirs, strict=True)]
+    lows, highs = order_interval(low, alpha), order_interval(high, alpha)
+    return (lows[0], highs[1]) if lows and highs else None
 
 
 def nearest(over: Iterable[Estimate]) -> Estimate | None:
