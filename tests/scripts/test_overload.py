@@ -289,7 +289,7 @@ def test_what_is_said_of_an_overload(tmp_path: Path) -> None:
     folder = made_up(tmp_path / "run", parsed(tmp_path, OVERLOAD), overloaded)
     text = told(folder)
     first = text.splitlines()[1]
-    assert first.startswith("At 2 times what each can do, reject still gave")
+    assert first.startswith("At 2 times what each can do, for 0.9 s: reject still gave")
     assert "% of that maximum within 100 ms, and answers were as fast as before after 0.2 s; wait still gave" in first
     assert first.endswith(" (intervals at 95 % each).")
     low, high = series.estimate(one(folder).family, "event_loop@wait", "useful_share").interval  # type: ignore

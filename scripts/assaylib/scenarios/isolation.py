@@ -192,7 +192,8 @@ def _hits(outcome: Outcome) -> Table:
             "A request belongs to the phase in which it was due, and its latency counts from then; one without a right"
             " answer counts as never answered. As before: the end of the first slot of"
             f" {outcome.scenario.steps['slot_ms']} ms after the service was back in which all was rightly answered with"
-            f" a p99 of at most {outcome.scenario.level['back_factor']:g} × that before.",
+            f" a p99 of at most {outcome.scenario.level['back_factor']:g} × that of a slot before (of their median,"
+            " which is less than the p99 of all of normal).",
         ],
     )
     for member in outcome.family.plan["members"]:

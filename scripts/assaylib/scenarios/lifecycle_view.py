@@ -74,8 +74,8 @@ def _losses(outcome: Outcome) -> str:
     under = sum(bool(line["gates"].get("load_passed", {"ok": True})["ok"]) for line in loaded)
     answers = sum(line["counts"]["answers_received"] for line in loaded)
     waiting = sum(line["counts"]["waiting"] for line in loaded)
-    many = f"{words.counted(len(loaded), 'server')} that were told to stop"
-    many += " under load" if under == len(loaded) else f", {under} of them under load"
+    many = f"{words.counted(len(lines), 'server')} that were told to stop"
+    many += " under load" if under == len(lines) else f", {under} of them under load"
     if not loaded:
         return "Whether requests are lost at SIGTERM is not known: no server ended under load."
     found, silent = faults(lines), len(_silent(outcome))
@@ -168,7 +168,7 @@ def tables(outcome: Outcome) -> list[Table]:
             Column("lost", True),
             Column("sent before SIGTERM, answered", True),
             Column("exit codes"),
-            Column("servers", True),
+            Column("servers timed", True),
         ],
         shows=(outcome.chart("times"),),
     )
@@ -193,13 +193,14 @@ def tables(outcome: Outcome) -> list[Table]:
     table.notes.append(
         "Start-up: from the command that starts it to a 200 of GET /health; listening: the server's own share"
         " of it. Drain: from the signal until all is answered and all threads are joined; exit: until the process has ended. Lost: of which the"
-        " first byte was read."
+        " first byte was read; lost, answered and exit codes are of every server that was told to stop, times of those"
+        " that count."
     )
     spawn = level([v for m in outcome.models for v in figures(outcome, m, "spawn_ns").values()])
     if spawn:
         table.notes.append(
             f"A process that does nothing takes {shown(spawn, MS, 1, 'ms')} from start to end here, started the same"
-            " way: so much of every start-up is not the server's."
+            " way: of every start-up no more than that is the system's and not the server's."
         )
     return [table, _limits(outcome)]
 

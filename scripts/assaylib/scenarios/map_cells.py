@@ -162,6 +162,6 @@ def simultaneous(cells: list[Cell]) -> str:
     """At what level a cell's set holds."""
     rivals = len(cells[0].family.candidates) - 1
     return (
-        f"in every cell the truly best model is among those in front with {words.confidence(ALPHA)} or more"
+        f"in every cell the truly best of the models that have a number is among those in front with {words.confidence(ALPHA)} or more"
         f" (intervals of {words.counted(rivals, 'rival')} and two figures hold together), cell by cell"
     )

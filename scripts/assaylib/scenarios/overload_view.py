@@ -41,7 +41,7 @@ def answer(outcome: Outcome) -> list[str]:
         return [outcome.nothing, *_withheld(outcome)]
     parts = [_lead(outcome, full, found) for full, found in every.items()]
     sure = series.how_sure([found for of_one in every.values() for found in of_one], "intervals at 95 % each")
-    first = f"**At {steps['factor']:g} times what each can do, {'; '.join(parts)}**{sure}."
+    first = f"**At {steps['factor']:g} times what each can do, for {steps['overload_s']:g}{words.SPACE}s: {'; '.join(parts)}**{sure}."
     said = [first, *(_said(outcome, full) for full in steps["on_full"]), *_never_full(outcome)]
     return [*said, _memory_said(outcome), *series.late(outcome.family), *_withheld(outcome)]
 
@@ -115,7 +115,7 @@ ANSWERED: Columns = (
 )
 AGE: Columns = (
     ("offered, 1/s", "offered_hz", 1, 0),
-    ("p99 before, ms", "before_p99_ns", 1e6, 1),
+    ("p99 of a slot before, ms", "before_p99_ns", 1e6, 1),
     ("age p50, ms", "over_p50_ns", 1e6, 1),
     ("age p99, ms", "over_p99_ns", 1e6, 1),
     ("inside the server, ms", "inside_age_ns", 1e6, 1),
@@ -139,7 +139,8 @@ def tables(outcome: Outcome) -> list[Table]:
         series.EACH,
         f"In time: answered within {_limit(outcome)} of when it was due. Back: the end of the first slot of"
         f" {steps['slot_ms']} ms in which all was answered with a p99 of at most {scenario.level['back_factor']:g} ×"
-        " that before.",
+        " that of a slot before (of their median). In time is a share of the whole overload: where answers come too"
+        " late once the queue has grown, a longer one leaves less.",
     ]
     age = _figures(outcome, "Age of the queue, who was busy, and memory; medians and intervals as above", AGE)
     age.notes += [
