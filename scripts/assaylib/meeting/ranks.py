@@ -14,7 +14,7 @@ value, and no single one where something is open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
 
@@ -22,6 +22,7 @@ from .. import slides
 from ..about import operation, subject
 from ..drifts import drift
 from ..families import Family, Judgement
+from ..gates import passes
 from ..intervals import ALPHA, order_interval, two_modes
 from ..takeback import EQUIVALENT_MAX
 from ..verdicts import BETTER, EQUIVALENT, JUDGED, NO_INTERVAL, NO_NUMBER, UNRESOLVED, WORSE, verdict
@@ -90,17 +91,38 @@ def rankings(judged: Judgement) -> list[Ranking]:
 
 
 def codec_rankings(judged: Judgement) -> list[Ranking]:
-    """Of codecs, by each operation that a request asks of them."""
+    """Of codecs, by what a request asks of them: to decode a document, and to encode one."""
     found = []
     for service in judged.coded:
         payload = service.plan["load"]["payload"]
-        for micro in judged.kind("codec"):
-            if subject(micro) == payload and operation(micro) in CODED:
-                found += _held(service, micro)
+        parts = {operation(f): f for f in judged.kind("codec") if subject(f) == payload}
+        if all(name in parts for name in CODED):
+            found += _held(service, _together(*(parts[name] for name in CODED)))
     return found
 
 
 CODED = ("decode", "encode")
+TIME = "time_ns"
+
+
+def _together(first: Family, second: Family) -> Family:
+    """One after the other, round by round. By one of them alone a codec that is quicker in the other would
+    seem to have reversed its rank, whatever the service says."""
+    samples = {
+        member: {
+            number: {**one, "repetitions": None, "metrics": {TIME: one["metrics"][TIME] + other["metrics"][TIME]}}
+            for number, one in rounds.items()
+            if (other := second.samples.get(member, {}).get(number))
+            and all(passes(sample, TIME) and sample["metrics"].get(TIME) for sample in (one, other))
+        }
+        for member, rounds in first.samples.items()
+    }
+    id = f"{first.id.rpartition('/')[0]}/{operation(first)} + {operation(second)}"
+    deltas = {TIME: max(first.deltas[TIME], second.deltas[TIME])}
+    withheld, uncalibrated = second.withheld | first.withheld, second.uncalibrated | first.uncalibrated
+    return replace(
+        first, id=id, samples=samples, deltas=deltas, withheld=withheld, uncalibrated=uncalibrated, _pairs={}
+    )
 
 
 def _held(service: Family, micro: Family) -> list[Ranking]:
@@ -114,7 +136,7 @@ def _held(service: Family, micro: Family) -> list[Ranking]:
             Pair(
                 first,
                 second,
-                decide(micro, first, second, "time_ns", False),
+                decide(micro, first, second, TIME, False),
                 decide(service, first, second, metric, more),
             )
             for first, second in combinations(both, 2)

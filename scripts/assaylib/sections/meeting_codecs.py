@@ -41,7 +41,7 @@ def _one(judged: Judgement, family: Family) -> Section:
     section.blocks.append(Items([*(_said(judged, family, m) for m in rivals), *map(ranking, found)]))
     section.blocks.append(_table(judged, family))
     if found:
-        section.blocks.append(pairs(found, "codecs", "operation"))
+        section.blocks.append(pairs(found, "codecs", "in process"))
     section.blocks += gate_table(judged, family)
     return section
 

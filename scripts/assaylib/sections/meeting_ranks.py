@@ -11,7 +11,7 @@ from ..meeting import Pair, Ranking, ranks
 from ..verdicts import BETTER, EQUIVALENT, NO_INTERVAL, WORSE
 
 MODELS = "models (per workload and metric)"
-CODECS = "codecs (per operation and metric)"
+CODECS = "codecs (per metric)"
 
 
 def answer(found: Sequence[Ranking], who: str = MODELS) -> str:
