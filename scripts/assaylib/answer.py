@@ -161,7 +161,7 @@ def unanswered(families: Sequence[Family]) -> str:
         )
         return (
             f"No answer: an interval takes {needed} rounds that count for both sides of a comparison, and"
-            f" there {'is' if most == 1 else 'are'} {most or 'none'}.{why} The values below are not claims."
+            f" there {'is' if most == 1 else 'are'} {f'at most {most}' if most > 1 else most or 'none'}.{why} The values below are not claims."
         )
     return ""
 

@@ -85,15 +85,16 @@ def _best(family: Family, metric: str, best: TieSet | None) -> list[str | Cell]:
     elif others:
         name += f" ({', '.join(others)})"
     comparison = family.compared(best.best, metric)
-    if comparison is None or comparison.estimate is None:
-        return [name, "1", "", Cell("the baseline itself", "soft")]
-    delta, estimate = family.deltas[metric], comparison.estimate
+    estimate = comparison.estimate if comparison else None
     if not best.resolved:
         why = family.uncalibrated.get(metric) and "no A/A of its own"
-        few = f"none: {len(estimate.values)} of {estimate.needed} rounds"
-        if estimate.interval:  # it is another pair that has too few
-            few = f"none: too few rounds with {_too_few(family, metric, best.best)}"
+        few = f"none: too few rounds with {_too_few(family, metric, best.best)}"
+        if estimate and not estimate.interval:
+            few = f"none: {len(estimate.values)} of {estimate.needed} rounds"
         return [name, "–", "–", Cell(why or few, "no-interval")]
+    if comparison is None or estimate is None:
+        return [name, "1", "", Cell("the baseline itself", "soft")]
+    delta = family.deltas[metric]
     return [
         name,
         words.ratio(math.exp(estimate.median)) + slid(comparison),

@@ -305,12 +305,15 @@ def test_every_gate_is_printed_with_its_figure(tmp_path: Path) -> None:
             "connections_held": {"value": held, "limit": 32, "scope": "all", "ok": held == 32},
             "lag_p99_over_p50": {"value": 0.25 if late else 0.0625, "limit": 0.1, "scope": "tail", "ok": not late},
             "saturated": {"value": "server", "limit": "server or nobody", "scope": "tail", "ok": True},
+            "rig_share": {"value": 1.3 if late else 0.5, "limit": 0.8, "scope": "bound", "ok": not late},
         }
     (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
     rows = {row[0].text: [cell.text for cell in row][1:] for row in sections.gate_table(one(folder)).rows}
     assert rows["connections held"][:3] == ["31–32", "32", "all"]
     assert rows["generator's lag p99 ÷ p50"] == ["0.062–0.250", "0.1", "tail", "7", str(len(lines)), "actor@3"]
     assert rows["saturated at the fixed rate"][:2] == ["server", "server or nobody"]
+    (beyond,) = sections.gate_table(one(folder)).notes
+    assert beyond.startswith("closed-loop rate ÷ that of a server that does nothing: above 1, the machine was faster")
 
 
 def test_what_the_machine_did_is_printed_among_the_gates(tmp_path: Path) -> None:

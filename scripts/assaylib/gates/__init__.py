@@ -7,6 +7,7 @@ rounds and withholds.
 """
 
 from .counts import (  # noqa: F401
+    BEYOND_RIG,
     GATE_FAILURES_MAX,
     GATE_NAMES,
     INVALIDATING,

@@ -42,6 +42,17 @@ class GateTally:
     total: int
     reasons: list[str]
 
+    @property
+    def beyond_rig(self) -> bool:
+        """Did the same rig carry more than what it was found to carry at most?"""
+        return self.name.endswith("rig_share") and any(isinstance(v, (int, float)) and v > 1 for v in self.values)
+
+
+#: What is to be said of such a gate.
+BEYOND_RIG = (
+    "above 1, the machine was faster than in the pilot, when the server that does nothing was measured: then what it"
+    " bounds is not known so well"
+)
 
 GATE_NAMES = {
     "achieved_over_offered": "achieved ÷ offered",

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import words
 from ..blocks import Block, Column, Items, Picture, Raw, Section, Table, Text
-from ..gates import GateTally, failed_gates
+from ..gates import BEYOND_RIG, GateTally, failed_gates
 from ..judge import gate_name
 from ..sections.gates import said
 from ..sections.services import RIG_UNKNOWN
@@ -129,6 +129,8 @@ def gate_table(outcome: Outcome) -> Table:
             str(sum(gate.total for gate in mine)),
             ", ".join(bad[:8]) + (f" and {len(bad) - 8} more" if len(bad) > 8 else ""),
         )
+        if any(gate.beyond_rig for gate in mine):
+            table.notes.append(f"{gate_name(name)}: {BEYOND_RIG}.")
     return table
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Sequence
 
 from .. import about, judge, words
+from ..gates import BEYOND_RIG
 from ..blocks import Block, Cell, Column, Items, Table, Text
 from ..judge import Family, Judgement
 
@@ -87,6 +88,8 @@ def gate_table(judged: Judgement, family: Family) -> list[Block]:
             _failed(judged, g),
             govern[g.scope],
         )
+        if g.beyond_rig:
+            table.notes.append(f"{words.label(g.member)}, {judge.gate_name(g.name)}: {BEYOND_RIG}")
         if g.reasons:
             table.notes.append(
                 f"{words.label(g.member)}, {judge.gate_name(g.name)}: {'; '.join(g.reasons)}"
