@@ -35,7 +35,7 @@ def gates(judged: Judgement) -> list[Check]:
     total, bad = sum(g.total for _, g in strict), sum(g.failed for _, g in failed)
     marking = _marking(judged, [g for _, g in every if g.name == LAG])
     if not failed:
-        text = f"all {total} that can withhold a number held{marking} (per case: under Services)"
+        text = f"all {total} that can withhold a number held{marking} (per case: in the tables of gates)"
         marked = tails(judged) and any(f.tails for f, _ in every)
         return [Check("note" if marked else "good", "Gates", text)]
     names = list(dict.fromkeys(g.name for _, g in failed))
