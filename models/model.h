@@ -114,6 +114,8 @@ struct model {
      * within done(). 0: done() will be called, exactly once, perhaps before post() returns (a
      * rejection is done() with status 503). -EAGAIN: full and on_full is MODEL_WAIT; -ESHUTDOWN:
      * stop() is as good as over, and done() posts again; then the request stays the caller's.
+     * Outside done() it must have returned in every thread before stop() is called: that frees what
+     * it may still be in.
      */
     int (*post)(struct model_run *run, struct request *request);
 

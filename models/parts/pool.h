@@ -7,6 +7,9 @@
  *
  *   pool_call[_all]     blocks its thread: thread pool, inline
  *   pool_share_*        never blocks: one share per epoll loop, used by that loop's thread only
+ *
+ * For those that block first come is not first served, as in most such pools: whoever is awake
+ * takes what is free before the thread that was woken for it does.
  */
 #ifndef ASSAY_POOL_H
 #define ASSAY_POOL_H

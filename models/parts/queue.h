@@ -14,8 +14,8 @@
  * that is busy.
  *
  * With spin_ns a worker that finds nothing looks out for that long before it sleeps, one of all at
- * a time: it takes the next task, so a second one would only burn a CPU. While it looks out, the
- * first task wakes nobody.
+ * a time, instead of giving way: it takes the next task, so a second one would only burn a CPU.
+ * While it looks out, the first task wakes nobody.
  */
 #ifndef ASSAY_QUEUE_H
 #define ASSAY_QUEUE_H
@@ -37,7 +37,7 @@ struct queue_worker {
     bool gives_way;    /* the worker's own: its last sleep was over at once */
 };
 
-/* What changes with the tasks: these cache lines wander between the CPUs, and no other does. */
+/* What changes with the tasks: these cache lines wander between the CPUs with each of them. */
 struct queue_state {
     /* Protects everything in here; held for some ten instructions. */
     _Alignas(64) struct lock lock;
