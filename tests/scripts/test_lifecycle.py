@@ -203,7 +203,7 @@ def test_a_real_life_in_small(opened: Build, tmp_path: Path) -> None:
         assert counts["waiting_answered"] == counts["waiting"] == (5 if row["family"].endswith("c8") else 0)
         busy = counts.get("busy") or {"duration_ns": 0}
         assert (busy["duration_ns"] >= 100 * MS) == ("closed_saturated" in row["gates"]) == ("answers_received" in counts)
-    assert told(found).splitlines()[1].startswith("No request was lost at SIGTERM: of 1 server")
+    assert told(found).splitlines()[1].startswith("No request was lost at SIGTERM: of 2 servers that were told to stop, 1 of them under load,")
 
 
 def test_what_the_limits_do_not_allow_is_refused_before_anything_runs(
