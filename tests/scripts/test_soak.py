@@ -148,15 +148,43 @@ def test_of_models_that_share_a_machine_its_own_drift_is_none_of_theirs() -> Non
     """All slow down by half; one of them by half as much again."""
     every = [stretches(machine=0.5, seed=1), stretches(machine=0.5, seed=2, slower=0.8), stretches(machine=0.5, seed=3)]
     for i, lines in enumerate(every):
-        others = [each for each in every if each is not lines]
-        found = verdicts.judge("event_loop", lines, 1000.0, HOUR_S, connections=64, others=others)
-        assert found.p99.verdict == verdicts.GROWS and found.beside and found.tail is found.beside
-        assert found.beside.verdict == (verdicts.GROWS if i == 1 else verdicts.HOLDS)
+        others = verdicts.others([each for each in every if each is not lines])
+        found = verdicts.judge("event_loop", lines, 1000.0, HOUR_S, connections=64, yardstick=others)
+        assert found.p99.verdict == verdicts.GROWS and found.over and found.tail is found.over
+        assert found.over.verdict == (verdicts.GROWS if i == 1 else verdicts.HOLDS)
         assert found.holds == (i != 1)
     for line in every[2][30:]:  # one that is gone is no measure
         line["covariates"]["steal_percent"] = 50.0
-    found = verdicts.judge("event_loop", every[0], 1000.0, HOUR_S, connections=64, others=every[1:])
-    assert found.beside and len(found.beside.points) == 20 and not found.holds
+    found = verdicts.judge("event_loop", every[0], 1000.0, HOUR_S, connections=64, yardstick=verdicts.others(every[1:]))
+    assert found.over and len(found.over.points) == 20 and not found.holds
+
+
+def test_alone_a_model_is_judged_over_a_server_that_does_nothing() -> None:
+    """Which is as late as the machine, minute by minute; a server that slows down by itself is still found."""
+    for slower, verdict in ((0.0, verdicts.HOLDS), (0.8, verdicts.GROWS)):
+        lines = stretches(machine=1.0, slower=slower)
+        asked_after(lines, stretches(machine=1.0, seed=7))
+        found = judged_alone(lines)
+        assert found.p99.verdict == verdicts.GROWS and found.tail.verdict == verdict
+        assert found.holds == (verdict == verdicts.HOLDS)
+    for line in lines[30:]:  # no answer, or the host's: no figure
+        line["yardstick"] = {"status": "failed", "reason": "load: not one right answer"}
+    lines[12]["yardstick"]["covariates"]["steal_percent"] = 50.0
+    found = judged_alone(lines)
+    assert len(found.tail.points) == 30 - 10 - 1 and not found.holds and found.p99_left_out == 0
+    for line in lines:
+        del line["yardstick"]
+    assert judged_alone(lines).tail.why == "0 windows are too few", "an absolute p99 does not stand in for it"
+
+
+def asked_after(lines: list[dict[str, Any]], nothing: list[dict[str, Any]]) -> None:
+    for line, each in zip(lines, nothing, strict=True):
+        line["yardstick"] = {key: each[key] for key in ("status", "reason", "metrics", "covariates")}
+
+
+def judged_alone(lines: list[dict[str, Any]]) -> verdicts.Verdict:
+    yardstick = verdicts.nothing(lines)
+    return verdicts.judge("event_loop", lines, 1000.0, HOUR_S, connections=64, yardstick=yardstick)
 
 
 def test_gaps_of_the_machine_in_some_seconds_are_no_tail_of_the_server() -> None:
@@ -342,6 +370,11 @@ def test_a_real_one_of_some_seconds(assay: Assay, build: Path, tmp_path: Path) -
     assert found.finished and found.requests > 0 and found.lost == 0, found
     seen = [look["descriptors"] for line in samples.lines for look in line["timeline"]]
     assert max(seen) >= 64, "its 64 connections are among them"
+    asked = [line["yardstick"] for line in samples.lines if line["yardstick"]["status"] == "ok"]
+    assert asked and all(each["metrics"]["p99_ns"] > 0 and each["second_p99_ns"] for each in asked)
+    took = sum(line["seconds"] for line in samples.lines) - samples.lines[-1]["at_s"]
+    assert took > 12 * facts["families"][0]["load"]["yardstick_s"], "which is no time under load"
+    assert "p99 over that of a server that does nothing, " in done.stdout.replace(words.SPACE, " ")
     # Cut off, the server is begun anew, and what was measured of the first stays.
     path = folder / "samples.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
@@ -424,6 +457,7 @@ def test_real_ones_at_once(assay: Assay, build: Path, tmp_path: Path) -> None:
     )
     assert [line["member"] for line in samples.lines].count("thread_pool") == len(samples.lines) / 2 == 12
     assert began["thread_pool"] <= ended["event_loop"] and began["event_loop"] <= ended["thread_pool"]
+    assert not any("yardstick" in line for line in samples.lines), "each is the others'"
     for found in view.judged(facts, samples):
         assert found.finished and found.requests > 0 and found.lost == 0, found
         assert found.descriptors.level < 128, "none of the other's 64 connections"

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A soak as a run: its plan, its folder, going on with an interrupted one.
 
-A model is a family, a stretch of its load (a minute; of a short soak a twelfth) a line in samples.jsonl.
+A model is a family, a stretch of its load (a minute; of a short soak a twelfth) a line in samples.jsonl,
+with the yardstick that was laid beside it.
 A server cannot be gone on with: after an interruption the model that was being watched is begun anew,
 and the lines of the attempt before stay. Models at once share the machine, and are begun anew together.
 """
@@ -28,10 +29,12 @@ from .view import TIER
 from .watching import Settings, capacity, watch
 
 STRETCH_S, STRETCHES_MIN = 60.0, 12
+YARDSTICK_SHARE, YARDSTICK_S_MIN = 0.1, 0.1  # of a stretch
 EVERY_S = 3.0
 CONNECTIONS, QUEUE_LIMIT, THREADS = 64, 1024, 1
 COMPANY = {
-    False: "one model after the other, each with the machine to itself",
+    False: "one model after the other, each with the machine to itself; after each stretch a server that does nothing"
+    " was asked as often, for a tenth of the time",
     True: "all models shared the machine: their servers on one CPU and their load generators on another, all"
     " for the same time, each at an equal part of its share of what it answered alone, so that together they"
     " asked of the machine what one model would have",
@@ -74,6 +77,7 @@ def settings(request: Request, cpus: tuple[int, ...]) -> Settings:
         server_cpu=cpus[0],
         load_cpu=cpus[-1],
         at_once=request.at_once,
+        yardstick_s=0.0 if request.at_once else max(YARDSTICK_S_MIN, YARDSTICK_SHARE * stretch_s),
     )
 
 
@@ -176,7 +180,7 @@ def _measure(build: Build, facts: dict[str, Any], folder: Path, left: list[str],
     writer, began = store.Writer(folder), time.monotonic()
     load = next(iter(families.values())).load
     at_once = bool(load.get("at_once"))
-    each = load["stretch_s"] / (len(left) if at_once else 1)
+    each = load["stretch_s"] / len(left) if at_once else load["stretch_s"] + load.get("yardstick_s", 0.0)
     count = sum(families[model].rounds for model in left)
     progress = Progress(count * each, count)
     record.say(_plan(left, load["seconds"], at_once))

@@ -4,15 +4,18 @@
 The first sixth of the time is left out: memory that is touched for the first time is no leak. What
 remains is thinned to at most 60 windows of equal length, each with its median, so that neighbours
 hardly depend on each other. The p99 of a stretch is that of its median second: what takes the machine
-away for a hundredth of a minute would else be all that it tells. Of models that shared the machine
-(--at-once) what is judged is each one's p99 over the others' in the same stretches: what moves all of them
-alike is the machine. That no part which they have in common does more and more is for the CPU time per
-request to say. Theil's slope over the windows times the time watched is the *growth*, with Sen's 95 %
-interval. It *holds* if the interval's upper end stays below a margin that matters; it *grows* if the lower
-end is above it. A step near the end hardly moves a slope: where the last tenth lies above the first by more
-than the margin nothing holds either, nor where the last window alone does of memory and descriptors, which
-are no matter of chance, nor where a quarter of that time has no
-figure. Else this run was too short to tell. Only what holds is called flat.
+away for a hundredth of a minute would else be all that it tells. Within an hour the machine's own
+lateness moves by more than what is looked for, so that what is judged is p99 over a yardstick: a server that
+does nothing, asked as often after each stretch, or, of models that shared the machine (--at-once), the others
+in the same stretches. What moves both alike is the machine. That no part which they have in common does more
+and more is for the CPU time per request to say.
+
+Theil's slope over the windows times the time watched is the *growth*, with Sen's 95 % interval. It *holds* if
+the interval's upper end stays below a margin that matters; it *grows* if the lower end is above it. A step
+near the end hardly moves a slope: where the last tenth lies above the first by more than the margin nothing
+holds either, nor where the last window alone does of memory and descriptors, which are no matter of chance,
+nor where a quarter of that time has no figure. Else this run was too short to tell. Only what holds is called
+flat.
 """
 
 from __future__ import annotations
@@ -58,8 +61,9 @@ def declared() -> dict[str, Any]:
         f" larger), {DESCRIPTORS_MARGIN:g} descriptor, {100 * (CPU_MARGIN - 1):.0f} % of CPU time per request,"
         f" {100 * (P99_MARGIN - 1):g} % of p99, and the last tenth (of memory"
         " and descriptors the last window, too) lies above the first by no more than that; the p99 of a stretch is"
-        " that of its median second; of models that shared the machine it is judged over the geometric mean of the"
-        " others' in the same stretch, since what all of them share is the machine's; a stretch in"
+        " that of its median second; it is judged over that of a server that does nothing, asked as often after the"
+        " stretch, or of models that shared the machine over the geometric mean of the others' in the same stretch,"
+        " since what all of them share is the machine's; a stretch in"
         f" which the host took more than {STEAL_PERCENT_MAX:g} % of the CPUs has no p99; without a figure for"
         f" {100 * GAP_SHARE_MAX:g} % of the time on end none is flat. No request may be lost and no connection missing",
     }
@@ -129,6 +133,26 @@ def _step(points: Sequence[slopes.Point], last: int) -> float:
 
 
 @dataclass(frozen=True)
+class Yardstick:
+    """Servers by which the machine's part of a p99 is told."""
+
+    whose: str  #: with an article
+    column: str  #: the same in a table's head
+    lines: Sequence[Sequence[dict[str, Any]]]  #: of each of them, one a stretch
+
+
+def others(lines: Sequence[Sequence[dict[str, Any]]]) -> Yardstick:
+    """Those that shared the machine."""
+    return Yardstick("the others, which shared the machine", "the others'", lines)
+
+
+def nothing(lines: Sequence[dict[str, Any]]) -> Yardstick:
+    """The server that was asked after each stretch of these."""
+    found = [{**line["yardstick"], "round": line["round"]} for line in lines if line.get("yardstick")]
+    return Yardstick("a server that does nothing", "doing nothing", [found])
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Of one model."""
 
@@ -138,7 +162,8 @@ class Verdict:
     descriptors: Trend
     cpu: Trend  #: log of its CPU time per request
     p99: Trend
-    beside: Trend | None  #: log of its p99 over that of the others, which shared the machine
+    yardstick: Yardstick | None
+    over: Trend | None  #: log of its p99 over the yardstick's
     requests: int
     lost: int  #: not answered, or not as they should be; and what the server says it lost at its end
     lost_why: str
@@ -153,7 +178,7 @@ class Verdict:
     @property
     def tail(self) -> Trend:
         """What is judged of p99."""
-        return self.beside or self.p99
+        return self.over or self.p99
 
     @property
     def holds(self) -> bool:
@@ -172,10 +197,9 @@ def judge(
     rate_hz: float,
     seconds: float,
     connections: int = 0,
-    others: Sequence[Sequence[dict[str, Any]]] = (),
+    yardstick: Yardstick | None = None,
 ) -> Verdict:
-    """lines: of the model's last attempt, in order, a stretch each. connections: asked for. others: lines of
-    those that shared the machine."""
+    """lines: of the model's last attempt, in order, a stretch each. connections: asked for."""
     good = [line for line in lines if line["status"] == "ok"]
     bad = [line for line in lines if line["status"] != "ok"]
     samples = [sample for line in good for sample in line["timeline"]]
@@ -201,7 +225,8 @@ def judge(
         trend(descriptors, DESCRIPTORS_MARGIN, seconds, steady=True),
         trend(cpu, math.log(CPU_MARGIN), seconds),
         trend(p99, math.log(P99_MARGIN), seconds),
-        trend(_over(calm, others), math.log(P99_MARGIN), seconds) if others else None,
+        yardstick,
+        trend(_over(calm, yardstick), math.log(P99_MARGIN), seconds) if yardstick else None,
         counts["answered"],
         lost,
         ", ".join(part for part in said if not part.startswith("0 ")),
@@ -224,9 +249,11 @@ def _calm(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _over(calm: Sequence[dict[str, Any]], others: Sequence[Sequence[dict[str, Any]]]) -> list[slopes.Point]:
-    """Log of p99 over the geometric mean of the others', where all have one."""
-    theirs = [{line["round"]: math.log(ns) for line in _calm(each) if (ns := _p99_ns(line))} for each in others]
+def _over(calm: Sequence[dict[str, Any]], yardstick: Yardstick) -> list[slopes.Point]:
+    """Log of p99 over the geometric mean of the yardstick's servers, where all have one."""
+    theirs = [
+        {line["round"]: math.log(ns) for line in _calm(each) if (ns := _p99_ns(line))} for each in yardstick.lines
+    ]
     found = []
     for line in calm:
         known = [logs[line["round"]] for logs in theirs if line["round"] in logs]

@@ -46,10 +46,17 @@ def judged(facts: dict[str, Any], samples: store.Samples) -> list[Verdict]:
             lines[f["id"]],
             *(f["load"][name] for name in ("rate_hz", "seconds")),
             connections=f["load"].get("connections", 0),
-            others=[lines[id] for id in lines if id != f["id"]] if f["load"].get("at_once") else (),
+            yardstick=_yardstick(f, lines),
         )
         for f in facts["families"]
     ]
+
+
+def _yardstick(family: dict[str, Any], lines: dict[str, list[dict[str, Any]]]) -> verdicts.Yardstick | None:
+    """None in a run that began before there was one."""
+    if family["load"].get("at_once"):
+        return verdicts.others([lines[id] for id in lines if id != family["id"]])
+    return verdicts.nothing(lines[family["id"]]) if family["load"].get("yardstick_s") else None
 
 
 def show(folder: Path) -> int:
@@ -69,7 +76,7 @@ def answer(found: Sequence[Verdict]) -> list[str]:
     over = f"over {_duration(found[0].seconds)} at {_share(found)}"
     if not bad:
         first = f"{_named(flat)} stayed as {_were(flat)} {over}: memory, descriptors, CPU time per request and"
-        first += f" p99{' over that of the others' if flat[0].beside else ''} flat, no request lost."
+        first += f" p99{_over(flat[0])} flat, no request lost."
     else:
         first = f"{_named(bad)} {'was' if len(bad) == 1 else 'were'} not shown to stay as {_were(bad)} {over}"
         first += f"; {_named(flat)} did." if flat else "."
@@ -125,10 +132,13 @@ def sentence(v: Verdict) -> str:
         _part("CPU time per request", v.cpu, f"{_factor(v.cpu)} at {cpu}"),
         _part("p99", v.p99, f"{_factor(v.p99)} at {p99}{late if v.late else ''}"),
     ]
-    if v.beside:
-        what = "p99 over that of the others, which shared the machine,"
-        parts.append(_part(what, v.beside, _factor(v.beside)))
+    if v.over:
+        parts.append(_part(f"p99{_over(v)},", v.over, _factor(v.over)))
     return f"{said}; {'; '.join(parts)}."
+
+
+def _over(v: Verdict) -> str:
+    return f" over that of {v.yardstick.whose}" if v.yardstick else ""
 
 
 def _part(what: str, trend: Trend, figure: str) -> str:
@@ -187,7 +197,7 @@ def table(found: Sequence[Verdict]) -> Table:
             Column("descriptors", True),
             Column("CPU/request", True),
             Column("p99", True),
-            *([Column("p99 over the others'", True)] if found[0].beside else []),
+            *([Column(f"p99 over {found[0].yardstick.column}", True)] if found[0].yardstick else []),
             Column("without p99", True),
         ],
     )
@@ -202,7 +212,7 @@ def table(found: Sequence[Verdict]) -> Table:
             _grown(v.descriptors) if v.descriptors.points else "–",
             _factor(v.cpu) if v.cpu.points else "–",
             _factor(v.p99) if v.p99.points else "–",
-            *([_factor(v.beside) if v.beside.points else "–"] if v.beside else []),
+            *([_factor(v.over) if v.over.points else "–"] if v.over else []),
             str(v.p99_left_out),
         )
     return made
@@ -238,6 +248,13 @@ def pictures(facts: dict[str, Any], found: Sequence[Verdict], suffix: str = "") 
             "ms",
             lambda y: math.exp(y) / 1e6,
             [v.p99 for v in found],
+        ),
+        (
+            "p99-over",
+            f"p99{_over(found[0])}, over time",
+            "times",
+            math.exp,
+            [v.over for v in found if v.over],
         ),
     )
     return [

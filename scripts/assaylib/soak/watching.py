@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""One model under steady load: stretches of it, one after the other, and what was seen meanwhile."""
+"""One model under steady load: stretches of it, one after the other, and what was seen meanwhile.
+
+A model that has the machine to itself is alone with what the machine does in an hour. So between two
+stretches a server that does nothing is asked as often, for some seconds: the yardstick (verdicts.py).
+Times are those under load, without the seconds of the yardstick, in which the model's server idles.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import machine, rig
+from ..gates import noop
 from ..programs import Build
 from ..scenarios import memory
 from .company import ALONE, Alone
@@ -39,6 +46,7 @@ class Settings:
     server_cpu: int
     load_cpu: int
     at_once: bool = False  #: the other models beside it, on the same CPUs
+    yardstick_s: float = 0.0  #: after each stretch; 0 is none
 
     def stretches(self) -> int:
         return max(1, round(self.seconds / self.stretch_s))
@@ -78,7 +86,11 @@ def watch(
     that load gives up on, ends it with a failed one."""
     began = clock()
     try:
-        with rig.server(build, settings.serve(model), cpu=settings.server_cpu) as server:
+        with contextlib.ExitStack() as stack:
+            server = stack.enter_context(rig.server(build, settings.serve(model), cpu=settings.server_cpu))
+            nothing = None
+            if settings.yardstick_s:
+                nothing = stack.enter_context(noop.server(build, cpu=settings.server_cpu))
             warm = settings.ask(
                 arrival="poisson",
                 rate=rate_hz,
@@ -92,6 +104,10 @@ def watch(
             count = settings.stretches()
             for number in range(count):
                 line = _stretch(build, settings, server, rate_hz, seed + number + 1, began, company, clock)
+                if nothing:
+                    since = clock()
+                    line["yardstick"] = _yardstick(build, settings, nothing, rate_hz, seed + number + 1)
+                    began += clock() - since
                 if number == count - 1:
                     line["final"] = _end(server)
                 yield line
@@ -148,6 +164,29 @@ def _stretch(
         },
         "second_p99_ns": [second["p99_ns"] for second in done["seconds"]],
         "timeline": timeline,
+        "covariates": watch.covariates(None),
+    }
+
+
+def _yardstick(
+    build: Build, settings: Settings, nothing: rig.Server, rate_hz: float, seed: int
+) -> dict[str, Any]:
+    """What the machine makes of the same requests at the same rate; its failure is none of the model's."""
+    watch = machine.Watch()
+    asked = settings.ask(
+        arrival="poisson", rate=rate_hz, warmup=0.0, duration=settings.yardstick_s, seed=seed, timeout=PATIENCE_S
+    )
+    try:
+        done = rig.load(build, nothing, noop.any_reply(asked), cpu=settings.load_cpu)
+    except rig.Failure as failure:
+        return {"status": "failed", "reason": str(failure)}
+    if done["failed"] or done["wrong"]:
+        return {"status": "failed", "reason": f"{done['failed']} failed and {done['wrong']} wrong replies"}
+    return {
+        "status": "ok",
+        "reason": None,
+        "metrics": {key: done[key] for key in FIGURES},
+        "second_p99_ns": [second["p99_ns"] for second in done["seconds"]],
         "covariates": watch.covariates(None),
     }
 
