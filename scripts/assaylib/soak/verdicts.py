@@ -3,12 +3,16 @@
 
 The first sixth of the time is left out: memory that is touched for the first time is no leak. What
 remains is thinned to at most 60 windows of equal length, each with its median, so that neighbours
-hardly depend on each other. The p99 of a stretch is that of its median second: what takes the machine
-away for a hundredth of a minute would else be all that it tells. Within an hour the machine's own
-lateness moves by more than what is looked for, so that what is judged is p99 over a yardstick: a server that
-does nothing, asked as often after each stretch, or, of models that shared the machine (--at-once), the others
-in the same stretches. What moves both alike is the machine. That no part which they have in common does more
-and more is for the CPU time per request to say.
+hardly depend on each other.
+
+The p99 of a stretch is that of a calm second: one of ten is calmer. A server that becomes slower by itself does
+so in every second; what takes the machine away comes and goes (here for some milliseconds every five seconds, of
+a server that does nothing, too), and moves the p99 of a whole minute, or of its median second, by far more than
+what is looked for: by half, minute by minute, against a tenth to a quarter. Stalls of a server's own that grow in
+few of its seconds are not seen by it. What moves within the hour even so is the machine's speed. So what is
+judged is p99 over a yardstick: a server that does nothing, asked as often after each stretch, or, of models that
+shared the machine (--at-once), the others in the same stretches. What moves both alike is the machine. That no
+part which they have in common does more and more is for the CPU time per request to say.
 
 Theil's slope over the windows times the time watched is the *growth*, with Sen's 95 % interval. It *holds* if
 the interval's upper end stays below a margin that matters; it *grows* if the lower end is above it. A step
@@ -39,6 +43,7 @@ CPU_MARGIN = 1.10  # times, of the server's CPU time per request
 STEAL_PERCENT_MAX = 10.0
 GAP_SHARE_MAX = 0.25  # of the time that is judged: a line through what is known says nothing of the rest
 ACHIEVED_MIN = 0.99
+CALM_SHARE = 0.1  # of the seconds of a stretch are calmer than the one whose p99 is judged
 
 
 def declared() -> dict[str, Any]:
@@ -55,15 +60,16 @@ def declared() -> dict[str, Any]:
         "steal_percent_max": STEAL_PERCENT_MAX,
         "gap_share_max": GAP_SHARE_MAX,
         "achieved_min": ACHIEVED_MIN,
+        "calm_share": CALM_SHARE,
         "text": f"the first sixth of the time is left out; growth is Theil's slope over at most"
         f" {WINDOWS_MAX} windows times the time, with Sen's interval at {100 * (1 - ALPHA):g} %. It holds if the"
         f" upper end is at most {RSS_MARGIN_BYTES >> 20} MiB or {100 * RSS_MARGIN_SHARE:g} % of the resident set (the"
         f" larger), {DESCRIPTORS_MARGIN:g} descriptor, {100 * (CPU_MARGIN - 1):.0f} % of CPU time per request,"
         f" {100 * (P99_MARGIN - 1):g} % of p99, and the last tenth (of memory"
         " and descriptors the last window, too) lies above the first by no more than that; the p99 of a stretch is"
-        " that of its median second; it is judged over that of a server that does nothing, asked as often after the"
-        " stretch, or of models that shared the machine over the geometric mean of the others' in the same stretch,"
-        " since what all of them share is the machine's; a stretch in"
+        f" that of its calm second ({100 * CALM_SHARE:g} % are calmer); it is judged over that of a server that does"
+        " nothing, asked as often after the stretch, or of models that shared the machine over the geometric mean of"
+        " the others' in the same stretch, since what all of them share is the machine's; a stretch in"
         f" which the host took more than {STEAL_PERCENT_MAX:g} % of the CPUs has no p99; without a figure for"
         f" {100 * GAP_SHARE_MAX:g} % of the time on end none is flat. No request may be lost and no connection missing",
     }
@@ -161,7 +167,8 @@ class Verdict:
     rss: Trend
     descriptors: Trend
     cpu: Trend  #: log of its CPU time per request
-    p99: Trend
+    p99: Trend  #: log of that of calm seconds
+    p99_ns: float | None  #: of median seconds, for orientation
     yardstick: Yardstick | None
     over: Trend | None  #: log of its p99 over the yardstick's
     requests: int
@@ -225,6 +232,7 @@ def judge(
         trend(descriptors, DESCRIPTORS_MARGIN, seconds, steady=True),
         trend(cpu, math.log(CPU_MARGIN), seconds),
         trend(p99, math.log(P99_MARGIN), seconds),
+        median(seen) if (seen := [ns for line in calm if (ns := _p99_ns(line, 0.5))]) else None,
         yardstick,
         trend(_over(calm, yardstick), math.log(P99_MARGIN), seconds) if yardstick else None,
         counts["answered"],
@@ -262,11 +270,11 @@ def _over(calm: Sequence[dict[str, Any]], yardstick: Yardstick) -> list[slopes.P
     return found
 
 
-def _p99_ns(line: dict[str, Any]) -> float | None:
-    """Of its median second, one without an answer being the worst; of the whole stretch where its seconds
-    were not kept."""
-    seconds = [math.inf if ns is None else float(ns) for ns in line.get("second_p99_ns") or []]
-    found = median(seconds) if seconds else line["metrics"].get("p99_ns")
+def _p99_ns(line: dict[str, Any], share: float = CALM_SHARE) -> float | None:
+    """Of the second than which so many are calmer, one without an answer being the worst; of the whole stretch
+    where its seconds were not kept."""
+    seconds = sorted(math.inf if ns is None else float(ns) for ns in line.get("second_p99_ns") or [])
+    found = seconds[int(share * len(seconds))] if seconds else line["metrics"].get("p99_ns")
     return None if found is None or math.isinf(found) else found
 
 

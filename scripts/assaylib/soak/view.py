@@ -125,16 +125,20 @@ def sentence(v: Verdict) -> str:
     late = f" (in {v.late} of its stretches the generator itself was late: that tail is the machine's, too)"
     rss = f"{words.fixed(v.rss.level / MIB, 1)}{words.SPACE}MiB"
     cpu = f"{words.fixed(math.exp(v.cpu.level) / 1e3, 1)}{words.SPACE}µs"
-    p99 = f"{words.fixed(math.exp(v.p99.level) / 1e6, 2)}{words.SPACE}ms"
+    p99 = _ms(math.exp(v.p99.level)) + (f" ({_ms(v.p99_ns)} in the median second)" if v.p99_ns else "")
     parts = [
         _part("memory", v.rss, f"{bytes_grown(v.rss)} at {rss}"),
         _part("descriptors", v.descriptors, f"{_grown(v.descriptors)} at {v.descriptors.level:.0f}"),
         _part("CPU time per request", v.cpu, f"{_factor(v.cpu)} at {cpu}"),
-        _part("p99", v.p99, f"{_factor(v.p99)} at {p99}{late if v.late else ''}"),
+        _part("p99 of calm seconds", v.p99, f"{_factor(v.p99)} at {p99}{late if v.late else ''}"),
     ]
     if v.over:
         parts.append(_part(f"p99{_over(v)},", v.over, _factor(v.over)))
     return f"{said}; {'; '.join(parts)}."
+
+
+def _ms(ns: float) -> str:
+    return f"{words.fixed(ns / 1e6, 2)}{words.SPACE}ms"
 
 
 def _over(v: Verdict) -> str:
@@ -196,8 +200,8 @@ def table(found: Sequence[Verdict]) -> Table:
             Column("memory", True),
             Column("descriptors", True),
             Column("CPU/request", True),
-            Column("p99", True),
-            *([Column(f"p99 over {found[0].yardstick.column}", True)] if found[0].yardstick else []),
+            Column("calm p99", True),
+            *([Column(f"calm p99 over {found[0].yardstick.column}", True)] if found[0].yardstick else []),
             Column("without p99", True),
         ],
     )
@@ -244,7 +248,7 @@ def pictures(facts: dict[str, Any], found: Sequence[Verdict], suffix: str = "") 
         ("memory", "Resident memory over time", "MiB", lambda y: y / MIB, [v.rss for v in found]),
         (
             "p99",
-            "p99 over time, a point a stretch: of its median second",
+            "p99 over time, a point a stretch: of its calm second",
             "ms",
             lambda y: math.exp(y) / 1e6,
             [v.p99 for v in found],
