@@ -269,6 +269,8 @@ def test_one_request_lost_is_too_many() -> None:
 def test_a_server_that_died_and_one_that_was_not_watched_to_its_end() -> None:
     lines = stretches()[:20]
     assert not told(lines).finished
+    short = view.table([told(lines[:13])]).rows[0]
+    assert [cell.text for cell in short][-4:-1] == ["–"] * 3, "three minutes drawn out over an hour are no figure"
     lines.append(
         {
             **lines[-1],

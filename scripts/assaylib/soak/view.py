@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 from .. import UsageError, store, words
 from ..blocks import Cell, Column, Items, Picture, Raw, Section, Table, Text
@@ -212,14 +213,19 @@ def table(found: Sequence[Verdict]) -> Table:
             words.fixed(v.rate_hz, 0),
             words.fixed(v.requests, 0),
             str(v.lost),
-            bytes_grown(v.rss) if v.rss.points else "–",
-            _grown(v.descriptors) if v.descriptors.points else "–",
-            _factor(v.cpu) if v.cpu.points else "–",
-            _factor(v.p99) if v.p99.points else "–",
-            *([_factor(v.over) if v.over.points else "–"] if v.over else []),
+            _cell(v.rss, bytes_grown),
+            _cell(v.descriptors, _grown),
+            _cell(v.cpu, _factor),
+            _cell(v.p99, _factor),
+            *([_cell(v.over, _factor)] if v.over else []),
             str(v.p99_left_out),
         )
     return made
+
+
+def _cell(trend: Trend, show: Callable[[Trend], str]) -> str:
+    """A line through a few minutes, drawn out over the whole time, is no figure."""
+    return show(trend) if trend.interval else "–"
 
 
 def text(facts: dict[str, Any], found: Sequence[Verdict]) -> str:
