@@ -34,7 +34,7 @@ EVERY_S = 3.0
 CONNECTIONS, QUEUE_LIMIT, THREADS = 64, 1024, 1
 COMPANY = {
     False: "one model after the other, each with the machine to itself; after each stretch a server that does nothing"
-    " was asked as often, for a tenth of the time",
+    " was asked as often, for some seconds",
     True: "all models shared the machine: their servers on one CPU and their load generators on another, all"
     " for the same time, each at an equal part of its share of what it answered alone, so that together they"
     " asked of the machine what one model would have",
@@ -62,7 +62,7 @@ def settings(request: Request, cpus: tuple[int, ...]) -> Settings:
         raise UsageError(f"--share {request.share:g}: must be above 0, and at most 1")
     if request.workload not in WORKLOADS:
         raise UsageError(f"--workload {request.workload}: is not one of {', '.join(WORKLOADS)}")
-    stretch_s = min(STRETCH_S, request.seconds / STRETCHES_MIN)
+    stretch_s = request.seconds / max(STRETCHES_MIN, round(request.seconds / STRETCH_S))
     return Settings(
         workload=request.workload,
         payload="order",
@@ -95,6 +95,8 @@ def models(build: Build, wanted: tuple[str, ...]) -> list[str]:
 
 def main(build: Build, root: Path, request: Request) -> int:
     record.check(request)
+    if build.find("bare") is None:
+        raise UsageError(f"{build.folder}: bare is not built, the server by which the machine's part is told")
     chosen, asked = models(build, request.models), settings(request, machine.cpus())
     if asked.at_once and len(chosen) < 2:
         raise UsageError("--at-once: there is but one model")
@@ -183,7 +185,7 @@ def _measure(build: Build, facts: dict[str, Any], folder: Path, left: list[str],
     each = load["stretch_s"] / len(left) if at_once else load["stretch_s"] + load.get("yardstick_s", 0.0)
     count = sum(families[model].rounds for model in left)
     progress = Progress(count * each, count)
-    record.say(_plan(left, load["seconds"], at_once))
+    record.say(_plan(left, each * families[left[0]].rounds if left and not at_once else load["seconds"], at_once))
     jobs = {m: _watched(build, families[m], facts["seed"], attempt) for m in left}
     try:
         with _all(jobs, at_once) as seen:

@@ -3,23 +3,17 @@
 
 The first sixth of the time is left out: memory that is touched for the first time is no leak. What
 remains is thinned to at most 60 windows of equal length, each with its median, so that neighbours
-hardly depend on each other.
+hardly depend on each other. Theil's slope over the windows times the time watched is the *growth*, with Sen's
+95 % interval. It *holds* if the interval's upper end stays below a margin that matters; it *grows* if the lower
+end is above it. A step near the end hardly moves a slope: where the last tenth lies above the first by more
+than the margin nothing holds either. Of memory and descriptors, which are no matter of chance, not where the
+last window alone does, and such a step together with a slope that is above 0 is growth. Where a quarter of
+that time has no figure there is no line: what is known of a part says nothing of the whole. Else this run was
+too short to tell. Only what holds is called flat.
 
-The p99 of a stretch is that of a calm second: one of ten is calmer. A server that becomes slower by itself does
-so in every second; what takes the machine away comes and goes (here for some milliseconds every five seconds, of
-a server that does nothing, too), and moves the p99 of a whole minute, or of its median second, by far more than
-what is looked for: by half, minute by minute, against a tenth to a quarter. Stalls of a server's own that grow in
-few of its seconds are not seen by it. What moves within the hour even so is the machine's speed. So what is
-judged is p99 over a yardstick: a server that does nothing, asked as often after each stretch, or, of models that
-shared the machine (--at-once), the others in the same stretches. What moves both alike is the machine. That no
-part which they have in common does more and more is for the CPU time per request to say.
-
-Theil's slope over the windows times the time watched is the *growth*, with Sen's 95 % interval. It *holds* if
-the interval's upper end stays below a margin that matters; it *grows* if the lower end is above it. A step
-near the end hardly moves a slope: where the last tenth lies above the first by more than the margin nothing
-holds either, nor where the last window alone does of memory and descriptors, which are no matter of chance,
-nor where a quarter of that time has no figure. Else this run was too short to tell. Only what holds is called
-flat.
+Of p99 that of calm seconds has to hold, beyond the machine's part (tails.py). It would not see stalls that
+become longer in up to nine of ten seconds; so that of median seconds, which chance moves too much for a claim,
+must not be shown to grow.
 """
 
 from __future__ import annotations
@@ -32,18 +26,18 @@ from typing import Any
 from .. import slopes
 from ..gates.validity import LAG_SHARE_MAX
 from ..intervals import ALPHA, median
+from . import tails
+from .tails import CALM_SHARE, IDLE_PERCENT_MAX, MEDIAN_SHARE, STEAL_PERCENT_MAX, Yardstick
 
-HOLDS, GROWS, UNKNOWN, BROKEN = "holds", "grows", "not shown", "broken"
+HOLDS, GROWS, UNKNOWN = "holds", "grows", "not shown"
 SETTLE_SHARE = 1 / 6
 WINDOWS_MAX = 60
 RSS_MARGIN_BYTES, RSS_MARGIN_SHARE = 1 << 20, 0.02  # the larger one
 DESCRIPTORS_MARGIN = 1.0
 P99_MARGIN = 1.25  # times
 CPU_MARGIN = 1.10  # times, of the server's CPU time per request
-STEAL_PERCENT_MAX = 10.0
 GAP_SHARE_MAX = 0.25  # of the time that is judged: a line through what is known says nothing of the rest
 ACHIEVED_MIN = 0.99
-CALM_SHARE = 0.1  # of the seconds of a stretch are calmer than the one whose p99 is judged
 
 
 def declared() -> dict[str, Any]:
@@ -61,17 +55,20 @@ def declared() -> dict[str, Any]:
         "gap_share_max": GAP_SHARE_MAX,
         "achieved_min": ACHIEVED_MIN,
         "calm_share": CALM_SHARE,
+        "idle_percent_max": IDLE_PERCENT_MAX,
         "text": f"the first sixth of the time is left out; growth is Theil's slope over at most"
         f" {WINDOWS_MAX} windows times the time, with Sen's interval at {100 * (1 - ALPHA):g} %. It holds if the"
         f" upper end is at most {RSS_MARGIN_BYTES >> 20} MiB or {100 * RSS_MARGIN_SHARE:g} % of the resident set (the"
         f" larger), {DESCRIPTORS_MARGIN:g} descriptor, {100 * (CPU_MARGIN - 1):.0f} % of CPU time per request,"
         f" {100 * (P99_MARGIN - 1):g} % of p99, and the last tenth (of memory"
         " and descriptors the last window, too) lies above the first by no more than that; the p99 of a stretch is"
-        f" that of its calm second ({100 * CALM_SHARE:g} % are calmer); it is judged over that of a server that does"
-        " nothing, asked as often after the stretch, or of models that shared the machine over the geometric mean of"
-        " the others' in the same stretch, since what all of them share is the machine's; a stretch in"
-        f" which the host took more than {STEAL_PERCENT_MAX:g} % of the CPUs has no p99; without a figure for"
-        f" {100 * GAP_SHARE_MAX:g} % of the time on end none is flat. No request may be lost and no connection missing",
+        f" that of its calm second ({100 * CALM_SHARE:g} % are calmer; of fewer than ten it is the calmest), judged"
+        " beyond the rise of the same figure of a server that does nothing, asked as often after the stretch, or of"
+        " models that shared the machine beyond the median of the others' in the same stretch: in nanoseconds if the"
+        " model is the slower one, else in shares; that of its median second must not be shown to grow by more; a"
+        f" stretch in which the host took more than {STEAL_PERCENT_MAX:g} % of the CPUs, or the model"
+        f" {IDLE_PERCENT_MAX:g} % of one while the other was asked, has no p99; without a figure for"
+        f" {100 * GAP_SHARE_MAX:g} % of the time on end there is no line. No request may be lost and no connection missing",
     }
 
 
@@ -80,8 +77,8 @@ class Trend:
     """Of one figure over the time that is judged."""
 
     verdict: str
-    growth: float  #: over that time; of p99 a log ratio
-    interval: tuple[float, float] | None
+    growth: float  #: over that time; of p99 and CPU time a log ratio, of tails a share of p99
+    interval: tuple[float, float] | None  #: None: there is no line, and growth is no figure
     margin: float
     level: float  #: median; without points no figure
     points: tuple[slopes.Point, ...]  #: windows: (seconds, figure)
@@ -95,24 +92,22 @@ def trend(series: Sequence[slopes.Point], margin: float, until_s: float, *, stea
     if len({x for x, _ in points}) < 2:
         level = points[0][1] if points else 0.0
         return Trend(UNKNOWN, 0.0, None, margin, level, tuple(points), f"{len(points)} windows are too few")
-    line = slopes.slope(points)
-    span = until_s - begin
-    growth, level = line.value * span, median([y for _, y in points])
-    ends = (line.interval[0] * span, line.interval[1] * span) if line.interval else None
-    step = max(_step(points, max(1, len(points) // 10)), _step(points, 1) if steady else -math.inf)
-    if step > margin and ends and ends[0] > 0:
-        return Trend(GROWS, growth, ends, margin, level, tuple(points), "the end lies above the beginning")
-    if ends is None:
-        return Trend(
-            UNKNOWN, growth, ends, margin, level, tuple(points), f"{len(points)} windows are too few"
-        )
-    if ends[0] > margin:
-        return Trend(GROWS, growth, ends, margin, level, tuple(points))
-    if ends[1] > margin or step > margin:
-        return Trend(UNKNOWN, growth, ends, margin, level, tuple(points), "it could be more than the margin")
+    span, level = until_s - begin, median([y for _, y in points])
     if _gap(begin, [x for x, _ in points], until_s) > GAP_SHARE_MAX * span:
-        return Trend(UNKNOWN, growth, ends, margin, level, tuple(points), "too long a while has no figure")
-    return Trend(HOLDS, growth, ends, margin, level, tuple(points))
+        return Trend(UNKNOWN, 0.0, None, margin, level, tuple(points), "too long a while has no figure")
+    line = slopes.slope(points)
+    if line.interval is None:
+        return Trend(UNKNOWN, 0.0, None, margin, level, tuple(points), f"{len(points)} windows are too few")
+    growth, ends = line.value * span, (line.interval[0] * span, line.interval[1] * span)
+    step = max(_step(points, max(1, len(points) // 10)), _step(points, 1) if steady else -math.inf)
+    verdict, why = HOLDS, ""
+    if ends[0] > margin:
+        verdict = GROWS
+    elif steady and step > margin and ends[0] > 0:
+        verdict, why = GROWS, "the end lies above the beginning"
+    elif ends[1] > margin or step > margin:
+        verdict, why = UNKNOWN, "it could be more than the margin"
+    return Trend(verdict, growth, ends, margin, level, tuple(points), why)
 
 
 def windows(points: Sequence[slopes.Point], begin: float, end: float) -> list[slopes.Point]:
@@ -139,26 +134,6 @@ def _step(points: Sequence[slopes.Point], last: int) -> float:
 
 
 @dataclass(frozen=True)
-class Yardstick:
-    """Servers by which the machine's part of a p99 is told."""
-
-    whose: str  #: with an article
-    column: str  #: the same in a table's head
-    lines: Sequence[Sequence[dict[str, Any]]]  #: of each of them, one a stretch
-
-
-def others(lines: Sequence[Sequence[dict[str, Any]]]) -> Yardstick:
-    """Those that shared the machine."""
-    return Yardstick("the others, which shared the machine", "the others'", lines)
-
-
-def nothing(lines: Sequence[dict[str, Any]]) -> Yardstick:
-    """The server that was asked after each stretch of these."""
-    found = [{**line["yardstick"], "round": line["round"]} for line in lines if line.get("yardstick")]
-    return Yardstick("a server that does nothing", "doing nothing", [found])
-
-
-@dataclass(frozen=True)
 class Verdict:
     """Of one model."""
 
@@ -167,10 +142,13 @@ class Verdict:
     rss: Trend
     descriptors: Trend
     cpu: Trend  #: log of its CPU time per request
-    p99: Trend  #: log of that of calm seconds
-    p99_ns: float | None  #: of median seconds, for orientation
+    p99: Trend  #: log of that of calm seconds, whoever moves it
+    machine: Trend | None  #: … of the yardstick
+    tail: Trend  #: what is judged of it: beyond the machine's part
+    rough: Trend  #: the same of median seconds, which must not grow
+    rough_ns: float | None  #: their p99
+    worst_ns: float | None  #: the slowest answer of all
     yardstick: Yardstick | None
-    over: Trend | None  #: log of its p99 over the yardstick's
     requests: int
     lost: int  #: not answered, or not as they should be; and what the server says it lost at its end
     lost_why: str
@@ -178,14 +156,9 @@ class Verdict:
     why: str  #: of one that did not
     rate_hz: float
     achieved: float  #: of the rate
-    p99_left_out: int  #: stretches in which the host took too much
+    without_p99: int  #: stretches that have none: what the host took, and those without a yardstick
     late: int  #: stretches in which the generator was: their tail is the machine's, too
     unheld: int  #: stretches with fewer connections than were asked for
-
-    @property
-    def tail(self) -> Trend:
-        """What is judged of p99."""
-        return self.over or self.p99
 
     @property
     def holds(self) -> bool:
@@ -195,6 +168,7 @@ class Verdict:
             and self.unheld == 0
             and self.achieved >= ACHIEVED_MIN
             and all(each.verdict == HOLDS for each in (self.rss, self.descriptors, self.cpu, self.tail))
+            and self.rough.verdict != GROWS
         )
 
 
@@ -211,9 +185,10 @@ def judge(
     bad = [line for line in lines if line["status"] != "ok"]
     samples = [sample for line in good for sample in line["timeline"]]
     rss = [(sample["at_s"], float(sample["rss_bytes"])) for sample in samples]
-    calm = _calm(lines)
-    p99 = [(line["at_s"], math.log(ns)) for line in calm if (ns := _p99_ns(line))]
+    calm = tails.calm(lines)
     cpu = [(line["at_s"], math.log(ns)) for line in calm if (ns := line["metrics"].get("cpu_ns_per_request"))]
+    judged = tails.beyond(lines, yardstick, CALM_SHARE)
+    rough = tails.own([line for line in lines if line["at_s"] >= SETTLE_SHARE * seconds], MEDIAN_SHARE)
     descriptors = [(line["at_s"], float(_middle(line))) for line in good if line["timeline"]]
     level = median([y for _, y in rss]) if rss else 0.0
     counts = {
@@ -225,57 +200,32 @@ def judge(
     lost = counts["failed"] + counts["wrong"] + at_end
     said = (f"{counts['failed']} failed", f"{counts['wrong']} wrong", f"{at_end} lost at SIGTERM")
     why = str(bad[0]["reason"]) if bad else "" if final else "it has not been watched to its end"
+    margin, log_margin = P99_MARGIN - 1, math.log(P99_MARGIN)
+    machine = trend(tails.machine(lines, yardstick, CALM_SHARE), log_margin, seconds) if yardstick else None
     return Verdict(
-        model,
-        seconds,
-        trend(rss, max(RSS_MARGIN_BYTES, RSS_MARGIN_SHARE * level), seconds, steady=True),
-        trend(descriptors, DESCRIPTORS_MARGIN, seconds, steady=True),
-        trend(cpu, math.log(CPU_MARGIN), seconds),
-        trend(p99, math.log(P99_MARGIN), seconds),
-        median(seen) if (seen := [ns for line in calm if (ns := _p99_ns(line, 0.5))]) else None,
-        yardstick,
-        trend(_over(calm, yardstick), math.log(P99_MARGIN), seconds) if yardstick else None,
-        counts["answered"],
-        lost,
-        ", ".join(part for part in said if not part.startswith("0 ")),
-        not bad and final is not None,
-        why,
-        rate_hz,
-        1 - counts["unsent"] / counts["offered"] if counts["offered"] else 0.0,
-        len(good) - len(calm),
-        sum(_late(line["metrics"]) for line in good),
-        sum(line["metrics"].get("connections_held", connections) < connections for line in good),
+        model=model,
+        seconds=seconds,
+        rss=trend(rss, max(RSS_MARGIN_BYTES, RSS_MARGIN_SHARE * level), seconds, steady=True),
+        descriptors=trend(descriptors, DESCRIPTORS_MARGIN, seconds, steady=True),
+        cpu=trend(cpu, math.log(CPU_MARGIN), seconds),
+        p99=trend(tails.own(lines, CALM_SHARE), log_margin, seconds),
+        machine=machine,
+        tail=trend(judged, margin, seconds),
+        rough=trend(tails.beyond(lines, yardstick, MEDIAN_SHARE), margin, seconds),
+        rough_ns=math.exp(median([y for _, y in rough])) if rough else None,
+        worst_ns=max((line["metrics"].get("max_ns") or 0 for line in good), default=0) or None,
+        yardstick=yardstick,
+        requests=counts["answered"],
+        lost=lost,
+        lost_why=", ".join(part for part in said if not part.startswith("0 ")),
+        finished=not bad and final is not None,
+        why=why,
+        rate_hz=rate_hz,
+        achieved=1 - counts["unsent"] / counts["offered"] if counts["offered"] else 0.0,
+        without_p99=len(good) - len(judged),
+        late=sum(_late(line["metrics"]) for line in good),
+        unheld=sum(line["metrics"].get("connections_held", connections) < connections for line in good),
     )
-
-
-def _calm(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Stretches in which the host took little."""
-    return [
-        line
-        for line in lines
-        if line["status"] == "ok" and line["covariates"].get("steal_percent", 0) <= STEAL_PERCENT_MAX
-    ]
-
-
-def _over(calm: Sequence[dict[str, Any]], yardstick: Yardstick) -> list[slopes.Point]:
-    """Log of p99 over the geometric mean of the yardstick's servers, where all have one."""
-    theirs = [
-        {line["round"]: math.log(ns) for line in _calm(each) if (ns := _p99_ns(line))} for each in yardstick.lines
-    ]
-    found = []
-    for line in calm:
-        known = [logs[line["round"]] for logs in theirs if line["round"] in logs]
-        if (ns := _p99_ns(line)) and len(known) == len(theirs):
-            found.append((line["at_s"], math.log(ns) - sum(known) / len(known)))
-    return found
-
-
-def _p99_ns(line: dict[str, Any], share: float = CALM_SHARE) -> float | None:
-    """Of the second than which so many are calmer, one without an answer being the worst; of the whole stretch
-    where its seconds were not kept."""
-    seconds = sorted(math.inf if ns is None else float(ns) for ns in line.get("second_p99_ns") or [])
-    found = seconds[int(share * len(seconds))] if seconds else line["metrics"].get("p99_ns")
-    return None if found is None or math.isinf(found) else found
 
 
 def _late(metrics: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from .. import UsageError, store, words
 from ..blocks import Cell, Column, Items, Picture, Raw, Section, Table, Text
 from ..charts import Chart, Stretch, stretches
 from ..intervals import ALPHA
-from . import verdicts
+from . import tails, verdicts
 from .verdicts import GROWS, HOLDS, Trend, Verdict
 
 TIER = store.SOAK_TIER
@@ -53,11 +53,11 @@ def judged(facts: dict[str, Any], samples: store.Samples) -> list[Verdict]:
     ]
 
 
-def _yardstick(family: dict[str, Any], lines: dict[str, list[dict[str, Any]]]) -> verdicts.Yardstick | None:
+def _yardstick(family: dict[str, Any], lines: dict[str, list[dict[str, Any]]]) -> tails.Yardstick | None:
     """None in a run that began before there was one."""
     if family["load"].get("at_once"):
-        return verdicts.others([lines[id] for id in lines if id != family["id"]])
-    return verdicts.nothing(lines[family["id"]]) if family["load"].get("yardstick_s") else None
+        return tails.others([lines[id] for id in lines if id != family["id"]])
+    return tails.nothing(lines[family["id"]]) if family["load"].get("yardstick_s") else None
 
 
 def show(folder: Path) -> int:
@@ -77,7 +77,7 @@ def answer(found: Sequence[Verdict]) -> list[str]:
     over = f"over {_duration(found[0].seconds)} at {_share(found)}"
     if not bad:
         first = f"{_named(flat)} stayed as {_were(flat)} {over}: memory, descriptors, CPU time per request and"
-        first += f" p99{_over(flat[0])} flat, no request lost."
+        first += f" p99 of calm seconds{_beyond(flat[0])} flat, no request lost."
     else:
         first = f"{_named(bad)} {'was' if len(bad) == 1 else 'were'} not shown to stay as {_were(bad)} {over}"
         first += f"; {_named(flat)} did." if flat else "."
@@ -123,31 +123,51 @@ def sentence(v: Verdict) -> str:
         said += f"; only {words.percent(v.achieved)} of the rate was served"
     if v.unheld:
         said += f"; connections were missing in {v.unheld} of its stretches"
-    late = f" (in {v.late} of its stretches the generator itself was late: that tail is the machine's, too)"
     rss = f"{words.fixed(v.rss.level / MIB, 1)}{words.SPACE}MiB"
     cpu = f"{words.fixed(math.exp(v.cpu.level) / 1e3, 1)}{words.SPACE}µs"
-    p99 = _ms(math.exp(v.p99.level)) + (f" ({_ms(v.p99_ns)} in the median second)" if v.p99_ns else "")
     parts = [
         _part("memory", v.rss, f"{bytes_grown(v.rss)} at {rss}"),
         _part("descriptors", v.descriptors, f"{_grown(v.descriptors)} at {v.descriptors.level:.0f}"),
         _part("CPU time per request", v.cpu, f"{_factor(v.cpu)} at {cpu}"),
-        _part("p99 of calm seconds", v.p99, f"{_factor(v.p99)} at {p99}{late if v.late else ''}"),
+        *_tail(v),
     ]
-    if v.over:
-        parts.append(_part(f"p99{_over(v)},", v.over, _factor(v.over)))
     return f"{said}; {'; '.join(parts)}."
+
+
+def _tail(v: Verdict) -> list[str]:
+    """What is judged of p99, what the model and the yardstick did each by itself, and what is not judged."""
+    figure = _shares(v.tail)
+    if v.yardstick and v.machine:
+        figure += f" ({_by_itself('its own', v.p99)}, {_by_itself(v.yardstick.column, v.machine)})"
+    elif v.p99.points:
+        figure += f" at {_ms(math.exp(v.p99.level))}"
+    parts = [_part(f"p99 of calm seconds{_beyond(v)}", v.tail, figure)]
+    if v.rough_ns:
+        grows = f"grows: {_shares(v.rough)}" if v.rough.verdict == GROWS else "is not shown to grow"
+        parts.append(f"that of median seconds {grows}, at {_ms(v.rough_ns)}")
+    if v.worst_ns:
+        parts.append(f"the slowest answer took {_ms(v.worst_ns)}")
+    if v.yardstick and v.yardstick.void:
+        parts.append(f"{v.without_p99} of its stretches say nothing of p99 ({words.reason(v.yardstick.void)})")
+    if v.late:
+        parts.append(f"in {v.late} of its stretches the generator itself was late, which is in their tail, too")
+    return parts
 
 
 def _ms(ns: float) -> str:
     return f"{words.fixed(ns / 1e6, 2)}{words.SPACE}ms"
 
 
-def _over(v: Verdict) -> str:
-    return f" over that of {v.yardstick.whose}" if v.yardstick else ""
+def _beyond(v: Verdict) -> str:
+    return f" beyond that of {v.yardstick.whose}" if v.yardstick else ""
+
+
+def _by_itself(whose: str, trend: Trend) -> str:
+    return f"{whose} {_factor(trend)} at {_ms(math.exp(trend.level))}" if trend.interval else f"{whose} no figure"
 
 
 def _part(what: str, trend: Trend, figure: str) -> str:
-    return f"{what} {_verdict(trend)}: {figure if trend.points else 'no figure'}"
+    return f"{what} {_verdict(trend)}: {figure if trend.interval else 'no figure'}"
 
 
 def _verdict(trend: Trend) -> str:
@@ -178,11 +198,15 @@ def _factor(trend: Trend) -> str:
     return _between(trend, lambda x: _signed(100 * math.expm1(x), 1), f"{words.SPACE}%")
 
 
-def _between(trend: Trend, show: Any, unit: str) -> str:
-    said = show(trend.growth) + unit
-    return said + (
-        f" ({show(trend.interval[0])} to {show(trend.interval[1])})" if trend.interval else " (no interval)"
-    )
+def _shares(trend: Trend) -> str:
+    return _between(trend, lambda x: _signed(100 * x, 1), f"{words.SPACE}%")
+
+
+def _between(trend: Trend, show: Callable[[float], str], unit: str) -> str:
+    """A line through a few minutes, drawn out over the whole time, is no figure."""
+    if trend.interval is None:
+        return "–"
+    return f"{show(trend.growth)}{unit} ({show(trend.interval[0])} to {show(trend.interval[1])})"
 
 
 # --- Tables and pictures ------------------------------------------------------------------------
@@ -202,7 +226,7 @@ def table(found: Sequence[Verdict]) -> Table:
             Column("descriptors", True),
             Column("CPU/request", True),
             Column("calm p99", True),
-            *([Column(f"calm p99 over {found[0].yardstick.column}", True)] if found[0].yardstick else []),
+            *([Column(f"beyond {found[0].yardstick.column}", True)] if found[0].yardstick else []),
             Column("without p99", True),
         ],
     )
@@ -213,19 +237,14 @@ def table(found: Sequence[Verdict]) -> Table:
             words.fixed(v.rate_hz, 0),
             words.fixed(v.requests, 0),
             str(v.lost),
-            _cell(v.rss, bytes_grown),
-            _cell(v.descriptors, _grown),
-            _cell(v.cpu, _factor),
-            _cell(v.p99, _factor),
-            *([_cell(v.over, _factor)] if v.over else []),
-            str(v.p99_left_out),
+            bytes_grown(v.rss),
+            _grown(v.descriptors),
+            _factor(v.cpu),
+            _factor(v.p99),
+            *([_shares(v.tail)] if v.yardstick else []),
+            str(v.without_p99),
         )
     return made
-
-
-def _cell(trend: Trend, show: Callable[[Trend], str]) -> str:
-    """A line through a few minutes, drawn out over the whole time, is no figure."""
-    return show(trend) if trend.interval else "–"
 
 
 def text(facts: dict[str, Any], found: Sequence[Verdict]) -> str:
@@ -254,17 +273,17 @@ def pictures(facts: dict[str, Any], found: Sequence[Verdict], suffix: str = "") 
         ("memory", "Resident memory over time", "MiB", lambda y: y / MIB, [v.rss for v in found]),
         (
             "p99",
-            "p99 over time, a point a stretch: of its calm second",
+            "p99 of calm seconds over time",
             "ms",
             lambda y: math.exp(y) / 1e6,
             [v.p99 for v in found],
         ),
         (
-            "p99-over",
-            f"p99{_over(found[0])}, over time",
-            "times",
-            math.exp,
-            [v.over for v in found if v.over],
+            "yardstick",
+            "The same of what each is held against",
+            "ms",
+            lambda y: math.exp(y) / 1e6,
+            [v.machine for v in found if v.machine],
         ),
     )
     return [

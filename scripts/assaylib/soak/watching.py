@@ -2,13 +2,13 @@
 """One model under steady load: stretches of it, one after the other, and what was seen meanwhile.
 
 A model that has the machine to itself is alone with what the machine does in an hour. So between two
-stretches a server that does nothing is asked as often, for some seconds: the yardstick (verdicts.py).
-Times are those under load, without the seconds of the yardstick, in which the model's server idles.
+stretches a server that does nothing is asked as often, for some seconds: the yardstick (tails.py).
+Times are those under load, without the seconds of the yardstick, in which the model's server idles. With
+every stretch its connections are made anew.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -83,14 +83,10 @@ def watch(
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[dict[str, Any]]:
     """A line's worth after each stretch; the last one with how the server ended. A server that dies, or
-    that load gives up on, ends it with a failed one."""
-    began = clock()
+    that load gives up on, ends it with a failed one, which has what was seen of it until then."""
+    began, timeline = clock(), list[dict[str, Any]]()
     try:
-        with contextlib.ExitStack() as stack:
-            server = stack.enter_context(rig.server(build, settings.serve(model), cpu=settings.server_cpu))
-            nothing = None
-            if settings.yardstick_s:
-                nothing = stack.enter_context(noop.server(build, cpu=settings.server_cpu))
+        with rig.server(build, settings.serve(model), cpu=settings.server_cpu) as server:
             warm = settings.ask(
                 arrival="poisson",
                 rate=rate_hz,
@@ -98,25 +94,34 @@ def watch(
                 duration=min(WARMUP_S, settings.stretch_s),
                 seed=seed,
             )
-            rig.load(build, server, warm, cpu=settings.load_cpu)
+            warmed = rig.load(build, server, warm, cpu=settings.load_cpu)
+            if warmed["failed"] or warmed["wrong"]:
+                raise rig.Failure(f"warm-up: {warmed['failed']} failed and {warmed['wrong']} wrong replies")
             company.meet()
             began = clock()
             count = settings.stretches()
             for number in range(count):
-                line = _stretch(build, settings, server, rate_hz, seed + number + 1, began, company, clock)
-                if nothing:
+                timeline, own = [], seed + number + 1
+                line = _stretch(build, settings, server, rate_hz, own, began, timeline, company, clock)
+                if settings.yardstick_s:
                     since = clock()
-                    line["yardstick"] = _yardstick(build, settings, nothing, rate_hz, seed + number + 1)
+                    line["yardstick"] = _yardstick(build, settings, server, rate_hz, own)
                     began += clock() - since
-                if number == count - 1:
-                    line["final"] = _end(server)
+                if number < count - 1:
+                    yield line
+            timeline = []
+            try:
+                line["final"] = _end(server)
+            except rig.Failure:  # what was measured stays
                 yield line
+                raise
+            yield line
     except rig.Failure as failure:
         yield {
             "status": "failed",
             "reason": str(failure),
             "metrics": {},
-            "timeline": [],
+            "timeline": timeline,
             "at_s": clock() - began,
         }
 
@@ -128,10 +133,11 @@ def _stretch(
     rate_hz: float,
     seed: int,
     began: float,
+    timeline: list[dict[str, Any]],
     company: Alone,
     clock: Callable[[], float],
 ) -> dict[str, Any]:
-    """One run of load beside which memory and descriptors are looked at."""
+    """One run of load beside which memory and descriptors are looked at: timeline, to be filled."""
     watch, at = machine.Watch(), clock()
     asked = settings.ask(
         arrival="poisson",
@@ -141,7 +147,6 @@ def _stretch(
         seed=seed,
         timeout=PATIENCE_S,
     )
-    timeline = []
     with rig.start_load(build, server, asked, cpu=settings.load_cpu) as loading:
         due = at + settings.every_s / 2
         while loading.child.running():
@@ -169,15 +174,18 @@ def _stretch(
 
 
 def _yardstick(
-    build: Build, settings: Settings, nothing: rig.Server, rate_hz: float, seed: int
+    build: Build, settings: Settings, model: rig.Server, rate_hz: float, seed: int
 ) -> dict[str, Any]:
-    """What the machine makes of the same requests at the same rate; its failure is none of the model's."""
+    """What the machine makes of the same requests at the same rate, in a fresh server beside the model's idle
+    one; its failure is none of the model's."""
     watch = machine.Watch()
     asked = settings.ask(
         arrival="poisson", rate=rate_hz, warmup=0.0, duration=settings.yardstick_s, seed=seed, timeout=PATIENCE_S
     )
     try:
-        done = rig.load(build, nothing, noop.any_reply(asked), cpu=settings.load_cpu)
+        with noop.server(build, cpu=settings.server_cpu) as nothing:
+            nothing.beside_pid = model.pid
+            done = rig.load(build, nothing, noop.any_reply(asked), cpu=settings.load_cpu)
     except rig.Failure as failure:
         return {"status": "failed", "reason": str(failure)}
     if done["failed"] or done["wrong"]:
@@ -185,7 +193,7 @@ def _yardstick(
     return {
         "status": "ok",
         "reason": None,
-        "metrics": {key: done[key] for key in FIGURES},
+        "metrics": {**{key: done[key] for key in FIGURES}, "model_percent": rig.busy_percent(done, "beside_cpu_ns")},
         "second_p99_ns": [second["p99_ns"] for second in done["seconds"]],
         "covariates": watch.covariates(None),
     }

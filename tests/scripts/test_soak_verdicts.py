@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: MIT
+"""What the rule of `assay soak` says of servers whose truth is known."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from assaylib import words
+from assaylib.soak import tails, verdicts, view
+from soaked import HOUR_S, MIB, asked_after, judged_alone, stretches, told
+
+
+def test_what_stays_is_shown_to_stay() -> None:
+    found = told(stretches())
+    assert found.holds and found.lost == 0 and found.requests == 3_600_000
+    assert found.rss.interval and found.rss.interval[1] < found.rss.margin
+    assert found.descriptors.interval == (0, 0)
+
+
+@pytest.mark.parametrize("leak", [3 * MIB, 20 * MIB])
+def test_a_leak_is_found_and_measured(leak: int) -> None:
+    found = told(stretches(leak=leak))
+    assert found.rss.verdict == verdicts.GROWS and not found.holds
+    assert (
+        found.rss.interval
+        and found.rss.interval[0] <= leak * (1 - verdicts.SETTLE_SHARE) <= found.rss.interval[1]
+    )
+    assert found.p99.verdict == verdicts.HOLDS and found.descriptors.verdict == verdicts.HOLDS
+
+
+def test_what_is_touched_in_the_first_minutes_is_no_leak() -> None:
+    """4 MiB in five minutes are in every one of these servers."""
+    assert told(stretches(leak=100_000)).rss.verdict == verdicts.HOLDS
+
+
+def test_a_step_late_in_the_hour_is_not_flat() -> None:
+    for at in (0.5, 0.9, 0.97, 0.99):
+        assert told(stretches(jump_at=at)).rss.verdict != verdicts.HOLDS
+
+
+def test_descriptors_that_are_left_open() -> None:
+    assert told(stretches(descriptors=30)).descriptors.verdict == verdicts.GROWS
+    assert told(stretches(descriptors=0.9)).descriptors.verdict == verdicts.HOLDS
+
+
+def test_a_tail_that_grows_and_one_that_is_too_noisy_to_say() -> None:
+    assert told(stretches(slower=1.0)).p99.verdict == verdicts.GROWS
+    assert told(stretches(slower=0.05)).p99.verdict == verdicts.HOLDS
+    noisy = told(stretches(noise=1.5))
+    assert noisy.p99.verdict == verdicts.UNKNOWN and not noisy.holds
+
+
+def test_work_that_grows() -> None:
+    assert told(stretches(dearer=0.5)).cpu.verdict == verdicts.GROWS
+    assert not told(stretches(dearer=0.5)).holds and told(stretches(dearer=0.02)).holds
+
+
+def test_of_models_that_share_a_machine_its_own_drift_is_none_of_theirs() -> None:
+    """All slow down by half; one of them by half as much again, which excuses none of the others."""
+    every = [stretches(machine=0.5, seed=seed, slower=0.8 if seed == 2 else 0.0) for seed in (1, 2, 3, 4)]
+    for i, lines in enumerate(every):
+        others = tails.others([each for each in every if each is not lines])
+        found = verdicts.judge("event_loop", lines, 1000.0, HOUR_S, connections=64, yardstick=others)
+        assert found.p99.verdict == verdicts.GROWS and found.machine and found.machine.verdict == verdicts.GROWS
+        assert found.tail.verdict == (verdicts.GROWS if i == 1 else verdicts.HOLDS)
+        assert found.holds == (i != 1)
+    slower = stretches(machine=0.5, slower=0.4)
+    others = tails.others([every[0], every[1], every[2]])
+    found = verdicts.judge("event_loop", slower, 1000.0, HOUR_S, connections=64, yardstick=others)
+    assert found.tail.verdict != verdicts.HOLDS, "one of three that is worse is no excuse"
+    for line in every[2][30:]:  # one that is gone is no measure
+        line["covariates"]["steal_percent"] = 50.0
+    found = verdicts.judge("event_loop", every[0], 1000.0, HOUR_S, connections=64, yardstick=tails.others(every[1:]))
+    assert len(found.tail.points) == 20 and not found.holds
+
+
+def test_alone_a_model_is_judged_beyond_a_server_that_does_nothing() -> None:
+    """Which is as late as the machine, minute by minute; a server that slows down by itself is still found."""
+    for slower, verdict in ((0.0, verdicts.HOLDS), (0.8, verdicts.GROWS)):
+        lines = asked_after(stretches(machine=1.0, slower=slower), stretches(machine=1.0, seed=7))
+        found = judged_alone(lines)
+        assert found.p99.verdict == verdicts.GROWS and found.tail.verdict == verdict
+        assert found.holds == (verdict == verdicts.HOLDS)
+    for line in lines[30:]:  # no answer, or the host's: no figure
+        line["yardstick"] = {"status": "failed", "reason": "load: not one right answer"}
+    lines[12]["yardstick"]["covariates"]["steal_percent"] = 50.0
+    found = judged_alone(lines)
+    assert len(found.tail.points) == 30 - 10 - 1 and found.without_p99 == 31 and not found.holds
+    assert "31 of its stretches say nothing of p99 (load: not one right answer)" in view.sentence(found)
+    for line in lines:
+        del line["yardstick"]
+    assert judged_alone(lines).tail.why == "0 windows are too few", "an absolute p99 does not stand in for it"
+
+
+def test_a_machine_explains_no_more_of_a_tail_than_it_did_to_an_idle_server() -> None:
+    """The idle one answers in a twentieth of the time, and is twice as late at the end: 0.1 ms of 2."""
+    lines = asked_after(stretches(slower=1.0), stretches(slower=1.0, seed=7), 0.05)
+    found = judged_alone(lines)
+    assert found.machine and found.machine.verdict == verdicts.GROWS and found.tail.verdict == verdicts.GROWS
+    assert abs(found.tail.growth - judged_alone(asked_after(lines, stretches(seed=7), 0.05)).tail.growth) < 0.1
+    faster = asked_after(stretches(slower=1.0), stretches(slower=1.0, seed=7), 20)
+    assert judged_alone(faster).tail.verdict == verdicts.HOLDS, "shares of its own level, of one that is slower"
+
+
+def test_a_server_that_is_busy_by_itself_is_no_company_for_a_yardstick() -> None:
+    lines = asked_after(stretches(), stretches(seed=7))
+    for line in lines[30:]:
+        line["yardstick"]["metrics"]["model_percent"] = 30.0
+    found = judged_alone(lines)
+    assert found.tail.verdict == verdicts.UNKNOWN and not found.holds
+    assert "(the model took 30.0 % of a CPU meanwhile)" in view.sentence(found)
+
+
+def test_stalls_that_grow_in_most_seconds_are_found_though_some_are_calm() -> None:
+    lines = asked_after(stretches(), stretches(seed=7))
+    for line in lines:
+        (calm, _, _), factor = line["second_p99_ns"], 1 + 3 * line["at_s"] / HOUR_S
+        line["second_p99_ns"] = [calm, round(factor * calm), round(factor * calm)]
+    found = judged_alone(lines)
+    assert found.tail.verdict == verdicts.HOLDS and found.rough.verdict == verdicts.GROWS and not found.holds
+    assert "that of median seconds grows: +98." in view.sentence(found)
+
+
+def test_gaps_of_the_machine_in_some_seconds_are_no_tail_of_the_server() -> None:
+    """Of each minute's seconds a few are the host's, more or less of them as it likes."""
+    chance, lines = random.Random(2), stretches(noise=1.5)
+    for line in lines:
+        seconds = [2_000_000 + chance.randrange(200_000) for _ in range(60)]
+        for at in chance.sample(range(60), chance.randrange(25)):
+            seconds[at] = chance.choice((None, 50_000_000))
+        line["second_p99_ns"] = seconds
+    found = told(lines)
+    assert found.p99.verdict == verdicts.HOLDS and found.rough_ns and 2e6 < found.rough_ns < 2.2e6
+    said = view.sentence(found).replace(words.SPACE, " ")
+    assert "that of median seconds is not shown to grow, at 2.12 ms; the slowest answer took " in said
+    for line in lines:
+        line["second_p99_ns"] = [ns and ns * (1 + line["at_s"] / HOUR_S) for ns in line["second_p99_ns"]]
+    assert told(lines).p99.verdict == verdicts.GROWS
+    for line in lines:  # two of three are not calm
+        line["second_p99_ns"] = [ns if i % 3 == 0 else ns and 40 * ns for i, ns in enumerate(line["second_p99_ns"])]
+    assert told(lines).p99.level < math.log(4e6) and (told(lines).rough_ns or 0) > 40e6
+    lines[30]["second_p99_ns"] = [None] * 60
+    assert len(told(lines).p99.points) == 49, "who never answers has no p99"
+
+
+def test_a_stretch_that_the_host_took_has_no_p99() -> None:
+    lines = stretches()
+    for line in lines[30:40]:
+        line["covariates"]["steal_percent"] = 60.0
+        line["second_p99_ns"] = [500_000_000]
+    found = told(lines)
+    assert found.without_p99 == 10 and found.p99.verdict == verdicts.HOLDS
+
+
+def test_where_the_host_took_all_there_is_no_figure() -> None:
+    lines = stretches()
+    for line in lines[5:]:
+        line["covariates"]["steal_percent"] = 60.0
+    found = told(lines)
+    said = view.sentence(found).replace(words.SPACE, " ")
+    assert "CPU time per request not shown to be flat (0 windows are too few): no figure; p99" in said
+    assert "p99 of calm seconds not shown to be flat (0 windows are too few): no figure" in said
+    assert " at 20.0 µs" not in said and "memory flat: " in said and " MiB" in said
+    assert [cell.text for cell in view.table([found]).rows[0]][-3:-1] == ["–", "–"]
+
+
+@pytest.mark.parametrize("gone", [slice(35, 60), slice(12, 30)])
+def test_what_is_known_of_a_part_is_not_said_of_the_whole(gone: slice) -> None:
+    """The host takes the CPUs for a long while, in which the tail may have grown."""
+    lines = stretches()
+    for line in lines[gone]:
+        line["covariates"]["steal_percent"] = 60.0
+    found = told(lines)
+    assert found.p99.verdict == verdicts.UNKNOWN and "no figure" in found.p99.why and not found.holds
+    assert found.rss.verdict == verdicts.HOLDS
+
+
+def test_connections_that_were_not_held_and_a_generator_that_was_late() -> None:
+    found = told(stretches(connections_held=63))
+    assert found.unheld == 1 and not found.holds
+    assert "connections were missing in 1 of its stretches;" in view.sentence(found)
+    assert told(stretches(connections_held=64)).holds
+    found = told(stretches(lag_p99_ns=30e3, p50_ns=200e3))
+    assert found.late == 1 and found.holds, "a mark"
+    assert "in 1 of its stretches the generator itself was late" in view.sentence(found)
+    found = told(stretches(lag_p99_ns=10e3, p50_ns=200e3))
+    assert found.late == 0 and "late" not in view.sentence(found)
+
+
+def test_one_request_lost_is_too_many() -> None:
+    for lost in ({"failed": 1}, {"wrong": 1}):
+        found = told(stretches(**lost))
+        assert found.lost == 1 and not found.holds
+    lines = stretches()
+    lines[-1]["final"]["lost"] = 2
+    assert told(lines).lost == 2 and "2 lost at SIGTERM" in told(lines).lost_why
+    assert told(stretches(unsent=30_000)).holds, "a hundredth may be unsent"
+    starved = stretches()
+    for line in starved:
+        line["metrics"]["unsent"] = 6000
+    assert not told(starved).holds and told(starved).achieved == pytest.approx(0.9)
+
+
+def test_a_server_that_died_and_one_that_was_not_watched_to_its_end() -> None:
+    lines = stretches()[:20]
+    assert not told(lines).finished
+    short = view.table([told(lines[:13])]).rows[0]
+    assert [cell.text for cell in short][-5:-1] == ["–"] * 4, "three minutes drawn out over an hour are no figure"
+    lines.append(
+        {
+            **lines[-1],
+            "round": 21,
+            "status": "failed",
+            "reason": "the server ended",
+            "metrics": {},
+            "timeline": [],
+        }
+    )
+    found = told(lines)
+    assert not found.holds and found.why == "the server ended"
+    assert "did not get to the end: the server ended" in view.sentence(found)
+
+
+def test_a_day_is_judged_as_an_hour_is() -> None:
+    found = told(stretches(hours=24, leak=40 * MIB), 24)
+    assert found.rss.verdict == verdicts.GROWS and len(found.rss.points) <= verdicts.WINDOWS_MAX
