@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 import standstill
 import synthetic
 from assaylib import cli, machine, report, rig, service, store, words
-from assaylib.programs import Build
+from assaylib.programs import Build, Child
 from assaylib.soak import company, run, verdicts, view, watching
 from conftest import Assay
 from soaked import HOUR_S, MIB, STRETCH_S, asked_after, stretches
@@ -48,7 +49,7 @@ def made_up(folder: Path, at_once: bool = False, yardstick_s: float = 0.0, **gro
 
 
 def test_what_is_printed_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert view.show(made_up(tmp_path / "before")) == 0, "there was a yardstick"
+    assert view.show(made_up(tmp_path / "old")) == 0, "of a time when there was no yardstick"
     assert "event_loop and actor stayed as they were" in capsys.readouterr().out
     folder = made_up(tmp_path / "bad", leak=30 * MIB, yardstick_s=6.0)
     assert view.show(folder) == 1
@@ -74,8 +75,9 @@ def test_what_was_at_once_is_told_over_the_others(tmp_path: Path, capsys: pytest
     assert view.show(folder) == 1
     text = capsys.readouterr().out.replace(words.SPACE, " ")
     assert "actor was not shown to stay as it was" in text and "event_loop did." in text
-    assert "p99 of calm seconds beyond that of the others, which shared the machine grows" in text
-    assert "shared the machine flat: −" in text and "The rule, which is not the one that run.json declared beforehand: the first" in text
+    assert "p99 of calm seconds (beyond that of the others on the machine) grows" in text
+    assert "on the machine) flat: −" in text and "of two, each excuses the other." in text
+    assert "The rule, which is not the one that run.json declared beforehand: the first" in text
 
 
 @pytest.mark.parametrize(
@@ -117,8 +119,7 @@ def test_a_real_one_of_some_seconds(assay: Assay, build: Path, tmp_path: Path) -
     assert asked and all(each["metrics"]["p99_ns"] > 0 and each["second_p99_ns"] for each in asked)
     took = sum(line["seconds"] for line in samples.lines) - samples.lines[-1]["at_s"]
     assert took > 12 * facts["families"][0]["load"]["yardstick_s"], "which is no time under load"
-    assert all(0 <= each["metrics"]["model_percent"] < 100 for each in asked)
-    assert "p99 of calm seconds beyond that of a server that does nothing " in done.stdout.replace(words.SPACE, " ")
+    assert "p99 of calm seconds (beyond that of a server that does nothing) " in done.stdout.replace(words.SPACE, " ")
     # Cut off, the server is begun anew, and what was measured of the first stays.
     path = folder / "samples.jsonl"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
@@ -152,6 +153,20 @@ def test_what_was_measured_stays_however_the_server_ends(build: Path, monkeypatc
     assert [line["status"] for line in stretches] == ["ok", "ok"] and not any("final" in line for line in stretches)
     assert {line["yardstick"]["reason"] for line in stretches} == {"bare did not start"}
     assert last["status"] == "failed" and "not ended" in last["reason"] and last["timeline"] == []
+
+
+@standstill.excused
+def test_a_yardstick_tells_what_the_model_took_meanwhile(build: Path) -> None:
+    here = Build.open(build)
+    if not service.workloads(here):
+        pytest.skip("serve, load and downstream are not built")
+    asked = dataclasses.replace(run.settings(request(), machine.cpus()), yardstick_s=0.2)
+    with Child([sys.executable, "-c", "while True: pass"], cpus=[asked.server_cpu]) as busy:
+        model = rig.Server(busy, "127.0.0.1:1", 0, Path("/dev/null"))
+        told = watching._yardstick(here, asked, model, 200.0, 1)
+    assert told["status"] == "ok" and told["metrics"]["model_percent"] > 10
+    assert len(told["second_p99_ns"]) == 1
+    assert watching._seconds({"seconds": [{"p99_ns": ns} for ns in (1, 2, 3)]}, 2.1) == [1, 2], "no splinter"
 
 
 def request(**changed: Any) -> run.Request:

@@ -95,9 +95,8 @@ def models(build: Build, wanted: tuple[str, ...]) -> list[str]:
 
 def main(build: Build, root: Path, request: Request) -> int:
     record.check(request)
-    if build.find("bare") is None:
-        raise UsageError(f"{build.folder}: bare is not built, the server by which the machine's part is told")
     chosen, asked = models(build, request.models), settings(request, machine.cpus())
+    _check_yardstick(build, asked.yardstick_s)
     if asked.at_once and len(chosen) < 2:
         raise UsageError("--at-once: there is but one model")
     begun = record.start(request, TIER, record.chosen_seed(request), environment.describe_build(build))
@@ -112,6 +111,11 @@ def main(build: Build, root: Path, request: Request) -> int:
         }
         record.keep(begun.folder, {"run.json": facts})
         return _measure(build, facts, begun.folder, chosen, attempt=0)
+
+
+def _check_yardstick(build: Build, seconds: float) -> None:
+    if seconds and build.find("bare") is None:
+        raise UsageError(f"{build.folder}: bare is not built, the server by which the machine's part is told")
 
 
 def _rates(build: Build, asked: Settings, chosen: list[str]) -> dict[str, float]:
@@ -169,6 +173,7 @@ def resume(build: Build, folder: Path, *, force: bool) -> int:
         for f in facts["families"]
         if f["load"].get("at_once") or not view.complete(f, view.last_attempt(f, samples))
     ]
+    _check_yardstick(build, facts["families"][0]["load"].get("yardstick_s", 0.0))
     record.go_on(folder, facts["identity"], described, samples, complete, force=force)
     with record.interruptible():
         return _measure(build, facts, folder, left, attempt=len(samples.resumes) + 1)

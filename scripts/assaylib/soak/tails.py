@@ -5,12 +5,13 @@ The p99 of a stretch is that of a calm second: one of ten is calmer. A server th
 does so in every second; what takes the machine away comes and goes, and moves the p99 of a minute, or of its
 median second, by far more than what is looked for. Even so the machine's own speed moves within an hour: a
 yardstick tells by how much. That is a server that does nothing, asked as often after each stretch, or, of
-models that shared the machine (--at-once), the others in the same stretches: their median, so that one that
-grows does not excuse the rest (of two, each does excuse the other).
+models that shared the machine (--at-once), the others in the same stretches: their lower median, so that one of
+two that grows does not excuse the rest (of two models, each does excuse the other).
 
 What is judged is p99 beyond the machine's part: the yardstick's rise, in nanoseconds where the model is the
-slower one (a machine that delays an idle server by 0.1 ms explains no more of anybody's), as a share of its own
-level where the model is the faster one.
+slower one, as a share of its own level where the model is the faster one. That is what a machine that comes
+late adds to anybody's answer; a queue, or a slower clock, can make more of it, so that on such a day a model is
+not shown to be flat, or said to grow, with the yardstick's own rise beside it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from ..intervals import median
 CALM_SHARE = 0.1  # of the seconds of a stretch are calmer
 MEDIAN_SHARE = 0.5
 STEAL_PERCENT_MAX = 10.0
-IDLE_PERCENT_MAX = 2.0  # of a CPU, by the model's own idle server beside the yardstick
+IDLE_PERCENT_MAX = 0.5  # of a CPU, by the model's own idle server beside the yardstick: half of what makes a p99
 
 Lines = Sequence[dict[str, Any]]
 
@@ -43,15 +44,16 @@ class Yardstick:
 
 def others(lines: Sequence[Lines]) -> Yardstick:
     """Those that shared the machine."""
-    return Yardstick("the others, which shared the machine", "the others'", lines)
+    ended = (f"{line['member']}: {line['reason']}" for each in lines for line in each if line["status"] != "ok")
+    return Yardstick("the others on the machine", "the others'", lines, next(ended, ""))
 
 
 def nothing(lines: Lines) -> Yardstick:
     """The server that was asked after each stretch of these."""
     asked = [{**line["yardstick"], "round": line["round"]} for line in lines if line.get("yardstick")]
-    why = [reason for each in asked if (reason := _void(each))]
-    good = [each for each in asked if not _void(each)]
-    return Yardstick("a server that does nothing", "an idle server's", [good], why[0] if why else "")
+    why = [_void(each) for each in asked]
+    good = [each for each, void in zip(asked, why, strict=True) if not void]
+    return Yardstick("a server that does nothing", "an idle server's", [good], next(filter(None, why), ""))
 
 
 def _void(asked: dict[str, Any]) -> str:
@@ -83,15 +85,16 @@ def own(lines: Lines, share: float) -> list[slopes.Point]:
 
 
 def machine(lines: Lines, yardstick: Yardstick, share: float) -> list[slopes.Point]:
-    """(seconds, log of the yardstick's p99): the median of its servers."""
+    """(seconds, log of the yardstick's p99): the lower median of its servers, where all have one."""
     each = [_by_round(every, share) for every in yardstick.lines]
-    known = ((line["at_s"], [ns[line["round"]] for ns in each if line["round"] in ns]) for line in lines)
-    return [(at, median([math.log(ns) for ns in found])) for at, found in known if found]
+    known = [line for line in lines if all(line["round"] in ns for ns in each)]
+    return [(line["at_s"], math.log(_lower_median([ns[line["round"]] for ns in each]))) for line in known]
 
 
 def beyond(lines: Lines, yardstick: Yardstick | None, share: float) -> list[slopes.Point]:
-    """(seconds, p99 less the machine's part, as a share of the model's median p99, about 0); where the model
-    and all of the yardstick have one. Without a yardstick all is the model's."""
+    """(seconds, p99 less the machine's part, as a share of the model's median p99, about 0), whose growth is all
+    but that of log p99; where the model and all of the yardstick have one. Without a yardstick all is the
+    model's."""
     mine = _by_round(lines, share)
     theirs = [_by_round(each, share) for each in yardstick.lines] if yardstick else []
     if not mine or not all(theirs):
@@ -103,9 +106,13 @@ def beyond(lines: Lines, yardstick: Yardstick | None, share: float) -> list[slop
         if number not in mine or any(number not in each for each in theirs):
             continue
         rises = [(each[number] - at) / max(level, at) for each, at in zip(theirs, levels, strict=True)]
-        found.append((line["at_s"], (mine[number] - level) / level - (median(rises) if rises else 0.0)))
+        found.append((line["at_s"], (mine[number] - level) / level - (_lower_median(rises) if rises else 0.0)))
     return found
 
 
 def _by_round(lines: Lines, share: float) -> dict[int, float]:
     return {line["round"]: ns for line in calm(lines) if (ns := p99_ns(line, share))}
+
+
+def _lower_median(values: Sequence[float]) -> float:
+    return sorted(values)[(len(values) - 1) // 2]

@@ -90,7 +90,11 @@ def company(facts: dict[str, Any]) -> list[str]:
         return []
     said = str(facts["company"])
     said = f"{said[0].upper()}{said[1:]}."
-    return [f"{said} Growth and loss are each model's own; its rate and p99 are those of a shared machine."]
+    return [
+        f"{said} Growth of memory, descriptors and CPU time, and loss, are each model's own; its rate is that of a"
+        " shared machine. A p99 that rises as the others' do is taken for the machine's: of two, each excuses the"
+        " other."
+    ]
 
 
 def _named(found: Sequence[Verdict]) -> str:
@@ -136,19 +140,17 @@ def sentence(v: Verdict) -> str:
 
 def _tail(v: Verdict) -> list[str]:
     """What is judged of p99, what the model and the yardstick did each by itself, and what is not judged."""
-    figure = _shares(v.tail)
-    if v.yardstick and v.machine:
-        figure += f" ({_by_itself('its own', v.p99)}, {_by_itself(v.yardstick.column, v.machine)})"
-    elif v.p99.points:
-        figure += f" at {_ms(math.exp(v.p99.level))}"
-    parts = [_part(f"p99 of calm seconds{_beyond(v)}", v.tail, figure)]
-    if v.rough_ns:
-        grows = f"grows: {_shares(v.rough)}" if v.rough.verdict == GROWS else "is not shown to grow"
+    parts = [_part(f"p99 of calm seconds{_beyond(v)}", v.tail, _factor(v.tail))]
+    alone = [("its own", v.p99)] + ([(v.yardstick.column, v.machine)] if v.yardstick and v.machine else [])
+    said = [f"{whose} {_factor(trend)} at {_ms(math.exp(trend.level))}" for whose, trend in alone if trend.interval]
+    parts += [", ".join(said)] if said else []
+    if v.rough_ns and v.rough.interval:
+        grows = f"grows: {_factor(v.rough)}" if v.rough.verdict == GROWS else "is not shown to grow"
         parts.append(f"that of median seconds {grows}, at {_ms(v.rough_ns)}")
     if v.worst_ns:
         parts.append(f"the slowest answer took {_ms(v.worst_ns)}")
     if v.yardstick and v.yardstick.void:
-        parts.append(f"{v.without_p99} of its stretches say nothing of p99 ({words.reason(v.yardstick.void)})")
+        parts.append(f"without p99 {v.without_p99} of its stretches (one reason: {words.reason(v.yardstick.void)})")
     if v.late:
         parts.append(f"in {v.late} of its stretches the generator itself was late, which is in their tail, too")
     return parts
@@ -159,11 +161,7 @@ def _ms(ns: float) -> str:
 
 
 def _beyond(v: Verdict) -> str:
-    return f" beyond that of {v.yardstick.whose}" if v.yardstick else ""
-
-
-def _by_itself(whose: str, trend: Trend) -> str:
-    return f"{whose} {_factor(trend)} at {_ms(math.exp(trend.level))}" if trend.interval else f"{whose} no figure"
+    return f" (beyond that of {v.yardstick.whose})" if v.yardstick else ""
 
 
 def _part(what: str, trend: Trend, figure: str) -> str:
@@ -182,31 +180,31 @@ def _lost(v: Verdict) -> str:
     return "none lost" if v.lost == 0 else f"{words.fixed(v.lost, 0)} lost ({v.lost_why})"
 
 
-def _signed(value: float, decimals: int) -> str:
-    return ("+" if value > 0 else "") + words.fixed(value, decimals)
-
-
 def bytes_grown(trend: Trend) -> str:
-    return _between(trend, lambda x: _signed(x / 1024, 0), f"{words.SPACE}KiB")
+    return _between(trend, lambda x: x / 1024, 0, f"{words.SPACE}KiB")
 
 
 def _grown(trend: Trend) -> str:
-    return _between(trend, lambda x: _signed(x, 1), "")
+    return _between(trend, lambda x: x, 1, "")
 
 
 def _factor(trend: Trend) -> str:
-    return _between(trend, lambda x: _signed(100 * math.expm1(x), 1), f"{words.SPACE}%")
+    """Of a log ratio, or what is as good as one."""
+    return _between(trend, lambda x: 100 * math.expm1(x), 1, f"{words.SPACE}%")
 
 
-def _shares(trend: Trend) -> str:
-    return _between(trend, lambda x: _signed(100 * x, 1), f"{words.SPACE}%")
-
-
-def _between(trend: Trend, show: Callable[[float], str], unit: str) -> str:
+def _between(trend: Trend, scaled: Callable[[float], float], decimals: int, unit: str) -> str:
     """A line through a few minutes, drawn out over the whole time, is no figure."""
     if trend.interval is None:
         return "–"
-    return f"{show(trend.growth)}{unit} ({show(trend.interval[0])} to {show(trend.interval[1])})"
+    low, high = (scaled(end) for end in trend.interval)
+    ends = f"{_signed(low, words.floor(low, decimals))} to {_signed(high, words.ceiling(high, decimals))}"
+    value = scaled(trend.growth)
+    return f"{_signed(value, words.fixed(value, decimals))}{unit} ({ends})"
+
+
+def _signed(value: float, said: str) -> str:
+    return f"+{said}" if value > 0 else said
 
 
 # --- Tables and pictures ------------------------------------------------------------------------
@@ -241,7 +239,7 @@ def table(found: Sequence[Verdict]) -> Table:
             _grown(v.descriptors),
             _factor(v.cpu),
             _factor(v.p99),
-            *([_shares(v.tail)] if v.yardstick else []),
+            *([_factor(v.tail)] if v.yardstick else []),
             str(v.without_p99),
         )
     return made
@@ -280,7 +278,7 @@ def pictures(facts: dict[str, Any], found: Sequence[Verdict], suffix: str = "") 
         ),
         (
             "yardstick",
-            "The same of what each is held against",
+            f"p99 of calm seconds over time: {found[0].yardstick.whose if found[0].yardstick else ''}",
             "ms",
             lambda y: math.exp(y) / 1e6,
             [v.machine for v in found if v.machine],

@@ -2,9 +2,9 @@
 """One model under steady load: stretches of it, one after the other, and what was seen meanwhile.
 
 A model that has the machine to itself is alone with what the machine does in an hour. So between two
-stretches a server that does nothing is asked as often, for some seconds: the yardstick (tails.py).
-Times are those under load, without the seconds of the yardstick, in which the model's server idles. With
-every stretch its connections are made anew.
+stretches (and after the last) a server that does nothing is asked as often, for some seconds: the yardstick
+(tails.py). Times are without its seconds, in which the model's server idles. With every stretch connections
+are made anew.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def _stretch(
             "offered": int(done["planned"]),
             "cpu_ns_per_request": done["watch_cpu_ns"] / done["completed"] if done["completed"] else None,
         },
-        "second_p99_ns": [second["p99_ns"] for second in done["seconds"]],
+        "second_p99_ns": _seconds(done, settings.stretch_s),
         "timeline": timeline,
         "covariates": watch.covariates(None),
     }
@@ -190,13 +190,20 @@ def _yardstick(
         return {"status": "failed", "reason": str(failure)}
     if done["failed"] or done["wrong"]:
         return {"status": "failed", "reason": f"{done['failed']} failed and {done['wrong']} wrong replies"}
+    if "beside_cpu_ns" not in done:
+        return {"status": "failed", "reason": "the CPU time of the model's server is not known"}
     return {
         "status": "ok",
         "reason": None,
         "metrics": {**{key: done[key] for key in FIGURES}, "model_percent": rig.busy_percent(done, "beside_cpu_ns")},
-        "second_p99_ns": [second["p99_ns"] for second in done["seconds"]],
+        "second_p99_ns": _seconds(done, settings.yardstick_s),
         "covariates": watch.covariates(None),
     }
+
+
+def _seconds(done: dict[str, Any], duration_s: float) -> list[int | None]:
+    """p99 of each; not of what is left over at the end, with a few requests."""
+    return [second["p99_ns"] for second in done["seconds"][: max(1, int(duration_s))]]
 
 
 def look(pid: int) -> dict[str, int]:
