@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import slopes
-from ..gates.validity import LAG_SHARE_MAX
 from ..intervals import ALPHA, median
 from . import tails
 from .tails import CALM_SHARE, IDLE_PERCENT_MAX, MEDIAN_SHARE, STEAL_PERCENT_MAX, Yardstick
@@ -159,7 +158,7 @@ class Verdict:
     rate_hz: float
     achieved: float  #: of the rate
     without_p99: int  #: stretches that have none: what the host took, and those without a yardstick
-    late: int  #: stretches in which the generator was: their tail is the machine's, too
+    lag_ns: float | None  #: p99 of the generator's own lateness, which is in the tail, in the median stretch
     unheld: int  #: stretches with fewer connections than were asked for
 
     @property
@@ -202,6 +201,7 @@ def judge(
     lost = counts["failed"] + counts["wrong"] + at_end
     said = (f"{counts['failed']} failed", f"{counts['wrong']} wrong", f"{at_end} lost at SIGTERM")
     why = str(bad[0]["reason"]) if bad else "" if final else "it has not been watched to its end"
+    lags = [float(ns) for line in good if (ns := line["metrics"].get("lag_p99_ns")) is not None]
     margin, until_s = math.log(P99_MARGIN), max([seconds, *(line["at_s"] for line in lines)])
     machine = trend(tails.machine(lines, yardstick, CALM_SHARE), margin, until_s) if yardstick else None
     return Verdict(
@@ -225,14 +225,9 @@ def judge(
         rate_hz=rate_hz,
         achieved=1 - counts["unsent"] / counts["offered"] if counts["offered"] else 0.0,
         without_p99=len(good) - len(judged),
-        late=sum(_late(line["metrics"]) for line in good),
+        lag_ns=median(lags) if lags else None,
         unheld=sum(line["metrics"].get("connections_held", connections) < connections for line in good),
     )
-
-
-def _late(metrics: dict[str, Any]) -> bool:
-    lag_ns, p50_ns = metrics.get("lag_p99_ns"), metrics.get("p50_ns")
-    return bool(lag_ns and p50_ns and lag_ns > LAG_SHARE_MAX * p50_ns)
 
 
 def _middle(line: dict[str, Any]) -> int:

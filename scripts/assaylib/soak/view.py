@@ -149,10 +149,12 @@ def _tail(v: Verdict) -> list[str]:
         parts.append(f"that of median seconds {grows}, at {_ms(v.rough_ns)}")
     if v.worst_ns:
         parts.append(f"the slowest answer took {_ms(v.worst_ns)}")
-    if v.yardstick and v.yardstick.void:
-        parts.append(f"without p99 {v.without_p99} of its stretches (one reason: {words.reason(v.yardstick.void)})")
-    if v.late:
-        parts.append(f"in {v.late} of its stretches the generator itself was late, which is in their tail, too")
+    if v.without_p99:
+        void = v.yardstick.void if v.yardstick else ""
+        because = f" (one reason: {words.reason(void)})" if void else ""
+        parts.append(f"without p99 {v.without_p99} of its stretches{because}")
+    if v.lag_ns is not None:
+        parts.append(f"the generator itself was late by {_ms(v.lag_ns)} (p99), which is in the tail, too")
     return parts
 
 
@@ -211,6 +213,7 @@ def _signed(value: float, said: str) -> str:
 
 
 def table(found: Sequence[Verdict]) -> Table:
+    yardstick = found[0].yardstick
     made = Table(
         f"Growth over {_duration(found[0].seconds * (1 - verdicts.SETTLE_SHARE))} (behind the first sixth), with its"
         f" {100 * (1 - ALPHA):g}{words.SPACE}% interval",
@@ -218,14 +221,11 @@ def table(found: Sequence[Verdict]) -> Table:
             Column("model"),
             Column("holds"),
             Column("requests/s", True),
-            Column("requests", True),
             Column("lost", True),
             Column("memory", True),
             Column("descriptors", True),
             Column("CPU/request", True),
-            Column("calm p99", True),
-            *([Column(f"beyond {found[0].yardstick.column}", True)] if found[0].yardstick else []),
-            Column("without p99", True),
+            Column(f"p99 beyond {yardstick.column}" if yardstick else "calm p99", True),
         ],
     )
     for v in found:
@@ -233,14 +233,11 @@ def table(found: Sequence[Verdict]) -> Table:
             Cell(words.label(v.model), "head"),
             Cell("yes" if v.holds else "no", "" if v.holds else "worse"),
             words.fixed(v.rate_hz, 0),
-            words.fixed(v.requests, 0),
             str(v.lost),
             bytes_grown(v.rss),
             _grown(v.descriptors),
             _factor(v.cpu),
-            _factor(v.p99),
-            *([_factor(v.tail)] if v.yardstick else []),
-            str(v.without_p99),
+            _factor(v.tail),
         )
     return made
 
