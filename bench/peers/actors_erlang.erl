@@ -28,10 +28,12 @@ main([Work, MessagesText, File]) ->
     end.
 
 prepare("pingpong", Observer) ->
+    [Ping, Pong] = [spawn(fun() -> receive {partner, Partner} -> play(Observer, Partner) end end)
+                    || _ <- [ping, pong]],
+    Ping ! {partner, Pong},
+    Pong ! {partner, Ping},
     fun(Messages) ->
-        Ping = spawn(fun() -> ping(Observer) end),
-        Pong = spawn(fun() -> ping(Observer) end),
-        Pong ! {Ping, Messages - 1}
+        Pong ! Messages - 1
     end;
 prepare("count", Observer) ->
     fun(Messages) ->
@@ -49,10 +51,11 @@ prepare("ring", Observer) ->
 prepare("spawn", Observer) ->
     fun(Messages) -> spawn(fun() -> parent(Observer, Messages) end) end.
 
-ping(Observer) ->
+%% Knows its partner, so that a message is a number: one with its sender in it has to be made anew.
+play(Observer, Partner) ->
     receive
-        {_, 0} -> Observer ! {done, true};
-        {From, Left} -> From ! {self(), Left - 1}, ping(Observer)
+        0 -> Observer ! {done, true};
+        Left -> Partner ! Left - 1, play(Observer, Partner)
     end.
 
 count(Observer, _, Messages, Messages, Sum, _) ->
