@@ -5,9 +5,10 @@
 #include "options.h"
 #include "process.h"
 
-#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 int rpc_open(struct rpc *rpc, const char *program, const char *summary, int argc, char **argv)
 {
@@ -39,20 +40,18 @@ int rpc_open(struct rpc *rpc, const char *program, const char *summary, int argc
     return OPTIONS_GO_ON;
 }
 
-static void *run_server(void *serve)
+static void end(int number)
 {
-    (*(void (**)(void))serve)();
-    return NULL;
+    (void)number;
+    _exit(EXIT_GOOD);
 }
 
 int rpc_run(void (*serve)(void))
 {
-    pthread_t thread;
-    process_block_stops();
-    if (pthread_create(&thread, NULL, run_server, &serve) != 0)
+    if (signal(SIGTERM, end) == SIG_ERR)
         return EXIT_ENVIRONMENT;
-    process_await_stop();
-    return EXIT_GOOD;
+    serve();
+    return EXIT_FAILED;
 }
 
 /* As the workload `rpc` does it. */
