@@ -89,6 +89,7 @@ static int thread_per_connection_post(struct model_run *run, struct request *req
 
 static void thread_per_connection_stats(struct model_run *run, struct model_stats *stats)
 {
+    workers_tell(&run->workers);
     counters_sum(run->counters, run->counters_count, stats);
     door_tell(&run->door, stats);
     stats->pool_in_use = pool_in_use(run->in_place.pool);

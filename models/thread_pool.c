@@ -52,8 +52,7 @@ static int turn_away(void *arg, struct poller_conn *conn, enum http_step step)
 static void submit(void *arg, struct poller_conn *conn, struct counters *mine)
 {
     struct model_run *run = arg;
-    workers_push(&run->workers, mine ? mine : workers_mine(&run->workers),
-                 (void *)((uintptr_t)conn | CONN_TASK));
+    workers_push(&run->workers, mine, (void *)((uintptr_t)conn | CONN_TASK));
 }
 
 /* Reads on: blocking, where a request has begun. A peer that drips has io_timeout_ns for the whole
@@ -202,6 +201,7 @@ static int thread_pool_post(struct model_run *run, struct request *request)
 
 static void thread_pool_stats(struct model_run *run, struct model_stats *stats)
 {
+    workers_tell(&run->workers);
     counters_sum(run->counters, run->config.threads + 2, stats);
     door_tell(&run->door, stats);
     stats->pool_in_use = pool_in_use(run->in_place.pool);

@@ -22,9 +22,10 @@
 struct counters {
     _Alignas(128) bool shared; /* of several threads; set by errands_init(), for .._add_mine() */
     _Atomic uint64_t requests, answered, turns, messages;
-    /* Each is a request and a message besides those. Under the lock of a queue, which is all that
-     * makes it one writer's: queue_push_below(). */
+    /* Each is a request besides those. Under the lock of a queue, which is all that makes it one
+     * writer's: queue_push_below(). */
     _Atomic uint64_t posted;
+    _Atomic uint64_t handed;  /* messages besides those: told by workers_tell() */
     _Atomic uint64_t at_once; /* each is a turn and an answer besides those */
     _Atomic uint64_t wakeups, syscalls, rejected, calls, call_errors, sends, offloads;
     _Atomic uint64_t connections, closed, bad_requests;

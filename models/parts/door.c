@@ -51,15 +51,15 @@ void counters_sum(const struct counters *counters, unsigned count, struct model_
     for (const struct counters *c = counters; c < counters + count; c++) {
         /* Closed before opened, so that a snapshot taken in between never shows fewer than none. */
         closed += get(&c->closed);
-        uint64_t at_once = get(&c->at_once), posted = get(&c->posted);
-        stats->requests += get(&c->requests) + posted;
+        uint64_t at_once = get(&c->at_once);
+        stats->requests += get(&c->requests) + get(&c->posted);
         stats->answered += get(&c->answered) + at_once;
         stats->rejected += get(&c->rejected);
         uint64_t turns = get(&c->turns) + at_once;
         stats->turns += turns;
         if (c - counters < MODEL_STATS_THREADS)
             stats->turns_of[c - counters] = turns;
-        stats->messages += get(&c->messages) + posted;
+        stats->messages += get(&c->messages) + get(&c->handed);
         stats->wakeups += get(&c->wakeups);
         stats->calls += get(&c->calls);
         stats->call_errors += get(&c->call_errors);

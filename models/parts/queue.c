@@ -133,6 +133,15 @@ void queue_close(struct queue *queue)
     }
 }
 
+uint64_t queue_pushed(struct queue *queue)
+{
+    struct queue_state *state = queue->state;
+    lock_take(&state->lock);
+    uint64_t count = state->first + queue_len(state);
+    lock_give(&state->lock);
+    return count;
+}
+
 uint32_t queue_idle(struct queue *queue)
 {
     struct queue_state *state = queue->state;

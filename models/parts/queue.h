@@ -41,7 +41,7 @@ struct queue_worker {
 struct queue_state {
     /* Protects everything in here; held for some ten instructions. */
     _Alignas(64) struct lock lock;
-    uint32_t first; /* of the ring; free-running */
+    uint64_t first; /* of the ring; free-running: so many have been taken out */
     /* Atomic, relaxed, only because the worker that looks out reads it without the lock: what it
      * sees there is no more than a hint to take the lock. The same holds for closed. */
     _Atomic uint32_t len;
@@ -145,6 +145,9 @@ static inline void *queue_pop(struct queue *queue, struct queue_worker *worker)
 
 /* Nothing gets in any more; what is inside still comes out. Wakes everybody. */
 void queue_close(struct queue *queue);
+
+/* How many tasks have ever been inside. */
+uint64_t queue_pushed(struct queue *queue);
 
 /* How many workers sleep now, and whether one looks out; of interest to tests only. */
 uint32_t queue_idle(struct queue *queue);

@@ -74,36 +74,32 @@ void workers_stop(struct workers *workers)
         request_destroy(worker->request, workers->config.model->workload);
         queue_worker_finish(&worker->queue);
     }
+    workers_tell(workers);
     queue_finish(&workers->queue);
     free(workers->list);
     workers->list = NULL;
 }
 
-int workers_post(struct workers *workers, struct request *request)
-{
-    int woken = queue_push_below(&workers->queue, request, workers->queue.limit,
-                                 &workers->config.others->posted);
-    if (woken > 0) {
-        struct counters *mine = workers_mine(workers);
-        counter_add_mine(mine, &mine->wakeups, 1);
-    }
-    return woken < 0 ? woken : 0;
-}
-
 /* woken: of a push. */
-static int pushed(struct counters *mine, int woken)
+static int pushed(const struct workers *workers, struct counters *mine, int woken)
 {
-    if (woken < 0)
+    if (woken <= 0)
         return woken;
-    counter_add_mine(mine, &mine->messages, 1);
-    if (woken)
-        counter_add_mine(mine, &mine->wakeups, 1);
+    mine = mine ? mine : workers_mine(workers);
+    counter_add_mine(mine, &mine->wakeups, 1);
     return 0;
 }
 
 int workers_push(struct workers *workers, struct counters *mine, void *task)
 {
-    return pushed(mine, queue_push(&workers->queue, task));
+    return pushed(workers, mine, queue_push(&workers->queue, task));
+}
+
+int workers_post(struct workers *workers, struct request *request)
+{
+    return pushed(workers, NULL,
+                  queue_push_below(&workers->queue, request, workers->queue.limit,
+                                   &workers->config.others->posted));
 }
 
 bool workers_later(struct workers *workers, struct request *request)
@@ -113,7 +109,14 @@ bool workers_later(struct workers *workers, struct request *request)
     int woken = request->kind == ERRAND_MESSAGE
                     ? queue_push(&workers->queue, request)
                     : queue_push_below(&workers->queue, request, workers->queue.limit / 3, NULL);
-    return pushed(workers_mine(workers), woken) == 0;
+    return pushed(workers, NULL, woken) == 0;
+}
+
+void workers_tell(struct workers *workers)
+{
+    if (workers->list)
+        atomic_store_explicit(&workers->config.others->handed, queue_pushed(&workers->queue),
+                              memory_order_relaxed);
 }
 
 struct counters *workers_mine(const struct workers *workers)

@@ -41,8 +41,8 @@ int workers_start(struct workers *workers, const struct workers_config *config);
 /* What is in the queue is still served; then they end. Takes a zeroed one, too. */
 void workers_stop(struct workers *workers);
 
-/* Any thread; mine: its counters, workers_mine() if they are not at hand. 0, -EAGAIN: full, or
- * -ESHUTDOWN. Counts the message, and the wake-up if there was one. */
+/* Any thread; mine: its counters, NULL if they are not at hand. 0, -EAGAIN: full, or -ESHUTDOWN.
+ * Counts the wake-up, if there was one. */
 int workers_push(struct workers *workers, struct counters *mine, void *task);
 
 /* The same with a request that came by post(): counts that, too, in `others`. */
@@ -50,6 +50,10 @@ int workers_post(struct workers *workers, struct request *request);
 
 /* in_place_config.later. */
 bool workers_later(struct workers *workers, struct request *request);
+
+/* Tells `others` how many tasks the queue has taken: each is a message. To be called before
+ * counters_sum(); counting them one by one would be work for what the queue knows. */
+void workers_tell(struct workers *workers);
 
 /* The counters of this thread: its own if it is one of these workers, else `others`. */
 struct counters *workers_mine(const struct workers *workers);
