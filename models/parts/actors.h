@@ -32,6 +32,12 @@ static inline bool sched_may_go_on(struct sched_worker *worker)
     return true;
 }
 
+/* Others come first, whatever is left of the batch of the actor that runs. */
+static inline void sched_end_batch(struct sched_worker *worker)
+{
+    worker->batch_left = 0;
+}
+
 /* The actor that runs sends one-way messages, and so makes work for another: it pays for that with
  * turns, the more the longer its receiver has not come to the end of its mail. So senders that
  * outrun a receiver give way to it, while what they sent is still in the cache. */
