@@ -65,7 +65,9 @@ static int check_uses(const struct options *options, const struct serve_options 
     return code;
 }
 
-static int check_places(const struct options *options, const struct serve_options *serve)
+/* Also finds how many threads, if nobody said: a sweep (reports/sweep) found twice as much served with
+ * a thread for each of two CPUs as with one, and no more with two for each. */
+static int check_places(const struct options *options, struct serve_options *serve)
 {
     struct sockaddr_storage address;
     socklen_t len;
@@ -82,6 +84,8 @@ static int check_places(const struct options *options, const struct serve_option
     if (cpus_parse(serve->cpus, &cpus) != 0)
         return options_error(options, "--cpus",
                              "\"%s\" is not a list of CPUs that this process may use", serve->cpus);
+    if (serve->threads == 0)
+        serve->threads = serve->model->uses & MODEL_THREADS ? (uint64_t)CPU_COUNT(&cpus) : 1;
     return OPTIONS_GO_ON;
 }
 
@@ -169,7 +173,6 @@ int serve_options_read(struct serve_options *serve, int argc, char **argv)
     *serve = (struct serve_options){
         .listen = "127.0.0.1:8080",
         .on_full = "reject",
-        .threads = 1,
         .offload_threads = 4,
         .queue_limit = 1024,
         .downstream_connections = 64,
@@ -192,7 +195,8 @@ int serve_options_read(struct serve_options *serve, int argc, char **argv)
         OPTIONS_TEXT("--listen", "HOST:PORT", &serve->listen, "port 0: any that is free"),
         OPTIONS_TEXT("--admin", "HOST:PORT", &serve->admin,
                      "/metrics there, too, from a thread that is not the model's"),
-        OPTIONS_COUNT("--threads", "N", &serve->threads, 1, 1024, "workers or loops"),
+        OPTIONS_COUNT("--threads", "N", &serve->threads, 1, 1024,
+                      "workers or loops; default: one for each of --cpus"),
         OPTIONS_COUNT("--offload-threads", "N", &serve->offload_threads, 1, 1024,
                       "helpers for what blocks, where turns may not"),
         OPTIONS_COUNT("--spin-us", "US", &serve->spin_us, 0, 1e6,

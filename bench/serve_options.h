@@ -12,7 +12,8 @@ struct serve_options {
     /* As given, or the default. */
     const char *model_name, *workload_name, *payload_name, *codec_name;
     const char *listen, *admin, *cpus, *on_full, *downstream, *json;
-    uint64_t threads, queue_limit, downstream_connections, cpu_iterations, hops, cells;
+    uint64_t threads; /* 0 until it is known how many CPUs there are */
+    uint64_t queue_limit, downstream_connections, cpu_iterations, hops, cells;
     uint64_t offload_threads, spin_us, batch; /* batch: 0 until the model's default is known */
     uint64_t fan, messages;
     uint64_t max_body_bytes, call_timeout_ms, io_timeout_ms, drain_ms;

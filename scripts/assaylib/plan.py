@@ -25,10 +25,6 @@ from .tiers import CALIBRATION_ROUNDS as CALIBRATION_ROUNDS
 from .tiers import CODEC_ROWS, CORE, LADDER, MODEL_ROWS, MORE_MODEL_BLOCKS_S, MORE_MODEL_ROUNDS, SHAPES, SLOW_S, TIERS
 from .tiers import TITLES, WHOLE, YOURS, Tier
 
-#: Batches as in models/*.c.
-SWEEP_DEFAULTS = (
-    "1 thread, no spinning, a queue limit of 1024, a batch of 32 (thread_pool and event_loop) or 100 (actor)"
-)
 MACHINE_S = 10.0  # what this machine can resolve, fingerprint, fidelity, waiting for quiet
 RIG_PILOT_S = 1.2  # what a server that does nothing reaches (gates/noop.py)
 DRAIN_S = 0.2  # the closed loop in whose middle a server is told to stop

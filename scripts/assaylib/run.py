@@ -172,7 +172,7 @@ def _facts(
         **inprocess.fidelity(build, made, say),
         "exact": exact.measure(build, made, codecs, say),
         "parts": parts.measure(build, made, say),
-        **({"sweep_defaults": plan.SWEEP_DEFAULTS} if made.tier.name == store.SWEEP_TIER else {}),
+        **({"sweep_defaults": sweep_work.defaults()} if made.tier.name == store.SWEEP_TIER else {}),
         "families": [],
         "stopping_rule": makeup.stopping_rule(made.tier),
         "half_width": made.tier.half_width,

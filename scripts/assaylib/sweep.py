@@ -4,9 +4,9 @@
 A family is a model under one kind of work; its members are its default (twice, for A/A) and the
 default with one setting changed. Each is a fresh process per round, in random order: a run like any
 other, of the tier `sweep`, so that plan, store, discard, make-up and resume are the same. A setting
-is swept where it binds: the queue limit and spinning behind sockets under load; how much is done in
-a row where there is more than that, messages between actors or pipelined requests; threads in
-process, where they may use all CPUs: several are not pinned, the default's one shares a CPU with the
+is swept where it binds: the queue limit under too many requests, spinning behind sockets under load;
+how much is done in a row where there is more than that, messages between actors or pipelined requests;
+threads in process, where they may use all CPUs: several are not pinned, one shares a CPU with the
 client, which sleeps meanwhile. sweep_work.py measures what is not `rpc` behind
 sockets; what is made of it all is in sweep_table.py.
 """
@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import plan, record, run, served, sweep_table
+from . import plan, record, run, served, sweep_table, sweep_work
 from .planned import Built, Family
 from .programs import Build
 from .tiers import TIERS, Tier
@@ -29,11 +29,12 @@ RECORD = "sweep"
 
 #: Values beside the default, which serve and model_bench have; small enough to be swept in minutes.
 GRID: dict[str, tuple[int, ...]] = {
-    "threads": (2, 4),
-    "batch": (1, 8, 1000),  # in a row for one connection or actor; the default is the model's own
+    "batch": (1, 8, 32, 1000),
     "spin_us": (20, 100),
-    "queue_limit": (8, 16),  # fewer than the 32 connections that wait for an answer
+    "queue_limit": (16, 128, 5000),
 }
+#: Of models from outside the tree, and of one whose queue is before its door: fewer than the connections that wait.
+FEW = (8, 16)
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,19 @@ class Work:
     process_s: float = 0.0  #: of one process; sockets: as its load says
 
 
-SOCKETS = Work("sockets", WORKLOAD, ("spin_us", "queue_limit"))
-PIPELINED = Work("pipelined", "echo", ("batch",), 0.9)
+SOCKETS = Work("sockets", WORKLOAD, ("spin_us",))
+OVERLOAD = Work("overload", "cpu", ("queue_limit",), 2.4)
+PIPELINED = Work("pipelined", "echo", ("batch",), 1.2)
 THREADS = Work("in_process", "cpu", ("threads",), 0.5)
 #: What every model has, one from outside the tree, too: a queue limit.
 FEWEST = (Work("sockets", WORKLOAD, ("queue_limit",)),)
 #: Model → works.
 WORKS: Mapping[str, tuple[Work, ...]] = {
-    "thread_pool": (SOCKETS, PIPELINED, THREADS),
-    "event_loop": (SOCKETS, PIPELINED, THREADS),
+    "thread_pool": (SOCKETS, OVERLOAD, PIPELINED, THREADS),
+    "event_loop": (SOCKETS, OVERLOAD, PIPELINED, THREADS),
     "actor": (
         SOCKETS,
+        OVERLOAD,
         PIPELINED,
         THREADS,
         Work("in_process", "ring", ("batch", "threads"), 0.5),
@@ -67,12 +70,20 @@ WORKS: Mapping[str, tuple[Work, ...]] = {
 }
 
 
-def settings(work: Work) -> dict[str, dict[str, int]]:
-    """Member → what it changes."""
-    changed: dict[str, dict[str, int]] = {DEFAULT: {}, f"{DEFAULT}.same": {}}
+def settings(model: str, work: Work, cpus: int) -> dict[str, dict[str, int]]:
+    """Member → what it changes. model_bench has one thread of its own accord: there even the default is said."""
+    base = {"threads": cpus} if "threads" in work.settings else {}
+    changed: dict[str, dict[str, int]] = {DEFAULT: base, f"{DEFAULT}.same": base}
     for name in work.settings:
-        changed |= {f"{name}={value}": {name: value} for value in GRID[name]}
+        changed |= {f"{name}={value}": {**base, name: value} for value in _values(model, work, name, cpus)}
     return changed
+
+
+def _values(model: str, work: Work, name: str, cpus: int) -> list[int]:
+    if name == "threads":
+        return [value for value in (1, 2 * cpus) if value != cpus]
+    grid = FEW if name == "queue_limit" and work.how == "sockets" else GRID[name]
+    return [value for value in grid if name != "batch" or value != sweep_work.BATCHES[model]]
 
 
 def families(built: Built, tier: Tier) -> list[Family]:
@@ -87,7 +98,7 @@ def families(built: Built, tier: Tier) -> list[Family]:
 
 
 def _family(model: str, work: Work, built: Built, tier: Tier) -> Family:
-    changed = settings(work)
+    changed = settings(model, work, len(built.cpus))
     load = served.service_load(WORKLOAD, tuple(changed), tier, built.cpus)
     # A full queue stops reading: refused requests would be faster than served ones.
     load |= {"model": model, "settings": changed, "on_full": "wait", "workload": work.workload}
@@ -114,7 +125,7 @@ def show_list(build: Build) -> int:
     for family in made.families:
         print(f"{family.id:32} {' '.join(family.members)}")
     print(f"{len(made.tasks)} processes, about {made.seconds / 60:.0f} minutes, at most {made.most_seconds / 60:.0f}")
-    print(f"the defaults: {plan.SWEEP_DEFAULTS}; chosen by the sweep in reports/{RECORD} (--id {RECORD} replaces it)")
+    print(f"the defaults: {sweep_work.defaults()}; chosen by the sweep in reports/{RECORD} (--id {RECORD} replaces it)")
     return 0
 
 

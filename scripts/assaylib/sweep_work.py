@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What a sweep measures besides `rpc` behind sockets: a model in process (model_bench), and pipelined
-requests, with what somebody beside them waits who asks for one at a time."""
+"""What a sweep measures besides `rpc` behind sockets: a model in process (model_bench), pipelined
+requests, with what somebody beside them waits who asks for one at a time, and too many requests, which
+come in bursts."""
 
 from __future__ import annotations
 
@@ -12,16 +13,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import machine, peer_servers
+from . import machine, peer_servers, rig
+from .intervals import percentile
 from .peer_servers import Failure
 from .planned import Family
 from .programs import Build, execute, json_file, read_json
+from .scenarios import requests
 
+#: Of the models, in a row for one connection or actor: what models/*.c say.
+BATCHES = {"thread_pool": 8, "event_loop": 8, "actor": 100}
 MIN_TIME_S, REPETITIONS = 0.04, 7  # of an in-process member
 TIMEOUT_S = 60.0
 BODY = b"Hello, sweep!"
 CONNECTIONS, DEPTH = 8, 256  # how many pipeline, and how many requests each
-SECONDS = 0.4
+LONE_S, SECONDS = 0.3, 0.4
+
+#: Of `overload`: requests of some 50 µs come 400 at an instant, half as many again as can be served.
+ITERATIONS, BURST, FACTOR = 20000, 400, 1.5
+KNEE_CONNECTIONS, OVER_CONNECTIONS = 64, 6000  # more than any limit that is tried has room for
+SETTLE_S, KNEE_S, OVER_S = 0.3, 0.25, 1.0
+IN_TIME_S = 0.1
+
+
+def defaults() -> str:
+    """What a sweep goes away from, for readers."""
+    batches = ", ".join(f"{batch} ({model})" for model, batch in BATCHES.items())
+    return f"one thread for each CPU, no spinning, a queue limit of 1024, a batch of {batches}"
 
 
 def measure(build: Build, family: Family, member: str, *, padding: int) -> dict[str, dict[str, Any]]:
@@ -106,7 +123,8 @@ class _Client:
 
 
 def _pipelined(build: Build, family: Family, member: str, padding: int) -> dict[str, float]:
-    """CONNECTIONS ask DEPTH requests at a time; one more asks for one at a time, and is waited for."""
+    """One connection asks DEPTH requests at a time, alone: the CPU time of a request. Then CONNECTIONS do, and
+    one more asks for one at a time: how many are served, and how long that one waits."""
     load = family.load
     argv = [
         str(build.program("serve")), "--model", load["model"], "--workload", load["workload"],
@@ -118,23 +136,26 @@ def _pipelined(build: Build, family: Family, member: str, padding: int) -> dict[
         first = peer_servers.Clients(running.address, 1)
         first.ask([(one, BODY)])
         first.close()
-        size = first.reply_bytes
-        depths = [DEPTH] * CONNECTIONS + [1]
-        clients = [_Client(_connect(running.address), one * n, size * n, n) for n in depths]
-        try:
-            before = peer_servers.cpu_ns(running.child.pid)
-            seconds = _drive(clients)
-            used = peer_servers.cpu_ns(running.child.pid) - before
-        finally:
-            for client in clients:
-                client.socket.close()
+
+        def asked(depths: list[int], seconds: float) -> tuple[list[_Client], float]:
+            size = first.reply_bytes
+            clients = [_Client(_connect(running.address), one * n, size * n, n) for n in depths]
+            try:
+                return clients, _drive(clients, seconds)
+            finally:
+                for client in clients:
+                    client.socket.close()
+
+        before = peer_servers.cpu_ns(running.child.pid)
+        lone, _ = asked([DEPTH], LONE_S)
+        used = peer_servers.cpu_ns(running.child.pid) - before
+        clients, seconds = asked([DEPTH] * CONNECTIONS + [1], SECONDS)
         peer_servers.stop(running)
-    answered = sum(client.answered for client in clients)
-    if not answered or not clients[-1].waits_ns:
+    if not lone[0].answered or not clients[-1].waits_ns:
         raise Failure("nobody was answered")
     return {
-        "closed_hz": answered / seconds,
-        "cpu_ns_per_request": used / answered,
+        "closed_hz": sum(client.answered for client in clients) / seconds,
+        "cpu_ns_per_request": used / lone[0].answered,
         "other_p50_ns": float(statistics.median(clients[-1].waits_ns)),
     }
 
@@ -146,20 +167,55 @@ def _connect(address: tuple[str, int]) -> socket.socket:
     return made
 
 
-def _drive(clients: list[_Client]) -> float:
-    """For SECONDS; how long it was."""
+def _drive(clients: list[_Client], for_s: float) -> float:
+    """How long it was."""
     with selectors.DefaultSelector() as selector:
         began = time.monotonic()
         for client in clients:
             selector.register(client.socket, selectors.EVENT_READ, client)
             client.ask()
-        while time.monotonic() - began < SECONDS:
+        while time.monotonic() - began < for_s:
             for key, _ in selector.select(TIMEOUT_S):
                 key.data.ready()
         return time.monotonic() - began
 
 
+def _overload(build: Build, family: Family, member: str, padding: int) -> dict[str, float]:
+    """After a closed loop, which tells how many can be served: right answers within IN_TIME_S per second, and how
+    long those waited who had a right answer at all. A full door refuses."""
+    load = family.load
+    what = {"workload": load["workload"], "cpu_iterations": ITERATIONS}
+    changed = load["settings"][member]
+    try:
+        with rig.server(
+            build,
+            {"model": load["model"], **what, "threads": 1, "on_full": "reject", **changed},
+            cpu=load["server_cpu"],
+            padding=padding,
+        ) as server:
+            closed = {"arrival": "closed", "connections": KNEE_CONNECTIONS, "warmup": 0.1, "duration": KNEE_S}
+            knee = rig.load(build, server, {**what, **closed}, cpu=load["load_cpu"])
+            over = {
+                "arrival": "burst", "burst": BURST, "rate": FACTOR * knee["achieved_hz"], "warmup": 0.0,
+                "connections": OVER_CONNECTIONS, "settle": SETTLE_S, "duration": OVER_S, "requests": True,
+            }  # fmt: skip
+            with rig.start_load(build, server, {**what, **over}, cpu=load["load_cpu"]) as loading:
+                done = loading.wait(unanswered=True)
+                waits_ns = [r.latency_ns for r in requests.read(loading) if r.latency_ns is not None]
+            server.stop()
+    except rig.Failure as failure:
+        raise Failure(str(failure)) from None
+    if not waits_ns:
+        raise Failure("load: not one right answer")
+    return {
+        "closed_hz": sum(ns <= IN_TIME_S * 1e9 for ns in waits_ns) / OVER_S,
+        "cpu_ns_per_request": done["watch_cpu_ns"] / len(waits_ns),
+        "other_p50_ns": float(percentile(waits_ns, 0.5)),
+    }
+
+
 MEASURES: dict[str, Callable[[Build, Family, str, int], dict[str, float]]] = {
     "in_process": _in_process,
     "pipelined": _pipelined,
+    "overload": _overload,
 }

@@ -111,7 +111,7 @@ def _asked(families: Sequence[Family]) -> Table:
     table.notes.append(
         "Messages: from one place of execution to another, as the model counts them (a plain call is"
         " none). Wake-ups: signals to a sleeping thread. Context switches and CPU: of the whole process,"
-        " the client included. System calls: by the model's own threads."
+        " the client included. System calls: by the model's own threads, without those of the C library's locks."
     )
     if any(about.subject(family) in about.MESSAGING for family in families):
         table.notes.append(
