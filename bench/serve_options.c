@@ -65,8 +65,8 @@ static int check_uses(const struct options *options, const struct serve_options 
     return code;
 }
 
-/* Also finds how many threads, if nobody said: a sweep (reports/sweep) found twice as much served with
- * a thread for each of two CPUs as with one, and no more with two for each. */
+/* Also finds how many threads, if nobody said: a sweep (reports/sweep) found twice as much served
+ * with a thread for each of two CPUs as with one, and no more with two for each. */
 static int check_places(const struct options *options, struct serve_options *serve)
 {
     struct sockaddr_storage address;

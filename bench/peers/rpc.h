@@ -25,10 +25,10 @@ struct rpc_scratch {
 int rpc_open(struct rpc *rpc, const char *program, const char *summary, int argc, char **argv);
 
 /*
- * One that has no other threads: until SIGTERM, which ends it at once. Models run beside the thread that
- * waits for SIGTERM; in a process of a single thread glibc leaves out what makes system calls
- * cancellable, 2 % of a small request, and who writes a server by hand has that for nothing. serve()
- * does not return. The exit code.
+ * One that has no other threads: until SIGTERM, which ends it at once. Models run beside the thread
+ * that waits for SIGTERM; in a process of a single thread glibc leaves out what makes system calls
+ * cancellable, 2 % of a small request, and who writes a server by hand has that for nothing.
+ * serve() does not return. The exit code.
  */
 int rpc_run(void (*serve)(void));
 
