@@ -42,15 +42,20 @@ class Row:
 
 
 def read(folder: Path) -> tuple[dict[str, Any], store.Samples]:
-    run = store.read_run(folder)
+    run, path = store.read_run(folder), folder / "run.json"
     if not is_peers(run):
         raise UsageError(f"{folder}: not of peers")
     for key, kind in (("bars", list), ("discard_rule", dict), ("stopping_rule", str)):
         if not isinstance(run.get(key), kind):
-            raise UsageError(f"{folder / 'run.json'}: lacks {key}, or it is wrong")
-    if not (folder / "samples.jsonl").exists():
-        raise UsageError(f"{folder / 'samples.jsonl'}: missing: there is nothing to judge")
-    return run, store.read_samples(folder / "samples.jsonl")
+            raise UsageError(f"{path}: lacks {key}, or it is wrong")
+    for i, bar in enumerate(run["bars"]):
+        if not isinstance(bar, dict):
+            raise UsageError(f"{path}: bars[{i}]: not an object")
+    for i, family in enumerate(run["families"]):
+        load = family["load"]
+        if unknown := {*load["metrics"], *load.get("shown", [])} - set(METRICS):
+            raise UsageError(f"{path}: families[{i}].load: metrics that are not known: {', '.join(sorted(unknown))}")
+    return store.sound(folder)
 
 
 def judged(run: dict[str, Any], samples: store.Samples) -> list[Row]:
