@@ -116,10 +116,14 @@ def main(folder: Path) -> int:
 def read(folder: Path, of: dict[str, Any] | None = None) -> Calibration:
     """of: the run that a report is about."""
     run, samples = store.read(folder)
-    if run["tier"] != TIER:
-        raise UsageError(f"{folder}: a run of the tier {run['tier']}; assay calibrate makes one of its own")
+    check(run, folder)
     apart = twice.apart(of, run) if of is not None else []
     return Calibration(run, evaluate(run, samples.every), tuple(apart))
+
+
+def check(run: dict[str, Any], folder: Path) -> None:
+    if run["tier"] != TIER:
+        raise UsageError(f"{folder}: a run of the tier {run['tier']}; assay calibrate makes one of its own")
 
 
 def evaluate(run: dict[str, Any], lines: Sequence[dict[str, Any]]) -> Result:

@@ -15,6 +15,7 @@ from typing import Any
 from . import about, complete, judge, store, words
 from .about import QUICK
 from .review import covariates, doubts
+from .tiers import resumed_by
 
 
 SHOWN = 5  # of notes of one kind; the report has them all
@@ -88,7 +89,7 @@ def _incomplete(result: judge.Judgement) -> list[str]:
     missing, planned = complete.unfinished(result)
     found = complete.lost(result)
     if missing:
-        how = "" if result.ended else "; assay run --resume goes on with what was interrupted"
+        how = "" if result.ended else f"; {resumed_by(result.run['tier'])} goes on with what was interrupted"
         found.insert(0, f"incomplete: {missing} of {planned} planned results are missing{how}")
     return found
 
@@ -249,7 +250,7 @@ def _unfinished(samples: store.Samples, run: dict[str, Any]) -> list[str]:
     """Runs of before there were make-up rounds have no such line, nor the rule's text about them."""
     if samples.ends or not isinstance((run.get("discard_rule") or {}).get("steal_percent_max"), dict):
         return []
-    return ["interrupted before it was over; assay run --resume goes on with it"]
+    return [f"interrupted before it was over; {resumed_by(run['tier'])} goes on with it"]
 
 
 def _wide_margins(run: dict[str, Any], result: judge.Judgement) -> list[str]:
