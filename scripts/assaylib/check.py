@@ -64,7 +64,7 @@ def examine(folder: Path) -> doubts.Review:
     found.open = [*(few if found.claims else []), *_shortened(_uncalibrated(result)), *_taken_back(result)]
     kinds = (
         samples.notices,
-        _unfinished(samples, run),
+        _unfinished(result),
         surroundings.notes,
         _discards(run, result),
         _late(run, result),
@@ -246,11 +246,10 @@ def _late(run: dict[str, Any], result: judge.Judgement) -> list[str]:
     ]
 
 
-def _unfinished(samples: store.Samples, run: dict[str, Any]) -> list[str]:
-    """Runs of before there were make-up rounds have no such line, nor the rule's text about them."""
-    if samples.ends or not isinstance((run.get("discard_rule") or {}).get("steal_percent_max"), dict):
-        return []
-    return [f"interrupted before it was over; {resumed_by(run['tier'])} goes on with it"]
+def _unfinished(result: judge.Judgement) -> list[str]:
+    """All that was planned is there, but not the end."""
+    said = complete.said(result)
+    return [said] if said and not complete.unfinished(result)[0] else []
 
 
 def _wide_margins(run: dict[str, Any], result: judge.Judgement) -> list[str]:

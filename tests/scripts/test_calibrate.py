@@ -229,7 +229,7 @@ def test_an_interrupted_one_is_gone_on_with_and_judged(
         return 0
 
     assert calibrate.main(folder) == 1
-    capsys.readouterr()
+    assert "planned processes are there (`assay calibrate --resume` goes on with it)" in capsys.readouterr().err
     monkeypatch.setattr(programs.Build, "open", lambda folder: None)
     monkeypatch.setattr(run, "resume", resume)
     assert cli.main(["calibrate", "--resume", str(folder), "--force"]) == 1

@@ -182,6 +182,7 @@ def test_a_run_of_which_hardly_anything_is_there_still_renders(tmp_path):
     run["build"] = {}
     report.render(synthetic.write_run(tmp_path, run, lines[:1]))
     text = (tmp_path / "report.md").read_text("utf-8")
+    assert "✗ **Complete**: **unfinished: 1 of 48 planned processes is there (`assay run --resume` goes on" in text
     assert "no samples at all of" in text and "was not measured" in text and "✗ **Build**" in text
 
 
