@@ -204,8 +204,9 @@ def main(argv: Sequence[str]) -> int:
         action="append",
         default=[],
         metavar="RUN",
-        help="another session of the same families: verdicts it contradicts are taken back; or a run"
-        " of `assay peers`, `assay calibrate`, `assay sweep` or of scenarios: an appendix each",
+        help="may be repeated. A run of a tier is another session of the same families: verdicts it contradicts"
+        " are taken back. One of `assay peers`, `assay sweep`, `assay soak` or `assay calibrate` becomes an"
+        " appendix; one of `assay run --scenario` a section, with its answer on page one",
     )
     arguments = parser.parse_args(list(argv))
     if not arguments.run.is_dir():

@@ -243,3 +243,11 @@ def test_scenarios_alone_are_told_as_strictly(tmp_path: Path, capsys: Any) -> No
     folder = made("scenario", tmp_path / "bad", lambda run, rows: rows.insert(2, "[]"))
     assert report.main([str(folder)]) == 2
     assert "samples.jsonl:3: not a JSON object" in capsys.readouterr().err
+
+
+def test_the_help_names_what_is_taken(capsys: Any) -> None:
+    with pytest.raises(SystemExit):
+        report.main(["--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for command in ("assay peers", "assay sweep", "assay soak", "assay calibrate", "assay run --scenario"):
+        assert f"`{command}`" in said
