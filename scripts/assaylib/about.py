@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, Sequence
 
 from .judge import Family, Judgement
+from .store import SOAK_TIER
 
 KINDS = {
     "codec": "Encoding",
@@ -89,6 +90,12 @@ def discarded(family: Family) -> int:
 
 
 def processes(family: Family) -> int:
-    """All that were run, those that count and those that do not."""
+    """All that were run: those that count, those that do not, and those that failed."""
     pairs = {(m, n) for m, rounds in family.samples.items() for n in rounds} | set(family.discarded)
+    pairs |= {(str(line.get("member")), int(line.get("round", 0))) for line in family.failures}
     return len(pairs if family.kind == "service" else {n for _, n in pairs})
+
+
+def unit(run: dict[str, Any]) -> str:
+    """What a line of samples stands for that is a service's: a process; of a soak a stretch of one."""
+    return "stretch" if run.get("tier") == SOAK_TIER else "process"

@@ -4,7 +4,9 @@ Markdown; nothing is formatted twice."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .charts import Chart
 
@@ -16,6 +18,12 @@ class Raw:
     name: str
     size: int
     sha256: str
+
+
+def hashes(folder: Path) -> list[Raw]:
+    """Those of a run."""
+    files = {name: (folder / name).read_bytes() for name in ("run.json", "samples.jsonl")}
+    return [Raw(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()]
 
 
 @dataclass(frozen=True)

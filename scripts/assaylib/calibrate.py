@@ -15,12 +15,13 @@ the same table of its own run; one of hundreds of comparisons it takes from here
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import UsageError, calibration, discard, judge, plan, store, twice, usual
+from . import UsageError, calibration, complete, discard, judge, plan, store, twice, usual
 from .families import Family, Judgement
 from .intervals import binomial_bound, order_interval
 from .verdicts import BETTER, WORSE, Alias, Estimate, Injected, verdict
@@ -104,11 +105,15 @@ class Calibration:
 
     run: dict[str, Any]
     result: Result
+    made: Judgement  #: what was run and how it ended
     apart: tuple[str, ...] = ()  #: in what machine or build are not those of the report
 
 
 def main(folder: Path) -> int:
-    result = read(folder).result
+    found = read(folder)
+    for text in complete.told(found.made):
+        print(f"assay: {folder}: {text}", file=sys.stderr)
+    result = found.result
     print("\n".join(told(result)))
     return int(bool(result.failures))
 
@@ -116,10 +121,15 @@ def main(folder: Path) -> int:
 def read(folder: Path, of: dict[str, Any] | None = None) -> Calibration:
     """of: the run that a report is about."""
     run, samples = store.read(folder)
+    check(run, folder)
+    apart = twice.apart(of, run) if of is not None else []
+    made = judge.collected(run, samples.every, samples.notices)
+    return Calibration(run, evaluate(run, samples.every), made, tuple(apart))
+
+
+def check(run: dict[str, Any], folder: Path) -> None:
     if run["tier"] != TIER:
         raise UsageError(f"{folder}: a run of the tier {run['tier']}; assay calibrate makes one of its own")
-    apart = twice.apart(of, run) if of is not None else []
-    return Calibration(run, evaluate(run, samples.every), tuple(apart))
 
 
 def evaluate(run: dict[str, Any], lines: Sequence[dict[str, Any]]) -> Result:

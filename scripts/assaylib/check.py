@@ -15,6 +15,7 @@ from typing import Any
 from . import about, complete, judge, store, words
 from .about import QUICK
 from .review import covariates, doubts
+from .tiers import resumed_by
 
 
 SHOWN = 5  # of notes of one kind; the report has them all
@@ -63,7 +64,7 @@ def examine(folder: Path) -> doubts.Review:
     found.open = [*(few if found.claims else []), *_shortened(_uncalibrated(result)), *_taken_back(result)]
     kinds = (
         samples.notices,
-        _unfinished(samples, run),
+        _unfinished(result),
         surroundings.notes,
         _discards(run, result),
         _late(run, result),
@@ -88,7 +89,7 @@ def _incomplete(result: judge.Judgement) -> list[str]:
     missing, planned = complete.unfinished(result)
     found = complete.lost(result)
     if missing:
-        how = "" if result.ended else "; assay run --resume goes on with what was interrupted"
+        how = "" if result.ended else f"; {resumed_by(result.run['tier'])} goes on with what was interrupted"
         found.insert(0, f"incomplete: {missing} of {planned} planned results are missing{how}")
     return found
 
@@ -245,11 +246,10 @@ def _late(run: dict[str, Any], result: judge.Judgement) -> list[str]:
     ]
 
 
-def _unfinished(samples: store.Samples, run: dict[str, Any]) -> list[str]:
-    """Runs of before there were make-up rounds have no such line, nor the rule's text about them."""
-    if samples.ends or not isinstance((run.get("discard_rule") or {}).get("steal_percent_max"), dict):
-        return []
-    return ["interrupted before it was over; assay run --resume goes on with it"]
+def _unfinished(result: judge.Judgement) -> list[str]:
+    """All that was planned is there, but not the end."""
+    said = complete.said(result)
+    return [said] if said and not complete.unfinished(result)[0] else []
 
 
 def _wide_margins(run: dict[str, Any], result: judge.Judgement) -> list[str]:

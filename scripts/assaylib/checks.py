@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import checks_calibration, checks_rounds, members, operations, shares, takeback, widths, words
+from . import checks_calibration, checks_rounds, members, operations, shares, store, takeback, widths, words
 from .about import tails
-from .blocks import Check
+from .blocks import Check, Items
 from .judge import Judgement
 from .review import covariates, doubts
 
@@ -25,6 +25,7 @@ def checks(judged: Judgement) -> list[Check]:
         *checks_calibration.stable(judged),
         *reviewed(judged),
         *sessions(judged),
+        *appendices(judged),
     ]
     if not tails(judged):
         found.append(
@@ -37,6 +38,30 @@ def checks(judged: Judgement) -> list[Check]:
                 ),
             )
         )
+    return found
+
+
+def made(judged: Judgement) -> list[Check]:
+    """How a run came about: what counts of it, whether it came to its end, by which build, and by what force. A
+    report says it of every run that it takes in."""
+    return [*checks_rounds.rounds(judged), *of_machine(judged)]
+
+
+def items(found: list[Check]) -> Items:
+    """Where they stand in a section, as in the box of page one."""
+    return Items([f"{check.mark} **{check.name}**: {check.text}" for check in found])
+
+
+def appendices(judged: Judgement) -> list[Check]:
+    """Runs whose figures stand in appendices, if anything speaks against one: what does stands there. It does not
+    speak against page one, whose own figures are not from there."""
+    found = []
+    for other in judged.appended:
+        against = [check.name for check in made(other) if check.state == "bad"]
+        if against:
+            what = store.APPENDICES.get(str(other.run.get("tier")), "a calibration")
+            text = f"run {other.run.get('id')}, {what}: against it speaks on top of its section: {words.listed(against)}"
+            found.append(Check("note", "Appendix", text))
     return found
 
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from . import complete, judge, words
-from .about import KINDS, discarded, processes, subject, tails
+from . import calibrate, complete, judge, store, words
+from .about import KINDS, discarded, processes, subject, tails, unit
 from .blocks import Check
 from .gates import INVALIDATING, LAG
 from .judge import Family, Judgement
@@ -89,48 +89,64 @@ def late(judged: Judgement) -> list[Check]:
 
 
 def rounds(judged: Judgement) -> list[Check]:
-    found = []
+    """What was run, and what counts of it, of any run."""
+    return [_discarded(judged), _complete(judged)]
+
+
+def _discarded(judged: Judgement) -> Check:
+    every = words.counted(sum(map(processes, judged.families)), unit(judged.run))
+    if judged.run.get("tier") == store.SOAK_TIER:
+        text = f"none of {every}: a soak leaves out none of a server; those without p99, and why, stand with each model"
+        return Check("good", "Discarded", text)
     dropped = sum(map(discarded, judged.families))
-    planned = sum(int(f.plan.get("rounds") or 0) for f in judged.families)
     rule = (judged.run.get("discard_rule") or {}).get("text") or "none declared"
     unknown = sum(f.no_covariate for f in judged.families)
-    text = f"{dropped} of {sum(map(processes, judged.families))} processes, by the declared rule: "
+    text = f"{dropped} of {every}, by the declared rule: "
     text += rule.split(". ")[0].rstrip(".")  # with its reasons it stands under Method
     if dropped:
         text = f"{text}. {_left(judged)}"
     if unknown:
         text += f"; {words.counted(unknown, 'sample')} without steal recorded, kept"
-    found.append(Check("note" if dropped or unknown else "good", "Discarded", text.rstrip(".")))
+    return Check("note" if dropped or unknown else "good", "Discarded", text.rstrip("."))
+
+
+def _complete(judged: Judgement) -> Check:
+    unfinished, lost = complete.said(judged), complete.lost(judged)
+    planned = sum(int(f.plan.get("rounds") or 0) for f in judged.families)
+    noun = "stretches" if unit(judged.run) == "stretch" else "rounds"
     empty = [f.id for f in judged.families if not f.samples]
     gone = [f.id for f in judged.families if not f.samples and f.discarded]
     never = [name for name in empty if name not in gone]
     missing = sum(max(0, int(f.plan.get("rounds") or 0) - len(f.rounds)) for f in judged.families)
     failures = [line for f in judged.families for line in f.failures]
     parts = []
-    if missing > 0:
-        parts.append(f"{missing} of {planned} planned rounds are missing")
+    if unfinished:
+        parts.append(f"**{unfinished}**")
+    elif missing > 0:
+        parts.append(f"{missing} of {planned} planned {noun} are missing")
     if never:
-        parts.append(f"no samples at all of {words.listed(never)}")
+        parts.append(f"no samples at all of {complete.some(never)}")
     if gone:
-        parts.append(f"every process discarded, so that nothing counts, of {words.listed(gone)}")
+        parts.append(f"every process discarded, so that nothing counts, of {complete.some(gone)}")
     if failures:
         reasons = list(dict.fromkeys(words.reason(line.get("reason")) for line in failures))
         parts.append(f"{words.counted(len(failures), 'sample')} failed: {'; '.join(reasons[:2])}")
-    lost = complete.lost(judged)
     parts += [*lost, *judged.notices]
     if judged.resumes:
         parts.append(f"interrupted and resumed {words.counted(judged.resumes, 'time')}")
-    absent = [title for kind, title in KINDS.items() if not judged.kind(kind)]
-    if absent:
-        parts.append(f"not part of this run: {words.listed(absent)}")
-    if not missing and not empty and not lost:
+    if judged.run.get("tier") not in (*store.APPENDICES, calibrate.TIER):
+        absent = [title for kind, title in KINDS.items() if not judged.kind(kind)]
+        parts += [f"not part of this run: {words.listed(absent)}"] * bool(absent)
+    whole = not missing and not unfinished and not empty and not lost
+    dropped = sum(map(discarded, judged.families)) > 0 and unit(judged.run) == "process"
+    if whole:
         once = "" if judged.resumes else ", in one go"
         but = ", but not all count (Discarded)" if dropped else ""
-        parts.insert(0, f"all {planned} planned rounds were run{once}{but}")
-    good = len(parts) == 1 and not missing and not empty and not lost and not dropped
-    state = "bad" if empty or failures or lost else "good" if good else "note"
-    found.append(Check(state, "Complete", "; ".join(parts)))
-    return found
+        parts.insert(0, f"all {planned} planned {noun} were run{once}{but}")
+    cut = not judged.ended and complete.unfinished(judged)[0] > 0
+    good = whole and len(parts) == 1 and not dropped
+    state = "bad" if empty or failures or lost or cut else "good" if good else "note"
+    return Check(state, "Complete", "; ".join(parts))
 
 
 def _left(judged: Judgement) -> str:

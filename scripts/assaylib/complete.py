@@ -6,7 +6,10 @@ cannot leave: a gap in the middle, a member that its process had and the file ha
 from __future__ import annotations
 
 from . import words
+from .about import unit
 from .families import Family, Judgement
+from .store import SOAK_TIER
+from .tiers import resumed_by
 
 SHOWN = 4  # names
 
@@ -21,6 +24,42 @@ def unfinished(judged: Judgement) -> tuple[int, int]:
     return missing, planned
 
 
+def said(judged: Judgement) -> str:
+    """Of a run that was interrupted, or is still being made: "unfinished: 40 of 717 planned processes are there";
+    of one that came to its end nothing."""
+    if judged.ended:
+        return ""
+    there, planned = _processes(judged)
+    what = words.counted(planned, f"planned {unit(judged.run)}")
+    again = f"`{resumed_by(judged.run.get('tier'))}` goes on with it"
+    if there < planned:
+        return f"unfinished: {there} of {what} {'is' if there == 1 else 'are'} there ({again})"
+    return f"unfinished: all {what} are there, but not the run's last line ({again})" if _ends(judged) else ""
+
+
+def told(judged: Judgement) -> list[str]:
+    """For stderr: what nobody who draws or judges the run may overlook."""
+    return [*filter(None, [said(judged)]), *judged.notices]
+
+
+def _ends(judged: Judgement) -> bool:
+    """Whether such a run writes a last line: those of before there were make-up rounds did not, nor has their rule
+    a limit for each kind."""
+    rule = judged.run.get("discard_rule") or {}
+    return judged.run.get("tier") == SOAK_TIER or isinstance(rule.get("steal_percent_max"), dict)
+
+
+def _processes(judged: Judgement) -> tuple[int, int]:
+    """(there, planned): one of a codec or model holds the whole family."""
+    there, planned, first = 0, 0, _first(judged)
+    for family in judged.families:
+        rounds, each = int(family.plan["rounds"]), len(family.plan["members"]) if family.kind == "service" else 1
+        planned += rounds * each
+        found = {(member if each > 1 else "", n) for member, n in family.lines if n < first + rounds}
+        there += len(found)
+    return there, planned
+
+
 def lost(judged: Judgement) -> list[str]:
     """What no interruption explains, a sentence each."""
     found, first = [], _first(judged)
@@ -31,18 +70,18 @@ def lost(judged: Judgement) -> list[str]:
         if f.rounds and number < f.rounds[-1] + judged.ended  # an interruption may have cut the last round
     ]
     if gaps:
-        found.append(f"{words.counted(len(gaps), 'result')} missing where others of that time are there: {_some(gaps)}")
+        found.append(f"{words.counted(len(gaps), 'result')} missing where others of that time are there: {some(gaps)}")
     ends = [
         f"{f.id} {f.told[what]} {said} there, {there} here"
         for f in judged.families
         for what, said, there in (("run", "rounds run", len(f.rounds)), ("counted", "count", f.counted))
-        if what in f.told and f.told[what] != there and not (f.plan.get("load") or {}).get("exact")
+        if what in f.told and f.told[what] != there
     ]
     if ends:
-        found.append(f"the run's last line says otherwise: {_some(ends)}")
+        found.append(f"the run's last line says otherwise: {some(ends)}")
     twice = [f"{f.id}/{m} round {n}" for f in judged.families for (m, n), count in sorted(f.lines.items()) if count > 1]
     if twice:
-        found.append(f"{words.counted(len(twice), 'result')} more than once, the last counts: {_some(twice)}")
+        found.append(f"{words.counted(len(twice), 'result')} more than once, the last counts: {some(twice)}")
     return found
 
 
@@ -62,6 +101,7 @@ def _missing(family: Family, first: int) -> list[tuple[int, str]]:
     ]
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """The first few of them."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more

@@ -38,6 +38,12 @@ def declared() -> dict[str, Any]:
     }
 
 
+def rule(run: dict[str, Any], plan: dict[str, Any]) -> dict[str, Any] | None:
+    """What a run declared about a family; None where everything counts: nothing declared, or what is counted
+    there (instructions, bytes) hardly varies."""
+    return None if (plan.get("load") or {}).get("exact") else run.get("discard_rule")
+
+
 def excuse(rule: dict[str, Any] | None, kind: str, covariates: dict[str, Any] | None) -> str | None:
     """Why a process does not count: "steal 12.3 %"; None if it counts, or nothing is recorded."""
     found = []

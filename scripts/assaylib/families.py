@@ -208,6 +208,7 @@ class Judgement:
     forced_later: list[str] = field(default_factory=list)  #: when it was resumed
     lines: int = 0
     sessions: list[Session] = field(default_factory=list)  #: of a report's --with
+    appended: list[Judgement] = field(default_factory=list)  #: … how those came about that are appendices
     calibrated: list[Any] = field(default_factory=list)  #: calibrate.Calibration, of a report's --with
 
     def kind(self, kind: str) -> list[Family]:

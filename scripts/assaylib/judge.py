@@ -61,6 +61,21 @@ def judge(
     run: dict[str, Any], lines: Iterable[dict[str, Any]], notices: Sequence[str] = ()
 ) -> Judgement:
     """Everything that a run's samples allow to be said."""
+    result = collected(run, lines, notices)
+    for family in result.families:
+        calibration.aliases(family)
+    margin = float(run.get("margin_percent", 3)) / 100
+    for family in result.families:
+        calibration.margins(family, margin, result.aliases())
+        _compare(family)
+        calibration.injected(family)
+    return result
+
+
+def collected(
+    run: dict[str, Any], lines: Iterable[dict[str, Any]], notices: Sequence[str] = ()
+) -> Judgement:
+    """What was run, what counts of it and how it ended, without a word about what came out."""
     result = Judgement(run, [], list(notices))
     rows = list(lines)
     resumed = [row for row in rows if row.get("kind") == "resume"]
@@ -78,26 +93,24 @@ def judge(
         result.notices.append(
             f"{len(orphans)} samples of family {unknown}, which the plan does not have, are ignored"
         )
-    for family in result.families:
-        calibration.aliases(family)
-    margin = float(run.get("margin_percent", 3)) / 100
-    for family in result.families:
-        calibration.margins(family, margin, result.aliases())
-        _compare(family)
-        calibration.injected(family)
     for row in rows:
         if row.get("kind") == "aim":
             result.decided = str(row.get("started") or "")
         if row.get("kind") == "end":
-            result.ended = True
-            took = row.get("seconds")
-            result.seconds = float(took) if isinstance(took, (int, float)) else None
-            for family in result.families:
-                told = (row.get("families") or {}).get(family.id) or {}
-                family.stopped = str(told.get("stopped") or "")
-                family.wanted = int(told.get("wanted") or 0)
-                family.told = {key: int(told[key]) for key in ("run", "counted") if told.get(key) is not None}
+            _ended(result, row)
     return result
+
+
+def _ended(result: Judgement, row: dict[str, Any]) -> None:
+    """What the run's last line says."""
+    result.ended = True
+    took = row.get("seconds")
+    result.seconds = float(took) if isinstance(took, (int, float)) else None
+    for family in result.families:
+        told = (row.get("families") or {}).get(family.id) or {}
+        family.stopped = str(told.get("stopped") or "")
+        family.wanted = int(told.get("wanted") or 0)
+        family.told = {key: int(told[key]) for key in ("run", "counted") if told.get(key) is not None}
 
 
 def _collect(
@@ -105,7 +118,7 @@ def _collect(
 ) -> Family:
     """Sorts a family's samples into rounds and applies the discard rule and the gates."""
     family = Family(plan["id"], plan["kind"], plan, plan["baseline"])
-    rule = run.get("discard_rule")
+    rule = discard.rule(run, plan)
     seen: set[int] = set()
     twice = 0
     for row in rows:

@@ -66,16 +66,13 @@ class Ledger:
 
     def add(self, lines: Sequence[dict[str, Any]]) -> None:
         keep = ("process", "member", "round", "status", "covariates")
-        exact = {family.id for family in self.made.families if family.load.get("exact")}
         for line in lines:
             if line["family"] in self.lines:
-                kept = {key: line[key] for key in keep}
-                if line["family"] in exact:  # counts in any case
-                    kept["covariates"] = None
-                self.lines[line["family"]].append(kept)
+                self.lines[line["family"]].append({key: line[key] for key in keep})
 
     def counted(self, family: Family) -> int:
-        return discard.pairs(family.to_json(), self.rule, self.lines[family.id])
+        rule = discard.rule({"discard_rule": self.rule}, {"load": family.load})
+        return discard.pairs(family.to_json(), rule, self.lines[family.id])
 
     def lacks(self, family: Family) -> int:
         return max(0, self.wanted(family) - self.counted(family))

@@ -18,7 +18,7 @@ from .plan import Plan, Task
 from .planned import Family
 from .programs import Build
 from .progress import Progress, minutes
-from .tiers import Tier
+from .tiers import Tier, resumed_by
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def _facts(
 def resume(build: Build, folder: Path, *, force: bool) -> int:
     facts = store.read_run(folder)
     if not peer_table.is_peers(facts):
-        raise UsageError(f"{folder}: not of peers (assay run --resume goes on with it)")
+        raise UsageError(f"{folder}: not of peers ({resumed_by(facts['tier'])} goes on with it)")
     samples = store.read_samples(folder / "samples.jsonl")
     if record.complete(folder, samples):
         return _show(folder)
@@ -207,11 +207,11 @@ def _measure(
         progress.end()
         writer.append([makeup.end_line(ledger, record.utc(), time.monotonic() - began)])
     except KeyboardInterrupt:
-        again = shlex.join(["scripts/assay", "peers", "--resume", str(folder)])
+        again = f"scripts/{resumed_by(TIER)} {shlex.quote(str(folder))}"
         progress.say(f"assay: interrupted; what is measured is kept. To go on: {again}")
         return record.INTERRUPTED
     except OSError as error:
-        raise AssayError(f"{folder}: {error}; to go on: assay peers --resume {folder}") from None
+        raise AssayError(f"{folder}: {error}; to go on: {resumed_by(TIER)} {folder}") from None
     finally:
         writer.close()
     return _show(folder)

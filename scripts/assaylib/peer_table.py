@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Sequence
 
-from . import UsageError, discard, store, words
+from . import UsageError, checks, discard, judge, store, words
 from .blocks import Cell, Column, Items, Raw, Section, Table, Text
 from .intervals import ALPHA, median, order_interval, rounds_needed
 from .peers import METRICS, TIER
@@ -18,6 +18,7 @@ from .peers import METRICS, TIER
 MET, MISSED, OPEN, NONE = "met", "not met", "not resolved", "–"
 UNSHOWN = "not shown worse"  # where that is all that is asked for: an interval with both sides in it
 VERDICTS = (MET, UNSHOWN, MISSED, OPEN)
+COUNTS = ("Discarded", "Complete")  # what is said of how any run came about (checks.made)
 EXACT_SPREAD_MAX = 1.1  # beyond it what is counted in two rounds is no exact figure
 
 
@@ -42,15 +43,20 @@ class Row:
 
 
 def read(folder: Path) -> tuple[dict[str, Any], store.Samples]:
-    run = store.read_run(folder)
+    run, path = store.read_run(folder), folder / "run.json"
     if not is_peers(run):
         raise UsageError(f"{folder}: not of peers")
     for key, kind in (("bars", list), ("discard_rule", dict), ("stopping_rule", str)):
         if not isinstance(run.get(key), kind):
-            raise UsageError(f"{folder / 'run.json'}: lacks {key}, or it is wrong")
-    if not (folder / "samples.jsonl").exists():
-        raise UsageError(f"{folder / 'samples.jsonl'}: missing: there is nothing to judge")
-    return run, store.read_samples(folder / "samples.jsonl")
+            raise UsageError(f"{path}: lacks {key}, or it is wrong")
+    for i, bar in enumerate(run["bars"]):
+        if not isinstance(bar, dict):
+            raise UsageError(f"{path}: bars[{i}]: not an object")
+    for i, family in enumerate(run["families"]):
+        load = family["load"]
+        if unknown := {*load["metrics"], *load.get("shown", [])} - set(METRICS):
+            raise UsageError(f"{path}: families[{i}].load: metrics that are not known: {', '.join(sorted(unknown))}")
+    return store.sound(folder)
 
 
 def judged(run: dict[str, Any], samples: store.Samples) -> list[Row]:
@@ -91,11 +97,11 @@ def _values(
 ) -> dict[tuple[str, str], dict[int, float]]:
     """(member, metric) → round → value, of the processes that count."""
     found: dict[tuple[str, str], dict[int, float]] = {}
-    exact = family["load"].get("exact", False)
+    rule = discard.rule(run, family)
     for line in samples.lines:
         if line["family"] != family["id"] or line["status"] != "ok":
             continue
-        if not exact and discard.excuse(run["discard_rule"], family["kind"], line.get("covariates")):
+        if discard.excuse(rule, family["kind"], line.get("covariates")):
             continue
         for name, value in line["metrics"].items():
             if isinstance(value, (int, float)):
@@ -230,7 +236,9 @@ def text(run: dict[str, Any], samples: store.Samples) -> str:
             padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
             lines.append("  " + "  ".join(padded).rstrip())
         lines += [f"  {line}" for line in _notes(family, rows, samples)]
-    lines += ["", summary(rows), _absent(run)]
+    made = checks.made(judge.collected(run, samples.every, samples.notices))
+    said = [f"{check.name}: {check.text}." for check in made if check.name in COUNTS or check.state == "bad"]
+    lines += ["", summary(rows), *(each.replace("**", "") for each in said), _absent(run)]
     return "\n".join(lines).strip("\n")
 
 
@@ -309,7 +317,6 @@ def section(run: dict[str, Any], samples: store.Samples, raw: Sequence[Raw]) -> 
         + ("; of what hardly varies, the smallest and the largest that were seen." if exact else "."),
         f"Met: the whole interval; not met: nothing of it; else not resolved, or {UNSHOWN} where no more is asked"
         " for than that nothing beyond the interval speaks against it.",
-        f"What counts: {run['discard_rule']['text']}.",
         f"Stopping rule: {run['stopping_rule']}.",
         *([f"Versions: {_versions(run, samples)}."] if _versions(run, samples) else []),
         *(f"{file.name} of {run['id']}: SHA-256 {file.sha256}" for file in raw),

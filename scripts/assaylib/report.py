@@ -9,22 +9,23 @@ in checks.py; sections/ is what follows; pictures.py is drawn by charts/.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import Any, Sequence
 
-from . import UsageError, anchors, calibrate, charts, judge, members, page, peer_table, pictures, sections, store
-from . import sweep_table, twice, words
+from . import UsageError, anchors, appendices, charts, complete, judge, members, page, pictures, sections, store
+from . import twice, words
 from .blocks import Picture, Raw, Section
+from .blocks import hashes as hashes
 from .charts import Chart
 from .scenarios import command, outcome
 from .scenarios import page as scenario_page
 from .scenarios import sections as scenario_sections
-from .soak import view as soak_view
 
 LOOKS = {"palette": charts.PALETTE, "chart_style": charts.STYLE}
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -34,46 +35,28 @@ class ReportError(Exception):
     """The run cannot be reported on; one line that says why."""
 
 
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    """Whatever is wrong with the raw data there is told in a line."""
+    try:
+        yield
+    except UsageError as error:
+        raise ReportError(str(error)) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ReportError(f"{folder}: run.json or samples.jsonl there is not as the schema says: {error!r}") from error
+
+
 def read(folder: Path) -> tuple[judge.Judgement, list[Raw]]:
     """A run's judgement and what its raw files are. ReportError if they cannot be used."""
-    try:
+    with _reading(folder):
         run, samples = store.read(folder)
-        judged = judge.judge(run, samples.every, samples.notices)
-    except UsageError as error:
-        raise ReportError(str(error)) from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise ReportError(f"{folder}: the raw data is not as the schema says: {error!r}") from error
-    return judged, hashes(folder)
+        return judge.judge(run, samples.every, samples.notices), hashes(folder)
 
 
-def hashes(folder: Path) -> list[Raw]:
-    raw = []
-    for name in ("run.json", "samples.jsonl"):
-        data = (folder / name).read_bytes()
-        raw.append(Raw(name, len(data), hashlib.sha256(data).hexdigest()))
-    return raw
-
-
-def appendix(
-    folder: Path, number: int, judged: judge.Judgement
-) -> Section | list[outcome.Outcome] | None:
-    """What a run of peers, of calibration, of a sweep or of scenarios adds to a report; None if it is
-    another session. number: of those before it."""
-    try:
-        run = store.read_run(folder)
-        if run["tier"] == store.SCENARIO_TIER:
-            return outcome.outcomes(*command.read(folder), f"-{number + 1}" if number else "")
-        if run["tier"] == calibrate.TIER:
-            judged.calibrated.append(calibrate.read(folder, judged.run))
-            return sections.calibrated.section(judged.calibrated[-1], hashes(folder))
-        for kind in (peer_table, sweep_table, soak_view):
-            if run["tier"] == kind.TIER:
-                return kind.section(*kind.read(folder), hashes(folder))
-        return None
-    except UsageError as error:
-        raise ReportError(str(error)) from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise ReportError(f"{folder}: the raw data is not as the schema says: {error!r}") from error
+def _tell(folder: Path, judged: judge.Judgement) -> None:
+    """On stderr, what the page says, too: a run that is not whole is not drawn without a word."""
+    for text in complete.told(judged):
+        print(f"assay: {folder}: {text}", file=sys.stderr)
 
 
 def render(run_dir: Path | str, with_runs: Sequence[Path | str] = ()) -> Path:
@@ -87,41 +70,43 @@ def render(run_dir: Path | str, with_runs: Sequence[Path | str] = ()) -> Path:
 
 
 def _of_scenarios(folder: Path) -> bool:
-    try:
+    with _reading(folder):
         return bool(store.read_run(folder)["tier"] == store.SCENARIO_TIER)
-    except UsageError as error:
-        raise ReportError(str(error)) from error
 
 
 def _scenarios(folder: Path) -> dict[str, Any]:
     """What the templates are filled with, of a run of scenarios."""
-    try:
+    with _reading(folder):
         facts, samples = command.read(folder)
         found = outcome.outcomes(facts, samples)
         judged = judge.judge(facts, samples.every, samples.notices)
-        return {**scenario_page.view(judged, found, hashes(folder)), **LOOKS}
-    except (KeyError, TypeError, ValueError) as error:
-        raise ReportError(f"{folder}: the raw data is not as the schema says: {error!r}") from error
+        view = {**scenario_page.view(judged, found, hashes(folder)), **LOOKS}
+    _tell(folder, judged)
+    return view
 
 
 def _run(folder: Path, with_runs: Sequence[Path | str]) -> dict[str, Any]:
     """… and of a run of a tier."""
     judged, raw = read(folder)
-    others, appendices, scenarios, under_load = [], [], [], []
-    for number, path in enumerate(with_runs):
-        added = appendix(Path(path), number, judged)
-        if isinstance(added, Section):
-            added.id += f"-{len(appendices) + 1}" if appendices else ""
-            appendices.append(added)
+    _tell(folder, judged)
+    others, added, scenarios, under_load = [], [], [], []
+    for number, path in enumerate(map(Path, with_runs)):
+        with _reading(path):
+            found = appendices.read(path, number, judged)
+        if found is not None:
+            _tell(path, found.made)
+            judged.appended.append(found.made)
+            scenarios.extend(found.outcomes)
+            under_load.extend(found.scenarios)
+            added.extend([found.section] if found.section else [])
             continue
-        if added is not None:
-            scenarios += added
-            under_load += [scenario_sections.section(each, hashes(Path(path))) for each in added]
-            continue
-        other, other_raw = read(Path(path))
-        if Path(path).resolve() == folder.resolve() or other_raw[1].sha256 == raw[1].sha256:
+        other, other_raw = read(path)
+        if path.resolve() == folder.resolve() or other_raw[1].sha256 == raw[1].sha256:
             raise ReportError(f"--with {path}: the same samples as {folder}: no other session")
-        others.append((str(other.run.get("id", Path(path).name)), other, other_raw))
+        _tell(path, other)
+        others.append((str(other.run.get("id", path.name)), other, other_raw))
+    for number, section in enumerate(added[1:], 2):
+        section.id += f"-{number}"
     differing = {name: "; ".join(twice.apart(judged.run, other.run)[:1]) for name, other, _ in others}
     judge.disagree(judged, [(name, other) for name, other, _ in others], differing)
     labels = {name: codec.label for name, codec in members.codecs(judged.run).items()}
@@ -130,7 +115,7 @@ def _run(folder: Path, with_runs: Sequence[Path | str]) -> dict[str, Any]:
         first = page.build(judged, raw, drawn, [str(store.read_run(Path(p))["id"]) for p in with_runs])
         if scenarios:
             first["answers"].append(scenario_sections.lead(scenarios))
-        rest = sections.build(judged, raw, drawn, others, appendices, under_load)
+        rest = sections.build(judged, raw, drawn, others, added, under_load)
         return {
             "page": first,
             "sections": rest,
@@ -219,8 +204,9 @@ def main(argv: Sequence[str]) -> int:
         action="append",
         default=[],
         metavar="RUN",
-        help="another session of the same families: verdicts it contradicts are taken back; or a run"
-        " of `assay peers`, `assay calibrate`, `assay sweep` or of scenarios: an appendix each",
+        help="may be repeated. A run of a tier is another session of the same families: verdicts it contradicts"
+        " are taken back. One of `assay peers`, `assay sweep`, `assay soak` or `assay calibrate` becomes an"
+        " appendix; one of `assay run --scenario` a section, with its answer on page one",
     )
     arguments = parser.parse_args(list(argv))
     if not arguments.run.is_dir():

@@ -40,7 +40,7 @@ from .progress import Progress, minutes
 from .record import INTERRUPTED, say, utc
 from .scenarios import names, plans
 from .scenarios.scenario import Scenario
-from .tiers import TIERS, Tier
+from .tiers import TIERS, Tier, resumed_by
 
 PADDING_MAX = 4096
 
@@ -117,7 +117,7 @@ def start(build: Build, root: Path, request: Request) -> int:
 def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
     facts = store.read_run(folder)
     if facts["tier"] not in (*TIERS, store.SCENARIO_TIER):
-        raise UsageError(f"{folder}: of the tier {facts['tier']}, not of this command")
+        raise UsageError(f"{folder}: of the tier {facts['tier']} ({resumed_by(facts['tier'])} goes on with it)")
     samples = store.read_samples(folder / "samples.jsonl")
     if record.complete(folder, samples):
         print(folder)
@@ -258,11 +258,11 @@ def _measure(
         progress.end()
         writer.append([makeup.end_line(ledger, utc(), time.monotonic() - began)])
     except KeyboardInterrupt:
-        again = shlex.join(["scripts/assay", "run", "--resume", str(folder)])
+        again = f"scripts/{resumed_by(facts['tier'])} {shlex.quote(str(folder))}"
         progress.say(f"assay: interrupted; what is measured is kept. To go on: {again}")
         return INTERRUPTED
     except OSError as error:
-        raise AssayError(f"{folder}: {error}; to go on: assay run --resume {folder}") from None
+        raise AssayError(f"{folder}: {error}; to go on: {resumed_by(facts['tier'])} {folder}") from None
     finally:
         writer.close()
     print(folder)

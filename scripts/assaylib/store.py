@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from . import SCHEMA, UsageError
+from .located import located
 
 Line = dict[str, Any]
 
@@ -111,6 +112,7 @@ def read_samples(path: Path) -> Samples:
         elif line["kind"] == "aim":
             samples.aims.append(line)
         else:
+            line = located(line, f"{path}:{number}", depth=2)
             samples.lines.append(line)
             if odd := _odd(line):
                 samples.odd.append(f"{path.name}:{number}: not a number: {', '.join(odd)}")
@@ -259,16 +261,18 @@ def read_run(folder: Path) -> dict[str, Any]:
     if not isinstance(run, dict) or run.get("schema") != SCHEMA:
         raise UsageError(f"{path}: not a run of schema {SCHEMA}")
     _has(path, run, RUN_KEYS, RUN_MORE)
+    needed = {**FAMILY_KEYS, **({"load": dict} if run["tier"] in APPENDICES else {})}
     for number, family in enumerate(run["families"]):
         where = f"families[{number}]"
         if not isinstance(family, dict):
             raise UsageError(f"{path}: {where}: not an object")
-        _has(path, family, FAMILY_KEYS, FAMILY_MORE, f"{where}: ")
+        _has(path, family, needed, FAMILY_MORE, f"{where}: ")
         if not 0 <= family["rounds"] <= ROUNDS_MAX:
             raise UsageError(f"{path}: {where}: wrong: rounds")
         if family["kind"] not in RESULTS or family["baseline"] not in family["members"]:
             raise UsageError(f"{path}: {where}: its kind or its baseline is not known")
-    return run
+    found: dict[str, Any] = located(run, str(path))
+    return found
 
 
 def _has(
@@ -295,11 +299,24 @@ def _is(value: Any, types: Any) -> bool:
 
 
 def read(folder: Path) -> tuple[dict[str, Any], Samples]:
-    """A run as `check`, `report` and `export` want it. UsageError if it is not what a run wrote: a line that
-    is cut off at the end is what an interrupted one leaves, and all that is let pass."""
-    run, path = read_run(folder), folder / "samples.jsonl"
+    """A run as `check`, `report` and `export` want it; sound(), and no appendix."""
+    run = read_run(folder)
     if what := APPENDICES.get(run["tier"]):
         raise UsageError(f"{folder}: {what}: an appendix of another run (assay report RUN --with {folder})")
+    return run, _sound(folder, run)
+
+
+def sound(folder: Path) -> tuple[dict[str, Any], Samples]:
+    """Any finished or interrupted run of which something is to be told. UsageError if it is not what a run
+    wrote: a line that is cut off at the end is what an interrupted one leaves, and all that is let pass."""
+    run = read_run(folder)
+    return run, _sound(folder, run)
+
+
+def _sound(folder: Path, run: dict[str, Any]) -> Samples:
+    path = folder / "samples.jsonl"
+    if not run["families"]:
+        raise UsageError(f"{folder / 'run.json'}: families: none: nothing was measured")
     if not path.exists():
         raise UsageError(f"{path}: missing: there is nothing to judge")
     samples = read_samples(path)
@@ -307,7 +324,9 @@ def read(folder: Path) -> tuple[dict[str, Any], Samples]:
     if wrong:
         more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
         raise UsageError(f"{folder}: damaged, nothing is told of it: {'; '.join(wrong[:3])}{more}")
-    return run, samples
+    if not samples.lines:
+        raise UsageError(f"{path}: no result in it: there is nothing to judge")
+    return samples
 
 
 def _strangers(run: dict[str, Any], samples: Samples) -> list[str]:

@@ -47,6 +47,8 @@ TIERS = {
              "settings of each model, one at a time away from its default: for assay sweep"),
     )
 }  # fmt: skip
+#: Tier → the command that measures it, and goes on with it where it was interrupted; of all others it is `run`.
+COMMANDS = {"peers": "peers", "sweep": "sweep", "soak": "soak", "calibrate": "calibrate"}
 # Of `calibrate`, judged together: as many as standard has of the payloads in CORE, and of the workloads in `quick`.
 CALIBRATION_ROUNDS = {"codec": 14, "model": 15}
 
@@ -110,3 +112,8 @@ MORE_MODEL_ROUNDS, MORE_MODEL_BLOCKS_S = 10, 0.5  # of those that `quick` does n
 SHORT_ROUNDS, SHORT_WARMUP_S, SHORT_WINDOW_S, SHORT_CLOSED_S = 8, 0.4, 2.0, 0.8
 # Seconds of blocks that a process needs where documents are large: each block holds all of them.
 SLOW_S = {"telemetry": 1.2, "feed": 1.2, "order_64k": 0.6, "order_256k": 1.0, "order_1m": 1.0}
+
+
+def resumed_by(tier: object) -> str:
+    """What to type for an interrupted run of that tier; its folder follows."""
+    return f"assay {COMMANDS.get(str(tier), 'run')} --resume"

@@ -315,5 +315,5 @@ def reason(text: object) -> str:
 
 def counted(number: int, noun: str) -> str:
     if number != 1:
-        noun = noun[:-1] + "ies" if noun.endswith("ily") else noun + ("es" if noun.endswith("s") else "s")
+        noun = noun[:-1] + "ies" if noun.endswith("ily") else noun + ("es" if noun.endswith(("s", "ch")) else "s")
     return f"{number} {noun}"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import synthetic
-from assaylib import UsageError, calibrate, calibration, judge, plan, usual
+from assaylib import UsageError, calibrate, calibration, cli, judge, plan, programs, run, usual
 from conftest import Assay
 from test_plan import BUILT
 from test_export import COMPARE, DEBIAN_PYTHON
@@ -214,6 +214,31 @@ def test_judged_from_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     folder = synthetic.write_run(tmp_path / "run", *simulated(groups=1))
     assert calibrate.main(folder) == 1
     assert "17 comparisons of equals" in capsys.readouterr().out
+
+
+def test_an_interrupted_one_is_gone_on_with_and_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = synthetic.write_run(tmp_path / "run", *simulated(groups=1))
+    lines = (folder / "samples.jsonl").read_text().splitlines(keepends=True)
+    (folder / "samples.jsonl").write_text("".join(lines[:100]))
+
+    def resume(build: object, root: Path, into: Path, *, force: bool) -> int:
+        assert force and into == folder
+        (folder / "samples.jsonl").write_text("".join(lines))
+        return 0
+
+    assert calibrate.main(folder) == 1
+    assert "planned processes are there (`assay calibrate --resume` goes on with it)" in capsys.readouterr().err
+    monkeypatch.setattr(programs.Build, "open", lambda folder: None)
+    monkeypatch.setattr(run, "resume", resume)
+    assert cli.main(["calibrate", "--resume", str(folder), "--force"]) == 1
+    said = capsys.readouterr()
+    assert "17 comparisons of equals" in said.out and not said.err
+    other = synthetic.write_run(tmp_path / "other", *synthetic.make_run("quick", rounds=2, kinds=("codec",)))
+    assert cli.main(["calibrate", "--resume", str(other)]) == 2
+    assert "a run of the tier quick" in capsys.readouterr().err
+    assert cli.main(["calibrate", str(folder), "--resume", str(folder)]) == 2
 
 
 def test_an_appendix_of_a_report(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assaylib import UsageError, discard, families, judge, makeup, plan, record, run, store, verdicts
+from assaylib import UsageError, cli, discard, families, judge, makeup, plan, record, run, store, verdicts
 from assaylib.plan import Task
 
 CODEC = ("cjson", "msgpack_c", "cjson.same")
@@ -189,6 +189,20 @@ def test_a_run_without_time_left_says_so(tmp_path: Path, stolen: Stolen) -> None
     (end,) = store.read_samples(tmp_path / "samples.jsonl").ends
     for told in end["families"].values():
         assert told == {"planned": 3, "run": 3, "counted": 1, "wanted": 3, "stopped": "time budget"}
+
+
+@pytest.mark.parametrize(
+    ("tier", "command"), [("quick", "run"), ("scenario", "run"), ("sweep", "sweep"), ("calibrate", "calibrate")]
+)
+def test_an_interrupted_run_names_the_command_that_goes_on_with_it(
+    tier: str, command: str, tmp_path: Path, stolen: Stolen, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stolen.interrupt_after = 4
+    told = {**facts(), "tier": tier}
+    assert run._measure(None, made(), told, tmp_path, set(), time.monotonic()) == record.INTERRUPTED  # type: ignore
+    error = capsys.readouterr().err
+    assert error.endswith(f"To go on: scripts/assay {command} --resume {tmp_path}\n")
+    assert cli.parser().parse_args([command, "--resume", str(tmp_path), "--force"]).resume == tmp_path
 
 
 @pytest.mark.parametrize("after", [4, 12, 13, 14, 15, 16, 18])

@@ -177,15 +177,13 @@ def test_a_part_of_a_run_says_what_is_missing(tmp_path, kind, absent):
     assert absent in text and "not part of this run" in text
 
 
-def test_an_empty_run_still_renders(tmp_path):
-    run, _ = synthetic.make_run(count=4, rounds=2, service_rounds=2)
-    report.render(synthetic.write_run(tmp_path / "planned", run, []))
-    text = (tmp_path / "planned" / "report.md").read_text("utf-8")
-    assert "no samples at all of" in text and "was not measured" in text
-    run["families"], run["build"] = [], {}
-    report.render(synthetic.write_run(tmp_path / "empty", run, []))
-    text = (tmp_path / "empty" / "report.md").read_text("utf-8")
-    assert "nothing to answer" in text and "✗ **Build**" in text
+def test_a_run_of_which_hardly_anything_is_there_still_renders(tmp_path):
+    run, lines = synthetic.make_run(count=4, rounds=2, service_rounds=2)
+    run["build"] = {}
+    report.render(synthetic.write_run(tmp_path, run, lines[:1]))
+    text = (tmp_path / "report.md").read_text("utf-8")
+    assert "✗ **Complete**: **unfinished: 1 of 48 planned processes is there (`assay run --resume` goes on" in text
+    assert "no samples at all of" in text and "was not measured" in text and "✗ **Build**" in text
 
 
 def test_a_run_whose_processes_were_all_discarded_says_so(tmp_path):

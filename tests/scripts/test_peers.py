@@ -47,7 +47,7 @@ def run_of(members: dict[str, float], *, bar: dict[str, Any], rounds: int, **loa
     )  # fmt: skip
     lines = [
         {
-            "family": family.id, "member": member, "round": number, "status": "ok", "reason": None,
+            "kind": "service", "family": family.id, "member": member, "round": number, "status": "ok", "reason": None,
             "metrics": {"tasks_hz": value * (1 + 0.001 * number)},
             "covariates": {"steal_percent": 0.0, "others_percent": 0.0},
         }
@@ -55,7 +55,7 @@ def run_of(members: dict[str, float], *, bar: dict[str, Any], rounds: int, **loa
         for member, value in members.items()
     ]  # fmt: skip
     whole = {"family": family.id, "metric": "tasks_hz", "ours": "model", "at_least": None, "at_most": None}
-    run = {"families": [family.to_json()], "bars": [{**whole, **bar}], "discard_rule": peers.declared_rule()}
+    run = {"tier": "peers", "families": [family.to_json()], "bars": [{**whole, **bar}], "discard_rule": peers.declared_rule()}
     return run, store.Samples(lines=lines)
 
 
@@ -197,6 +197,7 @@ def test_a_peer_that_fails_takes_its_bar_not_away() -> None:
     text = peer_table.text({**run, "missing": {}}, samples)
     assert "libuv: 8 of 8 processes failed: libuv: gone" in text
     assert "0 not met, 1 not resolved." in text
+    assert "Discarded: 0 of 16 processes, by the declared rule: " in text and "8 samples failed: libuv: gone" in text
     described = {**run, "missing": {}, "id": "r", "created": "t", "stopping_rule": "s"}
     drawn = next(b for b in peer_table.section(described, samples, []).blocks if isinstance(b, Table))
     assert any("8 of 8 processes failed" in note for note in drawn.notes) and len(drawn.rows) == 1

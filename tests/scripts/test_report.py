@@ -143,6 +143,16 @@ def test_without_samples_there_is_no_report(tmp_path, capsys):
     assert not (tmp_path / "report.html").exists()
 
 
+@pytest.mark.parametrize("families, said", [(True, "samples.jsonl: no result in it"), (False, "run.json: families: none")])
+def test_without_a_result_there_is_no_report(tmp_path, capsys, families, said):
+    run, _ = synthetic.make_run(count=4, rounds=2, kinds=("codec",) if families else ())
+    folder = synthetic.write_run(tmp_path, run, [{"schema": 1, "kind": "end"}])
+    assert report.main([str(folder)]) == 2
+    error = capsys.readouterr().err
+    assert f"{folder}/{said}" in error and error.count("\n") == 1
+    assert not (folder / "report.html").exists()
+
+
 def test_a_run_is_no_other_session_of_its_own(tmp_path, capsys):
     run, lines = synthetic.make_run(count=4, rounds=2, kinds=("codec",))
     folder = synthetic.write_run(tmp_path / "run", run, lines)

@@ -23,10 +23,9 @@ def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
 
 
 def read(folder: Path) -> tuple[dict[str, Any], store.Samples]:
-    facts = store.read_run(folder)
-    if facts["tier"] != store.SCENARIO_TIER:
+    if store.read_run(folder)["tier"] != store.SCENARIO_TIER:
         raise UsageError(f"{folder}: not of scenarios")
-    return facts, store.read_samples(folder / "samples.jsonl")
+    return store.sound(folder)
 
 
 def show(folder: Path) -> int:

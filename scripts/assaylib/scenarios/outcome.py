@@ -70,7 +70,7 @@ def outcomes(facts: dict[str, Any], samples: store.Samples, suffix: str = "") ->
         own = {**facts, "families": families}
         others = [*samples.resumes, *samples.ends]
         scenario = Scenario.from_json(families[0]["load"]["scenario"])
-        found.append(Outcome(scenario, own, mine, judge.judge(own, [*mine, *others]), suffix))
+        found.append(Outcome(scenario, own, mine, judge.judge(own, [*mine, *others], samples.notices), suffix))
     return found
 
 

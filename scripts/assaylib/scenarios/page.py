@@ -66,13 +66,6 @@ def _table(found: Sequence[Outcome]) -> Table:
 
 
 def _checks(judged: Judgement, found: Sequence[Outcome]) -> list[Check]:
-    lost = sum(len(f.failures) for f in judged.families)
-    gone = sum(len(f.discarded) for f in judged.families)
     few = [o.scenario.name for o in found if min(f.counted for f in o.judged.families) < judge.rounds_needed()]
-    text = f"{judged.lines} processes, {gone} discarded, {lost} failed"
-    if few:
-        text += f"; fewer than {judge.rounds_needed()} whole rounds count in {words.listed(few)}"
-    state = "bad" if lost else "note" if few or gone else "good"
-    return [Check(state, "Rounds", text), *checks.of_machine(judged)]
-
-
+    text = f"fewer than {judge.rounds_needed()} whole rounds count in {words.listed(few)}"
+    return [*[Check("note", "Rounds", text)] * bool(few), *checks.made(judged)]

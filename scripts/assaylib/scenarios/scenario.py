@@ -23,7 +23,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,8 @@ class Scenario:
 
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> Scenario:
-        return Scenario(**{**content, "models": tuple(content["models"])})
+        needed = [each.name for each in fields(Scenario) if each.default is MISSING and each.default_factory is MISSING]
+        return Scenario(**{**content, **{name: content[name] for name in needed}, "models": tuple(content["models"])})
 
 
 def find(name: str) -> Path:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from typing import Sequence
 
-from .. import twice, words
+from .. import checks, twice, words
 from ..blocks import Cell, Column, Raw, Section, Table, Text
 from ..judge import Judgement
 
@@ -60,6 +60,7 @@ def sessions(judged: Judgement, others: Others) -> Section:
             shown = "; ".join(differing[:3]) + (f"; {len(differing) - 3} more" if len(differing) > 3 else "")
             table.notes.append(f"Run {name} is not of the same machine or build: {shown}.")
         table.notes += [f"{file.name} of {name}: SHA-256 {file.sha256}" for file in raw]
+        section.blocks.append(checks.items(checks.made(other)))
         section.blocks.append(
             table if table.rows else Text(f"Run {name} has no comparison in common with this one.")
         )
