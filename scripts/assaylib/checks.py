@@ -47,6 +47,12 @@ def made(judged: Judgement) -> list[Check]:
     return [*checks_rounds.rounds(judged), *of_machine(judged)]
 
 
+def in_terminal(judged: Judgement) -> list[str]:
+    """Of that what counts, and whatever speaks against the run."""
+    said = [check for check in made(judged) if check.name in ("Discarded", "Complete") or check.state == "bad"]
+    return [f"{check.name}: {check.text}.".replace("**", "") for check in said]
+
+
 def items(found: list[Check]) -> Items:
     """Where they stand in a section, as in the box of page one."""
     return Items([f"{check.mark} **{check.name}**: {check.text}" for check in found])

@@ -18,7 +18,6 @@ from .peers import METRICS, TIER
 MET, MISSED, OPEN, NONE = "met", "not met", "not resolved", "–"
 UNSHOWN = "not shown worse"  # where that is all that is asked for: an interval with both sides in it
 VERDICTS = (MET, UNSHOWN, MISSED, OPEN)
-COUNTS = ("Discarded", "Complete")  # what is said of how any run came about (checks.made)
 EXACT_SPREAD_MAX = 1.1  # beyond it what is counted in two rounds is no exact figure
 
 
@@ -236,9 +235,8 @@ def text(run: dict[str, Any], samples: store.Samples) -> str:
             padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
             lines.append("  " + "  ".join(padded).rstrip())
         lines += [f"  {line}" for line in _notes(family, rows, samples)]
-    made = checks.made(judge.collected(run, samples.every, samples.notices))
-    said = [f"{check.name}: {check.text}." for check in made if check.name in COUNTS or check.state == "bad"]
-    lines += ["", summary(rows), *(each.replace("**", "") for each in said), _absent(run)]
+    said = checks.in_terminal(judge.collected(run, samples.every, samples.notices))
+    lines += ["", summary(rows), *said, _absent(run)]
     return "\n".join(lines).strip("\n")
 
 

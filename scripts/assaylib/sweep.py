@@ -135,7 +135,7 @@ def main(build: Build, root: Path, request: run.Request) -> int:
 
 
 def resume(build: Build, root: Path, folder: Path, *, force: bool) -> int:
-    sweep_table.read(folder)
+    sweep_table.check(folder)
     code = run.resume(build, root, folder, force=force)
     return show(folder) if code in (0, 1) else code
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Sequence
 
-from . import UsageError, judge, store, words
+from . import UsageError, checks, judge, store, words
 from .blocks import Cell, Column, Items, Raw, Section, Table, Text
 from .intervals import ALPHA
 from .judge import Estimate, Family
@@ -62,10 +62,13 @@ def about(load: dict[str, Any]) -> str:
 
 
 def read(folder: Path) -> tuple[dict[str, Any], store.Samples]:
-    run = store.read_run(folder)
-    if run["tier"] != TIER:
+    check(folder)
+    return store.sound(folder)
+
+
+def check(folder: Path) -> None:
+    if store.read_run(folder)["tier"] != TIER:
         raise UsageError(f"{folder}: not a sweep")
-    return run, store.read_samples(folder / "samples.jsonl")
 
 
 def _half(family: Family, member: str, other: str, metric: str, odd: bool) -> list[float]:
@@ -271,7 +274,8 @@ def text(run: dict[str, Any], samples: store.Samples) -> str:
         lines += [line.rstrip() for line in padded]
         choice = choose(family)
         lines += [verdict(choice) if choice else f"{family.id}: no rounds that count: nothing to choose by", ""]
-    return "\n".join([*lines, *map(conditions, judged.families[:1])]).strip("\n")
+    lines += [*map(conditions, judged.families[:1]), *checks.in_terminal(judged)]
+    return "\n".join(lines).strip("\n")
 
 
 def conditions(family: Family) -> str:

@@ -163,7 +163,7 @@ def _command(request: Request, seed: int) -> list[str]:
 
 
 def resume(build: Build, folder: Path, *, force: bool) -> int:
-    facts, samples = view.read(folder)
+    facts, samples = view.check(folder), store.read_samples(folder / "samples.jsonl")
     if record.complete(folder, samples):
         return view.show(folder)
     described = environment.describe_build(build)

@@ -20,10 +20,16 @@ MIB = float(1 << 20)
 
 
 def read(folder: Path) -> tuple[dict[str, Any], store.Samples]:
+    check(folder)
+    return store.sound(folder)
+
+
+def check(folder: Path) -> dict[str, Any]:
+    """The run, of which there need not be a result yet."""
     facts = store.read_run(folder)
     if facts["tier"] != TIER:
         raise UsageError(f"{folder}: not a soak")
-    return facts, store.read_samples(folder / "samples.jsonl")
+    return facts
 
 
 def last_attempt(family: dict[str, Any], samples: store.Samples) -> list[dict[str, Any]]:
