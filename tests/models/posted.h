@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests for post(), and what became of them. */
+#ifndef ASSAY_TESTS_POSTED_H
+#define ASSAY_TESTS_POSTED_H
+
+#include "request.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct bed;
+
+struct posted {
+    struct request *request;
+    _Atomic int dones; /* how often done() was called: written there, last; read by the test */
+    int status;
+    struct bed *bed; /* these three: where post() may block, it is called on a thread of its own */
+    bool has_thread;
+    pthread_t thread;
+    _Atomic int posted; /* what post() returned, 1 until then */
+    char text[64];      /* its body */
+};
+
+void posted_init(struct posted *posted, const struct bed *bed, uint32_t cell, const char *text);
+/* Returns when it is inside (or answered, or refused), even where post() blocks. */
+int posted_post(struct posted *posted, struct bed *bed);
+bool posted_is(struct posted *posted, int status, const char *text); /* once done, exactly once */
+void posted_finish(struct posted *posted, const struct bed *bed);
+void posted_join(struct posted *posted); /* post() has returned, wherever it was called */
+
+#endif
