@@ -190,6 +190,7 @@ static void *stop_main(void *arg)
 
 void bed_begin_stop(struct bed *bed)
 {
+    posted_return_all(bed);
     atomic_store(&bed->stop_ended, 0);
     assert_int_equal(pthread_create(&bed->stop_thread, NULL, stop_main, bed), 0);
     bed->stopping = true;

@@ -49,6 +49,7 @@ struct bed {
     struct model_run *run;      /* NULL: not running */
     uint16_t port;
     struct model_stats final;
+    struct posted *posts;  /* that were begun and are not finished: posted.h */
     pthread_t stop_thread; /* bed_begin_stop() */
     bool stopping;
     uint64_t stop_lost;
@@ -72,7 +73,8 @@ int bed_main(int argc, char **argv, const struct bed_property *properties, size_
 void bed_start(struct bed *bed);
 void bed_start_with_service(struct bed *bed);
 void bed_stop(struct bed *bed); /* nothing may be lost; checks what always holds, see there */
-/* The same in two parts: stop() runs in a thread of its own while the test goes on. */
+/* The same in two parts: stop() runs in a thread of its own while the test goes on. First those who
+ * post have to be out (posted_return_all()). */
 void bed_begin_stop(struct bed *bed);
 void bed_end_stop(struct bed *bed);
 void bed_check_books(const struct bed *bed);

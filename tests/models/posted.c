@@ -11,7 +11,7 @@ static void posted_done(struct request *request)
     atomic_fetch_add(&posted->dones, 1);
 }
 
-void posted_init(struct posted *posted, const struct bed *bed, uint32_t cell, const char *text)
+void posted_init(struct posted *posted, struct bed *bed, uint32_t cell, const char *text)
 {
     memset(posted, 0, sizeof *posted);
     snprintf(posted->text, sizeof posted->text, "%s", text);
@@ -22,6 +22,8 @@ void posted_init(struct posted *posted, const struct bed *bed, uint32_t cell, co
     posted->request->cell = cell;
     posted->request->done = posted_done;
     posted->request->arg = posted;
+    posted->next = bed->posts;
+    bed->posts = posted;
 }
 
 static void *post_main(void *arg)
@@ -70,9 +72,29 @@ bool posted_is(struct posted *posted, int status, const char *text)
     return same;
 }
 
-void posted_finish(struct posted *posted, const struct bed *bed)
+void posted_finish(struct posted *posted, struct bed *bed)
 {
     posted_join(posted);
     request_destroy(posted->request, bed->config.workload);
     posted->request = NULL;
+    struct posted **at = &bed->posts;
+    while (*at && *at != posted)
+        at = &(*at)->next;
+    if (*at)
+        *at = posted->next;
+}
+
+void posted_return_all(struct bed *bed)
+{
+    int ms = 0;
+    if (bed->overlap != BED_UNKNOWN)
+        return;
+    for (struct posted *posted = bed->posts; posted; posted = posted->next) {
+        for (; posted->has_thread && atomic_load(&posted->posted) == 1 && ms < POSTED_RETURNS_MS;
+             ms++)
+            bed_sleep_ms(1);
+        if (ms == POSTED_RETURNS_MS)
+            bed_open_gate(bed);
+        posted_join(posted);
+    }
 }

@@ -13,7 +13,8 @@ struct bed;
 
 struct posted {
     struct request *request;
-    _Atomic int dones; /* how often done() was called: written there, last; read by the test */
+    struct posted *next; /* of bed->posts, from posted_init() to posted_finish() */
+    _Atomic int dones;   /* how often done() was called: written there, last; read by the test */
     int status;
     struct bed *bed; /* these three: where post() may block, it is called on a thread of its own */
     bool has_thread;
@@ -22,11 +23,18 @@ struct posted {
     char text[64];      /* its body */
 };
 
-void posted_init(struct posted *posted, const struct bed *bed, uint32_t cell, const char *text);
+/* Main thread only, but for posted_post(). */
+void posted_init(struct posted *posted, struct bed *bed, uint32_t cell, const char *text);
 /* Returns when it is inside (or answered, or refused), even where post() blocks. */
 int posted_post(struct posted *posted, struct bed *bed);
 bool posted_is(struct posted *posted, int status, const char *text); /* once done, exactly once */
-void posted_finish(struct posted *posted, const struct bed *bed);
+void posted_finish(struct posted *posted, struct bed *bed);
 void posted_join(struct posted *posted); /* post() has returned, wherever it was called */
+
+/* model.h: post() has returned before stop() is called. A model that is not known may carry out a
+ * request in there: one that has not returned after POSTED_RETURNS_MS does, and waits for the gate,
+ * which is opened. inline's stop() promises more: it waits for those who are in post(). */
+#define POSTED_RETURNS_MS 2000
+void posted_return_all(struct bed *bed);
 
 #endif
