@@ -262,6 +262,23 @@ bool bed_wait_overlap(const struct bed *bed, _Atomic int *value, int expected)
     return false;
 }
 
+bool bed_ask_when_full(struct bed *bed, int client, bool reads_on)
+{
+    enum { QUIET_MS = 100 };
+    assert_true(client_post(&bed->clients[client], "#one too many"));
+    if (!reads_on && client_silent(&bed->clients[client], QUIET_MS))
+        return false;
+    assert_true(client_expect(&bed->clients[client], 503, NULL));
+    return true;
+}
+
+void bed_hear_at_last(struct bed *bed, int client)
+{
+    struct client_reply reply;
+    assert_int_equal(client_reply(&bed->clients[client], &reply), 1);
+    assert_true(reply.status == 200 || reply.status == 503);
+}
+
 static int set_up(void **state)
 {
     struct bed *bed = *state;

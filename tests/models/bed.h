@@ -88,6 +88,12 @@ unsigned bed_expected_posted_overlap(const struct bed *bed, unsigned requests);
 bool bed_is_overlap(const struct bed *bed, int value, int expected);
 bool bed_wait_overlap(const struct bed *bed, _Atomic int *value, int expected);
 
+/* MODEL_REJECT, and full until the gate opens: asks once more, and whatever comes has to be 503. A
+ * model that does not read on need not answer; false: it did not, and bed_hear_at_last() takes what
+ * it says when it has read that, 200 or 503. */
+bool bed_ask_when_full(struct bed *bed, int client, bool reads_on);
+void bed_hear_at_last(struct bed *bed, int client);
+
 /* Polls until the value is as wanted; false after BED_WAIT_MS. */
 bool bed_wait_int(_Atomic int *value, int wanted);
 bool bed_wait_in_flight(struct bed *bed, uint32_t wanted);
