@@ -310,36 +310,40 @@ static void run_property(void **state)
 {
     struct bed *bed = *state;
     bed->property(bed);
+    bed->ended = true;
 }
 
-/* Also after a failure: the next test starts clean, or its own failure would say nothing. */
+/* Also after a failure: the next test starts clean, or its own failure would say nothing. What is
+ * left behind then is told, and is no failure of its own: cmocka would tell of that alone. */
 static int tear_down(void **state)
 {
     struct bed *bed = *state;
     atomic_store(&bed->probe.gate, true);
     if (bed->service_runs)
         service_release(&bed->service);
-    bool stopped = !bed->run;
     for (size_t i = 0; i < sizeof bed->clients / sizeof bed->clients[0]; i++)
         client_close(&bed->clients[i]);
+    for (struct posted *posted = bed->posts; posted; posted = posted->next)
+        posted_join(posted);
     if (bed->stopping)
         pthread_join(bed->stop_thread, NULL);
     else if (bed->run)
         bed->model->stop(bed->run, NULL);
     bed->stopping = false;
     bed->run = NULL;
+    while (bed->posts)
+        posted_finish(bed->posts, bed);
     if (bed->service_runs)
         service_stop(&bed->service);
     bed->service_runs = false;
     alarm(0);
-    if (stopped)
-        bed_wait_tasks(bed->tasks);
+    bed_wait_tasks(bed->tasks);
     int fds = bed_count_fds(), tasks = bed_count_tasks();
     if (fds == bed->fds && tasks <= bed->tasks)
         return 0;
     fprintf(stderr, "%s: left behind%s: %d descriptors, %d threads\n", bed->name,
-            stopped ? "" : " after a failure", fds - bed->fds, tasks - bed->tasks);
-    return stopped ? -1 : 0;
+            bed->ended ? "" : " after a failure", fds - bed->fds, tasks - bed->tasks);
+    return bed->ended ? -1 : 0;
 }
 
 static enum bed_overlap overlap_of(const struct model *model)

@@ -58,6 +58,7 @@ struct bed {
     bool service_runs;
     struct client clients[64]; /* closed at the end, whatever happens */
     int fds, tasks;            /* open before the test: nothing may be left after it */
+    bool ended;                /* the property did: it neither failed nor was skipped */
 };
 
 struct bed_property {

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests for post(), and what became of them. */
+/*
+ * Requests for post(), and what became of them. Tests keep them, and whatever else a done() writes
+ * to, in static memory: when a property fails its stack is gone, but the model has them until
+ * tear-down has stopped it.
+ */
 #ifndef ASSAY_TESTS_POSTED_H
 #define ASSAY_TESTS_POSTED_H
 

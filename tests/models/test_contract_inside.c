@@ -27,7 +27,7 @@ static void start(struct bed *bed)
 /* The one that is inside keeps both doors shut. True: who asked at the other door hears later. */
 static bool expect_full(struct bed *bed)
 {
-    struct posted posted;
+    static struct posted posted;
     bool waits = bed->config.on_full == MODEL_WAIT;
     posted_init(&posted, bed, 1, "#one too many");
     assert_int_equal(posted_post(&posted, bed), waits ? -EAGAIN : 0);
@@ -51,7 +51,7 @@ static void expect_at_last(struct bed *bed)
 /* Whoever has seen the reply finds nobody inside. */
 static void expect_room(struct bed *bed)
 {
-    struct posted posted;
+    static struct posted posted;
     assert_int_equal(bed_stats(bed).in_flight, 0);
     posted_init(&posted, bed, 1, "#room");
     assert_int_equal(posted_post(&posted, bed), 0);
@@ -67,7 +67,7 @@ static void on_its_way(struct bed *bed)
         "@0g#",       "@0f1g#",     "@0z7#",        "@0f2z7#",
         "@0c1{g}q0#", "@0o{z7}q0#", "@0c1{f2g}q0#", "@0c1{c2{z7}q0}q0#",
     };
-    struct posted posted;
+    static struct posted posted;
     bed->config.on_full = bed->arg ? MODEL_WAIT : MODEL_REJECT;
     start(bed);
     for (size_t i = 0; i < 2 * sizeof programs / sizeof programs[0]; i++) {

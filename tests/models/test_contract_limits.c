@@ -44,7 +44,7 @@ static void empty(struct bed *bed, int by_socket, struct posted *posts, int by_p
 static void rejects_posts(struct bed *bed)
 {
     enum { MORE = 3, MANY = 5 };
-    struct posted inside[MANY], outside[MORE];
+    static struct posted inside[MANY], outside[MORE];
     bed->config.queue_limit = MANY;
     bed_start(bed);
     fill(bed, 0, inside, MANY);
@@ -70,7 +70,7 @@ static void rejects_posts(struct bed *bed)
 static void holds_posts_back(struct bed *bed)
 {
     enum { MANY = 5 };
-    struct posted inside[MANY], outside;
+    static struct posted inside[MANY], outside;
     bed->config.queue_limit = MANY;
     bed->config.on_full = MODEL_WAIT;
     bed_start(bed);
@@ -93,7 +93,7 @@ static void holds_posts_back(struct bed *bed)
 /* by_socket + by_post = LIMIT are inside; what comes then is refused at both doors. */
 static void rejects(struct bed *bed, int by_socket, int by_post)
 {
-    struct posted inside[LIMIT], outside;
+    static struct posted inside[LIMIT], outside;
     int owed = 0;
     bed->config.queue_limit = LIMIT;
     bed_start(bed);
@@ -137,7 +137,7 @@ static void rejects_with_both_doors(struct bed *bed)
 static void holds_back(struct bed *bed, int by_socket, int by_post)
 {
     enum { MORE = 6 };
-    struct posted inside[LIMIT], outside;
+    static struct posted inside[LIMIT], outside;
     bed->config.queue_limit = LIMIT;
     bed->config.on_full = MODEL_WAIT;
     bed_start(bed);

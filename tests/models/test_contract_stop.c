@@ -42,7 +42,7 @@ static void in_flight(struct bed *bed)
 static void posts_in_flight(struct bed *bed)
 {
     enum { REQUESTS = 10 };
-    struct posted posts[REQUESTS];
+    static struct posted posts[REQUESTS];
     bed_start(bed);
     for (int i = 0; i < REQUESTS; i++) {
         posted_init(&posts[i], bed, (uint32_t)i % 4, i % 2 ? "gf2w5f1#" : "w20#");
@@ -263,8 +263,9 @@ static void talk_on(struct request *request)
 
 static void who_is_told_posts_again(struct bed *bed)
 {
+    static struct talker talker;
     bed_start(bed);
-    struct talker talker = {.bed = bed, .run = bed->run};
+    talker = (struct talker){.bed = bed, .run = bed->run};
     posted_init(&talker.posted, bed, 0, "");
     struct request *request = talker.posted.request;
     set_talk(request, 0);
@@ -296,7 +297,7 @@ static void over_and_over(struct bed *bed)
             bed_stop(bed);
             continue;
         }
-        struct posted posted;
+        static struct posted posted;
         posted_init(&posted, bed, 1, "w1#posted");
         assert_int_equal(posted_post(&posted, bed), 0);
         for (int c = 0; c < 3; c++) {
@@ -343,7 +344,7 @@ static void *visit(void *arg)
 static void clients_keep_coming(struct bed *bed)
 {
     enum { VISITORS = 3 };
-    struct visitor visitors[VISITORS];
+    static struct visitor visitors[VISITORS];
     bed_start(bed);
     for (int v = 0; v < VISITORS; v++) {
         visitors[v] = (struct visitor){.bed = bed};

@@ -122,7 +122,7 @@ static void over_sockets(struct bed *bed)
 static void over_post(struct bed *bed)
 {
     const struct workload *workload = bed->arg;
-    struct posted posts[POSTS];
+    static struct posted posts[POSTS];
     size_t documents[POSTS];
     bed->config.listen = NULL;
     start(bed);
