@@ -9,6 +9,7 @@
 
 #include "client.h"
 #include "model.h"
+#include "posted.h"
 #include "probe.h"
 #include "service.h"
 
@@ -48,6 +49,7 @@ struct bed {
     struct model_run *run;      /* NULL: not running */
     uint16_t port;
     struct model_stats final;
+    struct posted *posts;  /* that were begun and are not finished: posted.h */
     pthread_t stop_thread; /* bed_begin_stop() */
     bool stopping;
     uint64_t stop_lost;
@@ -56,6 +58,7 @@ struct bed {
     bool service_runs;
     struct client clients[64]; /* closed at the end, whatever happens */
     int fds, tasks;            /* open before the test: nothing may be left after it */
+    bool ended;                /* the property did: it neither failed nor was skipped */
 };
 
 struct bed_property {
@@ -71,7 +74,8 @@ int bed_main(int argc, char **argv, const struct bed_property *properties, size_
 void bed_start(struct bed *bed);
 void bed_start_with_service(struct bed *bed);
 void bed_stop(struct bed *bed); /* nothing may be lost; checks what always holds, see there */
-/* The same in two parts: stop() runs in a thread of its own while the test goes on. */
+/* The same in two parts: stop() runs in a thread of its own while the test goes on. First those who
+ * post have to be out (posted_return_all()). */
 void bed_begin_stop(struct bed *bed);
 void bed_end_stop(struct bed *bed);
 void bed_check_books(const struct bed *bed);
@@ -84,6 +88,12 @@ unsigned bed_expected_posted_overlap(const struct bed *bed, unsigned requests);
 /* That many waits or calls at once, exactly; or more where the model is not known. */
 bool bed_is_overlap(const struct bed *bed, int value, int expected);
 bool bed_wait_overlap(const struct bed *bed, _Atomic int *value, int expected);
+
+/* MODEL_REJECT, and full until the gate opens: asks once more, and whatever comes has to be 503. A
+ * model that does not read on need not answer; false: it did not, and bed_hear_at_last() takes what
+ * it says when it has read that, 200 or 503. */
+bool bed_ask_when_full(struct bed *bed, int client, bool reads_on);
+void bed_hear_at_last(struct bed *bed, int client);
 
 /* Polls until the value is as wanted; false after BED_WAIT_MS. */
 bool bed_wait_int(_Atomic int *value, int wanted);
@@ -98,23 +108,5 @@ unsigned bed_scale(unsigned count);
 int bed_count_fds(void);
 int bed_count_tasks(void);
 bool bed_wait_tasks(int wanted); /* or fewer: a joined thread is in /proc for a moment longer */
-
-/* A request for post(), and what became of it. */
-struct posted {
-    struct request *request;
-    _Atomic int dones; /* how often done() was called: written there, last; read by the test */
-    int status;
-    struct bed *bed; /* these three: where post() blocks, it is called on a thread of its own */
-    bool has_thread;
-    pthread_t thread;
-    _Atomic int posted; /* what post() returned, 1 until then */
-    char text[64];      /* its body */
-};
-void posted_init(struct posted *posted, const struct bed *bed, uint32_t cell, const char *text);
-/* Returns when it is inside (or answered, or refused), even where post() blocks. */
-int posted_post(struct posted *posted, struct bed *bed);
-bool posted_is(struct posted *posted, int status, const char *text); /* once done, exactly once */
-void posted_finish(struct posted *posted, const struct bed *bed);
-void posted_join(struct posted *posted); /* post() has returned, wherever it was called */
 
 #endif

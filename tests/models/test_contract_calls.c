@@ -219,7 +219,7 @@ static void out_of_descriptors(struct bed *bed)
 static void bound_holds(struct bed *bed)
 {
     enum { CALLS = 12, CONNECTIONS = 2 };
-    struct posted posts[CALLS];
+    static struct posted posts[CALLS];
     bed->config.downstream_connections = CONNECTIONS;
     bed_start_with_service(bed);
     for (int i = 0; i < CALLS; i++) {
@@ -264,7 +264,7 @@ static void calls_overlap(struct bed *bed)
 static void queueing_counts(struct bed *bed)
 {
     enum { CALLS = 6 };
-    struct posted posts[CALLS];
+    static struct posted posts[CALLS];
     char timed_out[16];
     snprintf(timed_out, sizeof timed_out, "%d:", -ETIMEDOUT);
     bool others_run = bed_expected_posted_overlap(bed, 2) == 2; /* beside one that waits */
@@ -299,9 +299,9 @@ static void chaos(struct bed *bed)
     static const char *const kinds[] = {"k200a#fine",  "k5a#stall",    "k200a#drop", "k0f2k0a#good",
                                         "k200a#die",   "k200a#chunks", "k0a#bye",    "k0w2a#leave",
                                         "w1k0a#error", "k200a#noise"};
-    unsigned count = bed_scale(200);
-    struct posted *posts = calloc(count, sizeof *posts);
-    assert_non_null(posts);
+    enum { MOST = 200 };
+    static struct posted posts[MOST];
+    unsigned count = bed_scale(MOST);
     bed->config.downstream_connections = 3;
     bed_start_with_service(bed);
     for (unsigned i = 0; i < count; i++) {
@@ -315,7 +315,6 @@ static void chaos(struct bed *bed)
     assert_true(atomic_load(&bed->service.open_max) <= 3);
     for (unsigned i = 0; i < count; i++)
         posted_finish(&posts[i], bed);
-    free(posts);
 }
 
 int main(int argc, char **argv)

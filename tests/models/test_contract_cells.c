@@ -43,7 +43,7 @@ static void one_turn_at_a_time(struct bed *bed)
     bed->config.cells = 1;
     bed_start(bed);
     post_many(bed, posts, count, crowd_text);
-    struct posted counter;
+    static struct posted counter;
     posted_init(&counter, bed, 0, "n");
     assert_int_equal(posted_post(&counter, bed), 0);
     char total[24];
@@ -71,7 +71,7 @@ static void chains_cross(struct bed *bed)
     post_many(bed, posts, count, chain_text);
     uint64_t in_cells = 0;
     for (uint32_t cell = 0; cell < bed->config.cells; cell++) {
-        struct posted counter;
+        static struct posted counter;
         posted_init(&counter, bed, cell, "n");
         assert_int_equal(posted_post(&counter, bed), 0);
         assert_true(posted_is(&counter, 200, NULL));
@@ -93,7 +93,7 @@ static void long_chain(struct bed *bed)
     static char text[LINKS * 3 + 8];
     bed->config.cells = 2;
     bed_start(bed);
-    struct posted posted;
+    static struct posted posted;
     posted_init(&posted, bed, 0, "");
     for (int i = 0; i < LINKS; i++)
         memcpy(text + i * 3, i % 2 ? "f0+" : "f1+", 3);
@@ -120,7 +120,7 @@ static void turns_are_counted(struct bed *bed)
 static void waits_overlap(struct bed *bed)
 {
     enum { WAITERS = 8 };
-    struct posted posts[WAITERS];
+    static struct posted posts[WAITERS];
     int expected = (int)bed_expected_posted_overlap(bed, WAITERS);
     bed->config.cells = 1; /* all in one: a wait must not occupy it */
     bed_start(bed);
@@ -166,7 +166,7 @@ static void cell_is_free(struct bed *bed, const char *occupant, bool calling)
         bed_open_gate(bed);
         service_release(&bed->service);
     }
-    struct posted first, second;
+    static struct posted first, second;
     posted_init(&first, bed, 2, occupant);
     posted_init(&second, bed, 2, "+n");
     assert_int_equal(posted_post(&first, bed), 0);

@@ -17,7 +17,7 @@ static void start(struct bed *bed)
 /* Through both doors, from cell 0. */
 static void expect(struct bed *bed, const char *program, const char *reply)
 {
-    struct posted posted;
+    static struct posted posted;
     char routed[64];
     snprintf(routed, sizeof routed, "@0%s", program);
     posted_init(&posted, bed, 0, program);
@@ -129,7 +129,7 @@ static void many_targets(struct bed *bed)
     enum { ROUNDS = 20, TARGETS = 60 };
     static char program[TARGETS * 8 + 8], reply[TARGETS * 8];
     start(bed);
-    struct posted posted;
+    static struct posted posted;
     posted_init(&posted, bed, 0, "");
     for (int round = 0; round < ROUNDS; round++) {
         size_t at = 0, end = 0;
@@ -339,7 +339,7 @@ static void new_cells(struct bed *bed)
 static void offloads(struct bed *bed)
 {
     enum { PIECES = 5 };
-    struct posted pieces[PIECES], other;
+    static struct posted pieces[PIECES], other;
     bool helpers = bed->model->uses & MODEL_OFFLOAD_THREADS;
     start(bed);
     for (int i = 0; i < PIECES; i++) {

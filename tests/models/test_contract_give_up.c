@@ -8,7 +8,7 @@
 static void gives_up_on_posts(struct bed *bed)
 {
     enum { REQUESTS = 4 };
-    struct posted posts[REQUESTS];
+    static struct posted posts[REQUESTS];
     if (bed->overlap == BED_ONE_AT_A_TIME || bed->overlap == BED_UNKNOWN)
         skip(); /* post() runs on the caller's thread: it cannot be taken from under it */
     bed->config.drain_ns = 100000000;
@@ -71,6 +71,7 @@ static void gives_up_on_calls(struct bed *bed)
 struct asker {
     const struct bed *bed;
     struct model_run *run;
+    struct posted posted;
     int told, answer;
 };
 
@@ -83,18 +84,16 @@ static void ask_again(struct request *request)
 
 static void gives_up_on_who_asks_again(struct bed *bed)
 {
-    struct asker asker = {.bed = bed};
+    static struct asker asker;
     if (bed->overlap == BED_ONE_AT_A_TIME || bed->overlap == BED_UNKNOWN)
         skip(); /* as above */
     bed->config.drain_ns = 50000000;
     bed_start(bed);
-    struct request *request = request_create(bed->config.workload);
-    assert_non_null(request);
-    request->in = (const uint8_t *)"g#";
-    request->in_len = 2;
+    asker = (struct asker){.bed = bed, .run = bed->run};
+    posted_init(&asker.posted, bed, 0, "g#");
+    struct request *request = asker.posted.request;
     request->done = ask_again;
     request->arg = &asker;
-    asker.run = bed->run;
     assert_int_equal(bed->model->post(bed->run, request), 0);
     assert_true(bed_wait_int(&bed->probe.gated, 1));
     bed->run = NULL;
@@ -102,7 +101,7 @@ static void gives_up_on_who_asks_again(struct bed *bed)
     assert_true(asker.answer == 0 || asker.answer == -ESHUTDOWN);
     assert_int_equal(asker.told, 1 + (asker.answer == 0));
     assert_int_equal(request->status, 503);
-    request_destroy(request, bed->config.workload);
+    posted_finish(&asker.posted, bed);
 }
 
 static void *open_gate_late(void *arg)
@@ -116,7 +115,7 @@ static void *open_gate_late(void *arg)
 static void gives_up_on_pieces(struct bed *bed)
 {
     enum { PIECES = 3 };
-    struct posted posts[PIECES];
+    static struct posted posts[PIECES];
     pthread_t opener;
     if (!(bed->model->uses & MODEL_OFFLOAD_THREADS) || bed->overlap == BED_UNKNOWN)
         skip(); /* there is no line */

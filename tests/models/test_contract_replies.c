@@ -357,6 +357,8 @@ static void half_closed_meanwhile(struct bed *bed)
 }
 
 /* Both doors at once, four threads posting, N in are N out. */
+enum { POSTERS = 4, POSTS_EACH = 200 };
+
 struct poster {
     struct bed *bed;
     struct posted *posts;
@@ -374,51 +376,51 @@ static void *post_all(void *arg)
 
 static void both_doors(struct bed *bed)
 {
-    enum { POSTERS = 4, REQUESTS = 20 };
-    unsigned each = bed_scale(200);
+    enum { REQUESTS = 20 };
+    static struct posted posts[POSTERS][POSTS_EACH];
+    unsigned each = bed_scale(POSTS_EACH);
     bed->config.queue_limit = POSTERS * each + 8;
     bed_start(bed);
+    bed_open(bed, 0);
     struct poster posters[POSTERS];
     pthread_t threads[POSTERS];
     for (int p = 0; p < POSTERS; p++) {
-        posters[p] = (struct poster){
-            .bed = bed, .posts = calloc(each, sizeof(struct posted)), .count = each};
-        assert_non_null(posters[p].posts);
+        posters[p] = (struct poster){.bed = bed, .posts = posts[p], .count = each};
         for (unsigned i = 0; i < each; i++) {
             char text[64];
             snprintf(text, sizeof text, "+ %s #%d.%u", i % 5 ? "" : "w1f3", p, i);
-            posted_init(&posters[p].posts[i], bed, i % 4, text);
+            posted_init(&posts[p][i], bed, i % 4, text);
         }
-        assert_int_equal(pthread_create(&threads[p], NULL, post_all, &posters[p]), 0);
     }
-    bed_open(bed, 0);
     size_t len;
     char *text = burst(0, REQUESTS, &len);
-    assert_true(client_send(&bed->clients[0], text, len));
+    for (int p = 0; p < POSTERS; p++)
+        assert_int_equal(pthread_create(&threads[p], NULL, post_all, &posters[p]), 0);
+    bool sent = client_send(&bed->clients[0], text, len);
     free(text);
+    for (int p = 0; p < POSTERS; p++) /* first: whatever fails, nobody posts any more */
+        pthread_join(threads[p], NULL);
+    assert_true(sent);
     expect_burst(&bed->clients[0], 0, REQUESTS);
     for (int p = 0; p < POSTERS; p++) {
-        pthread_join(threads[p], NULL);
         assert_int_equal(posters[p].refused, 0);
         for (unsigned i = 0; i < each; i++)
-            assert_true(posted_is(&posters[p].posts[i], 200, posters[p].posts[i].text));
+            assert_true(posted_is(&posts[p][i], 200, posts[p][i].text));
     }
     bed_stop(bed);
     assert_int_equal(bed->final.answered, POSTERS * each + REQUESTS);
     assert_int_equal(atomic_load(&bed->probe.additions), POSTERS * each);
-    for (int p = 0; p < POSTERS; p++) {
+    for (int p = 0; p < POSTERS; p++)
         for (unsigned i = 0; i < each; i++) {
-            assert_int_equal(atomic_load(&posters[p].posts[i].dones), 1);
-            posted_finish(&posters[p].posts[i], bed);
+            assert_int_equal(atomic_load(&posts[p][i].dones), 1);
+            posted_finish(&posts[p][i], bed);
         }
-        free(posters[p].posts);
-    }
 }
 
 /* A request that is posted again from its own done(), many times: no recursion, no loss. */
 struct again {
     struct bed *bed;
-    struct request *request;
+    struct posted posted;
     unsigned left; /* written in done() only, which for one request is never twice at once */
     _Atomic int ended, failed;
 };
@@ -440,30 +442,26 @@ static void post_again(struct request *request)
 static void post_from_done(struct bed *bed)
 {
     enum { CHAINS = 5 };
-    struct again chains[CHAINS];
+    static struct again chains[CHAINS];
     unsigned times = bed_scale(20000);
     bed->config.queue_limit = CHAINS; /* a chain is one inside: done() must find room again */
     bed->config.listen = NULL;
     bed_start(bed);
     for (int c = 0; c < CHAINS; c++) {
         chains[c] = (struct again){.bed = bed, .left = times};
-        chains[c].request = request_create(bed->config.workload);
-        assert_non_null(chains[c].request);
-        chains[c].request->in = (const uint8_t *)"+f2#again";
-        chains[c].request->in_len = 9;
-        chains[c].request->cell = (uint32_t)c % 4;
-        chains[c].request->done = post_again;
-        chains[c].request->arg = &chains[c];
+        posted_init(&chains[c].posted, bed, (uint32_t)c % 4, "+f2#again");
+        chains[c].posted.request->done = post_again;
+        chains[c].posted.request->arg = &chains[c];
     }
     for (int c = 0; c < CHAINS; c++)
-        assert_int_equal(bed->model->post(bed->run, chains[c].request), 0);
+        assert_int_equal(bed->model->post(bed->run, chains[c].posted.request), 0);
     for (int c = 0; c < CHAINS; c++) {
         assert_true(bed_wait_int(&chains[c].ended, 1));
         assert_int_equal(atomic_load(&chains[c].failed), 0);
     }
     bed_stop(bed);
     for (int c = 0; c < CHAINS; c++)
-        request_destroy(chains[c].request, bed->config.workload);
+        posted_finish(&chains[c].posted, bed);
     assert_int_equal(bed->final.answered, CHAINS * times);
     assert_int_equal(atomic_load(&bed->probe.additions), CHAINS * times);
 }

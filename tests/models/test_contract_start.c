@@ -206,8 +206,8 @@ static void two_at_once(struct bed *bed)
     uint16_t port = 0;
     second.setup = &probe;
     bed_start(bed);
-    assert_int_equal(bed->model->start(&second, &run, &port), 0);
     bed_open(bed, 0);
+    assert_int_equal(bed->model->start(&second, &run, &port), 0);
     bool good = client_open(&client, port) && client_post(&client, "w2f1#b") &&
                 client_post(&bed->clients[0], "f1w2#a") &&
                 client_expect(&bed->clients[0], 200, "f1w2#a") &&

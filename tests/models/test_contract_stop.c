@@ -42,7 +42,7 @@ static void in_flight(struct bed *bed)
 static void posts_in_flight(struct bed *bed)
 {
     enum { REQUESTS = 10 };
-    struct posted posts[REQUESTS];
+    static struct posted posts[REQUESTS];
     bed_start(bed);
     for (int i = 0; i < REQUESTS; i++) {
         posted_init(&posts[i], bed, (uint32_t)i % 4, i % 2 ? "gf2w5f1#" : "w20#");
@@ -230,10 +230,8 @@ static void late_reader(struct bed *bed)
 struct talker {
     struct bed *bed;
     struct model_run *run;
-    struct request *request;
-    pthread_t thread;     /* post() runs it there, where it does not return before its end */
+    struct posted posted; /* by the bed for the first time, then by done() */
     _Atomic int told;     /* times */
-    _Atomic bool goes_on; /* the first done() may */
     int refused, wrong;   /* posts; replies. Written in done(), which is never twice at once */
 };
 
@@ -248,12 +246,13 @@ static void set_talk(struct request *request, int told)
     request->cell = (uint32_t)told % 4;
 }
 
+/* The first time it stays until the gate is open. */
 static void talk_on(struct request *request)
 {
     struct talker *talker = request->arg;
     int told = atomic_fetch_add(&talker->told, 1) + 1;
     talker->wrong += request->status != 200;
-    while (told == 1 && !atomic_load(&talker->goes_on))
+    while (told == 1 && !atomic_load(&talker->bed->probe.gate))
         bed_sleep_ms(1);
     if (told % 4 == 3) /* and another thread sees nobody inside */
         bed_sleep_ms(15);
@@ -262,34 +261,23 @@ static void talk_on(struct request *request)
         talker->refused++;
 }
 
-static void *talk(void *arg)
-{
-    struct talker *talker = arg;
-    talker->refused += talker->bed->model->post(talker->run, talker->request) != 0;
-    return NULL;
-}
-
 static void who_is_told_posts_again(struct bed *bed)
 {
+    static struct talker talker;
     bed_start(bed);
-    struct talker talker = {
-        .bed = bed, .run = bed->run, .request = request_create(bed->config.workload)};
-    assert_non_null(talker.request);
-    set_talk(talker.request, 0);
-    talker.request->done = talk_on;
-    talker.request->arg = &talker;
-    bool may_block = bed->overlap == BED_ONE_AT_A_TIME || bed->overlap == BED_UNKNOWN;
-    if (may_block)
-        assert_int_equal(pthread_create(&talker.thread, NULL, talk, &talker), 0);
-    else
-        talk(&talker);
+    talker = (struct talker){.bed = bed, .run = bed->run};
+    posted_init(&talker.posted, bed, 0, "");
+    struct request *request = talker.posted.request;
+    set_talk(request, 0);
+    request->done = talk_on;
+    request->arg = &talker;
+    assert_int_equal(posted_post(&talker.posted, bed), 0);
     assert_true(bed_wait_int(&talker.told, 1));
     bed_begin_stop(bed);
     bed_sleep_ms(50);
-    atomic_store(&talker.goes_on, true);
+    bed_open_gate(bed);
     assert_true(bed_wait_int(&bed->stop_ended, 1));
-    if (may_block)
-        pthread_join(talker.thread, NULL);
+    posted_join(&talker.posted);
     bed_end_stop(bed);
     int told = atomic_load(&talker.told);
     assert_int_equal(talker.wrong, 0);
@@ -297,7 +285,7 @@ static void who_is_told_posts_again(struct bed *bed)
     assert_int_equal(bed->final.requests, told);
     assert_int_equal(bed->final.answered, told);
     assert_int_equal(atomic_load(&bed->probe.additions), told / 2); /* what they sent is done */
-    request_destroy(talker.request, bed->config.workload);
+    posted_finish(&talker.posted, bed);
 }
 
 static void over_and_over(struct bed *bed)
@@ -309,7 +297,7 @@ static void over_and_over(struct bed *bed)
             bed_stop(bed);
             continue;
         }
-        struct posted posted;
+        static struct posted posted;
         posted_init(&posted, bed, 1, "w1#posted");
         assert_int_equal(posted_post(&posted, bed), 0);
         for (int c = 0; c < 3; c++) {
@@ -356,7 +344,7 @@ static void *visit(void *arg)
 static void clients_keep_coming(struct bed *bed)
 {
     enum { VISITORS = 3 };
-    struct visitor visitors[VISITORS];
+    static struct visitor visitors[VISITORS];
     bed_start(bed);
     for (int v = 0; v < VISITORS; v++) {
         visitors[v] = (struct visitor){.bed = bed};

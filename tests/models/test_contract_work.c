@@ -35,7 +35,7 @@ static size_t document_of(int request)
     return (size_t)request * 7 % setup.documents;
 }
 
-static void prepare(struct posted *posted, const struct bed *bed, int i)
+static void prepare(struct posted *posted, struct bed *bed, int i)
 {
     const struct workload *workload = bed->config.workload;
     size_t document = document_of(i);

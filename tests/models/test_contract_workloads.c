@@ -122,7 +122,7 @@ static void over_sockets(struct bed *bed)
 static void over_post(struct bed *bed)
 {
     const struct workload *workload = bed->arg;
-    struct posted posts[POSTS];
+    static struct posted posts[POSTS];
     size_t documents[POSTS];
     bed->config.listen = NULL;
     start(bed);
@@ -139,6 +139,7 @@ static void over_post(struct bed *bed)
         assert_int_equal(posted_post(&posts[i], bed), 0);
     for (int i = 0; i < POSTS; i++) {
         assert_true(bed_wait_int(&posts[i].dones, 1));
+        posted_join(&posts[i]); /* stop() comes next */
         assert_true(workload_reply_ok(workload, &setup, document_of(0, i), posts[i].status,
                                       posts[i].request->out.data, posts[i].request->out.len));
     }
