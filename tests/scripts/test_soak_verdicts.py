@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import random
+from typing import Any
 
 import pytest
 from assaylib import words
@@ -116,14 +117,51 @@ def test_a_server_that_is_busy_by_itself_is_no_company_for_a_yardstick() -> None
     assert "(one reason: the model took 30.0 % of a CPU meanwhile)" in view.sentence(found)
 
 
-def test_stalls_that_grow_in_most_seconds_are_found_though_some_are_calm() -> None:
+def of_sixty(line: dict[str, Any], stalled: int, factor: float) -> None:
+    """The seconds of a stretch, of which so many take so many times as long."""
+    calm = line["second_p99_ns"][0]
+    line["second_p99_ns"] = [round(calm * (factor if at < stalled else 1)) for at in range(60)]
+
+
+def test_stalls_that_come_in_more_and_more_seconds_are_found_though_the_others_are_calm() -> None:
     lines = asked_after(stretches(), stretches(seed=7))
     for line in lines:
-        (calm, _, _), factor = line["second_p99_ns"], 1 + 3 * line["at_s"] / HOUR_S
-        line["second_p99_ns"] = [calm, round(factor * calm), round(factor * calm)]
+        of_sixty(line, round(27 * line["at_s"] / HOUR_S), 250)
     found = judged_alone(lines)
-    assert found.tail.verdict == verdicts.HOLDS and found.rough.verdict == verdicts.GROWS and not found.holds
-    assert "that of median seconds grows: +168." in view.sentence(found)
+    assert found.tail.verdict == verdicts.HOLDS and found.slow.verdict == verdicts.GROWS and not found.holds
+    assert "share of slow seconds grows: +38" in view.sentence(found)
+    for line in lines:  # as the machine has it: of an idle server's seconds as many
+        line["yardstick"]["second_p99_ns"] = line["second_p99_ns"]
+    found = judged_alone(lines)
+    assert found.slow.verdict == verdicts.HOLDS and found.slow.growth == 0 and found.slow_share == pytest.approx(16 / 60)
+    assert f"{words.percent(16 / 60)} of its seconds were slow" in view.sentence(found)
+
+
+@pytest.mark.parametrize(("stalled", "rough"), [(7, [False, True]), (27, [False, True]), (40, [True, True])])
+def test_stalls_that_become_longer_where_they_always_were_are_found(stalled: int, rough: list[bool]) -> None:
+    lines = asked_after(stretches(), stretches(seed=7))
+    for line in lines:
+        of_sixty(line, stalled, 3 + 247 * line["at_s"] / HOUR_S)
+    found = judged_alone(lines)
+    assert found.tail.verdict == verdicts.HOLDS and found.slow.verdict == verdicts.HOLDS and not found.holds
+    assert [each.trend.verdict == verdicts.GROWS for each in found.rough] == rough
+    assert "p99 of seconds that nine of ten are calmer than grows: " in view.sentence(found)
+
+
+def test_a_stall_that_grows_in_a_few_seconds_is_in_the_slowest_answer_alone() -> None:
+    """The limit of the rule, which it tells."""
+    lines = asked_after(stretches(), stretches(seed=7))
+    for line in lines:
+        of_sixty(line, 5, 3 + 247 * line["at_s"] / HOUR_S)
+    lines[-1]["metrics"]["max_ns"] = 500_000_000
+    found = judged_alone(lines)
+    assert found.holds and f"the slowest answer took 500.00{words.SPACE}ms" in view.sentence(found)
+    assert "fewer than a tenth of the seconds are seen in the slowest" in verdicts.declared()["text"]
+
+
+def level(found: verdicts.Verdict) -> float:
+    """p99 of median seconds."""
+    return found.rough[0].level_ns or 0.0
 
 
 def test_gaps_of_the_machine_in_some_seconds_are_no_tail_of_the_server() -> None:
@@ -135,15 +173,16 @@ def test_gaps_of_the_machine_in_some_seconds_are_no_tail_of_the_server() -> None
             seconds[at] = chance.choice((None, 50_000_000))
         line["second_p99_ns"] = seconds
     found = told(lines)
-    assert found.p99.verdict == verdicts.HOLDS and found.rough_ns and 2e6 < found.rough_ns < 2.2e6
+    assert found.p99.verdict == verdicts.HOLDS and 2e6 < level(found) < 2.2e6
     said = view.sentence(found).replace(words.SPACE, " ")
-    assert "that of median seconds is not shown to grow, at 2.12 ms; the slowest answer took " in said
+    assert "p99 of median seconds is not shown to grow, at 2.12 ms; p99 of seconds that " in said
+    assert found.slow.verdict == verdicts.HOLDS
     for line in lines:
         line["second_p99_ns"] = [ns and ns * (1 + line["at_s"] / HOUR_S) for ns in line["second_p99_ns"]]
     assert told(lines).p99.verdict == verdicts.GROWS
     for line in lines:  # two of three are not calm
         line["second_p99_ns"] = [ns if i % 3 == 0 else ns and 40 * ns for i, ns in enumerate(line["second_p99_ns"])]
-    assert told(lines).p99.level < math.log(4e6) and (told(lines).rough_ns or 0) > 40e6
+    assert told(lines).p99.level < math.log(4e6) and level(told(lines)) > 40e6
     lines[30]["second_p99_ns"] = [None] * 60
     assert len(told(lines).p99.points) == 49, "who never answers has no p99"
 
@@ -166,7 +205,7 @@ def test_where_the_host_took_all_there_is_no_figure() -> None:
     assert "CPU time per request not shown to be flat (0 windows are too few): no figure; p99" in said
     assert "p99 of calm seconds not shown to be flat (0 windows are too few): no figure" in said
     assert " at 20.0 µs" not in said and "memory flat: " in said and " MiB" in said
-    assert [cell.text for cell in view.table([found]).rows[0]][-2:] == ["–", "–"]
+    assert [cell.text for cell in view.table([found]).rows[0]][-3:] == ["–"] * 3
 
 
 @pytest.mark.parametrize("gone", [slice(35, 60), slice(12, 30)])
@@ -208,7 +247,7 @@ def test_a_server_that_died_and_one_that_was_not_watched_to_its_end() -> None:
     lines = stretches()[:20]
     assert not told(lines).finished
     short = view.table([told(lines[:13])]).rows[0]
-    assert [cell.text for cell in short][-4:] == ["–"] * 4, "three minutes drawn out over an hour are no figure"
+    assert [cell.text for cell in short][-5:] == ["–"] * 5, "three minutes drawn out over an hour are no figure"
     lines.append(
         {
             **lines[-1],

@@ -12,6 +12,10 @@ What is judged is p99 beyond the machine's part: the yardstick's rise, in nanose
 slower one, as a share of its own level where the model is the faster one. That is what a machine that comes
 late adds to anybody's answer; a queue, or a slower clock, can make more of it, so that on such a day a model is
 not shown to be flat, or said to grow, with the yardstick's own rise beside it.
+
+A server that stalls in more and more seconds has calm ones all the same. So the share of slow seconds, those whose
+p99 is a multiple of the calm one, is judged as well: less the yardstick's own share, whose slow seconds are those
+of a multiple of its own.
 """
 
 from __future__ import annotations
@@ -25,7 +29,8 @@ from .. import slopes
 from ..intervals import median
 
 CALM_SHARE = 0.1  # of the seconds of a stretch are calmer
-MEDIAN_SHARE = 0.5
+ROUGH_SHARES = (0.5, 0.9)
+SLOW_TIMES = 2.0  # the calm p99
 STEAL_PERCENT_MAX = 10.0
 IDLE_PERCENT_MAX = 0.5  # of a CPU, by the model's own idle server beside the yardstick: half of what makes a p99
 
@@ -100,14 +105,34 @@ def beyond(lines: Lines, yardstick: Yardstick | None, share: float) -> list[slop
     if not mine or not all(theirs):
         return []
     level, levels = median(list(mine.values())), [median(list(each.values())) for each in theirs]
-    found = []
-    for line in lines:
-        number = line["round"]
-        if number not in mine or any(number not in each for each in theirs):
-            continue
-        rises = [(each[number] - at) / max(level, at) for each, at in zip(theirs, levels, strict=True)]
-        found.append((line["at_s"], (mine[number] - level) / level - (_lower_median(rises) if rises else 0.0)))
-    return found
+    rises = [
+        {number: (ns - at) / max(level, at) for number, ns in each.items()}
+        for each, at in zip(theirs, levels, strict=True)
+    ]
+    return _less(lines, {number: (ns - level) / level for number, ns in mine.items()}, rises)
+
+
+def slow(lines: Lines, yardstick: Yardstick | None) -> list[slopes.Point]:
+    """(seconds, share of slow seconds less the yardstick's), of stretches in which the host took little."""
+    return _less(lines, _slow_by_round(lines), [_slow_by_round(each) for each in yardstick.lines] if yardstick else [])
+
+
+def _slow_by_round(lines: Lines) -> dict[int, float]:
+    known = list(_by_round(lines, CALM_SHARE).values())
+    limit = SLOW_TIMES * median(known) if known else 0.0
+    seconds = {line["round"]: line.get("second_p99_ns") for line in calm(lines)} if known else {}
+    return {
+        number: sum(ns is None or ns > limit for ns in each) / len(each) for number, each in seconds.items() if each
+    }
+
+
+def _less(lines: Lines, mine: dict[int, float], theirs: Sequence[dict[int, float]]) -> list[slopes.Point]:
+    """(seconds, mine less the lower median of theirs), of stretches of which all have one."""
+    return [
+        (line["at_s"], mine[number] - (_lower_median([each[number] for each in theirs]) if theirs else 0.0))
+        for line in lines
+        if (number := line["round"]) in mine and all(number in each for each in theirs)
+    ]
 
 
 def _by_round(lines: Lines, share: float) -> dict[int, float]:

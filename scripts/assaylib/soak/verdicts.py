@@ -11,10 +11,11 @@ last window alone does, and such a step together with a slope that is above 0 is
 that time has no figure there is no line: what is known of a part says nothing of the whole. Else this run was
 too short to tell. Only what holds is called flat.
 
-Of p99 that of calm seconds has to hold, beyond the machine's part (tails.py). It does not see stalls that
-become longer in up to nine of ten seconds; so that of median seconds, which chance moves too much for a claim,
-must not be shown to grow. What happens in fewer than half of the seconds neither sees: it is in the slowest
-answer, which is told and not judged, and in requests that fail or are not sent.
+Of p99 that of calm seconds has to hold, beyond the machine's part (tails.py), and so has the share of slow
+seconds: stalls that come more often leave the calm ones as they were. Stalls that become longer where they were
+before change neither; so the p99 of the median second and of the one that nine of ten are calmer than, which
+chance moves too much for a claim, must not be shown to grow. What happens in fewer than a tenth of the seconds is
+in the slowest answer, which is told and not judged, and in requests that fail or are not sent.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 from .. import slopes
 from ..intervals import ALPHA, median
 from . import tails
-from .tails import CALM_SHARE, IDLE_PERCENT_MAX, MEDIAN_SHARE, STEAL_PERCENT_MAX, Yardstick
+from .tails import CALM_SHARE, IDLE_PERCENT_MAX, ROUGH_SHARES, SLOW_TIMES, STEAL_PERCENT_MAX, Yardstick
 
 HOLDS, GROWS, UNKNOWN = "holds", "grows", "not shown"
 SETTLE_SHARE = 1 / 6
@@ -35,6 +36,7 @@ WINDOWS_MAX = 60
 RSS_MARGIN_BYTES, RSS_MARGIN_SHARE = 1 << 20, 0.02  # the larger one
 DESCRIPTORS_MARGIN = 1.0
 P99_MARGIN = 1.25  # times
+SLOW_MARGIN = 0.25  # of all seconds
 CPU_MARGIN = 1.10  # times, of the server's CPU time per request
 GAP_SHARE_MAX = 0.25  # of the time that is judged: a line through what is known says nothing of the rest
 ACHIEVED_MIN = 0.99
@@ -50,6 +52,8 @@ def declared() -> dict[str, Any]:
         "rss_margin_share": RSS_MARGIN_SHARE,
         "descriptors_margin": DESCRIPTORS_MARGIN,
         "p99_margin": P99_MARGIN,
+        "slow_margin": SLOW_MARGIN,
+        "slow_times": SLOW_TIMES,
         "cpu_margin": CPU_MARGIN,
         "steal_percent_max": STEAL_PERCENT_MAX,
         "gap_share_max": GAP_SHARE_MAX,
@@ -65,8 +69,11 @@ def declared() -> dict[str, Any]:
         f" that of its calm second ({100 * CALM_SHARE:g} % are calmer; of fewer than ten it is the calmest), judged"
         " beyond the rise of the same figure of a server that does nothing, asked as often after the stretch, or of"
         " models that shared the machine beyond the (lower) median of the others' in the same stretch: in nanoseconds if"
-        " the model is the slower one, else in shares; that of its median second must not be shown to grow by more"
-        " (stalls in fewer than half of the seconds are seen in the slowest answer alone); a stretch in which the host"
+        " the model is the slower one, else in shares. The share of slow seconds, whose p99 is above {SLOW_TIMES:g} times"
+        f" the calm one, holds if it grows by at most {100 * SLOW_MARGIN:g} % of all seconds more than the yardstick's"
+        " does; p99 of the median second, and of the one that nine of ten are calmer than, must not be shown to grow"
+        f" by more than {100 * (P99_MARGIN - 1):g} % (stalls in fewer than a tenth of the seconds are seen in the slowest"
+        " answer alone). A stretch in which the host"
         f" took more than {STEAL_PERCENT_MAX:g} % of the CPUs, or the model {IDLE_PERCENT_MAX:g} % of one while the other was"
         f" asked, has no p99; without a figure for {100 * GAP_SHARE_MAX:g} % of the time on end there is no line. No"
         " request may be lost and no connection missing",
@@ -135,6 +142,15 @@ def _step(points: Sequence[slopes.Point], last: int) -> float:
 
 
 @dataclass(frozen=True)
+class Rough:
+    """p99 of the second than which so many are calmer."""
+
+    share: float
+    trend: Trend  #: beyond the machine's part
+    level_ns: float | None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Of one model."""
 
@@ -146,8 +162,9 @@ class Verdict:
     p99: Trend  #: log of that of calm seconds, whoever moves it
     machine: Trend | None  #: … of the yardstick
     tail: Trend  #: what is judged of it: beyond the machine's part
-    rough: Trend  #: the same of median seconds, which must not grow
-    rough_ns: float | None  #: their p99
+    slow: Trend  #: share of slow seconds, less the yardstick's
+    slow_share: float | None  #: the model's own, in the median stretch
+    rough: tuple[Rough, ...]  #: what must not be shown to grow
     worst_ns: float | None  #: the slowest answer of all
     yardstick: Yardstick | None
     requests: int
@@ -168,8 +185,8 @@ class Verdict:
             and self.lost == 0
             and self.unheld == 0
             and self.achieved >= ACHIEVED_MIN
-            and all(each.verdict == HOLDS for each in (self.rss, self.descriptors, self.cpu, self.tail))
-            and self.rough.verdict != GROWS
+            and all(each.verdict == HOLDS for each in (self.rss, self.descriptors, self.cpu, self.tail, self.slow))
+            and all(each.trend.verdict != GROWS for each in self.rough)
         )
 
 
@@ -189,7 +206,8 @@ def judge(
     calm = tails.calm(lines)
     cpu = [(line["at_s"], math.log(ns)) for line in calm if (ns := line["metrics"].get("cpu_ns_per_request"))]
     judged = tails.beyond(lines, yardstick, CALM_SHARE)
-    rough = tails.own([line for line in lines if line["at_s"] >= SETTLE_SHARE * seconds], MEDIAN_SHARE)
+    settled = [line for line in lines if line["at_s"] >= SETTLE_SHARE * seconds]
+    slow = [share for _, share in tails.slow(settled, None)]
     descriptors = [(line["at_s"], float(_middle(line))) for line in good if line["timeline"]]
     level = median([y for _, y in rss]) if rss else 0.0
     counts = {
@@ -213,8 +231,12 @@ def judge(
         p99=trend(tails.own(lines, CALM_SHARE), margin, until_s),
         machine=machine,
         tail=trend(judged, margin, until_s),
-        rough=trend(tails.beyond(lines, yardstick, MEDIAN_SHARE), margin, until_s),
-        rough_ns=math.exp(median([y for _, y in rough])) if rough else None,
+        slow=trend(tails.slow(lines, yardstick), SLOW_MARGIN, until_s),
+        slow_share=median(slow) if slow else None,
+        rough=tuple(
+            Rough(share, trend(tails.beyond(lines, yardstick, share), margin, until_s), _level_ns(settled, share))
+            for share in ROUGH_SHARES
+        ),
         worst_ns=max((line["metrics"].get("max_ns") or 0 for line in good), default=0) or None,
         yardstick=yardstick,
         requests=counts["answered"],
@@ -228,6 +250,11 @@ def judge(
         lag_ns=median(lags) if lags else None,
         unheld=sum(line["metrics"].get("connections_held", connections) < connections for line in good),
     )
+
+
+def _level_ns(lines: Sequence[dict[str, Any]], share: float) -> float | None:
+    own = tails.own(lines, share)
+    return math.exp(median([y for _, y in own])) if own else None
 
 
 def _middle(line: dict[str, Any]) -> int:

@@ -17,6 +17,7 @@ from .verdicts import GROWS, HOLDS, Trend, Verdict
 
 TIER = store.SOAK_TIER
 MIB = float(1 << 20)
+ROUGH = {0.5: "median seconds", 0.9: "seconds that nine of ten are calmer than"}
 
 
 def read(folder: Path) -> tuple[dict[str, Any], store.Samples]:
@@ -82,8 +83,8 @@ def answer(found: Sequence[Verdict]) -> list[str]:
     flat, bad = [v for v in found if v.holds], [v for v in found if not v.holds]
     over = f"over {_duration(found[0].seconds)} at {_share(found)}"
     if not bad:
-        first = f"{_named(flat)} stayed as {_were(flat)} {over}: memory, descriptors, CPU time per request and"
-        first += f" p99 of calm seconds{_beyond(flat[0])} flat, no request lost."
+        first = f"{_named(flat)} stayed as {_were(flat)} {over}: memory, descriptors, CPU time per request,"
+        first += f" p99 of calm seconds{_beyond(flat[0])} and the share of slow seconds flat, no request lost."
     else:
         first = f"{_named(bad)} {'was' if len(bad) == 1 else 'were'} not shown to stay as {_were(bad)} {over}"
         first += f"; {_named(flat)} did." if flat else "."
@@ -150,9 +151,13 @@ def _tail(v: Verdict) -> list[str]:
     alone = [("its own", v.p99)] + ([(v.yardstick.column, v.machine)] if v.yardstick and v.machine else [])
     said = [f"{whose} {_factor(trend)} at {_ms(math.exp(trend.level))}" for whose, trend in alone if trend.interval]
     parts += [", ".join(said)] if said else []
-    if v.rough_ns and v.rough.interval:
-        grows = f"grows: {_factor(v.rough)}" if v.rough.verdict == GROWS else "is not shown to grow"
-        parts.append(f"that of median seconds {grows}, at {_ms(v.rough_ns)}")
+    if v.slow_share is not None:
+        own = f"{words.percent(v.slow_share)} of its seconds were slow"
+        parts.append(f"{_part('share of slow seconds', v.slow, _points(v.slow))}; {own}")
+    for rough in v.rough:
+        if rough.level_ns and rough.trend.interval:
+            grows = f"grows: {_factor(rough.trend)}" if rough.trend.verdict == GROWS else "is not shown to grow"
+            parts.append(f"p99 of {ROUGH[rough.share]} {grows}, at {_ms(rough.level_ns)}")
     if v.worst_ns:
         parts.append(f"the slowest answer took {_ms(v.worst_ns)}")
     if v.without_p99:
@@ -201,6 +206,11 @@ def _factor(trend: Trend) -> str:
     return _between(trend, lambda x: 100 * math.expm1(x), 1, f"{words.SPACE}%")
 
 
+def _points(trend: Trend) -> str:
+    """Of a share."""
+    return _between(trend, lambda x: 100 * x, 0, f"{words.SPACE}points")
+
+
 def _between(trend: Trend, scaled: Callable[[float], float], decimals: int, unit: str) -> str:
     """A line through a few minutes, drawn out over the whole time, is no figure."""
     if trend.interval is None:
@@ -232,6 +242,7 @@ def table(found: Sequence[Verdict]) -> Table:
             Column("descriptors", True),
             Column("CPU/request", True),
             Column(f"p99 beyond {yardstick.column}" if yardstick else "calm p99", True),
+            Column("slow seconds", True),
         ],
     )
     for v in found:
@@ -244,6 +255,7 @@ def table(found: Sequence[Verdict]) -> Table:
             _grown(v.descriptors),
             _factor(v.cpu),
             _factor(v.tail),
+            _points(v.slow),
         )
     return made
 
