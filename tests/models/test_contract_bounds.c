@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Contract: what one peer can take from a server has a bound. */
+/* Contract: what one peer, or a shortage of descriptors, can take from a server has a bound, and
+ * all is well when it is over. */
 #include "bed.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 
 enum { NEWCOMER = 40 };
 
@@ -19,6 +25,8 @@ static void newcomers_are_served(struct bed *bed)
         client_close(&bed->clients[c]);
     }
 }
+
+/* ---- Who asks and does not listen ---- */
 
 enum {
     BODY = 16000,
@@ -119,10 +127,94 @@ static void who_does_not_listen(struct bed *bed)
     assert_int_equal(bed->final.answered, flood.begun + 6);
 }
 
+/* ---- Descriptors ---- */
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* The lowest descriptor that is free. */
+static int lowest_free(void)
+{
+    int next = dup(0);
+    close(next);
+    return next;
+}
+
+static bool connect_to(const struct client *client, uint16_t port)
+{
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return connect(client->fd, (struct sockaddr *)&to, sizeof to) == 0;
+}
+
+/*
+ * No descriptors left for accept(): whoever is here is served as ever, and whoever comes is served
+ * later, or, if one descriptor can be spared for that, sees the end at once. Nobody spins
+ * meanwhile.
+ */
+static void out_of_descriptors(struct bed *bed)
+{
+    enum { WAITING = 5, HERE = 10, SHORTAGE_MS = 300, CALLS = 2000, CALLS_PER_MS = 20 };
+    const int *descriptors = bed->arg; /* NULL: as many as are open, of which one can be spared */
+    struct rlimit before;
+    getrlimit(RLIMIT_NOFILE, &before);
+    bed_start(bed);
+    for (unsigned c = 0; c < bed->threads; c++) {
+        bed_open(bed, HERE + (int)c);
+        assert_true(client_post(&bed->clients[HERE + c], "#here"));
+        assert_true(client_expect(&bed->clients[HERE + c], 200, "#here"));
+    }
+    /* Sockets first; connecting them takes no descriptor on this side. */
+    for (int c = 0; c < WAITING; c++) {
+        bed->clients[c].fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_true(bed->clients[c].fd > 0);
+        struct timeval patience = {.tv_sec = CLIENT_PATIENCE_S};
+        setsockopt(bed->clients[c].fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    }
+    rlim_t most = (rlim_t)(descriptors ? *descriptors : lowest_free());
+    uint64_t calls = bed_stats(bed).syscalls, since_ms = now_ms();
+    assert_int_equal(
+        setrlimit(RLIMIT_NOFILE, &(struct rlimit){.rlim_cur = most, .rlim_max = before.rlim_max}),
+        0);
+    bool connected = true, served = true;
+    for (int c = 0; c < WAITING; c++) {
+        connected &= connect_to(&bed->clients[c], bed->port);
+        client_post(&bed->clients[c], "#at last");
+        bed_sleep_ms(10);
+    }
+    for (unsigned c = 0; served && c < bed->threads; c++)
+        served = client_post(&bed->clients[HERE + c], "#still") &&
+                 client_expect(&bed->clients[HERE + c], 200, "#still");
+    bed_sleep_ms(SHORTAGE_MS);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_true(connected);
+    assert_true(served);
+    for (int c = 0; c < WAITING; c++) {
+        struct client_reply reply;
+        int got = client_reply(&bed->clients[c], &reply);
+        bool turned_away = !descriptors && (got == 0 || got == -ECONNRESET);
+        assert_true(turned_away || (got == 1 && reply.status == 200));
+        client_close(&bed->clients[c]);
+    }
+    newcomers_are_served(bed);
+    calls = bed_stats(bed).syscalls - calls;
+    if (calls > CALLS + CALLS_PER_MS * (now_ms() - since_ms))
+        fail_msg("%llu system calls while there were no descriptors", (unsigned long long)calls);
+    bed_stop(bed);
+}
+
 int main(int argc, char **argv)
 {
+    /* Standard input, output and error: not even what a listener keeps in reserve is of use. */
+    static const int standard = 3;
     static const struct bed_property properties[] = {
         {"who does not listen is not listened to", who_does_not_listen, NULL},
+        {"accept recovers from EMFILE", out_of_descriptors, NULL},
+        {"and serves who waits, if none can be spared", out_of_descriptors, &standard},
     };
     return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
 }
