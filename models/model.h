@@ -13,6 +13,7 @@
  *   - replies on one connection come in the order of its requests;
  *   - queue_limit counts requests accepted and not yet answered, over both doors and all threads;
  *   - one-way messages (TURN_SEND) under way are bounded by queue_limit as well, for themselves;
+ *   - who reads no replies is not read on: what one peer can have a model hold is bounded;
  *   - nothing whose first byte was read is lost at stop; the accept backlog is served too, and
  *     one-way messages are carried out.
  */

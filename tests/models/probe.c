@@ -167,6 +167,13 @@ static void add_target(struct probe_frame *frame, struct turn *turn, uint32_t ce
     turn_target(turn, cell);
 }
 
+/* On this thread. */
+static void await_gate(const struct probe *probe)
+{
+    while (!atomic_load(&probe->gate))
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
 /* What it costs to be in two places at once would be seen by thread sanitizer: the frame is plain.
  */
 static int piece(void *state, const void *setup)
@@ -176,8 +183,7 @@ static int piece(void *state, const void *setup)
     atomic_fetch_add(&probe->offloaded, 1);
     atomic_fetch_add(&probe->elsewhere, !pthread_equal(frame->thread, pthread_self()));
     count_in(&probe->offloading, &probe->offloading_max);
-    while (!atomic_load(&probe->gate))
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    await_gate(probe);
     atomic_fetch_sub(&probe->offloading, 1);
     return frame->piece_returns;
 }
@@ -238,6 +244,9 @@ static enum turn_end run(struct probe_cell *cell, struct turn *turn, struct prob
         case 'd':
             for (int i = 0; i < 5; i++)
                 sched_yield();
+            break;
+        case 'p':
+            await_gate(probe);
             break;
         case 'w':
             return wait_for(frame, turn, n);

@@ -6,6 +6,7 @@
  *   @N  begin in cell N (probe_routed only)      +   add one to the cell's counter
  *   d   dwell: stay in this turn for a while     wN  wait N ms
  *   g   wait until the test opens the gate       fN  forward to cell N
+ *   p   persist: stay in this turn until it does
  *   kN  call downstream alone, deadline N ms (0: the model's), with what follows '#' as the request
  *   cN{P} one more target: cell N, with program P   o{P} … a new cell     h{T} … downstream, text T
  *   qN  call all targets, deadline N ms             !    send to them, one way

@@ -196,6 +196,29 @@ static void cell_is_free_during_call(struct bed *bed)
     cell_is_free(bed, "+k0a#hold", true);
 }
 
+/* Nor does a wait that will not end: here nobody could wait for a lock to come free. */
+static void cell_is_free_for_good(struct bed *bed)
+{
+    static struct posted waits, other; /* in use as long as the wait is, if this fails */
+    if (bed_expected_posted_overlap(bed, 2) < 2)
+        skip();
+    bed->config.drain_ns = 1000000; /* stop() gives up on it at once */
+    bed_start(bed);
+    posted_init(&waits, bed, 2, "+w600000#");
+    posted_init(&other, bed, 2, "+n");
+    assert_int_equal(posted_post(&waits, bed), 0);
+    assert_true(bed_wait_turns(bed, 1));
+    assert_int_equal(posted_post(&other, bed), 0);
+    assert_true(posted_is(&other, 200, "2"));
+    assert_int_equal(atomic_load(&waits.dones), 0);
+    struct model_run *run = bed->run;
+    bed->run = NULL;
+    assert_int_equal(bed->model->stop(run, &bed->final), 1);
+    assert_true(posted_is(&waits, 503, ""));
+    posted_finish(&waits, bed);
+    posted_finish(&other, bed);
+}
+
 /* Waits of many lengths: none is woken early (the probe checks), none is forgotten. */
 static void wait_text(unsigned i, char *text, size_t cap)
 {
@@ -223,6 +246,7 @@ int main(int argc, char **argv)
         {"waits overlap (post)", waits_overlap, NULL},
         {"waits overlap (sockets)", waits_overlap_on_sockets, NULL},
         {"a wait does not occupy its cell", cell_is_free_during_wait, NULL},
+        {"nor one that does not end", cell_is_free_for_good, NULL},
         {"a call does not occupy its cell", cell_is_free_during_call, NULL},
         {"waits of many lengths", many_waits, NULL},
     };

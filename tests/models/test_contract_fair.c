@@ -208,12 +208,37 @@ static void pipelined(struct bed *bed)
     end(bed, &turns, clients, well, 2 * BATCH);
 }
 
+/* One has asked for much, and is being served when another comes and does so, too: it need not wait
+ * until all of the first is done. */
+static void joined(struct bed *bed)
+{
+    static struct turns turns;
+    static struct client clients[2 + OTHERS];
+    if (!start(bed, &turns, clients, 2, PIPELINE))
+        return;
+    turns_set(&turns, &turns.in_step, true);
+    bool well = ask_for_much(clients, 0) && client_settle(&clients[0]);
+    turns_set(&turns, &turns.held, false);
+    /* Its second turn does not end before it has asked again, so never. */
+    well = well && turns_client(&turns, 0) == 0;
+    well = well && ask_for_much(clients, 1) && client_settle(&clients[1]);
+    if (bed->overlap == BED_PER_THREAD) /* as above */
+        well = well && bed_wait_in_flight(bed, 2);
+    turns_set(&turns, &turns.in_step, false);
+    for (unsigned n = 0; n < PIPELINE; n++)
+        for (unsigned i = 0; well && i < 2; i++)
+            well = is_answered(clients, i);
+    end(bed, &turns, clients, well, 3 * BATCH);
+}
+
 int main(int argc, char **argv)
 {
     static const struct bed_property properties[] = {
         {"whoever asks again at once does not pass who waits", asked_again, &plain},
         {"nor does whoever has asked for much", pipelined, &plain},
         {"the same, where cells do the work", pipelined, &celled},
+        {"nor does it pass who comes later", joined, &plain},
+        {"nor that, where cells do the work", joined, &celled},
     };
     return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
 }

@@ -2,11 +2,9 @@
 /* Contract: slow, idle, silent and vanishing peers harm nobody but themselves. */
 #include "bed.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -329,49 +327,6 @@ static void resets(struct bed *bed)
     bed_stop(bed);
 }
 
-/* No descriptors left for accept(): whoever comes then is served later, or sees the end at once;
- * and all is well as soon as there are some again. */
-static void out_of_descriptors(struct bed *bed)
-{
-    enum { WAITING = 5 };
-    struct rlimit before;
-    getrlimit(RLIMIT_NOFILE, &before);
-    bed_start(bed);
-    others_are_served(bed, 3);
-    assert_true(bed_wait_no_connections(bed));
-
-    /* Sockets first; connecting them takes no descriptor on this side. */
-    for (int c = 0; c < WAITING; c++) {
-        bed->clients[c].fd = socket(AF_INET, SOCK_STREAM, 0);
-        assert_true(bed->clients[c].fd > 0);
-        struct timeval patience = {.tv_sec = CLIENT_PATIENCE_S};
-        setsockopt(bed->clients[c].fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    }
-    int next = dup(0);
-    close(next);
-    struct rlimit none = {.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    struct sockaddr_in to = {.sin_family = AF_INET,
-                             .sin_port = htons(bed->port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    bool connected = true;
-    for (int c = 0; c < WAITING; c++) {
-        connected &= connect(bed->clients[c].fd, (struct sockaddr *)&to, sizeof to) == 0;
-        client_post(&bed->clients[c], "#at last");
-        bed_sleep_ms(10);
-    }
-    setrlimit(RLIMIT_NOFILE, &before);
-    assert_true(connected);
-    for (int c = 0; c < WAITING; c++) {
-        struct client_reply reply;
-        int got = client_reply(&bed->clients[c], &reply);
-        assert_true(got == 0 || got == -ECONNRESET || (got == 1 && reply.status == 200));
-        client_close(&bed->clients[c]);
-    }
-    others_are_served(bed, 10);
-    bed_stop(bed);
-}
-
 int main(int argc, char **argv)
 {
     static const struct bed_property properties[] = {
@@ -385,7 +340,6 @@ int main(int argc, char **argv)
         {"10,000 idle connections occupy nobody, then all ask", thousands_are_idle, NULL},
         {"resets", resets, NULL},
         {"who is gone is forgotten", the_gone_are_forgotten, NULL},
-        {"accept recovers from EMFILE", out_of_descriptors, NULL},
     };
     return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
 }

@@ -5,11 +5,9 @@
  * orders that matter.
  */
 #include "parts/actors.h"
-#include "parts/clock.h"
 #include "parts/sleepers.h"
 
 #include <poll.h>
-#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -177,84 +175,6 @@ static void help_only_where_it_pays(void **state)
     assert_int_equal(atomic_load(&scheduler->sleepers), 0);
 }
 
-enum { MAILS = 20000, PER_TURN = 100 };
-
-/* One actor floods another; only a worker touches it. */
-struct flood {
-    struct scheduler scheduler;
-    struct actor sender, receiver;
-    struct mail go, mails[MAILS];
-    int sent, received, most; /* most: that were under way */
-    sem_t done;
-};
-
-static bool flood_send(struct sched_worker *worker, struct actor *actor, struct mail *mail)
-{
-    struct flood *flood = worker->scheduler->arg;
-    for (int i = 0; i < PER_TURN; i++) {
-        sched_pay(worker, &flood->receiver, 1);
-        actor_tell(worker, &flood->receiver, &flood->mails[flood->sent++]);
-    }
-    if (flood->sent - flood->received > flood->most)
-        flood->most = flood->sent - flood->received;
-    if (flood->sent < MAILS)
-        actor_tell(worker, actor, mail);
-    return true;
-}
-
-static bool flood_receive(struct sched_worker *worker, struct actor *actor, struct mail *mail)
-{
-    (void)actor, (void)mail;
-    struct flood *flood = worker->scheduler->arg;
-    if (++flood->received == MAILS)
-        sem_post(&flood->done);
-    return true;
-}
-
-static void no_timer(struct sched_worker *worker, void *item)
-{
-    (void)worker, (void)item;
-}
-
-static void no_round(struct sched_worker *worker, uint64_t now_ns)
-{
-    (void)worker, (void)now_ns;
-}
-
-static uint64_t never(struct sched_worker *worker)
-{
-    (void)worker;
-    return CLOCK_NEVER;
-}
-
-/* Both have batches of the same size, and yet the mailbox stays short. */
-static void a_sender_gives_way(void **state)
-{
-    (void)state;
-    struct flood *flood = aligned_alloc(_Alignof(struct flood), sizeof *flood);
-    struct counters *counters = counters_create(2);
-    assert_true(flood && counters);
-    memset(flood, 0, sizeof *flood);
-    sem_init(&flood->done, 0, 0);
-    flood->scheduler.arg = flood;
-    flood->scheduler.timer = no_timer;
-    flood->scheduler.round = no_round;
-    flood->scheduler.due_ns = never;
-    assert_int_equal(sched_init(&flood->scheduler, 1, counters), 0);
-    actor_init(&flood->sender, flood_send);
-    actor_init(&flood->receiver, flood_receive);
-    actor_send(&flood->scheduler, &flood->sender, &flood->go);
-    assert_int_equal(sched_start(&flood->scheduler, NULL), 0);
-    while (sem_wait(&flood->done) != 0)
-        ;
-    sched_join(&flood->scheduler);
-    assert_int_equal(flood->sent, MAILS);
-    assert_in_range(flood->most, PER_TURN, MAILS / 5);
-    sched_finish(&flood->scheduler);
-    free(counters);
-    free(flood);
-}
-
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -264,7 +184,6 @@ int main(void)
         TEST(nothing_to_wake_for),
         TEST(one_at_a_time),
         TEST(help_only_where_it_pays),
-        cmocka_unit_test(a_sender_gives_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
