@@ -97,7 +97,7 @@ int downstream_settings_read(struct downstream_settings *settings, const uint8_t
     }
     memcpy(copy, text, len);
     copy[len] = '\0';
-    bool stalls = false;
+    bool no_more_stalls = false, stall_for = false;
     char *rest;
     for (char *word = strtok_r(copy, " \t\r\n&", &rest); word;
          word = strtok_r(NULL, " \t\r\n&", &rest)) {
@@ -113,9 +113,10 @@ int downstream_settings_read(struct downstream_settings *settings, const uint8_t
             say(why, why_cap, word, wrong);
             return -EINVAL;
         }
-        stalls |= strncmp(word, "stall-", 6) == 0;
+        no_more_stalls |= strcmp(word, "stall-every") == 0 && settings->plan.stall_every_ns == 0;
+        stall_for |= strcmp(word, "stall-for") == 0;
     }
-    if (stalls && settings->plan.stall_every_ns == 0)
+    if (no_more_stalls && !stall_for)
         settings->plan.stall_for_ns = 0;
     const char *wrong = plan_wrong(&settings->plan);
     if (wrong)

@@ -263,7 +263,8 @@ static int split(char *line, char *words[WORDS_MAX])
     return count;
 }
 
-int load_class_read(struct load_class_options *class, const struct target *target, const char *line)
+int load_class_read(struct load_class_options *class, const struct target *target, const char *line,
+                    const char *where)
 {
     struct options_entry entries[] = {
         OPTIONS_NUMBER("--share", "N", &class->share, 1e-9, 1e9,
@@ -275,9 +276,9 @@ int load_class_read(struct load_class_options *class, const struct target *targe
     char *words[WORDS_MAX];
     class->line = strdup(line);
     int count = class->line ? split(class->line, words) : -1;
-    char program[256];
+    char program[512];
     const struct options options = {program, "a class of requests: NAME [option ...]", entries};
-    snprintf(program, sizeof program, "load: --class %.200s", count > 0 ? words[0] : "''");
+    snprintf(program, sizeof program, "load: %.255s %.200s", where, count > 0 ? words[0] : "''");
     if (count <= 0)
         return options_error(&options, "line", "\"%s\" is not of the form NAME [--option VALUE]...",
                              line);

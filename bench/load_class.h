@@ -76,9 +76,10 @@ extern const struct load_class_options load_class_defaults;
 /* EXIT_USAGE if one of these was given to the program. */
 int load_class_refuse(const struct options *options, const char *when);
 
-/* A line into *class, whose defaults are set. OPTIONS_GO_ON or EXIT_USAGE. */
-int load_class_read(struct load_class_options *class, const struct target *target,
-                    const char *line);
+/* A line into *class, whose defaults are set. where: it came from, for errors. OPTIONS_GO_ON or
+ * EXIT_USAGE. */
+int load_class_read(struct load_class_options *class, const struct target *target, const char *line,
+                    const char *where);
 /* Makes requests and checks of what was given. OPTIONS_GO_ON or EXIT_USAGE. */
 int load_class_resolve(const struct options *options, struct load_class_options *class,
                        const struct target *target);

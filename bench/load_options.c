@@ -9,18 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int add_class(const struct options *options, struct load_options *load, const char *line)
+/* where: the line came from, for errors. */
+static int add_class(const struct options *options, struct load_options *load, const char *line,
+                     const char *where)
 {
     if (load->class_count == LOAD_CLASSES_MAX)
-        return options_error(options, load->mix_path ? "--mix" : "--class", "more than %d classes",
-                             LOAD_CLASSES_MAX);
+        return options_error(options, where, "more than %d classes", LOAD_CLASSES_MAX);
     struct load_class_options *class = &load->classes[load->class_count++];
     *class = load_class_defaults;
-    int code = load_class_read(class, &load->target, line);
+    int code = load_class_read(class, &load->target, line, where);
     for (size_t i = 0; code == OPTIONS_GO_ON && i + 1 < load->class_count; i++) {
         if (strcmp(load->classes[i].name, class->name) == 0)
-            return options_error(options, load->mix_path ? "--mix" : "--class",
-                                 "there are two classes \"%s\"", class->name);
+            return options_error(options, where, "there are two classes \"%s\"", class->name);
     }
     return code;
 }
@@ -34,11 +34,13 @@ static int read_mix(const struct options *options, struct load_options *load)
     char *line = NULL;
     size_t cap = 0;
     int code = OPTIONS_GO_ON;
-    while (code == OPTIONS_GO_ON && getline(&line, &cap, file) >= 0) {
+    for (size_t number = 1; code == OPTIONS_GO_ON && getline(&line, &cap, file) >= 0; number++) {
+        char where[256];
+        snprintf(where, sizeof where, "--mix %.200s:%zu", load->mix_path, number);
         line[strcspn(line, "\r\n")] = '\0';
         const char *first = line + strspn(line, " \t");
         if (*first && *first != '#')
-            code = add_class(options, load, first);
+            code = add_class(options, load, first, where);
     }
     int err = ferror(file) ? errno : 0;
     fclose(file);
@@ -66,7 +68,7 @@ static int read_classes(const struct options *options, struct load_options *load
     if (code == OPTIONS_GO_ON && load->mix_path)
         return read_mix(options, load);
     for (size_t i = 0; code == OPTIONS_GO_ON && i < load->class_lines.count; i++)
-        code = add_class(options, load, load->class_lines.items[i]);
+        code = add_class(options, load, load->class_lines.items[i], "--class");
     return code;
 }
 

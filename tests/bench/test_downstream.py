@@ -247,6 +247,8 @@ def test_stops_and_goes_on() -> None:
         ("error-rate=nan", '"error-rate=nan" is not a number from 0 to 1'),
         ("seed=-1", '"seed=-1" is not a whole number'),
         ("state=asleep", '"state=asleep" is not one of up, stopped'),
+        ("stall-for=1", "stall-every and stall-for are needed together"),
+        ("stall-every=0 stall-for=1", "stall-every and stall-for are needed together"),
         ("stall-every=1", "stall-every and stall-for are needed together"),
         ("stall-every=1 stall-for=1", "stall-for must be less than stall-every"),
         ("delay=fixed:5 x" + "y" * 5000, "not a text of less than 4096 bytes"),

@@ -180,6 +180,21 @@ def test_bad_input(name: str, args: list[str], message: str) -> None:
     assert lines[0].startswith(f"{name}: {message}")
 
 
+def test_an_error_in_a_mix_names_the_line(tmp_path: Path) -> None:
+    mix = tmp_path / "mix"
+    for wrong, message in {
+        "b --share 0": 'b: --share: "0" is not a number from',
+        "b --share": "b: --share: needs a value (N)",
+        "b 'x": "'': line: \"b 'x\" is not of the form NAME",
+        "a --share 2": 'there are two classes "a"',
+    }.items():
+        mix.write_text(f"# two\na --share 3\n\n{wrong}\n")
+        done = run("load", *LOAD, "--mix", str(mix))
+        assert done.returncode == 2
+        where, _, rest = done.stderr.removeprefix(f"load: --mix {mix}:").partition("4")
+        assert not where and rest[1:].strip().startswith(message), done.stderr
+
+
 def test_unknown_names_are_told_all_known_ones() -> None:
     given = {"--model": "inline", "--workload": "rpc", "--payload": "ack", "--codec": "cjson"}
     known = {

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .. import UsageError, record, run, store
+from .. import RefusedError, UsageError, record, run, store
 from ..programs import Build
 from . import sections
 from .outcome import outcomes
@@ -29,9 +29,14 @@ def read(folder: Path) -> tuple[dict[str, Any], store.Samples]:
 
 
 def show(folder: Path) -> int:
-    """A table each, and the folder as the last line."""
+    """A table each, and the folder as the last line; refused where no process of any scenario counts."""
     facts, samples = read(folder)
-    for outcome in outcomes(facts, samples):
+    found = outcomes(facts, samples)
+    for outcome in found:
         print(sections.text(outcome), end="\n\n")
     print(folder)
-    return record.exit_code(samples.lines)
+    code = record.exit_code(samples.lines)
+    if code == 0 and all(outcome.all_discarded for outcome in found):
+        record.say("assay: every process was discarded: this machine is too busy to measure")
+        return RefusedError.exit_code
+    return code

@@ -130,7 +130,7 @@ def _startup(outcome: Outcome) -> str:
 def _drain(family: Family, models: list[str]) -> str:
     known = [(e, m) for m in models if (e := family.level(m, "drain_ns"))]
     if not known:
-        return f"With {count_of(family)} connections no process counts."
+        return f"With {words.counted(count_of(family), 'connection')} no process counts."
     known.sort(key=lambda pair: pair[0].median)
     parts = [f"{shown(e, MS, 1, 'ms')} under {words.label(m)}" for e, m in known]
     values = {m: {n: v for n, v in family.series(m, "drain_ns") if v > 0} for m in models}

@@ -42,11 +42,15 @@ class Outcome:
         return f"scenario-{self.scenario.name}-{name}{self.suffix}"
 
     @property
+    def all_discarded(self) -> bool:
+        """The machine was too busy for any process to count."""
+        return 0 < len(self.lines) == sum(len(f.discarded) for f in self.judged.families)
+
+    @property
     def nothing(self) -> str:
         """Why there is no answer at all."""
-        gone = sum(len(f.discarded) for f in self.judged.families)
         failed = [line for f in self.judged.families for line in f.failures]
-        if gone == len(self.lines) and gone:
+        if self.all_discarded:
             return "No answer: every process was discarded (steal, other programs): the machine was busy."
         if failed:
             why = words.reason(failed[0].get("reason"))

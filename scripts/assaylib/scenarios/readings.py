@@ -66,7 +66,7 @@ def knee_gates(family: Family, done: dict[str, Any], model: str) -> dict[str, An
     return {name: {**found[gate], "scope": "all"} for name, gate in KNEE_GATES.items() if gate in found}
 
 
-WAITING = ("call", "blend", "fanout")  # workloads of which every request waits for the service downstream
+WAITING = ("call", "blend", "fanout")  # every request waits for the service downstream; of `cache` chance says which
 
 
 def ceiling_hz(scenario: Scenario, model: str, window_s: float, connections: int | None = None) -> float | None:
