@@ -93,6 +93,10 @@ static void call(struct sched_worker *worker, struct request *request)
         timers_add(&worker->timers, gather->deadline_ns,
                    (void *)((uintptr_t)gather | ACTOR_TIMER_GATHER), &gather->place);
     }
+    if (gather_is_lone(gather)) {
+        actor_send_errand(worker, gather->asks[0].child);
+        return;
+    }
     for (uint32_t i = 0; i < gather->len; i++) {
         struct ask *ask = &gather->asks[i];
         ask->call.done = call_done;
@@ -116,7 +120,8 @@ static void end_call(struct sched_worker *worker, struct gather *gather)
 {
     struct sched_worker *watcher = gather->where;
     if (watcher == worker) {
-        settle(worker, gather);
+        timers_cancel(&worker->timers, &gather->place);
+        gather_hold_no_more(gather);
     } else if (watcher) {
         struct local *local = local_of(watcher);
         gather->next = atomic_load_explicit(&local->settled, memory_order_relaxed);

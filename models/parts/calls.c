@@ -120,7 +120,10 @@ struct gather *errands_call(struct errands *errands, struct counters *mine, stru
 static struct request *take_off(struct gather *gather, uint32_t count)
 {
     struct request *request = gather->request; /* before: then the gather may be gone */
-    if (atomic_fetch_sub_explicit(&gather->left, count, memory_order_acq_rel) != count)
+    /* Who takes the last one is alone with it: no read-modify-write. */
+    if (atomic_load_explicit(&gather->left, memory_order_acquire) == count)
+        atomic_store_explicit(&gather->left, 0, memory_order_relaxed);
+    else if (atomic_fetch_sub_explicit(&gather->left, count, memory_order_acq_rel) != count)
         return NULL;
     request->turn.event = TURN_ANSWER;
     return request;

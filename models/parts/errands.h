@@ -12,7 +12,7 @@
  *         ASK_CELL: send ask->child to its cell (TURN_REQUEST)
  *         ASK_FAILED: nothing
  *     a timer for gather->deadline_ns if gather->children, see gather_hold()
- *     if (errands_started(gather)) it may go on at once
+ *     if (errands_started(gather)) it may go on at once (gather_is_lone(): without it)
  *
  * A request whose kind is not ERRAND_NONE replied or rejected: errands_ended(), instead of
  * the door. It, errands_answered and errands_expire return the request that may go on now
@@ -97,7 +97,22 @@ static inline bool gather_is_whole(const struct gather *gather)
  * gather_drop(). A request that asks again while it is held gets another one. */
 static inline void gather_hold(struct gather *gather)
 {
-    atomic_fetch_add_explicit(&gather->holders, 1, memory_order_relaxed);
+    /* The request, which this thread has, is the only other holder. */
+    atomic_store_explicit(&gather->holders, 2, memory_order_relaxed);
+}
+/* The request has its answers and its turn: the timer, which was cancelled, was the other holder. */
+static inline void gather_hold_no_more(struct gather *gather)
+{
+    atomic_store_explicit(&gather->holders, 1, memory_order_relaxed);
+}
+/* Before errands_started(), which is not called then: a cell is asked alone, and nothing of the
+ * gather or its request may be touched once it is. */
+static inline bool gather_is_lone(struct gather *gather)
+{
+    if (gather->len != 1 || gather->asks[0].kind != ASK_CELL)
+        return false;
+    atomic_store_explicit(&gather->left, 1, memory_order_relaxed);
+    return true;
 }
 void gather_drop(struct gather *gather, const struct workload *workload); /* NULL is fine */
 

@@ -23,15 +23,18 @@ struct mail *mailbox_pop_last(struct mailbox *mailbox)
         next = next_of(tail);
     }
     if (!next) {
-        /* The last one that can be reached. It may leave only when another stands behind it: a
-         * sender that has it as its predecessor is going to write to it. Relaxed: a stale head
-         * costs a second visit, nothing else. */
-        if (atomic_load_explicit(&mailbox->head, memory_order_relaxed) != (uintptr_t)tail)
-            return NULL;
-        /* Never finds it resting: the caller is responsible. */
-        mailbox_push(mailbox, &mailbox->stub);
-        next = next_of(tail);
-        if (!next)
+        /* The last one that can be reached. A sender that has it as its predecessor is going to
+         * write to it: it may leave if it is the newest still, and the stub takes its place, or
+         * when another stands behind it. Release: the next sender finds the stub's next cleared. */
+        uintptr_t newest = (uintptr_t)tail;
+        atomic_store_explicit(&mailbox->stub.next, NULL, memory_order_relaxed);
+        if (atomic_compare_exchange_strong_explicit(&mailbox->head, &newest,
+                                                    (uintptr_t)&mailbox->stub, memory_order_acq_rel,
+                                                    memory_order_relaxed)) {
+            mailbox->tail = &mailbox->stub;
+            return tail;
+        }
+        if (!(next = next_of(tail)))
             return NULL;
     }
     mailbox->tail = next;
