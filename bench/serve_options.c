@@ -138,7 +138,8 @@ static int resolve(const struct options *options, struct serve_options *serve)
     int code = check_needs(options, workload);
     if (code == OPTIONS_GO_ON)
         code = check_uses(options, serve);
-    if (serve->batch == 0)
+    unsigned batch = (unsigned)serve->batch; /* 0: the model knows best of what */
+    if (batch == 0)
         serve->batch = serve->model->batch;
     if (code == OPTIONS_GO_ON)
         code = check_places(options, serve);
@@ -163,7 +164,7 @@ static int resolve(const struct options *options, struct serve_options *serve)
         .call_timeout_ns = serve->call_timeout_ms * 1000000,
         .offload_threads = (unsigned)serve->offload_threads,
         .spin_ns = serve->spin_us * 1000,
-        .batch = (unsigned)serve->batch,
+        .batch = batch,
     };
     return code;
 }

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 enum { IN = 1, OUT = 2, HUP = 4, ADMITTED = 8, TIMER = 16, LOOK = 32, AGAIN = 64, CLOSED = 128 };
-#define STEPS 8        /* reads and requests in a row, before other actors have a turn */
 #define ACCEPT_MOST 16 /* connections in a row */
 #define ACCEPT_PAUSE UINT64_C(10000000) /* ns, after accept() failed for want of memory */
 
@@ -137,14 +136,14 @@ static bool read_on(struct sched_worker *worker, struct actor_conn *conn, bool *
 static bool advance(struct sched_worker *worker, struct actor_conn *conn)
 {
     struct actor_conns *conns = conn->conns;
-    for (int i = 0; !conn->busy && !conn->held; i++) {
+    for (unsigned i = 0; !conn->busy && !conn->held; i++) {
         if (conn->http.out.len) {
             watch_clock(worker, conn);
             return true;
         }
         /* More that was read already costs turns like mails: others come in between. */
         bool more_here = i > 1 && !http_conn_is_empty(&conn->http);
-        if (i == STEPS || (more_here && !sched_may_go_on(worker))) {
+        if (i == conns->steps || (more_here && !sched_may_go_on(worker))) {
             sched_end_batch(worker);
             notify(conn, AGAIN);
             return true;

@@ -39,15 +39,6 @@ int sched_watch(struct sched_worker *worker, int op, int fd, uint32_t events,
 
 /* ---- Scheduling ---- */
 
-/* The worker has more than it will come to soon. Relaxed: at worst nobody helps until the next look
- * at the clock, or this worker comes to it by itself. */
-static void share_work(struct sched_worker *worker)
-{
-    if (atomic_load_explicit(&worker->scheduler->sleepers, memory_order_relaxed) > 0 &&
-        sched_worth_stealing(worker))
-        sched_help(worker->scheduler);
-}
-
 /* To the end: behind what did not fit, if there is such. */
 static void enqueue(struct sched_worker *worker, struct runnable *item)
 {
@@ -72,7 +63,7 @@ void sched_schedule(struct sched_worker *worker, struct runnable *item)
     worker->next = item;
     if (displaced) {
         enqueue(worker, displaced);
-        share_work(worker);
+        sched_share(worker);
     }
 }
 
@@ -109,7 +100,8 @@ void actor_send(struct scheduler *scheduler, struct actor *actor, struct mail *m
 void sched_look(struct sched_worker *worker)
 {
     uint64_t now = clock_now_ns(), passed = now - worker->looked_ns;
-    uint32_t runs = worker->tick - worker->looked_tick;
+    uint32_t tick = atomic_load_explicit(&worker->tick, memory_order_relaxed);
+    uint32_t runs = tick - worker->looked_tick;
     uint64_t run_ns = atomic_load_explicit(&worker->run_ns, memory_order_relaxed);
     uint64_t sample = passed / (runs ? runs : 1), most = OUTLIER * (run_ns + 1);
     run_ns = (7 * run_ns + (sample < most ? sample : most)) / 8;
@@ -121,18 +113,21 @@ void sched_look(struct sched_worker *worker)
         worker->pace *= 2;
     worker->turns_left = worker->pace;
     worker->looked_ns = now;
-    worker->looked_tick = worker->tick;
+    worker->looked_tick = tick;
     worker->poll_due = now - worker->polled_ns >= POLL_NS;
-    share_work(worker);
+    sched_share(worker);
 }
 
 static struct runnable *steal(struct sched_worker *worker)
 {
     struct scheduler *scheduler = worker->scheduler;
+    bool looks = worker->looks;
+    worker->looks = false;
     for (unsigned i = 1; i < scheduler->count; i++) {
         struct sched_worker *victim = &scheduler->workers[(worker->index + i) % scheduler->count];
-        struct runnable *item =
-            sched_worth_stealing(victim) ? runq_steal(&worker->queue, &victim->queue) : NULL;
+        if (!(looks && sched_is_stuck(victim)) && !sched_worth_stealing(victim))
+            continue;
+        struct runnable *item = runq_steal(&worker->queue, &victim->queue);
         if (item)
             return item;
     }
@@ -220,7 +215,7 @@ static void queue_arrivals(struct sched_worker *worker, struct runnable *slot)
             worker->next = dequeue(worker);
             worker->next_runs = 0;
         }
-        share_work(worker);
+        sched_share(worker);
     }
     /* Whoever has nothing else takes of the outsiders' one at a time. */
     uint32_t outside = atomic_load_explicit(&inject->len, memory_order_relaxed);
@@ -251,7 +246,7 @@ static void poll(struct sched_worker *worker, uint64_t until_ns, bool asleep)
     uint64_t now = clock_now_ns();
     worker->poll_due = false;
     worker->polled_ns = worker->looked_ns = now;
-    worker->looked_tick = worker->tick;
+    worker->looked_tick = atomic_load_explicit(&worker->tick, memory_order_relaxed);
     void *item;
     while ((item = timers_pop(&worker->timers, now)))
         scheduler->timer(worker, item);
@@ -288,7 +283,10 @@ static struct runnable *park(struct sched_worker *worker)
     bool sleep = sched_fall_asleep(worker);
     uint64_t until = timers_next_ns(&worker->timers), due = scheduler->due_ns(worker);
     until = due < until ? due : until;
+    if (sleep)
+        until = sched_look_out(worker, until);
     poll(worker, sleep ? until : 0, true);
+    sched_look_no_more(worker);
     worker->pace = worker->turns_left = 1; /* whatever comes now may be of another kind */
     return NULL;
 }
@@ -305,7 +303,10 @@ static void *worker_main(void *arg)
             continue;
         if (worker->woken)
             awake(worker, true);
-        worker->tick++;
+        if (worker->looked)
+            sched_hand_over(worker);
+        uint32_t tick = atomic_load_explicit(&worker->tick, memory_order_relaxed);
+        atomic_store_explicit(&worker->tick, tick + 1, memory_order_relaxed);
         run(worker, (struct actor *)item);
     }
     syscalls_tell(&worker->counters->syscalls);

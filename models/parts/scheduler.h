@@ -31,13 +31,14 @@ struct sched_worker {
     struct runnable *next;
     unsigned next_runs;            /* how often in a row it came from there */
     struct runlist backlog;        /* goes behind the queue, which is full */
-    uint32_t tick, looked_tick;    /* actors run; … when it looked at the clock last */
+    uint32_t looked_tick;          /* tick when it looked at the clock last */
     uint32_t batch_left;           /* turns, of the actor that runs */
     uint32_t owes;                 /* … which pays so many of them, now or later */
     uint32_t turns_left, pace;     /* turns until it looks again, of how many */
     uint64_t looked_ns, polled_ns; /* when it looked at the clock last, and at epoll */
     bool poll_due;                 /* the batch ends */
     bool woken;                    /* by another thread, and has not found work since */
+    bool looks, looked;            /* out for others (sleepers.h): now; since it last ran an actor */
     struct counters *counters;
     struct timers timers; /* items go to scheduler->timer */
     int epoll, wake;
@@ -46,6 +47,8 @@ struct sched_worker {
     bool running;
     /* How long an actor runs here, a moving mean. Relaxed: thieves only estimate by it. */
     _Atomic uint32_t run_ns;
+    /* Actors run; … when somebody looked at it last. Relaxed, by the same reason. */
+    _Atomic uint32_t tick, seen_tick;
     /* Sources registered with its epoll by others. Release before, acquire after epoll_wait: the
      * worker sees whole what an event names. */
     _Alignas(64) atomic_uint watched;
@@ -75,6 +78,8 @@ struct scheduler {
      * then looks for work once more, an outsider adds work and then looks here; the later of the
      * two sees what the earlier did. */
     _Alignas(64) atomic_int sleepers;
+    /* Of them, those that look at the others now and then. Relaxed: an estimate. */
+    atomic_int lookouts;
     /* 1 from a wake-up until the woken worker has found work or gives up: more work that comes
      * meanwhile is its business (it wakes the next). Read-modify-write only, as sleepers. */
     atomic_int waking;

@@ -3,6 +3,7 @@
  * another could do. */
 #include "parts/actors.h"
 #include "parts/clock.h"
+#include "parts/sleepers.h"
 
 #include <semaphore.h>
 #include <setjmp.h>
@@ -114,6 +115,7 @@ struct theft {
     struct actor busy, queued, slotted;
     struct mail go, mails[2];
     sem_t stolen, done;
+    uint32_t mean_ns; /* of an actor here, as the worker has it when the busy one begins */
     bool in_time;
 };
 
@@ -125,6 +127,7 @@ static bool theft_busy(struct sched_worker *worker, struct actor *actor, struct 
     do /* the other has nothing to do */
         clock_sleep_ns(1000000);
     while (atomic_load(&worker->scheduler->sleepers) == 0);
+    atomic_store(&worker->run_ns, theft->mean_ns);
     actor_tell(worker, &theft->queued, &theft->mails[0]);
     actor_tell(worker, &theft->slotted, &theft->mails[1]); /* takes the slot from it */
     clock_gettime(CLOCK_REALTIME, &until);
@@ -147,13 +150,13 @@ static bool theft_slotted(struct sched_worker *worker, struct actor *actor, stru
     return true;
 }
 
-static void work_is_stolen(void **state)
+static void steal(uint32_t mean_ns)
 {
-    (void)state;
     struct theft *theft = aligned_alloc(_Alignof(struct theft), sizeof *theft);
     struct counters *counters = counters_create(WORKERS + 1);
     assert_true(theft && counters);
     memset(theft, 0, sizeof *theft);
+    theft->mean_ns = mean_ns;
     sem_init(&theft->stolen, 0, 0);
     sem_init(&theft->done, 0, 0);
     plain_init(&theft->scheduler, WORKERS, counters, theft);
@@ -166,6 +169,19 @@ static void work_is_stolen(void **state)
     sched_finish(&theft->scheduler);
     free(counters);
     free(theft);
+}
+
+static void work_is_stolen(void **state)
+{
+    (void)state;
+    steal(2 * SCHED_PATIENCE_NS);
+}
+
+/* … also where nobody could know: all turns before it were short. */
+static void work_is_stolen_from_behind_an_unusual_turn(void **state)
+{
+    (void)state;
+    steal(200);
 }
 
 enum { LOCALS = 3, OUTSIDERS = 10, TURNS_MOST = 5000000 };
@@ -244,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sender_gives_way),
         cmocka_unit_test(work_is_stolen),
+        cmocka_unit_test(work_is_stolen_from_behind_an_unusual_turn),
         cmocka_unit_test(outsiders_get_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
  * orders that matter.
  */
 #include "parts/actors.h"
+#include "parts/clock.h"
 #include "parts/sleepers.h"
 
 #include <poll.h>
@@ -161,6 +162,7 @@ static void help_only_where_it_pays(void **state)
     struct sched_worker *worker = &scheduler->workers[0], *other = &scheduler->workers[1];
 
     assert_true(sched_fall_asleep(other));
+    assert_true(sched_look_out(other, CLOCK_NEVER) < CLOCK_NEVER);
     atomic_store(&worker->run_ns, SCHED_PATIENCE_NS / 2);
     schedule(world, 0); /* to the slot */
     schedule(world, 1); /* one waits: for half of it */
@@ -175,6 +177,54 @@ static void help_only_where_it_pays(void **state)
     assert_int_equal(atomic_load(&scheduler->sleepers), 0);
 }
 
+/* Where nobody looks out somebody is woken for anything at all, to do that. Who sleeps with all others
+ * has nobody to look after; who looks finds those that are at the same actor as the last time. */
+static void somebody_looks_out(void **state)
+{
+    struct world *world = *state;
+    struct scheduler *scheduler = &world->scheduler;
+    struct sched_worker *worker = &scheduler->workers[0], *other = &scheduler->workers[1];
+
+    assert_true(sched_fall_asleep(worker));
+    assert_true(sched_fall_asleep(other));
+    assert_true(sched_look_out(other, CLOCK_NEVER) == CLOCK_NEVER);
+    sched_look_no_more(other);
+    assert_int_equal(atomic_load(&scheduler->lookouts), 0);
+
+    atomic_store(&worker->run_ns, 0);
+    atomic_store(&worker->sleeping, 0);
+    atomic_store(&scheduler->sleepers, 1);
+    schedule(world, 0);
+    assert_false(was_woken(other)); /* the slot */
+    schedule(world, 1);
+    assert_true(was_woken(other));
+    assert_false(sched_help_end(scheduler));
+
+    assert_true(sched_fall_asleep(other));
+    assert_int_equal(sched_look_out(other, 1), 1);
+    assert_int_equal(atomic_load(&scheduler->lookouts), 1);
+    schedule(world, 2);
+    assert_false(was_woken(other));
+    sched_look_no_more(other);
+    assert_int_equal(atomic_load(&scheduler->lookouts), 0);
+    assert_true(other->looks && other->looked);
+
+    atomic_store(&worker->tick, 7);
+    assert_false(sched_is_stuck(worker));
+    assert_true(sched_is_stuck(worker));
+    atomic_store(&worker->tick, 8);
+    assert_false(sched_is_stuck(worker));
+    assert_false(sched_is_stuck(other)); /* it has no queue */
+    assert_false(sched_is_stuck(other));
+
+    /* It found something to do: the next one, if any sleeps, takes over. */
+    assert_false(was_woken(worker));
+    atomic_store(&worker->sleeping, 1);
+    sched_hand_over(other);
+    assert_false(other->looked);
+    assert_true(was_woken(worker) || was_woken(other));
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -184,6 +234,7 @@ int main(void)
         TEST(nothing_to_wake_for),
         TEST(one_at_a_time),
         TEST(help_only_where_it_pays),
+        TEST(somebody_looks_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
