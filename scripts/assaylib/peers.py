@@ -130,7 +130,7 @@ def _kinds_of_actors() -> tuple[Kind, ...]:
             ("pingpong", "Ping-pong", "400,000 messages between two actors, both ways counted", 400_000, 0.6),
             ("count", "Counting", "a million one-way messages from one actor to another, which counts them; 1,000 are sent when the 1,000 before have been counted", 1_000_000, 0.6),
             ("ring", "Ring of 100", "a token passes half a million times to the next of 100 actors", 500_000, 0.6),
-            ("spawn", "Spawning", "50,000 actors made, 1,000 at a time, each answers one message and ends (counted: actors)", 50_000, 0.8),
+            ("spawn", "Spawning", "50,000 actors made, 1,000 at a time, each answers one message and ends (counted: actors); ours lives for that one message, and only its maker knows it; the others' could be told to anybody", 50_000, 0.8),
         )
         for threads, count in ((1, "one worker"), (2, "two workers"))
     )  # fmt: skip

@@ -104,7 +104,7 @@ def service_load(
         pool = {SERVICE_BASELINE: 1 + helpers, same: 1 + helpers}
         load.update(offload=True, offload_threads=helpers, threads={**load["threads"], **pool})
     if workload in ("call", "fanout"):
-        threads, delay_us, connections = 64, 5000, 128
+        threads, delay_us, connections = 128, 5000, 128  # whoever waits in a thread has one for each
         load.update(
             connections=connections,
             spin_us=0,  # the downstream service needs that CPU, and answers take milliseconds

@@ -100,8 +100,9 @@ def families(built: Built, tier: Tier) -> list[Family]:
 def _family(model: str, work: Work, built: Built, tier: Tier) -> Family:
     changed = settings(model, work, len(built.cpus))
     load = served.service_load(WORKLOAD, tuple(changed), tier, built.cpus)
-    # A full queue stops reading: refused requests would be faster than served ones.
-    load |= {"model": model, "settings": changed, "on_full": "wait", "workload": work.workload}
+    # A full queue stops reading: refused requests would be faster than served ones, where that is no finding.
+    on_full = "reject" if work.how == "overload" else "wait"
+    load |= {"model": model, "settings": changed, "on_full": on_full, "workload": work.workload}
     if work.how != "sockets":
         load |= {"how": work.how, "process_s": work.process_s, "pilot_s": 0.0}
     return Family(

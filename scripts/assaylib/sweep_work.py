@@ -38,7 +38,8 @@ IN_TIME_S = 0.1
 def defaults() -> str:
     """What a sweep goes away from, for readers."""
     batches = ", ".join(f"{batch} ({model})" for model, batch in BATCHES.items())
-    return f"one thread for each CPU, no spinning, a queue limit of 1024, a batch of {batches}"
+    said = f"one thread for each CPU, no spinning, a queue limit of 1024, a batch of {batches}"
+    return f"{said}; the actor takes 8 requests of one connection in a row"
 
 
 def measure(build: Build, family: Family, member: str, *, padding: int) -> dict[str, dict[str, Any]]:
@@ -189,7 +190,7 @@ def _overload(build: Build, family: Family, member: str, padding: int) -> dict[s
     try:
         with rig.server(
             build,
-            {"model": load["model"], **what, "threads": 1, "on_full": "reject", **changed},
+            {"model": load["model"], **what, "threads": 1, "on_full": load["on_full"], **changed},
             cpu=load["server_cpu"],
             padding=padding,
         ) as server:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -39,6 +40,16 @@ def test_what_is_touched_in_the_first_minutes_is_no_leak() -> None:
 def test_a_step_late_in_the_hour_is_not_flat() -> None:
     for at in (0.5, 0.9, 0.97, 0.99):
         assert told(stretches(jump_at=at)).rss.verdict != verdicts.HOLDS
+
+
+def test_threads_that_are_left_behind() -> None:
+    lines = stretches()
+    for line in lines:
+        for sample in line["timeline"]:
+            sample["threads"] += int(30 * line["at_s"] / HOUR_S)
+    found = told(lines)
+    assert found.threads.verdict == verdicts.GROWS and not found.holds
+    assert "threads grows: +25" in view.sentence(found)
 
 
 def test_descriptors_that_are_left_open() -> None:
@@ -130,11 +141,35 @@ def test_stalls_that_come_in_more_and_more_seconds_are_found_though_the_others_a
     found = judged_alone(lines)
     assert found.tail.verdict == verdicts.HOLDS and found.slow.verdict == verdicts.GROWS and not found.holds
     assert "share of slow seconds grows: +38" in view.sentence(found)
+    for line in lines:  # an idle server is late in as many, by a twentieth of that: no excuse
+        line["yardstick"]["second_p99_ns"] = [ns / 20 if ns < 5e6 else 3e5 for ns in line["second_p99_ns"]]
+    found = judged_alone(lines)
+    assert found.slow.verdict == verdicts.GROWS and found.tail.verdict == verdicts.HOLDS
     for line in lines:  # as the machine has it: of an idle server's seconds as many
         line["yardstick"]["second_p99_ns"] = line["second_p99_ns"]
     found = judged_alone(lines)
     assert found.slow.verdict == verdicts.HOLDS and found.slow.growth == 0 and found.slow_share == pytest.approx(16 / 60)
     assert f"{words.percent(16 / 60)} of its seconds were slow" in view.sentence(found)
+
+
+@pytest.mark.parametrize("stalled", [lambda share: 15 * share, lambda share: 8 * share, lambda share: 14 * (share > 0.25)])
+def test_stalls_in_some_seconds_more_are_not_flat(stalled: Callable[[float], float]) -> None:
+    """In a quarter of them, in an eighth, and of a sudden."""
+    lines = asked_after(stretches(), stretches(seed=7))
+    for line in lines:
+        of_sixty(line, round(stalled(line["at_s"] / HOUR_S)), 250)
+    assert judged_alone(lines).tail.verdict == verdicts.HOLDS and not judged_alone(lines).holds
+
+
+def test_few_seconds_of_a_yardstick_do_not_make_a_flat_share_of_slow_seconds_doubtful() -> None:
+    """Of six, those that are slow come as they like: the model's own sixty say more."""
+    chance, lines = random.Random(3), asked_after(stretches(), stretches(seed=7))
+    for line in lines:
+        of_sixty(line, 20 + chance.randrange(4), 250)
+        calm = line["yardstick"]["second_p99_ns"][0]
+        line["yardstick"]["second_p99_ns"] = [calm * chance.choice((1, 1, 250)) for _ in range(6)]
+    found = judged_alone(lines)
+    assert found.slow.verdict == verdicts.HOLDS and found.slow.interval and found.slow.interval[1] < 0.05
 
 
 @pytest.mark.parametrize(("stalled", "rough"), [(7, [False, True]), (27, [False, True]), (40, [True, True])])
@@ -145,7 +180,7 @@ def test_stalls_that_become_longer_where_they_always_were_are_found(stalled: int
     found = judged_alone(lines)
     assert found.tail.verdict == verdicts.HOLDS and found.slow.verdict == verdicts.HOLDS and not found.holds
     assert [each.trend.verdict == verdicts.GROWS for each in found.rough] == rough
-    assert "p99 of seconds that nine of ten are calmer than grows: " in view.sentence(found)
+    assert "p99 of seconds that nine of ten are calmer than grows" in view.sentence(found)
 
 
 def test_a_stall_that_grows_in_a_few_seconds_is_in_the_slowest_answer_alone() -> None:
@@ -156,7 +191,8 @@ def test_a_stall_that_grows_in_a_few_seconds_is_in_the_slowest_answer_alone() ->
     lines[-1]["metrics"]["max_ns"] = 500_000_000
     found = judged_alone(lines)
     assert found.holds and f"the slowest answer took 500.00{words.SPACE}ms" in view.sentence(found)
-    assert "fewer than a tenth of the seconds are seen in the slowest" in verdicts.declared()["text"]
+    text = verdicts.declared()["text"]
+    assert "fewer than a tenth of the seconds are seen in the slowest" in text and "{" not in text
 
 
 def level(found: verdicts.Verdict) -> float:

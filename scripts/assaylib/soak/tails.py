@@ -14,8 +14,8 @@ late adds to anybody's answer; a queue, or a slower clock, can make more of it, 
 not shown to be flat, or said to grow, with the yardstick's own rise beside it.
 
 A server that stalls in more and more seconds has calm ones all the same. So the share of slow seconds, those whose
-p99 is a multiple of the calm one, is judged as well: less the yardstick's own share, whose slow seconds are those
-of a multiple of its own.
+p99 is a multiple of the calm one, is judged as well: by itself, or less the yardstick's own share, whose slow
+seconds are those that lie as far above its calm p99 as the model's do, in nanoseconds.
 """
 
 from __future__ import annotations
@@ -113,14 +113,24 @@ def beyond(lines: Lines, yardstick: Yardstick | None, share: float) -> list[slop
 
 
 def slow(lines: Lines, yardstick: Yardstick | None) -> list[slopes.Point]:
-    """(seconds, share of slow seconds less the yardstick's), of stretches in which the host took little."""
-    return _less(lines, _slow_by_round(lines), [_slow_by_round(each) for each in yardstick.lines] if yardstick else [])
+    """(seconds, share of slow seconds less the yardstick's), of stretches in which the host took little. What is
+    slow of the yardstick is as late as a slow second of the model: it does not excuse more than it suffers."""
+    level = _level(lines)
+    theirs = [_slow_by_round(each, level) for each in yardstick.lines] if yardstick else []
+    return _less(lines, _slow_by_round(lines, level), theirs)
 
 
-def _slow_by_round(lines: Lines) -> dict[int, float]:
+def _level(lines: Lines) -> float:
+    """The calm p99; 0 if there is none."""
     known = list(_by_round(lines, CALM_SHARE).values())
-    limit = SLOW_TIMES * median(known) if known else 0.0
-    seconds = {line["round"]: line.get("second_p99_ns") for line in calm(lines)} if known else {}
+    return median(known) if known else 0.0
+
+
+def _slow_by_round(lines: Lines, level: float) -> dict[int, float]:
+    """level: of the model."""
+    own = _level(lines)
+    limit = own + (SLOW_TIMES - 1) * max(own, level)
+    seconds = {line["round"]: line.get("second_p99_ns") for line in calm(lines)} if own else {}
     return {
         number: sum(ns is None or ns > limit for ns in each) / len(each) for number, each in seconds.items() if each
     }

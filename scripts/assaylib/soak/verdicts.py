@@ -12,17 +12,19 @@ that time has no figure there is no line: what is known of a part says nothing o
 too short to tell. Only what holds is called flat.
 
 Of p99 that of calm seconds has to hold, beyond the machine's part (tails.py), and so has the share of slow
-seconds: stalls that come more often leave the calm ones as they were. Stalls that become longer where they were
-before change neither; so the p99 of the median second and of the one that nine of ten are calmer than, which
-chance moves too much for a claim, must not be shown to grow. What happens in fewer than a tenth of the seconds is
-in the slowest answer, which is told and not judged, and in requests that fail or are not sent.
+seconds: stalls that come more often leave the calm ones as they were. Of it the yardstick knows little, of a few
+seconds a stretch: so it holds by itself or beyond the yardstick's, and not where it grows beyond that. Stalls that
+become longer where they were before change neither; so the p99 of the median second and of the one that nine of ten
+are calmer than, which chance moves too much for a claim, must not be shown to grow, nor lie in the last third above
+twice the first one's. What happens in fewer than a tenth of the seconds is in the slowest answer, which is told and
+not judged, and in requests that fail or are not sent.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import slopes
@@ -35,8 +37,10 @@ SETTLE_SHARE = 1 / 6
 WINDOWS_MAX = 60
 RSS_MARGIN_BYTES, RSS_MARGIN_SHARE = 1 << 20, 0.02  # the larger one
 DESCRIPTORS_MARGIN = 1.0
+THREADS_MARGIN = 1.0
 P99_MARGIN = 1.25  # times
-SLOW_MARGIN = 0.25  # of all seconds
+SLOW_MARGIN = 0.15  # of all seconds
+ROUGH_TIMES = 2.0  # the last third to the first
 CPU_MARGIN = 1.10  # times, of the server's CPU time per request
 GAP_SHARE_MAX = 0.25  # of the time that is judged: a line through what is known says nothing of the rest
 ACHIEVED_MIN = 0.99
@@ -51,9 +55,11 @@ def declared() -> dict[str, Any]:
         "rss_margin_bytes": RSS_MARGIN_BYTES,
         "rss_margin_share": RSS_MARGIN_SHARE,
         "descriptors_margin": DESCRIPTORS_MARGIN,
+        "threads_margin": THREADS_MARGIN,
         "p99_margin": P99_MARGIN,
         "slow_margin": SLOW_MARGIN,
         "slow_times": SLOW_TIMES,
+        "rough_times": ROUGH_TIMES,
         "cpu_margin": CPU_MARGIN,
         "steal_percent_max": STEAL_PERCENT_MAX,
         "gap_share_max": GAP_SHARE_MAX,
@@ -63,20 +69,23 @@ def declared() -> dict[str, Any]:
         "text": f"the first sixth of the time is left out; growth is Theil's slope over at most"
         f" {WINDOWS_MAX} windows times the time, with Sen's interval at {100 * (1 - ALPHA):g} %. It holds if the"
         f" upper end is at most {RSS_MARGIN_BYTES >> 20} MiB or {100 * RSS_MARGIN_SHARE:g} % of the resident set (the"
-        f" larger), {DESCRIPTORS_MARGIN:g} descriptor, {100 * (CPU_MARGIN - 1):.0f} % of CPU time per request,"
-        f" {100 * (P99_MARGIN - 1):g} % of p99, and the last tenth (of memory"
-        " and descriptors the last window, too) lies above the first by no more than that; the p99 of a stretch is"
+        f" larger), {DESCRIPTORS_MARGIN:g} descriptor, {THREADS_MARGIN:g} thread, {100 * (CPU_MARGIN - 1):.0f} % of CPU time per request,"
+        f" {100 * (P99_MARGIN - 1):g} % of p99, and the last tenth (of memory,"
+        " descriptors and threads the last window, too) lies above the first by no more than that; the p99 of a stretch is"
         f" that of its calm second ({100 * CALM_SHARE:g} % are calmer; of fewer than ten it is the calmest), judged"
         " beyond the rise of the same figure of a server that does nothing, asked as often after the stretch, or of"
         " models that shared the machine beyond the (lower) median of the others' in the same stretch: in nanoseconds if"
-        " the model is the slower one, else in shares. The share of slow seconds, whose p99 is above {SLOW_TIMES:g} times"
-        f" the calm one, holds if it grows by at most {100 * SLOW_MARGIN:g} % of all seconds more than the yardstick's"
-        " does; p99 of the median second, and of the one that nine of ten are calmer than, must not be shown to grow"
-        f" by more than {100 * (P99_MARGIN - 1):g} % (stalls in fewer than a tenth of the seconds are seen in the slowest"
+        " the model is the slower one, else in shares. The share of slow seconds, whose p99 is above"
+        f" {SLOW_TIMES:g} times the calm one, holds if by itself or beyond the yardstick's (as many nanoseconds above"
+        f" its own) it grows by at most {100 * SLOW_MARGIN:g} % of all seconds, and beyond it is not shown to grow by"
+        " more; p99 of the median second, and of the one that nine of ten are calmer than, must not be shown to grow"
+        f" by more than {100 * (P99_MARGIN - 1):g} %, nor in the last third be above {ROUGH_TIMES:g} times the first"
+        " third's (stalls in fewer than a tenth of the seconds are seen in the slowest"
         " answer alone). A stretch in which the host"
         f" took more than {STEAL_PERCENT_MAX:g} % of the CPUs, or the model {IDLE_PERCENT_MAX:g} % of one while the other was"
         f" asked, has no p99; without a figure for {100 * GAP_SHARE_MAX:g} % of the time on end there is no line. No"
-        " request may be lost and no connection missing",
+        f" request may be lost and no connection missing, and {100 * ACHIEVED_MIN:g} % of what was planned has to be sent"
+        " in time",
     }
 
 
@@ -107,7 +116,7 @@ def trend(series: Sequence[slopes.Point], margin: float, until_s: float, *, stea
     if line.interval is None:
         return Trend(UNKNOWN, 0.0, None, margin, level, tuple(points), f"{len(points)} windows are too few")
     growth, ends = line.value * span, (line.interval[0] * span, line.interval[1] * span)
-    step = max(_step(points, max(1, len(points) // 10)), _step(points, 1) if steady else -math.inf)
+    step = max(_step(points, max(1, len(points) // 10), 10), _step(points, 1, 10) if steady else -math.inf)
     verdict, why = HOLDS, ""
     if ends[0] > margin:
         verdict = GROWS
@@ -135,10 +144,10 @@ def _gap(begin: float, times: Sequence[float], end: float) -> float:
     return max(later - sooner for sooner, later in zip(every, every[1:], strict=False))
 
 
-def _step(points: Sequence[slopes.Point], last: int) -> float:
-    """By how much the last so many windows lie above the first tenth."""
-    tenth = max(1, len(points) // 10)
-    return median([y for _, y in points[-last:]]) - median([y for _, y in points[:tenth]])
+def _step(points: Sequence[slopes.Point], last: int, part: int) -> float:
+    """By how much the last so many windows lie above the first tenth, or whatever part."""
+    first = max(1, len(points) // part)
+    return median([y for _, y in points[-last:]]) - median([y for _, y in points[:first]])
 
 
 @dataclass(frozen=True)
@@ -146,7 +155,7 @@ class Rough:
     """p99 of the second than which so many are calmer."""
 
     share: float
-    trend: Trend  #: beyond the machine's part
+    trend: Trend  #: beyond the machine's part; of one whose end is far above its beginning it is GROWS, too
     level_ns: float | None
 
 
@@ -158,11 +167,12 @@ class Verdict:
     seconds: float
     rss: Trend
     descriptors: Trend
+    threads: Trend
     cpu: Trend  #: log of its CPU time per request
     p99: Trend  #: log of that of calm seconds, whoever moves it
     machine: Trend | None  #: … of the yardstick
     tail: Trend  #: what is judged of it: beyond the machine's part
-    slow: Trend  #: share of slow seconds, less the yardstick's
+    slow: Trend  #: share of slow seconds: the model's own if that holds, else less the yardstick's
     slow_share: float | None  #: the model's own, in the median stretch
     rough: tuple[Rough, ...]  #: what must not be shown to grow
     worst_ns: float | None  #: the slowest answer of all
@@ -179,13 +189,18 @@ class Verdict:
     unheld: int  #: stretches with fewer connections than were asked for
 
     @property
+    def busy(self) -> float:
+        """CPU time of the server, as a share of one CPU's."""
+        return math.exp(self.cpu.level) * self.rate_hz * self.achieved / 1e9
+
+    @property
     def holds(self) -> bool:
         return (
             self.finished
             and self.lost == 0
             and self.unheld == 0
             and self.achieved >= ACHIEVED_MIN
-            and all(each.verdict == HOLDS for each in (self.rss, self.descriptors, self.cpu, self.tail, self.slow))
+            and all(each.verdict == HOLDS for each in (self.rss, self.descriptors, self.threads, self.cpu, self.tail, self.slow))
             and all(each.trend.verdict != GROWS for each in self.rough)
         )
 
@@ -208,7 +223,10 @@ def judge(
     judged = tails.beyond(lines, yardstick, CALM_SHARE)
     settled = [line for line in lines if line["at_s"] >= SETTLE_SHARE * seconds]
     slow = [share for _, share in tails.slow(settled, None)]
-    descriptors = [(line["at_s"], float(_middle(line))) for line in good if line["timeline"]]
+    descriptors, threads = (
+        [(line["at_s"], float(_middle(line, what))) for line in good if line["timeline"]]
+        for what in ("descriptors", "threads")
+    )
     level = median([y for _, y in rss]) if rss else 0.0
     counts = {
         key: sum(line["metrics"][key] for line in good)
@@ -227,14 +245,15 @@ def judge(
         seconds=seconds,
         rss=trend(rss, max(RSS_MARGIN_BYTES, RSS_MARGIN_SHARE * level), until_s, steady=True),
         descriptors=trend(descriptors, DESCRIPTORS_MARGIN, until_s, steady=True),
+        threads=trend(threads, THREADS_MARGIN, until_s, steady=True),
         cpu=trend(cpu, math.log(CPU_MARGIN), until_s),
         p99=trend(tails.own(lines, CALM_SHARE), margin, until_s),
         machine=machine,
         tail=trend(judged, margin, until_s),
-        slow=trend(tails.slow(lines, yardstick), SLOW_MARGIN, until_s),
+        slow=_slow(lines, yardstick, until_s),
         slow_share=median(slow) if slow else None,
         rough=tuple(
-            Rough(share, trend(tails.beyond(lines, yardstick, share), margin, until_s), _level_ns(settled, share))
+            Rough(share, _rough(tails.beyond(lines, yardstick, share), until_s), _level_ns(settled, share))
             for share in ROUGH_SHARES
         ),
         worst_ns=max((line["metrics"].get("max_ns") or 0 for line in good), default=0) or None,
@@ -252,12 +271,25 @@ def judge(
     )
 
 
+def _slow(lines: Sequence[dict[str, Any]], yardstick: Yardstick | None, until_s: float) -> Trend:
+    own, beyond = (trend(tails.slow(lines, against), SLOW_MARGIN, until_s) for against in (None, yardstick))
+    return own if own.verdict == HOLDS and beyond.verdict != GROWS else beyond
+
+
+def _rough(series: Sequence[slopes.Point], until_s: float) -> Trend:
+    """Theil's slope does not see a step, and a margin that matters is less than chance makes of ten windows."""
+    found = trend(series, math.log(P99_MARGIN), until_s)
+    if found.interval and _step(found.points, max(1, len(found.points) // 3), 3) > math.log(ROUGH_TIMES):
+        return replace(found, verdict=GROWS, why="the last third lies above the first")
+    return found
+
+
 def _level_ns(lines: Sequence[dict[str, Any]], share: float) -> float | None:
     own = tails.own(lines, share)
     return math.exp(median([y for _, y in own])) if own else None
 
 
-def _middle(line: dict[str, Any]) -> int:
-    """Descriptors while load held its connections: at its first and last instants they come and go."""
-    ordered = sorted(sample["descriptors"] for sample in line["timeline"])
+def _middle(line: dict[str, Any], what: str) -> int:
+    """While load held its connections: at its first and last instants they come and go."""
+    ordered = sorted(sample[what] for sample in line["timeline"])
     return int(ordered[len(ordered) // 2])

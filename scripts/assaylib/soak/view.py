@@ -83,8 +83,8 @@ def answer(found: Sequence[Verdict]) -> list[str]:
     flat, bad = [v for v in found if v.holds], [v for v in found if not v.holds]
     over = f"over {_duration(found[0].seconds)} at {_share(found)}"
     if not bad:
-        first = f"{_named(flat)} stayed as {_were(flat)} {over}: memory, descriptors, CPU time per request,"
-        first += f" p99 of calm seconds{_beyond(flat[0])} and the share of slow seconds flat, no request lost."
+        first = f"{_named(flat)} stayed as {_were(flat)} {over}: memory, descriptors, threads, CPU time per"
+        first += f" request, p99 of calm seconds{_beyond(flat[0])} and the share of slow seconds flat, no request lost."
     else:
         first = f"{_named(bad)} {'was' if len(bad) == 1 else 'were'} not shown to stay as {_were(bad)} {over}"
         first += f"; {_named(flat)} did." if flat else "."
@@ -139,7 +139,8 @@ def sentence(v: Verdict) -> str:
     parts = [
         _part("memory", v.rss, f"{bytes_grown(v.rss)} at {rss}"),
         _part("descriptors", v.descriptors, f"{_grown(v.descriptors)} at {v.descriptors.level:.0f}"),
-        _part("CPU time per request", v.cpu, f"{_factor(v.cpu)} at {cpu}"),
+        _part("threads", v.threads, f"{_grown(v.threads)} at {v.threads.level:.0f}"),
+        _part("CPU time per request", v.cpu, f"{_factor(v.cpu)} at {cpu}, {words.percent(v.busy)} of one CPU"),
         *_tail(v),
     ]
     return f"{said}; {'; '.join(parts)}."
@@ -156,7 +157,9 @@ def _tail(v: Verdict) -> list[str]:
         parts.append(f"{_part('share of slow seconds', v.slow, _points(v.slow))}; {own}")
     for rough in v.rough:
         if rough.level_ns and rough.trend.interval:
-            grows = f"grows: {_factor(rough.trend)}" if rough.trend.verdict == GROWS else "is not shown to grow"
+            grows = "is not shown to grow"
+            if rough.trend.verdict == GROWS:
+                grows = f"{_verdict(rough.trend)}: {_factor(rough.trend)}"
             parts.append(f"p99 of {ROUGH[rough.share]} {grows}, at {_ms(rough.level_ns)}")
     if v.worst_ns:
         parts.append(f"the slowest answer took {_ms(v.worst_ns)}")
