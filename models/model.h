@@ -100,8 +100,8 @@ struct model {
     const char *summary; /* one line, for --list */
     unsigned uses;       /* enum model_setting */
     /* Default of model_config.batch: how much of one source of work is done in a row before others
-     * have a turn (turns of an actor, requests of a connection …). 0: it has no such bound. A model may have less of
-     * what is dear as long as none is asked for. */
+     * have a turn (turns of an actor, requests of a connection …). 0: it has no such bound. A model
+     * may have less of what is dear as long as none is asked for. */
     unsigned batch;
 
     /*

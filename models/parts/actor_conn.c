@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum { IN = 1, OUT = 2, HUP = 4, ADMITTED = 8, TIMER = 16, LOOK = 32, AGAIN = 64, CLOSED = 128 };
-#define ACCEPT_MOST 16 /* connections in a row */
+#define ACCEPT_MOST 16                  /* connections in a row */
 #define ACCEPT_PAUSE UINT64_C(10000000) /* ns, after accept() failed for want of memory */
 
 static void notify(struct actor_conn *conn, unsigned what)

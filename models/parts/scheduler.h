@@ -38,7 +38,7 @@ struct sched_worker {
     uint64_t looked_ns, polled_ns; /* when it looked at the clock last, and at epoll */
     bool poll_due;                 /* the batch ends */
     bool woken;                    /* by another thread, and has not found work since */
-    bool looks, looked;            /* out for others (sleepers.h): now; since it last ran an actor */
+    bool looks, looked; /* out for others (sleepers.h): now; since it last ran an actor */
     struct counters *counters;
     struct timers timers; /* items go to scheduler->timer */
     int epoll, wake;

@@ -109,8 +109,7 @@ bool sched_fall_asleep(struct sched_worker *worker)
 uint64_t sched_look_out(struct sched_worker *worker, uint64_t until_ns)
 {
     struct scheduler *scheduler = worker->scheduler;
-    unsigned sleepers =
-        (unsigned)atomic_load_explicit(&scheduler->sleepers, memory_order_relaxed);
+    unsigned sleepers = (unsigned)atomic_load_explicit(&scheduler->sleepers, memory_order_relaxed);
     if (sleepers >= scheduler->count)
         return until_ns;
     atomic_fetch_add_explicit(&scheduler->lookouts, 1, memory_order_relaxed);

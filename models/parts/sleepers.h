@@ -14,9 +14,10 @@
  * leaves its runnext alone for as long.) */
 #define SCHED_PATIENCE_NS 10000
 
-/* What those awake will come to soon may wait for long all the same, behind one turn that takes long. So
- * while somebody is awake one sleeper or more look out: after so long times the sleepers, in the
- * mean about so often, they look if a worker is at the same actor still, and take what it has. */
+/* What those awake will come to soon may wait for long all the same, behind one turn that takes
+ * long. So while somebody is awake one sleeper or more look out: after so long times the sleepers,
+ * in the mean about so often, they look if a worker is at the same actor still, and take what it
+ * has. */
 #define SCHED_LOOK_OUT_NS 1000000
 
 /* Every worker has a round soon. Any thread. */
@@ -37,8 +38,9 @@ bool sched_work_around(const struct scheduler *scheduler);
 bool sched_help_begin(struct scheduler *scheduler);
 bool sched_help_end(struct scheduler *scheduler);
 void sched_help(struct scheduler *scheduler); /* both, as often as it takes */
-/* By the worker itself: if it has more than it will come to soon, or anything at all and nobody looks
- * out. Relaxed: at worst nobody helps until its next look at the clock, or it comes to it itself. */
+/* By the worker itself: if it has more than it will come to soon, or anything at all and nobody
+ * looks out. Relaxed: at worst nobody helps until its next look at the clock, or it comes to it
+ * itself. */
 void sched_share(struct sched_worker *worker);
 /* The worker counts itself among the sleepers, then looks once more: false: do not sleep. */
 bool sched_fall_asleep(struct sched_worker *worker);

@@ -177,8 +177,9 @@ static void help_only_where_it_pays(void **state)
     assert_int_equal(atomic_load(&scheduler->sleepers), 0);
 }
 
-/* Where nobody looks out somebody is woken for anything at all, to do that. Who sleeps with all others
- * has nobody to look after; who looks finds those that are at the same actor as the last time. */
+/* Where nobody looks out somebody is woken for anything at all, to do that. Who sleeps with all
+ * others has nobody to look after; who looks finds those that are at the same actor as the last
+ * time. */
 static void somebody_looks_out(void **state)
 {
     struct world *world = *state;
