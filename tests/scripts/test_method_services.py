@@ -44,7 +44,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "a case that fails a gate has no number, and the gate is printed with its figure": (
         "gates.passes gates.tally sections.gates.gate_table scenarios.sections.gate_table",
         "a_rare_failure_leaves_its_round_out_and_many_the_number a_step_whose_gate_failed_has_no_number"
-        " every_gate_is_printed_with_its_figure",
+        " every_gate_is_printed_with_its_figure each_gate_is_violated_where_it_is_asked_for"
+        " a_sound_process_has_all_of_its_gates_and_passes_them what_cannot_be_judged_is_refused",
     ),
     "gate: achieved ÷ offered": (
         "gates.validity.of scenarios.overload.gates scenarios.slow_downstream.gates soak.verdicts.judge",
@@ -95,13 +96,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "gate: steal and load within limits": (
         "discard.excuse gates.tally_host",
         "what_the_machine_did_stands_beside_the_gates a_busy_neighbour_is_seen_by_the_discard_rule"
-        " a_stretch_that_the_host_took_has_no_p99",
+        " a_stretch_that_the_host_took_has_no_p99 what_the_discard_rule_goes_by_is_in_every_line",
     ),
     "gate: a server that does nothing bounds the rig": (
         "gates.noop.closed_hz gates.validity.of scenarios.plans.rig_hz",
         "lost_requests_and_a_rate_that_is_the_rig_s the_pilot_asks_what_the_rig_can_carry"
         " a_maximum_that_is_the_rig_s_is_none a_throughput_near_the_rig_s_is_a_bound"
-        " a_cell_of_the_map_near_the_rig_s_is_a_bound any_reply_will_do_from_a_server_that_does_nothing",
+        " a_cell_of_the_map_near_the_rig_s_is_a_bound any_reply_will_do_from_a_server_that_does_nothing"
+        " the_rig_is_asked_as_the_loop_that_it_bounds",
     ),
     "a step per load level, each with its warm-up; percentiles of a ramp are not blended": (
         "scenarios.capacity.families bench/load_json.c:write_blended bench/load_plan.c:load_plan_set_steps",
