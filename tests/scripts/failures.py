@@ -56,6 +56,8 @@ rounds = 7
 [server]
 models = ["thread_pool", "event_loop"]
 downstream_connections = 64
+[server.thread_pool]
+threads = [64, 200]
 [downstream]
 delay = "fixed:2000"
 [load]

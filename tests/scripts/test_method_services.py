@@ -121,7 +121,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "tuned and default settings are different rows; the sweep is recorded": (
         "sweep.families sweep.settings scenarios.scenario.Scenario",
         "every_model_is_swept_by_what_it_uses the_defaults_that_are_named_are_those_of_the_models"
-        " a_model_can_have_options_of_its_own",
+        " a_model_can_have_options_of_its_own each_size_of_a_pool_is_a_server_of_its_own"
+        " no_figure_of_a_pool_is_without_its_threads",
     ),
     "a busy machine is refused; force is recorded": (
         "machine.wait_until_quiet record.start",
