@@ -288,6 +288,7 @@ def test_no_figure_of_a_pool_is_without_its_threads(tmp_path: Path) -> None:
     pictures = [file.read_text("utf-8") for file in folder.glob("scenario-*.svg")]
     for text in (told(folder), page, raw, *pictures):
         assert FULL in text and ROOMY in text
+    assert "; thread_pool alone: threads 64 and 200;" in page
     for said in slow_downstream.answer(one(folder)):
         assert said.count("thread_pool") == said.count(FULL) + said.count(ROOMY), said
     for table in slow_downstream.tables(one(folder)):
@@ -302,8 +303,9 @@ def test_which_pool_is_full_is_told_by_arithmetic(tmp_path: Path) -> None:
 
     (line,) = said(SLOW, "both")
     assert line.startswith(
-        "While the service is stalled, so many requests wait for it at once: 20 with a deadline of 100 ms (200/s × 0.1 s),"
-        f" which fills no pool of threads here; 100 without a deadline (200/s × 0.5 s), which fills {FULL}. A full pool"
+        "While the service is stalled, so many requests wait for it at once: 20 with a deadline of 100 ms (200/s ×"
+        " 0.1 s), which fills no pool of threads here; 100 without a deadline (200/s × 0.5 s), which fills"
+        f" {FULL}. A full pool"
     )
     (line,) = said(SLOW.replace("[64, 200]", "[20, 100]"), "neither")
     assert "which fills thread_pool (20 threads); 100" in line
