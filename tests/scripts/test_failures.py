@@ -22,7 +22,7 @@ from failures import MIXED, MODELS, OVERLOAD, SLOW, parsed
     ("text", "old", "new", "said"),
     [
         (OVERLOAD, "connections = 512", "connections = 64", "load.connections: must be more than server.queue_limit (64)"),
-        (OVERLOAD, "knee_connections = 16", "knee_connections = 65", "steps.knee_connections: must be neither more"),
+        (OVERLOAD, "maximum_connections = 16", "maximum_connections = 65", "steps.maximum_connections: must be neither more"),
         (OVERLOAD, '["reject", "wait"]', '["wait", "wait"]', "steps.on_full: names one twice"),
         (OVERLOAD, '["reject", "wait"]', '["drop"]', 'steps.on_full: "drop" is not one of reject, wait'),
         (OVERLOAD, "before_s = 0.5", "before_s = 0.1", "steps.before_s: must hold two slots"),
@@ -74,7 +74,7 @@ def test_what_is_shipped_ends_in_minutes(name: str) -> None:
 # --- For real -----------------------------------------------------------------------------------
 
 SMALL = {
-    "overload": [("knee_hz = 0.0", "knee_hz = 40.0"), ("before_s = 0.5", "before_s = 0.3"), ("overload_s = 0.9", "overload_s = 0.3"),
+    "overload": [("maximum_hz = 0.0", "maximum_hz = 40.0"), ("before_s = 0.5", "before_s = 0.3"), ("overload_s = 0.9", "overload_s = 0.3"),
                  ("after_s = 1.8", "after_s = 0.3"), ('on_full = ["reject", "wait"]', 'on_full = ["wait"]'),
                  ("connections = 512", "connections = 80"), ("back_factor = 2.0", "back_factor = 100.0")],
     "slow-downstream": [("hits_hz = 1000.0", "hits_hz = 60.0"), ("misses_hz = 300.0", "misses_hz = 30.0"),
@@ -112,7 +112,7 @@ def test_each_for_real_in_small(assay: Assay, build: Path, tmp_path: Path) -> No
         metrics, timeline = row["metrics"], row["timeline"]
         assert row["gates"]["lost"]["ok"] and metrics["lost"] == 0
         if "overload" in case:
-            assert metrics["knee_hz"] == 40 and metrics["rss_before_bytes"] > 0 and sum(timeline["planned"]) > 0
+            assert metrics["maximum_hz"] == 40 and metrics["rss_before_bytes"] > 0 and sum(timeline["planned"]) > 0
             assert timeline["looks"]["in_flight"] and math.isfinite(metrics["useful_share"])
         elif "slow" in case:
             stalled, back, dead = timeline["phases"][1:4]

@@ -132,8 +132,8 @@ def test_what_voids_an_overload(tmp_path: Path) -> None:
     plan_of = overload.rates(found.steps, 1000)
     every = queue(plan_of, MS, 64)
 
-    def failing(every: list[Request], looks: dict[str, Any], lag_ms: float = 0.05, knee_hz: float = 1000) -> set[str]:
-        metrics, _ = overload.judged(found, knee_hz, every, looks)
+    def failing(every: list[Request], looks: dict[str, Any], lag_ms: float = 0.05, most_hz: float = 1000) -> set[str]:
+        metrics, _ = overload.judged(found, most_hz, every, looks)
         metrics["lag_p99_ns"] = lag_ms * MS
         gates = overload.gates(found, metrics, every)
         return {name for name, gate in gates.items() if not gate["ok"]}
@@ -143,7 +143,7 @@ def test_what_voids_an_overload(tmp_path: Path) -> None:
     assert failing(every, looked(lambda t: 50e6 * (1 + max(0, t)))) == {"rss_growth_mb"}, "memory without bound"
     assert failing(every, steady, lag_ms=0.2) == {"lag_p99_over_p50"}, "of what there was before"
     assert failing(every, steady, lag_ms=8) == {"lag_p99_over_p50", "generator_lag_ms"}
-    assert failing(every, steady, knee_hz=700) == {"answered_over_maximum"}, "no overload at all"
+    assert failing(every, steady, most_hz=700) == {"answered_over_maximum"}, "no overload at all"
     assert failing([*every, refused(0, status=500)], steady) == {"replies_wrong"}
     early = [refused(r.due_ns) if r.due_ns < 20 * MS else r for r in every]
     assert failing(early, steady) == {"answered_before"}
@@ -155,39 +155,36 @@ def test_without_its_maximum_there_is_no_overload(tmp_path: Path) -> None:
     (family,) = plans.make([parsed(tmp_path, OVERLOAD)], BUILT, 1, None).families
 
     def failed(model: str = "event_loop", **done: Any) -> set[str]:
-        gates = readings.knee_gates(family, {**SOUND, "connections_held": 16, **done}, model)
+        gates = readings.maximum_gates(family, {**SOUND, "connections_held": 16, **done}, model)
         assert {gate["scope"] for gate in gates.values()} == {"all"} and set(gates) < set(GATE_NAMES)
         return {name for name, gate in gates.items() if not gate["ok"]}
 
     assert failed() == set()
-    assert failed(failed=1) == {"knee_replies_wrong"} and failed(little_ratio=0.8) == {"knee_littles_law"}
-    assert failed(**RIG) == {"knee_saturated"}, "twice of what the generator can do is not too much for the server"
+    assert failed(failed=1) == {"maximum_replies_wrong"} and failed(little_ratio=0.8) == {"maximum_littles_law"}
+    assert failed(**RIG) == {"maximum_saturated"}, "twice of what the generator can do is not too much for the server"
     # Sixteen that wait for 1 ms each, or a single thread that does.
     waiting = OVERLOAD.replace("[load]", '[downstream]\ndelay = "fixed:1000"\n[load]')
     waiting = waiting.replace('"cpu"\ncpu_iterations = 1000', '"call"')
     (family,) = plans.make([parsed(tmp_path, waiting)], BUILT, 1, None).families
     for model, most_hz in (("event_loop", 16000), ("thread_pool", 1000)):
         assert failed(model, achieved_hz=most_hz) == set()
-        assert failed(model, achieved_hz=1.1 * most_hz) == {"knee_below_ceiling"}
+        assert failed(model, achieved_hz=1.1 * most_hz) == {"maximum_below_ceiling"}
 
 
 # --- Lines --------------------------------------------------------------------------------------
 
 
 def overloaded(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    knee = 1000.0 * (1 + number / 100)
+    maximum_hz = 1000.0 * (1 + number / 100)
     limit = 64 if member.endswith("reject") else None
-    metrics, timeline = overload.judged(
-        found, knee, queue(overload.rates(found.steps, knee), S / knee, limit), looked(lambda t: 50e6 + 1e6 * number)
-    )
-    return metrics, timeline
+    every = queue(overload.rates(found.steps, maximum_hz), S / maximum_hz, limit)
+    return overload.judged(found, maximum_hz, every, looked(lambda t: 50e6 + 1e6 * number))
 
 
 def test_what_is_said_of_an_overload(tmp_path: Path) -> None:
     folder = made_up(tmp_path / "run", parsed(tmp_path, OVERLOAD), overloaded)
     text = told(folder)
     first = text.splitlines()[1]
-    assert first.startswith("At 2 times what each can do, for 0.9 s: reject still gave")
     assert "% of that maximum within 100 ms, and answers were as fast as before after 0.2 s; wait still gave" in first
     assert first.endswith(" (intervals at 95 % each).")
     low, high = series.estimate(one(folder).family, "event_loop@wait", "useful_share").interval  # type: ignore
@@ -199,6 +196,20 @@ def test_what_is_said_of_an_overload(tmp_path: Path) -> None:
     assert len(rows) == 4 and all(row[-1] == str(ROUNDS) for row in rows)
     page = drawn(folder)
     assert "Slot by slot of 0.1 s" in page and "And then?" in page
+
+
+def test_what_twice_is_twice_of_is_told(tmp_path: Path) -> None:
+    """No knee: nobody asked at which rate a service level holds."""
+    for name, text, said in (
+        ("stated", OVERLOAD, "1 000/s, a stated maximum"),
+        ("measured", OVERLOAD.replace("maximum_hz = 1000", "maximum_hz = 0"), "each server's closed-loop maximum"),
+    ):
+        folder = made_up(tmp_path / name, parsed(tmp_path, text, name), overloaded)
+        shown, page = told(folder), drawn(folder)
+        assert shown.splitlines()[1].startswith(f"At 2 times {said}, for 0.9 s: reject still gave")
+        assert f"Overload of 2 × {said}, for 0.9 s, between 0.3 × of it" in shown and "knee" not in shown + page
+        loop = "in a closed loop right before, asked for by 16 connections that each wait for their answer"
+        assert (loop in shown) is (name == "measured")
 
 
 def test_one_that_never_came_back_is_said_to_be(tmp_path: Path) -> None:
@@ -291,10 +302,10 @@ def test_why_there_is_no_answer_at_all_is_the_first_thing_said(tmp_path: Path) -
     rows = [json.loads(row) for row in path.read_text().splitlines()]
     for row in rows:
         gate = {"value": "generator", "limit": "server or nobody", "scope": "all", "ok": False}
-        row["gates"]["knee_saturated"] = gate
+        row["gates"]["maximum_saturated"] = gate
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    said = "No answer: no process has a figure that counts: gates failed: saturated while the maximum was measured"
-    assert told(folder).splitlines()[1] == f"{said} (limit server or nobody)."
+    said = "No answer: no process has a figure that counts: gates failed: saturated while the closed-loop maximum was"
+    assert told(folder).splitlines()[1] == f"{said} measured (limit server or nobody)."
 
 
 def test_a_door_that_was_never_full_is_said_to_be(tmp_path: Path) -> None:
