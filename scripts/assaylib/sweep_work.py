@@ -30,8 +30,8 @@ LONE_S, SECONDS = 0.3, 0.4
 
 #: Of `overload`: requests of some 50 µs come 400 at an instant, half as many again as can be served.
 ITERATIONS, BURST, FACTOR = 20000, 400, 1.5
-KNEE_CONNECTIONS, OVER_CONNECTIONS = 64, 6000  # more than any limit that is tried has room for
-SETTLE_S, KNEE_S, OVER_S = 0.3, 0.25, 1.0
+CLOSED_CONNECTIONS, OVER_CONNECTIONS = 64, 6000  # more than any limit that is tried has room for
+SETTLE_S, CLOSED_S, OVER_S = 0.3, 0.25, 1.0
 IN_TIME_S = 0.1
 
 
@@ -194,10 +194,10 @@ def _overload(build: Build, family: Family, member: str, padding: int) -> dict[s
             cpu=load["server_cpu"],
             padding=padding,
         ) as server:
-            closed = {"arrival": "closed", "connections": KNEE_CONNECTIONS, "warmup": 0.1, "duration": KNEE_S}
-            knee = rig.load(build, server, {**what, **closed}, cpu=load["load_cpu"])
+            closed = {"arrival": "closed", "connections": CLOSED_CONNECTIONS, "warmup": 0.1, "duration": CLOSED_S}
+            most = rig.load(build, server, {**what, **closed}, cpu=load["load_cpu"])
             over = {
-                "arrival": "burst", "burst": BURST, "rate": FACTOR * knee["achieved_hz"], "warmup": 0.0,
+                "arrival": "burst", "burst": BURST, "rate": FACTOR * most["achieved_hz"], "warmup": 0.0,
                 "connections": OVER_CONNECTIONS, "settle": SETTLE_S, "duration": OVER_S, "requests": True,
             }  # fmt: skip
             with rig.start_load(build, server, {**what, **over}, cpu=load["load_cpu"]) as loading:

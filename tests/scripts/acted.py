@@ -22,10 +22,11 @@ from assaylib.scenarios import map as mapping
 from assaylib.scenarios.requests import Request
 from failures import MIXED, MS, OVERLOAD, SLOW, SOUND, S, parsed
 from lives import CPUS
+from test_busy import used
 from test_connections import CONNECTIONS
 from test_lifecycle import LIFECYCLE
 from test_map import MAP
-from test_overload import looked, queue, used
+from test_overload import looked, queue
 from test_scenarios import CAPACITY
 from test_slow_downstream import END, PHASES, POOL, stuck
 
@@ -216,7 +217,7 @@ STEPS = {"duration_ns": 3.2e9, "p50_ns": None, "steps": [{"p50_ns": MS, "polled_
 PLAN = {"duration_ns": 3.1e9, "p50_ns": 1e7, "offered_hz": 1200.0, "achieved_hz": 1200.0}
 #: Before SIGTERM.
 UNHURRIED = {"at_ns": [0, 400 * MS], "watch_cpu_ns": [0, 80 * MS], "cpu_ns": [0, 40 * MS]}
-TOO_MUCH = OVERLOAD.replace('workload = "cpu"\ncpu_iterations = 1000', CALL).replace("knee_hz = 1000", "knee_hz = 0")
+TOO_MUCH = OVERLOAD.replace('workload = "cpu"\ncpu_iterations = 1000', CALL).replace("maximum_hz = 1000", "maximum_hz = 0")
 IDLE = waits(CONNECTIONS.replace('workload = "echo"', CALL))
 SERVICE = "service"  # no scenario: the families of every run
 

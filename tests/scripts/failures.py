@@ -37,12 +37,12 @@ back_factor = 2
 rss_growth_mb = 32
 [steps]
 on_full = ["reject", "wait"]
-knee_hz = 1000
-knee_connections = 16
+maximum_hz = 1000
+maximum_connections = 16
 factor = 2
 base_share = 0.3
 warmup_s = 0.1
-knee_s = 0.3
+maximum_s = 0.3
 before_s = 0.5
 overload_s = 0.9
 after_s = 1.8
@@ -56,6 +56,8 @@ rounds = 7
 [server]
 models = ["thread_pool", "event_loop"]
 downstream_connections = 64
+[server.thread_pool]
+threads = [64, 200]
 [downstream]
 delay = "fixed:2000"
 [load]

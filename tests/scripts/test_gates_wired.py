@@ -14,7 +14,8 @@ from assaylib import discard, scenarios
 from assaylib.gates import GATE_NAMES
 from assaylib.scenarios import lifecycle_view
 from failures import MS, NO_LOOKS, RIG, S, refused
-from test_overload import looked, used
+from test_busy import used
+from test_overload import looked
 from test_slow_downstream import END, PHASES, stuck
 
 
@@ -82,12 +83,12 @@ VIOLATED: dict[str, list[Row]] = {
     ],
     "overload": [
         LOST,
-        (closed(wrong=1), "knee_replies_wrong:all"),
-        (closed(connections_held=15), "knee_connections_held:all"),
-        (closed(little_ratio=1.2), "knee_littles_law:all"),
-        (closed(**RIG), "knee_saturated:all"),
-        (closed(achieved_hz=17e3), "knee_below_ceiling:all"),
-        (near(1200.0), "knee_rig_share:all"),
+        (closed(wrong=1), "maximum_replies_wrong:all"),
+        (closed(connections_held=15), "maximum_connections_held:all"),
+        (closed(little_ratio=1.2), "maximum_littles_law:all"),
+        (closed(**RIG), "maximum_saturated:all"),
+        (closed(achieved_hz=17e3), "maximum_below_ceiling:all"),
+        (near(1200.0), "maximum_rig_share:all"),
         (closed(achieved_hz=700.0), "answered_over_maximum:all"),
         (opened(connections_held=511), "connections_held:all"),
         (opened(cpu_ns=3.1e9), "saturated:tail"),

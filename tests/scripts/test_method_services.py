@@ -61,12 +61,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         " what_voids_a_slow_downstream connections_that_were_not_held_and_a_generator_that_was_late",
     ),
     "gate: Little's law in a closed loop": (
-        "gates.validity.of scenarios.readings.knee_gates bench/load_report.c:load_little_ratio",
+        "gates.validity.of scenarios.readings.maximum_gates bench/load_report.c:load_little_ratio",
         "a_server_that_forgets_half_of_its_connections_breaks_little_s_law"
         " the_closed_loop_of_heavy_requests_has_its_gates without_its_maximum_there_is_no_overload",
     ),
     "gate: nothing above its arithmetic ceiling": (
-        "service._ceiling_hz scenarios.readings.ceiling_hz scenarios.readings.knee_gates",
+        "service._ceiling_hz scenarios.readings.ceiling_hz scenarios.readings.maximum_gates",
         "a_service_that_skips_the_wait what_waits_has_a_ceiling without_its_maximum_there_is_no_overload"
         " answers_under_way_when_a_window_begins_are_below_the_ceiling"
         " new_connections_that_were_none_and_held_ones_that_are_missing_have_no_number",
@@ -123,7 +123,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "tuned and default settings are different rows; the sweep is recorded": (
         "sweep.families sweep.settings scenarios.scenario.Scenario",
         "every_model_is_swept_by_what_it_uses the_defaults_that_are_named_are_those_of_the_models"
-        " a_model_can_have_options_of_its_own",
+        " a_model_can_have_options_of_its_own each_size_of_a_pool_is_a_server_of_its_own"
+        " no_figure_of_a_pool_is_without_its_threads",
     ),
     "a busy machine is refused; force is recorded": (
         "machine.wait_until_quiet record.start",

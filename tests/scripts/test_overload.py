@@ -4,20 +4,15 @@
 from __future__ import annotations
 
 import json
-import os
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from assaylib import rig
-from assaylib.gates import GATE_NAMES, saturation
-from assaylib.scenarios import overload, plans, readings, requests, scenario, series, watching
+from assaylib.gates import GATE_NAMES
+from assaylib.scenarios import overload, plans, readings, requests, scenario, series
 from assaylib.scenarios.requests import Request
-from assaylib.scenarios.stand import TooBusy
 from failures import BUILT, MS, NO_LOOKS, OVERLOAD, RIG, ROUNDS, SOUND, S, drawn, made_up, one, parsed, refused, right, told
 
 # --- Requests -----------------------------------------------------------------------------------
@@ -137,8 +132,8 @@ def test_what_voids_an_overload(tmp_path: Path) -> None:
     plan_of = overload.rates(found.steps, 1000)
     every = queue(plan_of, MS, 64)
 
-    def failing(every: list[Request], looks: dict[str, Any], lag_ms: float = 0.05, knee_hz: float = 1000) -> set[str]:
-        metrics, _ = overload.judged(found, knee_hz, every, looks)
+    def failing(every: list[Request], looks: dict[str, Any], lag_ms: float = 0.05, most_hz: float = 1000) -> set[str]:
+        metrics, _ = overload.judged(found, most_hz, every, looks)
         metrics["lag_p99_ns"] = lag_ms * MS
         gates = overload.gates(found, metrics, every)
         return {name for name, gate in gates.items() if not gate["ok"]}
@@ -148,7 +143,7 @@ def test_what_voids_an_overload(tmp_path: Path) -> None:
     assert failing(every, looked(lambda t: 50e6 * (1 + max(0, t)))) == {"rss_growth_mb"}, "memory without bound"
     assert failing(every, steady, lag_ms=0.2) == {"lag_p99_over_p50"}, "of what there was before"
     assert failing(every, steady, lag_ms=8) == {"lag_p99_over_p50", "generator_lag_ms"}
-    assert failing(every, steady, knee_hz=700) == {"answered_over_maximum"}, "no overload at all"
+    assert failing(every, steady, most_hz=700) == {"answered_over_maximum"}, "no overload at all"
     assert failing([*every, refused(0, status=500)], steady) == {"replies_wrong"}
     early = [refused(r.due_ns) if r.due_ns < 20 * MS else r for r in every]
     assert failing(early, steady) == {"answered_before"}
@@ -156,140 +151,40 @@ def test_what_voids_an_overload(tmp_path: Path) -> None:
         failing(every, NO_LOOKS)
 
 
-# --- Who was busy -------------------------------------------------------------------------------
-
-
-def used(**shares: tuple[float, float]) -> dict[str, list[int]]:
-    """Looks every 50 ms at CPUs of which each is used so much outside of the overload and in it."""
-    rows: list[dict[str, int]] = [{"at_ns": -100 * MS, "watch_cpus": 1, "own_cpus": 1}]
-    rows[0] |= dict.fromkeys(("watch_cpu_ns", "watch_cpus_idle_ns", "watch_cpus_steal_ns"), 7 * MS)
-    rows[0] |= dict.fromkeys(("cpu_ns", "own_cpus_idle_ns", "own_cpus_steal_ns"), 9 * MS)
-    while rows[-1]["at_ns"] < 3200 * MS:
-        row = dict(rows[-1])
-        for name, cpus in (("watch_cpu_ns", "watch_cpus"), ("cpu_ns", "own_cpus")):
-            share = shares[name][500 * MS <= row["at_ns"] < 1400 * MS]
-            row[name] += round(share * 50 * MS)
-            row[f"{cpus}_idle_ns"] += round((1 - share) * 50 * MS)
-        rows.append({**row, "at_ns": row["at_ns"] + 50 * MS})
-    return {name: [row[name] for row in rows] for name in rows[0]}
-
-
-def test_who_is_at_his_limit_in_the_overload_is_asked_of_it_alone(tmp_path: Path) -> None:
-    """0.9 s of 3.2: over all of them a server that had no rest in the overload was at 50 %, and so was
-    a generator that was not able to offer it."""
-    found = parsed(tmp_path, OVERLOAD)
-    result: dict[str, Any] = {"lag_p50_ns": 1000, "steps": [{"p50_ns": MS, "polled_ns": None}] * 3}
-
-    def gate(steps: list[dict[str, Any]] | None = None, text: str = "", **shares: tuple[float, float]) -> dict[str, Any]:
-        told = {**result, "steps": steps or result["steps"]}
-        alone = overload.in_overload(found.steps, used(**shares), told)
-        return overload.over_saturated(parsed(tmp_path, text) if text else found, alone)
-
-    calm = gate(watch_cpu_ns=(0.3, 0.6), cpu_ns=(0.1, 0.2))
-    assert (calm["value"], calm["said"]) == ("nobody", "server 60 %, generator 20 %")
-    full = gate(watch_cpu_ns=(0.3, 1.0), cpu_ns=(0.1, 0.2))
-    assert full == {"value": "server", "limit": "server or nobody", "scope": "all", "ok": True, "said": full["said"]}
-    assert gate(watch_cpu_ns=(1.0, 0.3), cpu_ns=(0.1, 0.2))["value"] == "nobody", "before and after it"
-    rig_s = gate(watch_cpu_ns=(0.3, 0.6), cpu_ns=(0.1, 1.0))
-    assert rig_s["value"] == "generator" and not rig_s["ok"], "what was asked was no overload"
-    assert gate(watch_cpu_ns=(0.3, 1.0), cpu_ns=(0.1, 1.0))["ok"]
-    # One that polls uses all of its CPU: 0.63 s of the 0.9 in vain, or 0.009.
-    polls = OVERLOAD.replace("[load]", "[load]\nspin_us = 300")
-    for polled_ns, who in ((630 * MS, "nobody"), (9 * MS, "generator")):
-        steps = [{"p50_ns": MS, "polled_ns": ns} for ns in (490 * MS, polled_ns, 1700 * MS)]
-        assert gate(steps, polls, watch_cpu_ns=(0.3, 0.6), cpu_ns=(1.0, 1.0))["value"] == who
-    with pytest.raises(TooBusy, match="look twice"):
-        overload.in_overload(found.steps, {}, result)
-
-
-def test_looks_at_who_is_busy_are_as_load_has_them(tmp_path: Path) -> None:
-    """This process is all three: what one used, every one did."""
-    here: Any = SimpleNamespace(pid=os.getpid(), beside_pid=os.getpid(), child=SimpleNamespace(pid=os.getpid()))
-    busy = watching.Busy(here, here)
-    busy.look()
-    before = watching.cpu_ns(os.getpid())
-    while watching.cpu_ns(os.getpid()) - before < 50 * MS:
-        pass
-    busy.look()
-    looks = busy.since(0)
-    found = watching.window(looks, looks["at_ns"][0], looks["at_ns"][-1] + 1)
-    assert found and found["duration_ns"] == looks["at_ns"][-1] - looks["at_ns"][0]
-    for name, cpus in (("watch_cpu_ns", "watch_cpus"), ("cpu_ns", "own_cpus"), ("beside_cpu_ns", "beside_cpus")):
-        assert found[name] >= 50 * MS and found[cpus] == len(os.sched_getaffinity(0))
-        assert 0 <= found[f"{cpus}_steal_ns"] and found[f"{cpus}_idle_ns"] <= found["duration_ns"] * found[cpus] + 50 * MS
-    assert watching.window(looks, looks["at_ns"][0], looks["at_ns"][-1]) is None, "one look is none"
-    assert rig.busy_percents(found)["server_busy_percent"] > 0
-    assert rig.busy_percents({**found, "polled_ns": 2 * found["cpu_ns"]})["load_busy_percent"] == 0
-
-
-def test_a_server_that_answers_nobody_is_looked_at_all_the_same() -> None:
-    """It may take the whole of our patience for not answering."""
-    looked = threading.Event()
-
-    def silent() -> dict[str, float]:
-        looked.wait(60)
-        raise rig.Failure("no answer")
-
-    server: Any = SimpleNamespace(pid=os.getpid(), beside_pid=None, metrics=silent)
-    loading: Any = SimpleNamespace(child=SimpleNamespace(pid=os.getpid()))
-    busy = watching.Busy(server, loading)
-    with watching.Watching(server, busy) as watch:
-        until = time.monotonic() + 50
-        while len(busy.since(0).get("cpu_ns", [])) < 2 and time.monotonic() < until:
-            time.sleep(0.01)
-        seen = len(busy.since(0)["cpu_ns"])
-        looked.set()
-    assert watch.since(0)["at_ns"] == [] and seen >= 2
-
-
-def test_cpus_that_a_container_numbers_anew_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    here: Any = SimpleNamespace(pid=os.getpid(), beside_pid=None, child=SimpleNamespace(pid=os.getpid()))
-    monkeypatch.setattr(watching.Ticks, "by_cpu", staticmethod(dict))
-    busy = watching.Busy(here, here)
-    busy.look()
-    busy.look()
-    found = watching.window(busy.since(0))
-    assert found and "cpu_ns" in found and not any("cpus" in name for name in found)
-    assert saturation({**found, "duration_ns": 1}).shares
-
-
 def test_without_its_maximum_there_is_no_overload(tmp_path: Path) -> None:
     (family,) = plans.make([parsed(tmp_path, OVERLOAD)], BUILT, 1, None).families
 
     def failed(model: str = "event_loop", **done: Any) -> set[str]:
-        gates = readings.knee_gates(family, {**SOUND, "connections_held": 16, **done}, model)
+        gates = readings.maximum_gates(family, {**SOUND, "connections_held": 16, **done}, model)
         assert {gate["scope"] for gate in gates.values()} == {"all"} and set(gates) < set(GATE_NAMES)
         return {name for name, gate in gates.items() if not gate["ok"]}
 
     assert failed() == set()
-    assert failed(failed=1) == {"knee_replies_wrong"} and failed(little_ratio=0.8) == {"knee_littles_law"}
-    assert failed(**RIG) == {"knee_saturated"}, "twice of what the generator can do is not too much for the server"
+    assert failed(failed=1) == {"maximum_replies_wrong"} and failed(little_ratio=0.8) == {"maximum_littles_law"}
+    assert failed(**RIG) == {"maximum_saturated"}, "twice of what the generator can do is not too much for the server"
     # Sixteen that wait for 1 ms each, or a single thread that does.
     waiting = OVERLOAD.replace("[load]", '[downstream]\ndelay = "fixed:1000"\n[load]')
     waiting = waiting.replace('"cpu"\ncpu_iterations = 1000', '"call"')
     (family,) = plans.make([parsed(tmp_path, waiting)], BUILT, 1, None).families
     for model, most_hz in (("event_loop", 16000), ("thread_pool", 1000)):
         assert failed(model, achieved_hz=most_hz) == set()
-        assert failed(model, achieved_hz=1.1 * most_hz) == {"knee_below_ceiling"}
+        assert failed(model, achieved_hz=1.1 * most_hz) == {"maximum_below_ceiling"}
 
 
 # --- Lines --------------------------------------------------------------------------------------
 
 
 def overloaded(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    knee = 1000.0 * (1 + number / 100)
+    maximum_hz = 1000.0 * (1 + number / 100)
     limit = 64 if member.endswith("reject") else None
-    metrics, timeline = overload.judged(
-        found, knee, queue(overload.rates(found.steps, knee), S / knee, limit), looked(lambda t: 50e6 + 1e6 * number)
-    )
-    return metrics, timeline
+    every = queue(overload.rates(found.steps, maximum_hz), S / maximum_hz, limit)
+    return overload.judged(found, maximum_hz, every, looked(lambda t: 50e6 + 1e6 * number))
 
 
 def test_what_is_said_of_an_overload(tmp_path: Path) -> None:
     folder = made_up(tmp_path / "run", parsed(tmp_path, OVERLOAD), overloaded)
     text = told(folder)
     first = text.splitlines()[1]
-    assert first.startswith("At 2 times what each can do, for 0.9 s: reject still gave")
     assert "% of that maximum within 100 ms, and answers were as fast as before after 0.2 s; wait still gave" in first
     assert first.endswith(" (intervals at 95 % each).")
     low, high = series.estimate(one(folder).family, "event_loop@wait", "useful_share").interval  # type: ignore
@@ -301,6 +196,20 @@ def test_what_is_said_of_an_overload(tmp_path: Path) -> None:
     assert len(rows) == 4 and all(row[-1] == str(ROUNDS) for row in rows)
     page = drawn(folder)
     assert "Slot by slot of 0.1 s" in page and "And then?" in page
+
+
+def test_what_twice_is_twice_of_is_told(tmp_path: Path) -> None:
+    """No knee: nobody asked at which rate a service level holds."""
+    for name, text, said in (
+        ("stated", OVERLOAD, "1 000/s, a stated maximum"),
+        ("measured", OVERLOAD.replace("maximum_hz = 1000", "maximum_hz = 0"), "each server's closed-loop maximum"),
+    ):
+        folder = made_up(tmp_path / name, parsed(tmp_path, text, name), overloaded)
+        shown, page = told(folder), drawn(folder)
+        assert shown.splitlines()[1].startswith(f"At 2 times {said}, for 0.9 s: reject still gave")
+        assert f"Overload of 2 × {said}, for 0.9 s, between 0.3 × of it" in shown and "knee" not in shown + page
+        loop = "in a closed loop right before, asked for by 16 connections that each wait for their answer"
+        assert (loop in shown) is (name == "measured")
 
 
 def test_one_that_never_came_back_is_said_to_be(tmp_path: Path) -> None:
@@ -393,10 +302,10 @@ def test_why_there_is_no_answer_at_all_is_the_first_thing_said(tmp_path: Path) -
     rows = [json.loads(row) for row in path.read_text().splitlines()]
     for row in rows:
         gate = {"value": "generator", "limit": "server or nobody", "scope": "all", "ok": False}
-        row["gates"]["knee_saturated"] = gate
+        row["gates"]["maximum_saturated"] = gate
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    said = "No answer: no process has a figure that counts: gates failed: saturated while the maximum was measured"
-    assert told(folder).splitlines()[1] == f"{said} (limit server or nobody)."
+    said = "No answer: no process has a figure that counts: gates failed: saturated while the closed-loop maximum was"
+    assert told(folder).splitlines()[1] == f"{said} measured (limit server or nobody)."
 
 
 def test_a_door_that_was_never_full_is_said_to_be(tmp_path: Path) -> None:

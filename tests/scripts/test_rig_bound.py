@@ -98,9 +98,9 @@ def test_a_maximum_that_is_the_rig_s_is_none(tmp_path: Path) -> None:
     held_all = {**SOUND, "connections_held": 16, "achieved_hz": 1000.0}
     far, near = (plans.fixed(family, rig_hz=hz) for hz in (2000.0, 1200.0))
     lacking = {**held_all, "connections_held": 15}
-    assert broken(readings.knee_gates(far, held_all, "event_loop")) == {}
-    assert broken(readings.knee_gates(near, held_all, "event_loop")) == {"knee_rig_share": "all"}
-    assert broken(readings.knee_gates(far, lacking, "event_loop")) == {"knee_connections_held": "all"}
+    assert broken(readings.maximum_gates(far, held_all, "event_loop")) == {}
+    assert broken(readings.maximum_gates(near, held_all, "event_loop")) == {"maximum_rig_share": "all"}
+    assert broken(readings.maximum_gates(far, lacking, "event_loop")) == {"maximum_connections_held": "all"}
 
 
 def test_a_throughput_near_the_rig_s_is_a_bound(tmp_path: Path) -> None:

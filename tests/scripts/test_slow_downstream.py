@@ -4,19 +4,22 @@ said of lines."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from assaylib import record, scenarios, words
+from assaylib import record, rig, scenarios, words
 from assaylib.gates import GATE_NAMES
 from assaylib.planned import Family
-from assaylib.scenarios import faults, isolation, scenario, series, slow_downstream, stand, watching
+from assaylib.scenarios import faults, isolation, plans, scenario, series, slow_downstream, stand, watching
 from assaylib.scenarios.requests import Request
-from failures import MS, NO_LOOKS, SLOW, S, drawn, made_up, one, parsed, refused, right, told
+from failures import BUILT, MS, NO_LOOKS, SLOW, S, drawn, made_up, one, parsed, refused, right, told
 
 PHASES = [("normal", 0), ("stalled", S // 2), ("after stalled", S), ("dead", 3 * S // 2), ("after dead", 2 * S)]
 END = ("", 5 * S // 2)
@@ -56,14 +59,18 @@ POOL = {
 POOL |= {key: [0] * 50 for key in NO_LOOKS if key not in POOL or not POOL[key]}
 
 
+#: The same model with fewer threads than wait at once, and with more.
+FULL, ROOMY = "thread_pool (64 threads)", "thread_pool (200 threads)"
+
+
 def failing(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
     deadline = 100 * MS if member.endswith("100ms") else None
-    return slow_downstream.judged(found, stuck(member.startswith("thread_pool"), deadline), POOL, spans())
+    return slow_downstream.judged(found, stuck(member.startswith(FULL), deadline), POOL, spans())
 
 
 def test_phases_of_a_known_stall(tmp_path: Path) -> None:
     found = parsed(tmp_path, SLOW)
-    metrics, timeline = failing(found, "thread_pool@none", 1)
+    metrics, timeline = failing(found, f"{FULL}@none", 1)
     assert metrics["normal_hits_p99_ns"] == MS and metrics["normal_misses_p99_ns"] == 4 * MS
     # 300 of 500 hits wait for the end of the stall, up to 0.3 s: the 5 slowest are beyond p99.
     assert metrics["stalled_hits_p99_ns"] == pytest.approx(301 * MS - 5 * MS, abs=MS)
@@ -161,15 +168,17 @@ def test_what_is_said_of_neighbours(tmp_path: Path) -> None:
     alone, both = first.split("; ")
     assert alone == (
         "Requests that do not need the failing service are with a deadline of 100 ms at most twice as slow in"
-        " thread_pool (stalled: 1.0 × (1.0 to 1.0)) and event_loop (stalled: 1.0 × (1.0 to 1.0))"
+        " thread_pool (64 threads) (stalled: 1.0 × (1.0 to 1.0)), thread_pool (200 threads) (stalled: 1.0 × (1.0 to"
+        " 1.0)) and event_loop (stalled: 1.0 × (1.0 to 1.0))"
     )
     assert both == (
-        "without a deadline held up in thread_pool (stalled: 296 × (296 to 296)), at most twice as slow in event_loop"
-        " (stalled: 1.0 × (1.0 to 1.0)) (intervals that hold together at 95 %)."
+        "without a deadline held up in thread_pool (64 threads) (stalled: 296 × (296 to 296)), at most twice as slow in"
+        " thread_pool (200 threads) (stalled: 1.0 × (1.0 to 1.0)) and event_loop (stalled: 1.0 × (1.0 to 1.0))"
+        " (intervals that hold together at 95 %)."
     )
     page = drawn(folder)
     assert "900 × 502" in page and "720 × 504" in page, "what came instead, over nine rounds"
-    assert "after it was: thread_pool stalled 0.05 s (0.05 to 0.05) and 0.05 s (0.05 to 0.05), dead 0.05 s" in page
+    assert f"after it was: {FULL} stalled 0.05 s (0.05 to 0.05) and 0.05 s (0.05 to 0.05), dead 0.05 s" in page
     assert "What a machine with 2 cores cannot decide here:" in page
     assert "In `mine` generator and downstream service share a CPU" in page
 
@@ -177,9 +186,9 @@ def test_what_is_said_of_neighbours(tmp_path: Path) -> None:
 def test_few_rounds_give_neighbours_no_verdict(tmp_path: Path) -> None:
     first = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing, rounds=2)).splitlines()[1]
     assert "held up" not in first and "at most twice" not in first
-    assert "without a verdict in thread_pool (stalled: 296 ×)" in first and "2 of 9 rounds needed" in first
+    assert f"without a verdict in {FULL} (stalled: 296 ×)" in first and "2 of 9 rounds needed" in first
     enough_for_one = told(made_up(tmp_path / "more", parsed(tmp_path, SLOW), failing)).splitlines()[1]
-    assert "held up" not in enough_for_one, "seven rounds are for one interval, and eight are looked at"
+    assert "held up" not in enough_for_one, "seven rounds are for one interval, and twelve are looked at"
 
 
 def test_who_has_a_verdict_is_sure_though_another_lost_rounds(tmp_path: Path) -> None:
@@ -190,7 +199,8 @@ def test_who_has_a_verdict_is_sure_though_another_lost_rounds(tmp_path: Path) ->
     kept = [row for row in rows if (row["member"], row["round"]) not in lost]
     path.write_text("".join(json.dumps(row) + "\n" for row in kept))
     first = told(folder).splitlines()[1]
-    assert "held up in thread_pool (stalled: 296 × (296 to 296)), without a verdict in event_loop" in first
+    assert f"held up in {FULL} (stalled: 296 × (296 to 296)), at most twice as slow in {ROOMY}" in first
+    assert "(stalled: 1.0 × (1.0 to 1.0)), without a verdict in event_loop" in first
     assert first.endswith(
         "(intervals that hold together at 95 %; some have no interval: 7 of 9 rounds needed)."
     )
@@ -206,7 +216,7 @@ def test_neighbours_are_left_in_peace_by_all_faults_or_not_shown_to_be(tmp_path:
 
     first = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), two, rounds=9)).splitlines()[1]
     assert "at most twice as slow in event_loop (stalled: 1.3 × (1.3 to 1.3))" in first
-    neither = "shown neither to be held up nor to be at most twice as slow in thread_pool (dead: 1.1 × (1.1 to 5.0))"
+    neither = f"shown neither to be held up nor to be at most twice as slow in {FULL} (dead: 1.1 × (1.1 to 5.0))"
     assert neither in first
 
 
@@ -218,7 +228,7 @@ def test_hits_that_are_never_answered_are_worse_than_slow(tmp_path: Path) -> Non
         return slow_downstream.judged(found, every, POOL, spans())
 
     first = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), refusing, rounds=9)).splitlines()[1]
-    assert "held up in thread_pool (stalled: never answered (never answered))" in first
+    assert f"held up in {FULL} (stalled: never answered (never answered))" in first
 
 
 def test_the_downstream_service_is_told_in_order() -> None:
@@ -261,8 +271,69 @@ def test_connections_to_the_failing_service_are_told(tmp_path: Path) -> None:
     folder = made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing)
     text = told(folder)
     assert (
-        "Without a deadline, connections to it, most seen in use of 64 (a look every 50 ms): thread_pool normal 1 (1 to"
-        " 1), stalled 64 (64 to 64), dead 1 (1 to 1); event_loop" in text
+        f"Without a deadline, connections to it, most seen in use of 64 (a look every 50 ms): {FULL} normal 1 (1 to 1),"
+        f" stalled 64 (64 to 64), dead 1 (1 to 1); {ROOMY}" in text
     )
     titles = [column.title.replace(words.SPACE, " ") for column in slow_downstream.tables(one(folder))[1].columns]
     assert "most seen in use of 64 (a look every 50 ms)" in titles
+
+
+# --- A pool's size ------------------------------------------------------------------------------
+
+
+def test_no_figure_of_a_pool_is_without_its_threads(tmp_path: Path) -> None:
+    """What is found hangs on them: each number is a member, a row, a sentence and a line of its own."""
+    folder = made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing, rounds=9)
+    page, raw = drawn(folder), (folder / "samples.jsonl").read_text()
+    pictures = [file.read_text("utf-8") for file in folder.glob("scenario-*.svg")]
+    for text in (told(folder), page, raw, *pictures):
+        assert FULL in text and ROOMY in text
+    assert "; thread_pool alone: threads 64 and 200;" in page
+    for said in slow_downstream.answer(one(folder)):
+        assert said.count("thread_pool") == said.count(FULL) + said.count(ROOMY), said
+    for table in slow_downstream.tables(one(folder)):
+        cells = [column.title for column in table.columns] + [cell.text for row in table.rows for cell in row]
+        assert all(FULL in cell or ROOMY in cell for cell in cells if "thread_pool" in cell), table.caption
+
+
+def test_which_pool_is_full_is_told_by_arithmetic(tmp_path: Path) -> None:
+    def said(text: str, name: str) -> list[str]:
+        every = told(made_up(tmp_path / name, parsed(tmp_path, text, name), failing)).splitlines()
+        return [line for line in every if line.startswith("While the service is stalled")]
+
+    (line,) = said(SLOW, "both")
+    assert line.startswith(
+        "While the service is stalled, so many requests wait for it at once: 20 with a deadline of 100 ms (200/s ×"
+        " 0.1 s), which fills no pool of threads here; 100 without a deadline (200/s × 0.5 s), which fills"
+        f" {FULL}. A full pool"
+    )
+    (line,) = said(SLOW.replace("[64, 200]", "[20, 100]"), "neither")
+    assert "which fills thread_pool (20 threads); 100" in line
+    assert "which fills thread_pool (20 threads) and thread_pool (100 threads)." in line
+    assert said(SLOW.replace('["thread_pool", "event_loop"]', '["event_loop"]'), "none") == []
+    assert said(SLOW.replace('["stalled", "dead"]', '["dead"]'), "dead") == []
+
+
+def test_each_size_of_a_pool_is_a_server_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = SLOW.replace("[server]", "[server]\noffload_threads = 2")
+    (family,) = plans.make([parsed(tmp_path, text)], BUILT, 1, None).families
+    assert family.members == tuple(f"{row}@{ms}" for ms in ("100ms", "none") for row in (FULL, ROOMY, "event_loop"))
+    assert [family.load["threads"][member] for member in family.members] == 2 * [64, 200, 1]
+    begun: list[dict[str, Any]] = []
+
+    @contextlib.contextmanager
+    def server(_: Any, options: dict[str, Any], **__: Any) -> Iterator[Any]:
+        begun.append(options)
+        yield SimpleNamespace(beside_pid=None)
+
+    beside = SimpleNamespace(address="127.0.0.1:1", child=SimpleNamespace(pid=1))
+    monkeypatch.setattr(rig, "server", server)
+    monkeypatch.setattr(rig, "downstream", lambda *_, **__: contextlib.nullcontext(beside))
+    for member in family.members:
+        row = plans.model_of(member)
+        with stand.stand(None, family, row, seed=1, padding=0, workload="cache"):  # type: ignore[arg-type]
+            pass
+    asked = [(each["model"], each["threads"]) for each in begun]
+    assert asked == 2 * [("thread_pool", 64), ("thread_pool", 200), ("event_loop", 1)]
+    # What serve refuses for a model it refuses for every row of it.
+    assert [each.get("offload_threads") for each in begun] == 2 * [None, None, 2]

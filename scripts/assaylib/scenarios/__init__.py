@@ -6,8 +6,9 @@ To add a kind of scenario, write one module here, name it in KINDS, and ship a f
 
     KEYS                                 which keys its file may have (keys.py); checked before all else
     check(scenario)                      what no single key tells: raise scenario.wrong(KEY, WHY)
-    families(scenario, built)            what is measured: made with plans.family(); a member is a model, or
-                                         MODEL@SETTING; every member gets a process in every round, in random order
+    families(scenario, built)            what is measured: made with plans.family(); a member is a model (or a
+                                         row of it: Scenario.rows), or MODEL@SETTING; every member gets a process
+                                         in every round, in random order
     pilot(build, family, say)            if rates follow from what this machine can do: (family, {}); discarded
                                          processes, whose results are fixed in family.load (plans.closed_hz helps)
     measure(build, family, member, seed, padding)

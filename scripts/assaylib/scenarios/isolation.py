@@ -55,6 +55,7 @@ def answer(outcome: Outcome) -> list[str]:
     return [
         f"**Requests that do not need the failing service are {'; '.join(parts)}**{sure}.",
         f"A figure with × is their p99 during the fault over that before any; held up is more than {HELD_UP:g} ×.",
+        *_waiting(outcome),
         *(_said(outcome, ms, *figure) for figure in _figures(outcome) for ms in steps["deadlines_ms"]),
         *series.late(outcome.family),
         *_withheld(outcome),
@@ -105,6 +106,25 @@ def _times(found: Estimate | None) -> str:
     if not math.isinf(found.median):
         said += f"{words.SPACE}×"
     return f"{said} ({series.ends(found, 1, decimals, 'never answered')})" if found.interval else said
+
+
+def _waiting(outcome: Outcome) -> list[str]:
+    """Which pool of threads is full by arithmetic: it tells of its size what might be taken for the model's."""
+    steps, pools = outcome.scenario.steps, outcome.scenario.pools
+    here = [row for row in dict.fromkeys(map(plans.model_of, outcome.family.plan["members"])) if row in pools]
+    if "stalled" not in steps["faults"] or not here:
+        return []
+    parts = []
+    for ms in steps["deadlines_ms"]:
+        longest_s = min(steps["fault_s"], ms / 1e3 if ms else math.inf)
+        most = steps["misses_hz"] * longest_s
+        full = [words.label(row) for row in here if pools[row]["threads"] <= most]
+        said = f"{words.fixed(most, 0)} {deadline_said(ms)} ({steps['misses_hz']:g}/s × {longest_s:g}{words.SPACE}s)"
+        parts.append(f"{said}, which {'fills ' + words.listed(full) if full else 'fills no pool of threads here'}")
+    return [
+        f"While the service is stalled, so many requests wait for it at once: {'; '.join(parts)}. A full pool holds up"
+        " whoever comes next: how many threads it has is a setting, to be chosen by such a figure."
+    ]
 
 
 #: What is told of a model phase by phase: what it is, the phases, and the figure of a member in one.

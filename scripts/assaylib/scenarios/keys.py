@@ -2,7 +2,8 @@
 """What may stand in a scenario's file: every key with its type, its range and its default.
 
 A kind says so in a table `KEYS`: {"load": {"connections": count(32, 1, 10000)}, …}. What is not in it,
-is of another type or out of range ends the command with the file's name and the key (exit 2).
+is of another type or out of range ends the command with the file's name and the key (exit 2). "server.MODEL"
+is what [server.thread_pool] and its like may hold, where that is not what [server] may.
 """
 
 from __future__ import annotations

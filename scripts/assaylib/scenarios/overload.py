@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Twice what a server can do, for a while, and then less again.
+"""Twice what a server answers in a closed loop, for a while, and then less again.
 
-Every process first measures its own maximum (a closed loop), then gets one plan of arrivals at three
-rates: a share of the maximum, the overload, the share again. The connections stay: what was not
+Every process first measures that, its closed-loop maximum, then gets one plan of arrivals at three
+rates: a share of the maximum, the overload, the share again. It is not the knee, the highest rate at a
+service level, which takes a grid of rates and many servers (capacity.py). The connections stay: what was not
 answered in the overload is still wanted after it. What is made of the requests is in requests.py.
 """
 
@@ -38,19 +39,19 @@ KEYS: keys.Keys = {
     },
     "steps": {
         "on_full": keys.many(keys.text(keys.REQUIRED, *POLICIES)),
-        "knee_hz": keys.number(keys.REQUIRED, 0, 1e7),
-        "knee_connections": keys.count(keys.REQUIRED, 1, 10000),
+        "maximum_hz": keys.number(keys.REQUIRED, 0, 1e7),
+        "maximum_connections": keys.count(keys.REQUIRED, 1, 10000),
         "factor": keys.number(keys.REQUIRED, 1, 100),
         "base_share": keys.number(keys.REQUIRED, 0.01, 0.95),
         "warmup_s": keys.number(keys.REQUIRED, 0, 600),
-        "knee_s": keys.number(keys.REQUIRED, 0.05, 600),
+        "maximum_s": keys.number(keys.REQUIRED, 0.05, 600),
         "before_s": keys.number(keys.REQUIRED, 0.1, 3600),
         "overload_s": keys.number(keys.REQUIRED, 0.1, 3600),
         "after_s": keys.number(keys.REQUIRED, 0.1, 3600),
         "slot_ms": keys.count(keys.REQUIRED, 10, 10000),
     },
 }
-KNEE_MAX = 1.2  # answered in the overload, over the maximum: more, and that was none
+ANSWERED_MAX = 1.2  # answered in the overload, over the maximum: more, and that was none
 LAG_MAX_MS = 5.0  # the generator's own: later, it was not the load that was asked for
 
 
@@ -65,23 +66,23 @@ def check(scenario: Scenario) -> None:
     if connections <= limit:
         why = f"must be more than server.queue_limit ({limit}), or its door is never full"
         raise scenario.wrong("load.connections", why)
-    if steps["knee_connections"] > min(limit, connections):
+    if steps["maximum_connections"] > min(limit, connections):
         why = "must be neither more than load.connections nor than server.queue_limit"
-        raise scenario.wrong("steps.knee_connections", why)
+        raise scenario.wrong("steps.maximum_connections", why)
 
 
 def families(scenario: Scenario, built: Built) -> list[Family]:
     wanted, steps = plans.models(scenario, built), scenario.steps
     members = [f"{m}{plans.SEPARATOR}{full}" for full in steps["on_full"] for m in wanted]
-    knee_s = 0.0 if steps["knee_hz"] else steps["warmup_s"] + steps["knee_s"]
-    loads = knee_s + steps["warmup_s"] + sum(steps[f"{n}_s"] for n in ("before", "overload", "after"))
+    maximum_s = 0.0 if steps["maximum_hz"] else steps["warmup_s"] + steps["maximum_s"]
+    loads = maximum_s + steps["warmup_s"] + sum(steps[f"{n}_s"] for n in ("before", "overload", "after"))
     process_s = SERVE_START_S + loads + 2 * CAPTURE_S
     return [plans.family(scenario, built, members, process_s=process_s, pilot_s=plans.noop.PILOT_S)]
 
 
 def pilot(build: Build, family: Family, say: plans.Say) -> tuple[Family, dict[str, str]]:
-    """Every server finds its own maximum; what the rig's is, a server that does nothing shows."""
-    asked = {"connections": of(family).steps["knee_connections"]}
+    """Every server finds its own maximum, when it is measured; what the rig's is, a server that does nothing shows."""
+    asked = {"connections": of(family).steps["maximum_connections"]}
     return plans.fixed(family, rig_hz=plans.rig_hz(build, family, say, **asked)), {}
 
 
@@ -89,12 +90,12 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
     steps, model = of(family).steps, plans.model_of(member)
     options = {"on_full": plans.setting_of(member), "admin": "127.0.0.1:0"}
     with stand(build, family, model, seed=seed, padding=padding, **options) as here:
-        knee_hz, of_knee = steps["knee_hz"], {}
-        if not knee_hz:
-            closed = {"connections": steps["knee_connections"], "warmup_s": steps["warmup_s"]}
-            done = here.load(arrival="closed", duration_s=steps["knee_s"], **closed)
-            knee_hz, of_knee = float(done["achieved_hz"]), readings.knee_gates(family, done, model)
-        plan = {"steps": rates(steps, knee_hz), "warmup_s": steps["warmup_s"]}
+        maximum_hz, of_maximum = steps["maximum_hz"], {}
+        if not maximum_hz:
+            closed = {"connections": steps["maximum_connections"], "warmup_s": steps["warmup_s"]}
+            done = here.load(arrival="closed", duration_s=steps["maximum_s"], **closed)
+            maximum_hz, of_maximum = float(done["achieved_hz"]), readings.maximum_gates(family, done, model)
+        plan = {"steps": rates(steps, maximum_hz), "warmup_s": steps["warmup_s"]}
         with here.start_load(requests=True, **plan) as loading:
             busy = watching.Busy(here.server, loading)
             with watching.Watching(here.server, busy) as watch:
@@ -102,7 +103,7 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
                 every = requests.read(loading)
         final, ended = here.stop()
     looks, spent = (each.since(result["window_began_ns"]) for each in (watch, busy))
-    metrics, line = judged(of(family), knee_hz, every, looks)
+    metrics, line = judged(of(family), maximum_hz, every, looks)
     alone = in_overload(steps, spent, result)
     metrics |= {"lag_p99_ns": result["lag_p99_ns"], **rig.busy_percents(result), **readings.final(final)}
     metrics |= {f"over_{name}": value for name, value in rig.busy_percents(alone).items()}
@@ -112,7 +113,7 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
             **readings.gates(family, result, final, below_knee=False, ceiling_hz=_ceiling_hz(of(family), model)),
             **gates(of(family), metrics, every),
             "over_saturated": over_saturated(of(family), alone),
-            **of_knee,
+            **of_maximum,
         },
         "timeline": {**line, "looks": looks, "busy": spent},
         "server": ended,
@@ -123,9 +124,9 @@ def _ceiling_hz(scenario: Scenario, model: str) -> float | None:
     return readings.ceiling_hz(scenario, model, ends_ns(scenario.steps)[-1] / 1e9)
 
 
-def rates(steps: dict[str, Any], knee_hz: float) -> list[tuple[float, float]]:
+def rates(steps: dict[str, Any], maximum_hz: float) -> list[tuple[float, float]]:
     """(requests per second, for how long)."""
-    base, over = steps["base_share"] * knee_hz, steps["factor"] * knee_hz
+    base, over = steps["base_share"] * maximum_hz, steps["factor"] * maximum_hz
     return [(base, steps["before_s"]), (over, steps["overload_s"]), (base, steps["after_s"])]
 
 
@@ -148,7 +149,7 @@ def over_saturated(scenario: Scenario, alone: dict[str, Any]) -> dict[str, Any]:
 
 
 def judged(
-    scenario: Scenario, knee_hz: float, every: list[Request], looks: dict[str, Any]
+    scenario: Scenario, maximum_hz: float, every: list[Request], looks: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(metrics, timeline) of one process."""
     steps, level = scenario.steps, scenario.level
@@ -165,12 +166,12 @@ def judged(
     back = requests.back_ns(line, end, level["back_factor"] * usual_ns) if usual_ns else None
     useful = sum((r.latency_ns or 0) <= limit_ns for r in came)
     metrics = {
-        "knee_hz": knee_hz,
+        "maximum_hz": maximum_hz,
         "offered_hz": over["planned"] / seconds,
         "goodput_hz": len(came) / seconds,
-        "goodput_share": len(came) / seconds / knee_hz,
+        "goodput_share": len(came) / seconds / maximum_hz,
         "useful_hz": useful / seconds,
-        "useful_share": useful / seconds / knee_hz,
+        "useful_share": useful / seconds / maximum_hz,
         "refused_hz": over["refused"] / seconds,
         "refused_share": over["refused"] / max(1, over["planned"]),
         "before_p50_ns": before["p50_ns"],
@@ -201,7 +202,7 @@ def _memory(looks: dict[str, Any], begin: int, end: int, last: int) -> dict[str,
 
 
 def gates(scenario: Scenario, metrics: dict[str, Any], every: list[Request]) -> dict[str, Any]:
-    """Beside those of METHOD 4: who is refused or late beyond the knee is a result. Memory that grows
+    """Beside those of METHOD 4: who is refused or late beyond the maximum is a result. Memory that grows
     beyond what was allowed has no other figures."""
     wrong = sum(r.outcome == requests.WRONG and not r.refused for r in every)
     early = requests.due(every, 0, ends_ns(scenario.steps)[0])
@@ -214,7 +215,7 @@ def gates(scenario: Scenario, metrics: dict[str, Any], every: list[Request]) -> 
         **late,
         "replies_wrong": most(wrong, 0, "all"),
         "answered_before": least(good, ACHIEVED_MIN, "all"),
-        "answered_over_maximum": most(metrics["goodput_share"], KNEE_MAX, "all"),
+        "answered_over_maximum": most(metrics["goodput_share"], ANSWERED_MAX, "all"),
         "generator_lag_ms": most(metrics["lag_p99_ns"] / 1e6, LAG_MAX_MS, "all"),
         "rss_growth_mb": most(grown / 1e6, scenario.level["rss_growth_mb"], "all"),
     }

@@ -41,9 +41,16 @@ def answer(outcome: Outcome) -> list[str]:
         return [outcome.nothing, *_withheld(outcome)]
     parts = [_lead(outcome, full, found) for full, found in every.items()]
     sure = series.how_sure([found for of_one in every.values() for found in of_one], "intervals at 95 % each")
-    first = f"**At {steps['factor']:g} times what each can do, for {steps['overload_s']:g}{words.SPACE}s: {'; '.join(parts)}**{sure}."
+    asked = f"{steps['factor']:g} times {_maximum(steps)}, for {steps['overload_s']:g}{words.SPACE}s"
+    first = f"**At {asked}: {'; '.join(parts)}**{sure}."
     said = [first, *(_said(outcome, full) for full in steps["on_full"]), *_never_full(outcome)]
     return [*said, _memory_said(outcome), *series.late(outcome.family), *_withheld(outcome)]
+
+
+def _maximum(steps: dict[str, Any]) -> str:
+    """What an overload is a multiple of. Older runs know it by another name: theirs was never stated."""
+    stated = steps.get("maximum_hz")
+    return f"{words.fixed(stated, 0)}/s, a stated maximum" if stated else "each server's closed-loop maximum"
 
 
 def _lead(outcome: Outcome, full: str, useful: list[Estimate | None]) -> str:
@@ -107,7 +114,7 @@ def _withheld(outcome: Outcome) -> list[str]:
 
 Columns = tuple[tuple[str, str, float, int], ...]
 ANSWERED: Columns = (
-    ("maximum, 1/s", "knee_hz", 1, 0),
+    ("maximum, 1/s", "maximum_hz", 1, 0),
     ("answered, % of it", "goodput_share", 0.01, 0),
     ("in time, % of it", "useful_share", 0.01, 0),
     ("refused, % of offered", "refused_share", 0.01, 0),
@@ -131,12 +138,13 @@ def tables(outcome: Outcome) -> list[Table]:
     steps = scenario.steps
     answered = _figures(
         outcome,
-        f"Overload of {steps['factor']:g} × the maximum for {steps['overload_s']:g} s, between"
+        f"Overload of {steps['factor']:g} × {_maximum(steps)}, for {steps['overload_s']:g} s, between"
         f" {steps['base_share']:g} × of it; medians of rounds with intervals of the sign test, each at 95 %",
         ANSWERED,
     )
     answered.notes += [
         series.EACH,
+        _how_measured(steps),
         f"In time: answered within {_limit(outcome)} of when it was due. Back: the end of the first slot of"
         f" {steps['slot_ms']} ms in which all was answered with a p99 of at most {scenario.level['back_factor']:g} ×"
         " that of a slot before (of their median). In time is a share of the whole overload: where answers come too"
@@ -151,6 +159,16 @@ def tables(outcome: Outcome) -> list[Table]:
     ]
     limits = readings.limits(outcome, "before, overload and after together")
     return [answered, age, limits, _timeline(outcome)]
+
+
+def _how_measured(steps: dict[str, Any]) -> str:
+    if steps.get("maximum_hz"):
+        return "Maximum: as the file states it, not measured."
+    by = f" by {steps['maximum_connections']} connections" if "maximum_connections" in steps else ""
+    return (
+        f"Maximum: answers per second in a closed loop right before, asked for{by} that each wait for their answer."
+        " It is not the highest rate at a service level, which the scenario capacity finds."
+    )
 
 
 def _figures(outcome: Outcome, caption: str, columns: Columns) -> Table:
@@ -220,7 +238,7 @@ def _picture(outcome: Outcome, full: str) -> Chart:
         outcome.chart(full),
         f"Overload, on_full = {full}",
         f"Answers in time and the 99th percentile over time, by model, through {steps['overload_s']:g} s of"
-        f" {steps['factor']:g} times the maximum. The figures are in the table.",
+        f" {steps['factor']:g} times {_maximum(steps)}. The figures are in the table.",
         [Panel(title, unit, log) for title, unit, _, _, log in PANELS],
         lines,
         [words.label(plans.model_of(m)) for m in of_setting(outcome, full)],

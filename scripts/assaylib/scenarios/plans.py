@@ -38,7 +38,7 @@ def models(scenario: Scenario, built: Built) -> list[str]:
 
 
 def model_of(member: str) -> str:
-    """thread_pool@3 and thread_pool.same@3 are of thread_pool."""
+    """thread_pool@3 and thread_pool.same@3 are of thread_pool; of a model with several rows it is the row."""
     return member.partition(SEPARATOR)[0].partition(".")[0]
 
 

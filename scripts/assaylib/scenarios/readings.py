@@ -42,28 +42,28 @@ def gates(
     return of(asked, opened=result, closed=closed, final=end)
 
 
-KNEE_GATES = {
-    "knee_replies_wrong": "closed_replies_wrong",
-    "knee_connections_held": "connections_held",
-    "knee_littles_law": "littles_law",
-    "knee_below_ceiling": "below_ceiling",
-    "knee_saturated": "closed_saturated",
-    "knee_rig_share": "rig_share",
+MAXIMUM_GATES = {
+    "maximum_replies_wrong": "closed_replies_wrong",
+    "maximum_connections_held": "connections_held",
+    "maximum_littles_law": "littles_law",
+    "maximum_below_ceiling": "below_ceiling",
+    "maximum_saturated": "closed_saturated",
+    "maximum_rig_share": "rig_share",
 }
 
 
-def knee_gates(family: Family, done: dict[str, Any], model: str) -> dict[str, Any]:
+def maximum_gates(family: Family, done: dict[str, Any], model: str) -> dict[str, Any]:
     """Of the closed loop that says what too much is: all hangs on it."""
     scenario = stand.of(family)
-    connections = scenario.steps["knee_connections"]
+    connections = scenario.steps["maximum_connections"]
     asked = Conditions(
         connections,
         threads=scenario.server["threads"],
-        ceiling_hz=ceiling_hz(scenario, model, scenario.steps["knee_s"], connections),
+        ceiling_hz=ceiling_hz(scenario, model, scenario.steps["maximum_s"], connections),
         rig_hz=family.load.get("rig_hz"),
     )
     found = of(asked, closed=done)
-    return {name: {**found[gate], "scope": "all"} for name, gate in KNEE_GATES.items() if gate in found}
+    return {name: {**found[gate], "scope": "all"} for name, gate in MAXIMUM_GATES.items() if gate in found}
 
 
 WAITING = ("call", "blend", "fanout")  # every request waits for the service downstream; of `cache` chance says which
@@ -86,7 +86,7 @@ def ceiling_hz(scenario: Scenario, model: str, window_s: float, connections: int
 SATURATED = {
     "over_saturated": "in the overload",
     "saturated": "saturated",
-    "knee_saturated": "… while its maximum was measured",
+    "maximum_saturated": "… while its closed-loop maximum was measured",
     "closed_saturated": "… in the closed loop",
 }
 

@@ -7,7 +7,7 @@
     rounds = 8
 
     [server]                          # options of serve, with underscores; models = ["…"]: default all
-    [server.thread_pool]              # … of one model alone
+    [server.thread_pool]              # … of one model alone; some kinds take several `threads` there, a row for each
     [downstream]                      # options of downstream: then there is one
     [load]                            # options of load
     [[load.classes]]                  # kinds of request, with name and share
@@ -27,7 +27,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from .. import UsageError
+from .. import UsageError, words
 from . import keys
 from .keys import Keys, Wrong
 
@@ -69,9 +69,24 @@ class Scenario:
         """As a command line names it."""
         return self.name if Path(self.where).parent == FOLDER else self.where
 
-    def options(self, model: str) -> dict[str, Any]:
-        """serve's, of one model."""
-        return {**self.server, **self.of_model.get(model, {}), "model": model}
+    @property
+    def pools(self) -> dict[str, dict[str, Any]]:
+        """Row → its options, of models for which the file lists several numbers of threads. The name says how many:
+        whatever is told of a row is told of that number."""
+        return {
+            f"{model} ({words.counted(count, 'thread')})": {**changed, "model": model, "threads": count}
+            for model, changed in self.of_model.items()
+            if isinstance(changed.get("threads"), list)
+            for count in changed["threads"]
+        }
+
+    def rows(self, model: str) -> list[str]:
+        """What is measured of a model: itself, or it with each of its numbers of threads."""
+        return [row for row, changed in self.pools.items() if changed["model"] == model] or [model]
+
+    def options(self, row: str) -> dict[str, Any]:
+        """serve's, of one row."""
+        return {**self.server, "model": row, **self.of_model.get(row, {}), **self.pools.get(row, {})}
 
     def to_json(self) -> dict[str, Any]:
         content = asdict(self)
@@ -142,7 +157,7 @@ def parse(path: Path, content: dict[str, Any], sha256: str, allowed: Keys) -> Sc
         rounds=top["rounds"],
         models=tuple(models),
         server=keys.table(where, "server", server, allowed.get("server", {})),
-        of_model=_of_models(where, of_model, allowed.get("server", {})),
+        of_model=_of_models(where, of_model, allowed.get("server.MODEL", allowed.get("server", {}))),
         downstream=_downstream(where, content, allowed),
         load=keys.table(where, "load", load, allowed.get("load", {})),
         classes=classes,

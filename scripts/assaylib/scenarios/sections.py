@@ -70,7 +70,7 @@ def _given(options: dict[str, Any]) -> str:
 
 def _one(value: Any) -> str:
     if isinstance(value, list):
-        return " ".join(map(_one, value))
+        return words.listed(map(_one, value))
     return "yes" if value is True else f"{value:g}" if isinstance(value, float) else str(value)
 
 

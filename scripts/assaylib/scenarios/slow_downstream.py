@@ -5,6 +5,9 @@ requests notice that have nothing to do with it?
 One server, one plan of arrivals at one rate, two kinds of request (workload `cache`: hits are answered
 at once, misses ask), while the downstream service is told over HTTP what to be. When it was told is
 noted by the clock that load's requests go by; what is made of that is here, and in requests.py.
+
+Who waits in a thread takes one from everybody else: of a pool of threads the question has no answer without their
+number. So the file has to list it, and each number is a row.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import time
 from typing import Any
 
 from ..gates.validity import ACHIEVED_MIN, LAG_SHARE_MAX, least, most
-from ..plan import CAPTURE_S, SERVE_START_S, Built, Family
+from ..plan import CAPTURE_S, SERVE_START_S, SERVICE_BASELINE, Built, Family
 from ..programs import Build
 from . import faults, keys, plans, readings, requests, series, watching
 from .faults import FAULTS, HITS, MISSES
@@ -28,6 +31,7 @@ SERVER = {n: k for n, k in keys.SERVER.items() if n not in ("workload", "call_ti
 
 KEYS: keys.Keys = {
     "server": SERVER,
+    "server.MODEL": {**SERVER, "threads": keys.many(SERVER["threads"], ())},
     "downstream": keys.DOWNSTREAM,
     "load": {**keys.LOAD, "arrival": keys.text("poisson", "poisson", "uniform", "burst")},
     "level": {"back_factor": keys.number(keys.REQUIRED, 1, 100)},
@@ -54,6 +58,13 @@ def check(scenario: Scenario) -> None:
     for name in ("deadlines_ms", "faults"):
         if len(set(steps[name])) < len(steps[name]):
             raise scenario.wrong(f"steps.{name}", "names one twice")
+    for model, changed in scenario.of_model.items():
+        if len(set(changed.get("threads", ()))) < len(changed.get("threads", ())):
+            raise scenario.wrong(f"server.{model}.threads", "names one twice")
+    asked = not scenario.models or SERVICE_BASELINE in scenario.models
+    if asked and "threads" not in scenario.of_model.get(SERVICE_BASELINE, {}):
+        why = "is missing: a list of how many there are, on which it depends what is seen"
+        raise scenario.wrong(f"server.{SERVICE_BASELINE}.threads", why)
     if not scenario.downstream:
         raise scenario.wrong("downstream", "is missing: it is what fails")
     if scenario.classes:
@@ -64,8 +75,9 @@ def check(scenario: Scenario) -> None:
 
 
 def families(scenario: Scenario, built: Built) -> list[Family]:
-    wanted, steps = plans.models(scenario, built), scenario.steps
-    members = [f"{m}{plans.SEPARATOR}{deadline_name(ms)}" for ms in steps["deadlines_ms"] for m in wanted]
+    steps = scenario.steps
+    rows = [row for model in plans.models(scenario, built) for row in scenario.rows(model)]
+    members = [f"{row}{plans.SEPARATOR}{deadline_name(ms)}" for ms in steps["deadlines_ms"] for row in rows]
     seconds = steps["warmup_s"] + lasts_s(steps)
     process_s = SERVE_START_S + seconds + 2 * CAPTURE_S
     return [plans.family(scenario, built, members, process_s=process_s, pilot_s=plans.noop.PILOT_S)]
@@ -86,7 +98,7 @@ def lasts_s(steps: dict[str, Any]) -> float:
 
 
 def measure(build: Build, family: Family, member: str, seed: int, padding: int) -> dict[str, Any]:
-    scenario, model = of(family), plans.model_of(member)
+    scenario, row = of(family), plans.model_of(member)
     steps = scenario.steps
     deadline_ms = {deadline_name(ms): ms for ms in steps["deadlines_ms"]}[plans.setting_of(member)]
     options = {
@@ -94,7 +106,7 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
         "call_timeout_ms": deadline_ms or NO_DEADLINE_MS,
         "admin": "127.0.0.1:0",
     }
-    with stand(build, family, model, seed=seed, padding=padding, control=True, **options) as here:
+    with stand(build, family, row, seed=seed, padding=padding, control=True, **options) as here:
         assert here.downstream
         rate = steps["hits_hz"] + steps["misses_hz"]
         with watching.Watching(here.server) as watch:

@@ -80,10 +80,11 @@ def stand(
     control: bool = False,
     **changes: Any,
 ) -> Iterator[Stand]:
-    """changes: options of serve beside the scenario's. control: downstream.control() is wanted."""
+    """model: or a row of one. changes: options of serve beside the scenario's. control: downstream.control() is
+    wanted."""
     scenario = of(family)
     options = {**scenario.options(model), **changes}
-    for name in WITHOUT_USE.get(model, ()):
+    for name in WITHOUT_USE.get(options["model"], ()):
         options.pop(name, None)
     if options["workload"] not in PAYLOADS:
         del options["payload"], options["codec"]
