@@ -15,7 +15,8 @@ def add(commands: Any) -> None:
     peers = commands.add_parser(
         "peers",
         help="our models beside the best of each kind (needs a build with -Dpeers=enabled)",
-        description="Prints a table; the last line on stdout is the folder, which `report RUN --with` takes.",
+        description="Prints a table; the last line on stdout is the folder, which `report RUN --with` takes."
+        " Exit 1 if a process failed; what a bar that is not met says stands in the table.",
     )
     peers.add_argument("--list", action="store_true", help="what is compared, what is to be reached, what is not here")
     peers.add_argument("--only", metavar="REGEX", help="only families whose id matches")
