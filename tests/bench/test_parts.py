@@ -12,7 +12,7 @@ from gbench_testing import Bench, program
 
 FAST = "--benchmark_min_time=0.0002"
 FLOORS = "system_call atomic_add mutex futex_nobody eventfd_nobody socketpair llhttp_request"
-TRIPS = "futex eventfd pipe semaphore condition tcp"
+TRIPS = "yield futex eventfd pipe semaphore condition tcp"
 TWO = len(os.sched_getaffinity(0)) > 1
 
 
@@ -32,12 +32,15 @@ def run(parts: Bench, filter: str) -> dict[str, dict[str, Any]]:
 def test_parts_on_one_thread(parts: Bench) -> None:
     found = run(parts, "^parts/(floor/[a-z_]+$|(clock|queue/push|mailbox/(idle|busy)|runq|timers|http))")
     assert found.keys() >= {f"parts/floor/{name}" for name in FLOORS.split()}
-    for part in ("queue/push_pop", "mailbox/idle", "runq/steal", "timers/add_pop", "http_parse/request"):
+    for part in ("queue/push_pop", "mailbox/idle", "runq/steal", "timers/add_pop", "http_parse/response"):
         assert f"parts/{part}" in found
+    # What says that it parses only parses; what goes through sockets is named so.
+    assert found["parts/http_parse/request"]["syscalls_per_iteration"] == 0
+    assert found["parts/http_exchange/socketpair"]["syscalls_per_iteration"] == 4
 
 
 def test_there_and_back(parts: Bench) -> None:
-    """The partner has answered as often as was asked, wherever it was."""
+    """The partner has answered as often as was asked, wherever it was; and who was woken is counted."""
     found = run(parts, "/(same|other)_cpu$")
     places = ("same_cpu", "other_cpu") if TWO else ("same_cpu",)
     names = {f"floor/{name}_round_trip" for name in TRIPS.split()}
@@ -49,6 +52,13 @@ def test_there_and_back(parts: Bench) -> None:
     for case, counters in found.items():
         assert counters["answered_per_iteration"] == 1, case
         assert counters["switches_per_iteration"] >= 0, case
+    # The two sides of the queue may give way instead, on one CPU; nobody is woken without a push.
+    woken = {case: counters["wakeups_per_iteration"] for case, counters in found.items() if "/wake/" in case}
+    assert all(0 <= count <= 2 for count in woken.values()), woken
+    assert woken["parts/wake/inbox/same_cpu"] > 0 and woken["parts/wake/actor/same_cpu"] >= 1, woken
+    if TWO:  # both sides sleep, as a rule; the queue's may still give way to others on their CPU
+        assert woken["parts/wake/queue/other_cpu"] > 0, woken
+        assert woken["parts/wake/inbox/other_cpu"] > 1 and woken["parts/wake/actor/other_cpu"] > 1, woken
 
 
 @pytest.mark.skipif(not TWO, reason="senders take a CPU of their own")
