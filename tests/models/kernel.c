@@ -76,6 +76,14 @@ WRAP(int, poll, (struct pollfd * polls, nfds_t count, int timeout), (polls, coun
 WRAP(int, ppoll,
      (struct pollfd * polls, nfds_t count, const struct timespec *timeout, const sigset_t *mask),
      (polls, count, timeout, mask), SURE, true)
+#ifdef __GLIBC__ /* what they become with _FORTIFY_SOURCE, a default of some distributions */
+WRAP(int, __poll_chk, (struct pollfd * polls, nfds_t count, int timeout, size_t size),
+     (polls, count, timeout, size), SURE, timeout != 0)
+WRAP(int, __ppoll_chk,
+     (struct pollfd * polls, nfds_t count, const struct timespec *timeout, const sigset_t *mask,
+      size_t size),
+     (polls, count, timeout, mask, size), SURE, true)
+#endif
 WRAP(ssize_t, recv, (int fd, void *data, size_t len, int flags), (fd, data, len, flags), SURE,
      !(flags & MSG_DONTWAIT))
 WRAP(ssize_t, send, (int fd, const void *data, size_t len, int flags), (fd, data, len, flags), SURE,
