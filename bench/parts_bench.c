@@ -103,11 +103,14 @@ static int prepare(void)
 int main(int argc, char **argv)
 {
     static const struct gbench_program program = {
-        .summary = "parts_bench: what the pieces of the other benchmarks cost by themselves, and\n"
-                   "what the machine takes for the same without them (parts/floor/...).\n"
-                   "\n"
-                   "same_cpu and other_cpu say where the two threads of a case are bound; where\n"
-                   "this process may use one CPU only, other_cpu and senders_N are skipped.",
+        .summary =
+            "parts_bench: what the pieces of the other benchmarks cost by themselves, and\n"
+            "what the machine takes for the same without them (parts/floor/...).\n"
+            "\n"
+            "same_cpu and other_cpu say where the two threads of a case are bound; where\n"
+            "this process may use one CPU only, other_cpu and senders_N are skipped.\n"
+            "wakeups_per_iteration: a side that is awake is not woken. On one CPU both sides\n"
+            "of parts/wake/queue mostly give way instead: two yields, not two wake-ups.",
         .prepare = prepare,
     };
     return gbench_main(argc, argv, &program);

@@ -100,6 +100,13 @@ static void line_wait(struct bell *bell)
     atomic_store_explicit(&bell->rung, 0, memory_order_relaxed);
 }
 
+/* Nobody sleeps, and nobody is woken: on one CPU each side hands it to the other. */
+static void yield_wait(struct bell *bell)
+{
+    while (atomic_exchange_explicit(&bell->rung, 0, memory_order_acquire) == 0)
+        sched_yield();
+}
+
 static void futex_ring(struct bell *bell)
 {
     atomic_store_explicit(&bell->rung, 1, memory_order_release);
@@ -157,6 +164,7 @@ static void condition_wait(struct bell *bell)
 
 static const struct bell_kind kinds[] = {
     {"cache_line", line_ring, line_wait, true},
+    {"yield", line_ring, yield_wait, false},
     {"futex", futex_ring, futex_wait, false},
     {"eventfd", fd_ring, fd_wait, false},
     {"pipe", fd_ring, fd_wait, false},
@@ -208,7 +216,7 @@ static void *answer(void *arg)
     }
 }
 
-/* There and back: two hand-offs, two wake-ups. */
+/* There and back: two hand-offs, and two wake-ups but where nobody sleeps (cache_line, yield). */
 static void round_trip(struct gbench_state *state, void *arg)
 {
     const struct parts_placed *placed = arg;

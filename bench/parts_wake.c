@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* To a sleeping thread and back from it, through what a model wakes its threads with: two wake-ups
- * an iteration. The floors beside them are parts/floor/…_round_trip. */
+/*
+ * To another thread and back from it, through what a model wakes its threads with. The floors
+ * beside them are parts/floor/…_round_trip, two wake-ups an iteration. How many there are here is
+ * counted, wakeups_per_iteration, since whoever is not asleep yet is not woken. Of queue on one CPU
+ * that is nearly everybody: a worker whose last sleep was over at once gives way (sched_yield)
+ * before it sleeps, and meanwhile the other side has answered. So that is two yields, the floor
+ * under it is parts/floor/yield_round_trip, and what it says of a wake-up is that there was none.
+ */
 #include "parts.h"
 #include "parts_pair.h"
 
@@ -14,19 +20,25 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+/* After parts_pair_end(): the partner's are known, too. */
+static void tell_wakeups(struct gbench_state *state, int64_t wakeups)
+{
+    gbench_counter(state, "wakeups_per_iteration", (double)wakeups, GBENCH_PER_ITERATION);
+}
+
 /* ---- The task queue of the thread pool, both ways ---- */
 
 struct queues {
     struct queue there, back;
     struct queue_worker theirs, mine;
-    int64_t answered;
+    int64_t answered, woken; /* by the partner */
 };
 
 static void *queue_echo(void *arg)
 {
     struct queues *queues = arg;
     for (void *task; (task = queue_pop(&queues->there, &queues->theirs)); queues->answered++)
-        queue_push(&queues->back, task);
+        queues->woken += queue_push(&queues->back, task); /* 0 or 1: there is room */
     return NULL;
 }
 
@@ -49,15 +61,17 @@ static void queue_wake(struct gbench_state *state, void *arg)
     if (!parts_pair_begin(state, &pair, placed->place, queue_echo, &queues))
         return;
     void *last = &task;
+    int64_t woken = 0;
     GBENCH_LOOP(state)
     {
-        queue_push(&queues.there, last);
+        woken += queue_push(&queues.there, last);
         last = queue_pop(&queues.back, &queues.mine);
     }
     if (last != &task)
         gbench_fail(state, "another task came back");
     queue_close(&queues.there);
     parts_pair_end(state, &pair, &queues.answered);
+    tell_wakeups(state, woken + queues.woken);
     queue_worker_finish(&queues.mine);
     queue_worker_finish(&queues.theirs);
     queue_finish(&queues.back);
@@ -74,7 +88,7 @@ struct side {
 struct sides {
     struct side there, back;
     struct request *last; /* the one that ends it */
-    int64_t answered;
+    int64_t answered, woken;
 };
 
 static int side_init(struct side *side)
@@ -109,7 +123,7 @@ static void *inbox_echo(void *arg)
     struct sides *sides = arg;
     for (struct request *request; (request = side_take(&sides->there)) != sides->last;) {
         sides->answered++;
-        inbox_push(&sides->back.inbox, request);
+        sides->woken += inbox_push(&sides->back.inbox, request);
     }
     return NULL;
 }
@@ -130,22 +144,25 @@ static void inbox_wake(struct gbench_state *state, void *arg)
     }
     if (!parts_pair_begin(state, &pair, placed->place, inbox_echo, &sides))
         return;
+    int64_t woken = 0;
     GBENCH_LOOP(state)
     {
-        inbox_push(&sides.there.inbox, back);
+        woken += inbox_push(&sides.there.inbox, back);
         back = side_take(&sides.back);
     }
     if (back != request)
         gbench_fail(state, "another request came back");
     inbox_push(&sides.there.inbox, sides.last);
     parts_pair_end(state, &pair, &sides.answered);
+    tell_wakeups(state, woken + sides.woken);
     side_finish(&sides.back);
     side_finish(&sides.there);
     request_destroy(sides.last, &nothing);
     request_destroy(request, &nothing);
 }
 
-/* ---- A mail to an actor whose one worker sleeps; it answers by a semaphore ---- */
+/* ---- A mail to an actor whose one worker sleeps; it answers by a semaphore, a wake-up each ----
+ */
 
 struct echo_actor {
     struct actor actor; /* first */
@@ -212,6 +229,9 @@ static void actor_wake(struct gbench_state *state, void *arg)
                 ;
         }
         parts_pair_end(state, &pair, &echo.answered);
+        struct model_stats stats;
+        counters_sum(counters, 2, &stats);
+        tell_wakeups(state, (int64_t)stats.wakeups + echo.answered);
     }
     sched_join(&scheduler);
     sched_finish(&scheduler);

@@ -255,6 +255,7 @@ static void *acceptor_main(void *arg)
         if (polls[0].revents)
             eventfd_read(threads->wake_fd, &woken);
     }
+    syscalls_tell(&mine->syscalls);
     listener_close(&threads->listener);
     leave(threads, false);
     return NULL;

@@ -125,8 +125,10 @@ static void dispatch(struct poller *poller, struct poller_conn *conn)
 static bool has_ended(const struct poller_conn *conn)
 {
     char byte;
-    return !conn->http.in.len && !conn->http.out.len &&
-           recv(conn->http.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    if (conn->http.in.len || conn->http.out.len)
+        return false;
+    syscalls_count();
+    return recv(conn->http.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 static void open_conn(struct poller *poller, int fd)
@@ -289,6 +291,7 @@ static void *poller_main(void *arg)
         if (wake && poller_flag(&poller->stopping) && !poller->draining)
             begin_draining(poller);
     }
+    syscalls_tell(&poller->config.counters->syscalls);
     return NULL;
 }
 

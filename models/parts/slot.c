@@ -50,6 +50,7 @@ static int slot_connect(struct slot *slot)
     if (slot->epoll_fd >= 0) {
         struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
                                     .data.ptr = &slot->source};
+        syscalls_count();
         if (epoll_ctl(slot->epoll_fd, EPOLL_CTL_ADD, slot->fd, &event) < 0)
             return -errno;
     }

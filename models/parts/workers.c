@@ -19,6 +19,7 @@ static void *worker_main(void *arg)
         workers->config.serve(worker, task);
         syscalls_tell(&worker->counters->syscalls);
     }
+    syscalls_tell(&worker->counters->syscalls);
     return NULL;
 }
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from gbench_testing import Bench, program
 
 FAST = "--benchmark_min_time=0.0002"
 FLOORS = "system_call atomic_add mutex futex_nobody eventfd_nobody socketpair llhttp_request"
-TRIPS = "futex eventfd pipe semaphore condition tcp"
+TRIPS = "yield futex eventfd pipe semaphore condition tcp"
 TWO = len(os.sched_getaffinity(0)) > 1
 
 
@@ -21,8 +22,8 @@ def parts(tmp_path: Path) -> Bench:
     return Bench(program("PARTS_BENCH"), tmp_path)
 
 
-def run(parts: Bench, filter: str) -> dict[str, dict[str, Any]]:
-    found = parts.results(f"--benchmark_filter={filter}", FAST)["benchmarks"]
+def run(parts: Bench, filter: str, *args: str) -> dict[str, dict[str, Any]]:
+    found = parts.results(f"--benchmark_filter={filter}", *(args or (FAST,)))["benchmarks"]
     for entry in found:
         assert entry["error"] is None, entry["case"]
         assert all(ns > 0 for _, ns in entry["blocks"]), entry["case"]
@@ -32,8 +33,11 @@ def run(parts: Bench, filter: str) -> dict[str, dict[str, Any]]:
 def test_parts_on_one_thread(parts: Bench) -> None:
     found = run(parts, "^parts/(floor/[a-z_]+$|(clock|queue/push|mailbox/(idle|busy)|runq|timers|http))")
     assert found.keys() >= {f"parts/floor/{name}" for name in FLOORS.split()}
-    for part in ("queue/push_pop", "mailbox/idle", "runq/steal", "timers/add_pop", "http_parse/request"):
+    for part in ("queue/push_pop", "mailbox/idle", "runq/steal", "timers/add_pop", "http_parse/response"):
         assert f"parts/{part}" in found
+    # What says that it parses only parses; what goes through sockets is named so.
+    assert found["parts/http_parse/request"]["syscalls_per_iteration"] == 0
+    assert found["parts/http_exchange/socketpair"]["syscalls_per_iteration"] == 4
 
 
 def test_there_and_back(parts: Bench) -> None:
@@ -49,6 +53,22 @@ def test_there_and_back(parts: Bench) -> None:
     for case, counters in found.items():
         assert counters["answered_per_iteration"] == 1, case
         assert counters["switches_per_iteration"] >= 0, case
+
+
+def test_who_is_woken_is_counted(parts: Bench) -> None:
+    """So often that where the first few stand does not matter. On two CPUs both sides sleep, as a rule; on
+    one, or beside others, who was about to sleep may find the answer there, and the queue's give way."""
+    cases = {f"parts/wake/{part}/{where}_cpu" for part in ("queue", "inbox", "actor") for where in ("same", "other")}
+    cases = {case for case in cases if TWO or "other" not in case}
+    counts = parts.folder / "iterations.json"
+    counts.write_text(json.dumps({case: 300 for case in cases}))
+    found = run(parts, "^parts/wake/", "--iterations", str(counts))
+    woken = {case: counters["wakeups_per_iteration"] for case, counters in found.items()}
+    assert woken.keys() == cases and all(0 <= count <= 2 for count in woken.values()), woken
+    assert woken["parts/wake/inbox/same_cpu"] > 0 and woken["parts/wake/actor/same_cpu"] > 1, woken
+    if TWO:
+        assert woken["parts/wake/queue/other_cpu"] > 0, woken
+        assert woken["parts/wake/inbox/other_cpu"] > 1 and woken["parts/wake/actor/other_cpu"] > 1, woken
 
 
 @pytest.mark.skipif(not TWO, reason="senders take a CPU of their own")

@@ -67,6 +67,8 @@ struct bed_property {
     const void *arg; /* bed->arg; NULL where there is none */
 };
 
+#define BED_ALL_SKIPPED 77 /* the exit code that Meson shows as such */
+
 /* main() of a contract test: `[MODEL]` limits it to one. Returns the exit code. */
 int bed_main(int argc, char **argv, const struct bed_property *properties, size_t count);
 

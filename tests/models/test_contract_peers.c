@@ -81,11 +81,13 @@ static void expect_large(struct client *client)
 static void slow_readers(struct bed *bed)
 {
     int slow = bearable(bed);
+    if (slow == 0)
+        skip(); /* one takes the only thread: see deaf_readers_are_given_up() */
     bed_start(bed);
     for (int c = 0; c < slow; c++)
         ask_and_do_not_read(bed, c);
     assert_true(bed_wait_turns(bed, (uint64_t)slow));
-    others_are_served(bed, 30);      /* with inline or one worker: nobody is slow, see bearable() */
+    others_are_served(bed, 30);
     for (int c = 0; c < slow; c++) { /* now they read after all */
         assert_true(client_post(&bed->clients[c], "#next"));
         expect_large(&bed->clients[c]);
@@ -134,7 +136,10 @@ static void slow_senders(struct bed *bed)
     static const char *const rests[] = {
         "OST / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\n#abcd", "ngth: 5\r\n\r\n#abcd",
         "bcd", "bcd\r\n0\r\n\r\n"};
-    int slow = bearable(bed);
+    /* inline begins nothing that is not whole. */
+    int slow = bed->overlap == BED_ONE_AT_A_TIME ? 4 : bearable(bed);
+    if (slow == 0)
+        skip();
     bed_start(bed);
     for (int c = 0; c < slow; c++) {
         bed_open(bed, c);
@@ -218,8 +223,6 @@ static void the_gone_are_forgotten(struct bed *bed)
     enum { WARM = 50, PEERS = 600, BYTES = 300 };
     static const char half[] = "GET /health HTTP/1.1\r\nHost: t\r\n\r\nPOST / HT";
     size_t before = 0;
-    if (bed->threads > 1)
-        return; /* the timer may be another thread's */
     bed_start(bed);
     for (int i = 0; i < WARM + PEERS; i++) {
         if (i == WARM) {

@@ -21,7 +21,7 @@ REPETITIONS, MIN_TIME_S = 25, 0.001
 TIMEOUT_S = 60.0
 Blocks = Sequence[Sequence[float]]
 REQUEST, FLOOR, RESPONSE = (
-    "parts/http_parse/request",
+    "parts/http_exchange/socketpair",
     "parts/floor/socketpair",
     "parts/http_parse/response",
 )
