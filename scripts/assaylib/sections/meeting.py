@@ -12,8 +12,8 @@ from ..charts import Chart
 from ..judge import Judgement
 from ..meeting import Breakdown, Layer, Ranking, breakdown, layers, rankings, ranks
 from ..meeting.layers import CODEC, HTTP, KERNEL, LAYERS, MODEL, REST, WORK
-from . import meeting_codecs
-from .meeting_ranks import answer, pairs, ranking
+from . import meeting_codecs, meeting_picture
+from .meeting_ranks import answer, pairs, pictured, ranking
 
 NAME = "service-layers"
 #: What each part is, in the picture's key and the table.
@@ -173,8 +173,8 @@ def _between(every: Sequence[Breakdown]) -> list[str]:
             if prices
             else ""
         )
-        verdict = ranks.decide(low.family, low.member, high.member, "cpu_ns_per_request", False)
-        doubt = "" if verdict in ranks.STRONG else "; that it is more than the margin is not shown here"
+        said_of = ranks.decide(low.family, low.member, high.member, "cpu_ns_per_request", False)
+        doubt = "" if said_of.verdict in ranks.STRONG else "; that it is more than the margin is not shown here"
         said.append(
             f"`{about.subject(low.family)}`: from {words.label(low.member)} to"
             f" {words.label(high.member)} it is {words.fixed(step / 1e3, 1)} µs, of which"
@@ -274,5 +274,6 @@ def _table(every: Sequence[Breakdown]) -> Table:
 
 def _survive(found: Sequence[Ranking]) -> Section:
     section = Section("meeting-ranks", "Do the ranks in process survive over sockets?")
-    section.blocks += [Text(answer(found)), Items([ranking(r) for r in found]), pairs(found)]
+    chart = meeting_picture.picture(found, "models")
+    section.blocks += [Text(answer(found)), pictured(chart), Items([ranking(r) for r in found]), pairs(found, chart)]
     return section
