@@ -283,3 +283,32 @@ def test_codecs_have_theirs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert became[:2] == ["reversed"] * 2 and len(became) == 6
     assert "protobuf-c / cJSON" in texts(root) and "order decode + encode: throughput" in texts(root)
     assert "(ranks-codecs.svg)" in said
+
+
+# --- What the model's part is ---------------------------------------------------------------------
+
+
+def test_what_the_models_part_is_stands_where_its_figure_stands(tmp_path: Path) -> None:
+    run, lines = made()
+    for line in lines:
+        if line["kind"] == "model":
+            line["metrics"] |= {"wakeups_per_request": 0.004, "syscalls_per_request": 0.012}
+        elif line["kind"] == "service":
+            line["metrics"]["syscalls_per_request"] = 2.5 if line["member"] == "actor" else 4.0
+    said = rendered(tmp_path, (run, lines))
+    assert "| model (hand-over in process) |" in said
+    assert re.search(r"`rpc`, thread_pool, [\d.]+ µs: kernel \d+ %.* model's hand-over \d+ %", said)
+    assert "model (hand-over in process, measured alone)" in texts(
+        ElementTree.parse(tmp_path / "service-layers.svg").getroot()
+    )
+    handed = next(line for line in said.splitlines() if line.startswith("- The model's hand-over takes"))
+    assert "takes 0.00 wake-ups and 0.01 system calls a request" in handed
+    assert "a model takes 0.40 to 1.73 wake-ups and 2.50 to 4.00 system calls" in handed
+    assert "kernel's share" in handed
+
+
+def test_a_little_is_not_said_to_be_nothing() -> None:
+    section = importlib.import_module("assaylib.sections.meeting")
+    shares = (0.0014, 0.0094, 0.0096, 0.4, -0.003, 0.0002, 0.0)
+    said = [section._percent(share).replace(words.SPACE, " ") for share in shares]
+    assert said == ["0.1 %", "0.9 %", "1 %", "40 %", "−0.3 %", "under 0.1 %", "0 %"]
