@@ -17,8 +17,8 @@
 /* Nameless actors per worker: so many posted requests without a cell can have turns at once, or be
  * stolen. */
 #define NAMELESS 4
-/* A read and requests of one connection in a row, unless a batch is asked for: others wait for the
- * end of them, and they cost more than mails. */
+/* Requests of one connection in a row, unless a batch is asked for: others wait for the end of
+ * them, and they cost more than mails. */
 #define STEPS 8
 
 const struct model actor_model;
@@ -242,7 +242,7 @@ static int actor_start(const struct model_config *config, struct model_run **out
                                       .config = &run->config,
                                       .scheduler = &run->scheduler,
                                       .door = &run->door,
-                                      .steps = config->batch ? config->batch + 1 : STEPS,
+                                      .steps = config->batch ? config->batch : STEPS,
                                       .begin = conn_begin,
                                       .other = conn_other};
     error = open_all(run);

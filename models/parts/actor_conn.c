@@ -136,14 +136,14 @@ static bool read_on(struct sched_worker *worker, struct actor_conn *conn, bool *
 static bool advance(struct sched_worker *worker, struct actor_conn *conn)
 {
     struct actor_conns *conns = conn->conns;
-    for (unsigned i = 0; !conn->busy && !conn->held; i++) {
+    for (unsigned i = 0, most = conns->steps; !conn->busy && !conn->held; i++) {
         if (conn->http.out.len) {
             watch_clock(worker, conn);
             return true;
         }
         /* More that was read already costs turns like mails: others come in between. */
         bool more_here = i > 1 && !http_conn_is_empty(&conn->http);
-        if (i == conns->steps || (more_here && !sched_may_go_on(worker))) {
+        if (i == most || (more_here && !sched_may_go_on(worker))) {
             sched_end_batch(worker);
             notify(conn, AGAIN);
             return true;
@@ -155,6 +155,7 @@ static bool advance(struct sched_worker *worker, struct actor_conn *conn)
         if (step == HTTP_MORE) {
             if (!read_on(worker, conn, &more))
                 return false;
+            most += i == 0; /* so that it comes to its requests */
             if (!more)
                 return true;
         } else if (step != HTTP_WORK) {

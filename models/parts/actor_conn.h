@@ -58,7 +58,7 @@ struct actor_conns {
     struct scheduler *scheduler;
     struct door *door;
     unsigned
-        steps; /* reads and requests of a connection in a row, before other actors have a turn */
+        steps; /* requests of a connection (and reads) in a row, before other actors have a turn */
     /* A complete request has a place in the door and begins. It ends with actor_conn_reply(), here
      * or after it came back as a mail. False: the connection is gone. */
     bool (*begin)(struct sched_worker *worker, struct actor_conn *conn);

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import importlib
 import math
-import random
 import re
 from pathlib import Path
 from typing import Any
@@ -14,42 +13,14 @@ from typing import Any
 import pytest
 import synthetic
 from assaylib import judge, plan, tiers, verdicts
-from assaylib.meeting import Ranking, breakdown, codec_rankings, layers, parts, rankings, ranks
+from assaylib.meeting import Ranking, Side, breakdown, codec_rankings, layers, parts, rankings, ranks
 from assaylib.programs import Build
+from meetings import HTTP_NS, between, coded_run, judged, made
 
 pytest.importorskip("jinja2")
 from assaylib import report  # noqa: E402, needs jinja2
 codecs_section = importlib.import_module("assaylib.sections.meeting_codecs")
 section = importlib.import_module("assaylib.sections.meeting")  # the package has a function of that name
-
-HTTP_NS = 1500.0
-Run = tuple[dict[str, Any], list[dict[str, Any]]]
-
-
-def made(**arguments: Any) -> Run:
-    run, lines = synthetic.make_run(count=6, **{"service_rounds": 12, **arguments})
-    run["parts"] = {
-        "request_ns": [HTTP_NS * (1 + 0.01 * i) for i in range(-3, 4)],
-        "response_ns": [500.0 + i for i in range(-3, 4)],
-    }
-    return run, lines
-
-
-def judged(run: Run) -> judge.Judgement:
-    return judge.judge(*run)
-
-
-def between(
-    monkeypatch: pytest.MonkeyPatch, inside: tuple[float, ...], outside: tuple[float, ...], **arguments: Any
-) -> list[Ranking]:
-    """Rankings of `rpc`, where thread_pool, event_loop and actor truly take so long in process and so
-    much CPU over sockets; throughput goes with the CPU."""
-    monkeypatch.setitem(synthetic.MODEL_NS, "rpc", (*inside, 50.0))
-    names = ("thread_pool", "event_loop", "actor")
-    served = {name: (cpu, 1e9 / cpu, 1.0, 200, 800) for name, cpu in zip(names, outside)}
-    monkeypatch.setitem(synthetic.SERVICE, "rpc", served)
-    found = rankings(judged(made(kinds=("model", "service"), **arguments)))
-    return [r for r in found if r.service.id == "service/rpc"]
 
 
 def test_ranks_that_survive(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,9 +46,9 @@ def test_a_lead_that_is_lost_and_one_that_is_gained(monkeypatch: pytest.MonkeyPa
     inside, outside = (9000, 6000, 9000), (70000, 70000, 45000)
     cpu, throughput = between(monkeypatch, inside, outside, service_rounds=40, rounds=90)
     assert {(p.first, p.second): p.fate for p in cpu.pairs} == {
-        ("thread_pool", "event_loop"): ranks.LOST,
-        ("thread_pool", "actor"): ranks.GAINED,
-        ("event_loop", "actor"): ranks.REVERSED,
+        ("event_loop", "thread_pool"): ranks.LOST,
+        ("actor", "thread_pool"): ranks.GAINED,
+        ("actor", "event_loop"): ranks.REVERSED,
     }
     assert cpu.tau == (pytest.approx(-1 / 3),) * 2
     # Throughput varies more: that the two are equal cannot be said in so many rounds.
@@ -87,7 +58,7 @@ def test_a_lead_that_is_lost_and_one_that_is_gained(monkeypatch: pytest.MonkeyPa
 
 def test_ties_count_nothing_and_open_pairs_anything() -> None:
     def ranking(*pairs: tuple[str, str]) -> Ranking:
-        made = tuple(ranks.Pair("a", "b", inside, outside) for inside, outside in pairs)
+        made = tuple(ranks.Pair("a", "b", Side(inside), Side(outside)) for inside, outside in pairs)
         return Ranking(None, None, "closed_hz", made)  # type: ignore[arg-type]
 
     better, worse, equal = judge.BETTER, judge.WORSE, judge.EQUIVALENT
@@ -119,7 +90,9 @@ def test_seven_rounds_decide_three_pairs(monkeypatch: pytest.MonkeyPatch) -> Non
     cpu, _ = between(monkeypatch, (9000, 5000, 7000), (90000, 40000, 62000), service_rounds=7)
     assert [p.fate for p in cpu.pairs] == [ranks.KEPT] * 3
     few = between(monkeypatch, (9000, 5000, 7000), (90000, 40000, 62000), service_rounds=6)
-    assert section.answer(few).endswith("on both sides, 6 of them for too few rounds.")
+    assert section.answer(few).endswith(
+        "on both sides. Why: over sockets 6 for too few rounds (6 of the 7 that an interval takes)."
+    )
 
 
 def test_nothing_is_equal_within_a_margin_that_is_too_wide() -> None:
@@ -128,18 +101,20 @@ def test_nothing_is_equal_within_a_margin_that_is_too_wide() -> None:
     two = (family, "thread_pool", "event_loop", "cpu_ns_per_request", False)
     found = []
     for family.deltas["cpu_ns_per_request"] in (0.25, 0.26):
-        found.append(ranks.decide(*two))
-    assert found == [judge.EQUIVALENT, judge.UNRESOLVED]
+        side = ranks.decide(*two)
+        found.append((side.verdict, side.why))
+    assert found == [(judge.EQUIVALENT, ""), (judge.UNRESOLVED, ranks.LOOSE)]
 
 
 def test_who_leads_is_said() -> None:
     better, worse, equal = judge.BETTER, judge.WORSE, judge.EQUIVALENT
     each = (("a", "b", equal, worse), ("a", "c", better, worse), ("b", "c", better, equal), ("c", "d", equal, "?"))
     family: Any = type("F", (), {"id": "service/rpc"})
-    said = section.ranking(Ranking(family, family, "closed_hz", tuple(ranks.Pair(*one) for one in each)))
+    pairs = tuple(ranks.Pair(first, second, Side(one), Side(other)) for first, second, one, other in each)
+    said = section.ranking(Ranking(family, family, "closed_hz", pairs))
     assert "reversed, since in process it is a over c; a lead in process" in said
     assert "that does not show over sockets: b over c" in said
-    assert "a lead over sockets that does not show in process: b over a; open: c/d." in said
+    assert "a lead over sockets that does not show in process: b over a; not decided: c/d." in said
 
 
 def test_where_all_tie_in_process_there_is_no_rank(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,24 +125,6 @@ def test_where_all_tie_in_process_there_is_no_rank(monkeypatch: pytest.MonkeyPat
 
 
 # --- Codecs over sockets --------------------------------------------------------------------------
-
-RENAMED = {"thread_pool": "cjson", "event_loop": "protobuf_c", "actor": "msgpack_c", "thread_pool.same": "cjson.same"}
-
-
-def coded_run(monkeypatch: pytest.MonkeyPatch, cpu_ns: tuple[float, float, float]) -> Run:
-    """… and servers that differ in their codec; throughput goes with the CPU."""
-    run, lines = made()
-    served = {name: (cpu, 1e9 / cpu, 1.0, 200, 800) for name, cpu in zip(RENAMED, cpu_ns)}
-    monkeypatch.setitem(synthetic.SERVICE, "codecs", served)
-    more = synthetic.service_family(random.Random(3), run, "codecs", rounds=12, rate=2000.0, tails=True)
-    family = run["families"][-1]
-    family |= {"baseline": "cjson", "members": list(RENAMED.values()), "aliases": {"cjson.same": "same"}}
-    codecs = {member: member.partition(".")[0] for member in family["members"]}
-    family["load"] |= {"codec": None, "codecs": codecs, "model": "event_loop", "workload": "rpc"}
-    for line in more:
-        line["member"] = RENAMED[line["member"]]
-        line["case"] = f"{family['id']}/{line['member']}"
-    return run, [*lines, *more]
 
 
 def test_ranks_of_codecs_that_survive(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +137,7 @@ def test_ranks_of_codecs_that_survive(monkeypatch: pytest.MonkeyPatch) -> None:
         ("order decode + encode", metric) for metric in ("cpu_ns_per_request", "closed_hz")
     }
     for ranking in found:
-        assert [p.fate for p in ranking.pairs if p.first == "cjson"] == [ranks.KEPT] * 2
+        assert [p.fate for p in ranking.pairs if p.second == "cjson"] == [ranks.KEPT] * 2
     (family,) = result.coded
     expected = codecs_section.predicted(result, family, "protobuf_c")
     assert expected == pytest.approx(35705 / 71000, rel=0.05)
@@ -204,13 +161,13 @@ def test_codecs_are_ranked_by_all_that_a_request_asks_of_them(monkeypatch: pytes
             family.samples["protobuf_c"].setdefault(number, {**family.samples["cjson"][number], "metrics": {}})
             family.samples["protobuf_c"][number]["metrics"]["time_ns"] = 6000.0 - ns
     both = ranks._together(decode, encode)
-    assert ranks.decide(both, "msgpack_c", "protobuf_c", "time_ns", False) == verdicts.EQUIVALENT
+    assert ranks.decide(both, "msgpack_c", "protobuf_c", "time_ns", False).verdict == verdicts.EQUIVALENT
 
 
 def test_ranks_of_codecs_that_are_reversed(monkeypatch: pytest.MonkeyPatch) -> None:
     result = judged(coded_run(monkeypatch, (30000, 60000, 60000)))
     for ranking in codec_rankings(result):
-        assert [p.fate for p in ranking.pairs if p.first == "cjson"] == [ranks.REVERSED] * 2
+        assert [p.fate for p in ranking.pairs if p.second == "cjson"] == [ranks.REVERSED] * 2
     (family,) = result.coded
     said = codecs_section._said(result, family, "msgpack_c")
     assert said.startswith("msgpack-c takes ") and said.endswith("×: outside of the interval that was measured.")

@@ -24,3 +24,4 @@ from .pareto import ParetoPoint, pareto  # noqa: F401
 from .stacks import StackRow, stacks  # noqa: F401
 from .timeline import Panel, Span, TimeLine, timeline  # noqa: F401
 from .curves import CurvePoint, Knee, curves  # noqa: F401
+from .dumbbells import DumbbellEnd, DumbbellKind, DumbbellRow, dumbbells  # noqa: F401

@@ -5,4 +5,4 @@ the HTTP parts cost alone from parts.py), and whether ranks survive the way to t
 
 from . import layers, parts, ranks  # noqa: F401
 from .layers import Breakdown, Layer, breakdown  # noqa: F401
-from .ranks import Pair, Ranking, codec_rankings, rankings  # noqa: F401
+from .ranks import Pair, Ranking, Side, codec_rankings, rankings  # noqa: F401

@@ -5,6 +5,12 @@ The kernel's share is measured in the service itself (system time, as ticks spli
 work and model are measured alone and put beside it; whatever user time they do not explain is the
 rest, and may be negative, where something costs less in the service than alone. Intervals of sums and
 differences add ends up, so that they hold whatever the parts have to do with each other.
+
+The model's part is its hand-over in process and nothing else: queueing a request and its answer while many
+are under way, so that its threads hardly sleep. What a model does because there are sockets is elsewhere.
+Wake-ups of sleeping threads, switches to them, epoll, reads and writes are the kernel's part, where they
+cannot be told from the network's; what it does around them in user mode is in the rest. So a small part of
+the model's does not mean that models cost alike.
 """
 
 from __future__ import annotations
@@ -145,7 +151,7 @@ def _work(judged: Judgement, family: Family) -> Layer | str:
         return ""
     if subject(family) != "cpu":
         return "what it computes was not measured alone"
-    work, echo = _in_process(judged, "cpu"), _in_process(judged, "echo")
+    work, echo = in_process(judged, "cpu"), in_process(judged, "echo")
     inside = _level(work, "inline", "time_ns", WORK) if work else None
     floor = _level(echo, "inline", "time_ns", WORK) if echo else None
     if work is None or inside is None or floor is None:
@@ -156,8 +162,8 @@ def _work(judged: Judgement, family: Family) -> Layer | str:
 
 
 def _model(judged: Judgement, member: str) -> Layer | str:
-    """Handing over a request that asks nothing: in process, beyond the floor."""
-    echo = _in_process(judged, "echo")
+    """Handing over a request that asks nothing: in process, beyond the floor, which calls the work in place."""
+    echo = in_process(judged, "echo")
     own = _level(echo, member, "time_ns", MODEL) if echo else None
     floor = _level(echo, "inline", "time_ns", MODEL) if echo else None
     if own is None or floor is None:
@@ -165,7 +171,7 @@ def _model(judged: Judgement, member: str) -> Layer | str:
     return minus(MODEL, own, floor)
 
 
-def _in_process(judged: Judgement, workload: str) -> Family | None:
+def in_process(judged: Judgement, workload: str) -> Family | None:
     return next((f for f in judged.kind("model") if subject(f) == workload), None)
 
 

@@ -12,8 +12,8 @@ from ..charts import Chart
 from ..judge import Judgement
 from ..meeting import Breakdown, Layer, Ranking, breakdown, layers, rankings, ranks
 from ..meeting.layers import CODEC, HTTP, KERNEL, LAYERS, MODEL, REST, WORK
-from . import meeting_codecs
-from .meeting_ranks import answer, pairs, ranking
+from . import meeting_codecs, meeting_picture
+from .meeting_ranks import answer, pairs, pictured, ranking
 
 NAME = "service-layers"
 #: What each part is, in the picture's key and the table.
@@ -22,8 +22,17 @@ KINDS = {
     HTTP: "HTTP (measured alone)",
     CODEC: "codec (measured alone)",
     WORK: "work (measured alone)",
-    MODEL: "model (measured alone)",
+    MODEL: "model (hand-over in process, measured alone)",
     REST: "not explained",
+}
+#: What it is called in a column, and in a sentence, where its own name would say too much or too little.
+TITLES = {MODEL: "model (hand-over in process)", REST: "not explained"}
+SHORT = {MODEL: "model's hand-over", REST: "not explained"}
+#: What a model takes besides time, per request.
+COUNTED = {
+    "wakeups_per_request": "wake-ups",
+    "context_switches_per_request": "context switches",
+    "syscalls_per_request": "system calls",
 }
 
 
@@ -93,15 +102,17 @@ def _made_of(judged: Judgement, every: Sequence[Breakdown], drawn: dict[str, Cha
             "At the fixed rate. **Measured in the service**: CPU per request, and how much of it was the"
             " kernel's (system time, split by the kernel's ticks). **Measured alone** and put beside it:"
             " HTTP (a request parsed and answered through a socket pair, less the socket pair), the"
-            " codec (decode and encode of the same payload), the work, and the model (a request that"
-            " asks nothing, in process, beyond `inline`). **Not explained** is the user time that is"
-            " left: caches that are colder than in a benchmark, the library around system calls, whatever a"
-            " model does with sockets only, and in `rpc` and `call` the reading of every field, which is no part of"
-            " decoding. Below 0, something cost less here than alone."
+            " codec (decode and encode of the same payload), the work, and of the model its **hand-over in"
+            " process** (a request that asks nothing, with many under way, beyond `inline`, which calls the work in"
+            " place). That is not all that a model costs: to wake a sleeping thread and to switch to it, epoll,"
+            " reads and writes are the kernel's share, where they cannot be told from the network's. **Not"
+            " explained** is the user time that is left: caches that are colder than in a benchmark, the library"
+            " around system calls, whatever a model does in user mode with sockets only, and in `rpc` and `call` the"
+            " reading of every field, which is no part of decoding. Below 0, something cost less here than alone."
         )
     )
-    said = [*map(_sentence, every), *_between(every), *_could_save(judged, every), *_missing(every)]
-    section.blocks.append(Items(said))
+    said = [*map(_sentence, every), *_between(every), *_handed(judged, every)]
+    section.blocks.append(Items([*said, *_could_save(judged, every), *_missing(every)]))
     if NAME in drawn:
         section.blocks.append(Picture(drawn[NAME]))
     section.blocks.append(_table(every))
@@ -110,18 +121,21 @@ def _made_of(judged: Judgement, every: Sequence[Breakdown], drawn: dict[str, Cha
 
 def _listed(b: Breakdown) -> str:
     return words.listed(
-        f"{'not explained' if layer.name == REST else layer.name} {_percent(layer.ns / b.cpu.ns)}"
-        for layer in b.layers
+        f"{SHORT.get(layer.name, layer.name)} {_percent(layer.ns / b.cpu.ns)}" for layer in b.layers
     )
 
 
 def _percent(share: float) -> str:
-    return words.fixed(100 * share, 0) + words.SPACE + "%"
+    """A little is not nothing: tenths below 1 %, and no zero where there is something."""
+    if 0 < abs(share) < 0.0005:
+        return f"under 0.1{words.SPACE}%"
+    return words.fixed(100 * share, 1 if 0 < abs(share) < 0.0095 else 0) + words.SPACE + "%"
 
 
 def _sentence(b: Breakdown) -> str:
     most = largest(b)
-    names = [("what is not explained" if m.name == REST else f"the {m.name}") + _doubt(b, m) for m in most]
+    called = {**{name: f"the {SHORT.get(name, name)}" for name in LAYERS}, REST: "what is not explained"}
+    names = [called[m.name] + _doubt(b, m) for m in most]
     said = f"Most is {names[0]}" if len(names) == 1 else f"Which is most is not resolved: {words.listed(names)}"
     text = (
         f"`{about.subject(b.family)}`, {words.label(b.member)}, {words.fixed(b.cpu.ns / 1e3, 1)} µs:"
@@ -173,14 +187,37 @@ def _between(every: Sequence[Breakdown]) -> list[str]:
             if prices
             else ""
         )
-        verdict = ranks.decide(low.family, low.member, high.member, "cpu_ns_per_request", False)
-        doubt = "" if verdict in ranks.STRONG else "; that it is more than the margin is not shown here"
+        said_of = ranks.decide(low.family, low.member, high.member, "cpu_ns_per_request", False)
+        doubt = "" if said_of.verdict in ranks.STRONG else "; that it is more than the margin is not shown here"
         said.append(
             f"`{about.subject(low.family)}`: from {words.label(low.member)} to"
             f" {words.label(high.member)} it is {words.fixed(step / 1e3, 1)} µs, of which"
             f" {_percent(part)} in the kernel (medians{doubt}).{inside}"
         )
     return said
+
+
+def _handed(judged: Judgement, every: Sequence[Breakdown]) -> list[str]:
+    """What models make the kernel do, of which nothing is in their own part."""
+    mine = [b for b in every if b.layer(MODEL)]
+    echo = layers.in_process(judged, "echo")
+    alone, served = [], []
+    for metric, name in COUNTED.items():
+        inside = [found.median for b in mine if echo and (found := echo.level(b.member, metric))]
+        outside = [found.median for b in mine if (found := b.family.level(b.member, metric))]
+        if inside and outside:
+            alone.append(f"{_ends(inside, 2)} {name}")
+            served.append(f"{_ends(outside, 2)} {name}")
+    if not alone:
+        return []
+    return [
+        f"The model's hand-over takes {words.listed(alone)} a request, since in process somebody is always at work;"
+        f" over sockets a model takes {words.listed(served)}, whose time is in the kernel's share."
+    ]
+
+
+def _ends(values: Sequence[float], decimals: int) -> str:
+    return " to ".join(dict.fromkeys(words.fixed(end, decimals) for end in (min(values), max(values))))
 
 
 def _doubt(b: Breakdown, layer: Layer) -> str:
@@ -236,7 +273,7 @@ def _table(every: Sequence[Breakdown]) -> Table:
             Column("workload"),
             Column("model"),
             Column("CPU", True),
-            *(Column("not explained" if n == REST else n, True) for n in LAYERS),
+            *(Column(TITLES.get(n, n), True) for n in LAYERS),
             Column("interval of the rest", True),
         ],
         shows=(NAME,),
@@ -274,5 +311,6 @@ def _table(every: Sequence[Breakdown]) -> Table:
 
 def _survive(found: Sequence[Ranking]) -> Section:
     section = Section("meeting-ranks", "Do the ranks in process survive over sockets?")
-    section.blocks += [Text(answer(found)), Items([ranking(r) for r in found]), pairs(found)]
+    chart = meeting_picture.picture(found, "models")
+    section.blocks += [Text(answer(found)), pictured(chart), Items([ranking(r) for r in found]), pairs(found, chart)]
     return section

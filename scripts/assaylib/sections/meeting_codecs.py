@@ -12,7 +12,8 @@ from ..families import Family, Judgement
 from ..meeting import codec_rankings, layers
 from ..verdicts import JUDGED, Comparison
 from .gates import gate_table
-from .meeting_ranks import CODECS, answer, pairs, ranking
+from .meeting_picture import picture
+from .meeting_ranks import CODECS, answer, pairs, pictured, ranking
 from .services import conditions
 
 CPU = "cpu_ns_per_request"
@@ -33,15 +34,16 @@ def _one(judged: Judgement, family: Family) -> Section:
         )
     )
     found = [each for each in codec_rankings(judged) if each.service is family]
+    chart = picture(found, "codecs")
     if found:
-        section.blocks.append(Text(answer(found, CODECS)))
+        section.blocks += [Text(answer(found, CODECS)), pictured(chart)]
     else:
         section.blocks.append(Text("Nothing meets: the codecs' own times are not in this run."))
     rivals = [m for m in family.candidates if m != family.baseline]
     section.blocks.append(Items([*(_said(judged, family, m) for m in rivals), *map(ranking, found)]))
     section.blocks.append(_table(judged, family))
     if found:
-        section.blocks.append(pairs(found, "codecs", "in process"))
+        section.blocks.append(pairs(found, chart, "codecs", "in process"))
     section.blocks += gate_table(judged, family)
     return section
 
