@@ -43,6 +43,7 @@ waiting = 5
     ("text", "old", "new", "said"),
     [
         (LIFECYCLE, "[0, 8]", "[8, 8]", "steps.connections: has a number twice"),
+        (LIFECYCLE, "[steps]", "[server.actor]\nthreads = [2, 2]\n[steps]", "server.actor.threads: names one twice"),
     ],
 )
 def test_a_wrong_file_is_refused_by_its_key(text: str, old: str, new: str, said: str, tmp_path: Path) -> None:
@@ -89,8 +90,8 @@ def lives(
                     "startup_ns": 9e6 * factor,
                     "spawn_ns": 4e6,
                     "listening_ns": 1e5,
-                    "drain_ns": DRAIN_MS[member] * 1e6 * factor,
-                    "exit_ns": DRAIN_MS[member] * 1.2e6,
+                    "drain_ns": DRAIN_MS[member.partition(" ")[0]] * 1e6 * factor,
+                    "exit_ns": DRAIN_MS[member.partition(" ")[0]] * 1.2e6,
                     "lost": final["lost"],
                     **(rig.busy_percents(ended["busy"]) if count else {}),
                 }
@@ -106,26 +107,37 @@ def lives(
 def test_nothing_lost_is_said_with_what_was_counted(tmp_path: Path) -> None:
     text = told(lives(tmp_path))
     assert (
-        "No request was lost at SIGTERM: of 84 servers that were told to stop, 63 of them under load, all exited with 0"
+        "No request was lost at SIGTERM: of 112 servers that were told to stop, 84 of them under load, all exited with"
         in text
     )
-    assert "all 32 508 answers" in text and "1 008 requests sent just before the signal" in text
+    assert "all 43 344 answers" in text and "1 344 requests sent just before the signal" in text
     assert "To drain 64 connections takes 5.1 ms" in text
     assert "the next after event_loop and actor takes at least 4.00 ×" in text
-    assert "thread_pool, event_loop and actor share the first place" in text
+    rows = "thread_pool (64 threads), thread_pool (512 threads), event_loop and actor"
+    assert f"{rows} share the first place" in text and "a row for each number of them" in text
     assert report.main([str(tmp_path)]) == 0 and (tmp_path / "scenario-lifecycle-times.svg").exists()
+
+
+def test_one_pool_has_a_thread_for_every_connection_that_waits() -> None:
+    """With fewer the others queue behind it, and a drain of its setting is told as one of its model."""
+    shipped = scenarios.load("lifecycle")
+    for family in plans.make([shipped], BUILT, 1, None).families:
+        threads = [family.load["threads"][member] for member in family.members if member.startswith("thread_pool")]
+        assert max(threads) >= family.load["connections"] and min(threads) < max(threads)
+        assert [shipped.options(member)["threads"] for member in family.members] == [*threads, 1, 1]
+        assert {shipped.options(member)["model"] for member in family.members} == set(DRAIN_MS)
 
 
 def test_who_was_at_his_limit_before_sigterm_is_told(tmp_path: Path) -> None:
     found = lives(tmp_path)
     table = lifecycle_view.tables(found)[-1]
     rows = [[cell.text for cell in row] for row in table.rows]
-    assert [row[0] for row in rows] == ["1"] * 3 + ["64"] * 3 + ["512"] * 3, "without connections nobody asks"
+    assert [row[0] for row in rows] == ["1"] * 4 + ["64"] * 4 + ["512"] * 4, "without connections nobody asks"
     for count, _, server, generator, who in rows:
         full = count == "512"
         assert (server[:3], who) == (("100", "server") if full else ("20 ", "nobody")) and generator[:3] == "10 "
     gates = {row[0].text: [cell.text for cell in row] for row in sections.gate_table(found).rows}
-    assert gates["saturated in the closed loop"][1] == "nobody 42, server 21"
+    assert gates["saturated in the closed loop"][1] == "nobody 56, server 28"
     # A rig that is full marks, and is nobody's fault.
     ended = {"exit_code": 0, "waiting": 0, "waiting_answered": 0, "busy": {**BUSY, "cpu_ns": 400 * MS}}
     gate = lifecycle._gates(ended, {"lost": 0})["closed_saturated"]
@@ -186,7 +198,7 @@ def test_a_server_that_had_to_be_killed_is_not_passed_over(tmp_path: Path) -> No
     found = lives(tmp_path)
     killed = {**found.lines[-1], "status": "failed", "reason": "after SIGTERM: killed", "metrics": {}, "gates": {}}
     first, second, *_ = lifecycle_view.answer(replace(found, lines=[*found.lines[:-1], killed]))
-    assert first.startswith("1 process failed without a word of losses; the others lost no request: of 83 servers")
+    assert first.startswith("1 process failed without a word of losses; the others lost no request: of 111 servers")
     assert second == "1 process failed: after SIGTERM: killed."
 
 
@@ -238,8 +250,8 @@ def test_a_drain_after_the_load_was_over_has_no_number(tmp_path: Path, monkeypat
     load |= {"status_counts": {"200": 6}}
     assert lifecycle._under_load(here, {"waiting": 0, "load_s": 0}, 8)["replies_wrong"] == 1
     text = told(lives(tmp_path, passed=1.2))
-    assert "With 64 connections no process counts." in text and "No request was lost at SIGTERM: of 84" in text
-    assert "told to stop, 42 of them under load, all exited" in text
+    assert "With 64 connections no process counts." in text and "No request was lost at SIGTERM: of 112" in text
+    assert "told to stop, 56 of them under load, all exited" in text
 
 
 def test_clients_are_accepted_in_silence_and_sigterm_comes_within_the_load(monkeypatch: pytest.MonkeyPatch) -> None:

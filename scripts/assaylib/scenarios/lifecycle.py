@@ -29,6 +29,7 @@ from .stand import Stand, stand
 
 KEYS: keys.Keys = {
     "server": keys.SERVER,
+    "server.MODEL": keys.pools(keys.SERVER),
     "downstream": keys.DOWNSTREAM,
     "steps": {
         "connections": keys.many(keys.count(low=0, high=100_000)),
@@ -47,12 +48,12 @@ def check(scenario: Scenario) -> None:
 
 
 def families(scenario: Scenario, built: Built) -> list[Family]:
-    models = plans.models(scenario, built)
+    rows = [row for model in plans.models(scenario, built) for row in scenario.rows(model)]
     steps = scenario.steps
     each = SERVE_START_S + steps["load_s"] + AFTER_S + 0.3
     return [
         plans.family(
-            scenario, built, models, name=f"c{count}", connections=count, process_s=each + (2 * held.settle_s(count) if count else 0.0)
+            scenario, built, rows, name=f"c{count}", connections=count, process_s=each + (2 * held.settle_s(count) if count else 0.0)
         )
         for count in steps["connections"]
     ]

@@ -196,6 +196,12 @@ def tables(outcome: Outcome) -> list[Table]:
         " first byte was read; lost, answered and exit codes are of every server that was told to stop, times of those"
         " that count."
     )
+    if outcome.scenario.pools:
+        table.notes.append(
+            "A pool of threads has a row for each number of them: a thread that waits answers nobody else, so that"
+            " with fewer threads than requests wait at once the rest of them queue; and the more threads, the more"
+            " there is to start and to join. What differs between such rows is the setting's doing, not the model's."
+        )
     spawn = level([v for m in outcome.models for v in figures(outcome, m, "spawn_ns").values()])
     if spawn:
         table.notes.append(

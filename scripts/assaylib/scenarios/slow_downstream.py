@@ -31,7 +31,7 @@ SERVER = {n: k for n, k in keys.SERVER.items() if n not in ("workload", "call_ti
 
 KEYS: keys.Keys = {
     "server": SERVER,
-    "server.MODEL": {**SERVER, "threads": keys.many(SERVER["threads"], ())},
+    "server.MODEL": keys.pools(SERVER),
     "downstream": keys.DOWNSTREAM,
     "load": {**keys.LOAD, "arrival": keys.text("poisson", "poisson", "uniform", "burst")},
     "level": {"back_factor": keys.number(keys.REQUIRED, 1, 100)},
@@ -58,9 +58,6 @@ def check(scenario: Scenario) -> None:
     for name in ("deadlines_ms", "faults"):
         if len(set(steps[name])) < len(steps[name]):
             raise scenario.wrong(f"steps.{name}", "names one twice")
-    for model, changed in scenario.of_model.items():
-        if len(set(changed.get("threads", ()))) < len(changed.get("threads", ())):
-            raise scenario.wrong(f"server.{model}.threads", "names one twice")
     asked = not scenario.models or SERVICE_BASELINE in scenario.models
     if asked and "threads" not in scenario.of_model.get(SERVICE_BASELINE, {}):
         why = "is missing: a list of how many there are, on which it depends what is seen"
