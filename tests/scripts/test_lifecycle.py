@@ -17,7 +17,8 @@ from assaylib import RefusedError, plan, report, rig, scenarios, words
 from assaylib.gates import GATE_NAMES
 from assaylib.programs import Build
 from assaylib.verdicts import Estimate
-from assaylib.scenarios import command, held, lifecycle, lifecycle_view, outcome, plans, sections
+from assaylib.scenarios import command, held, lifecycle, lifecycle_view, outcome, plans, requests, sections
+from assaylib.scenarios.requests import Request
 from lives import BUILT, assert_refused, line, measured, told, written
 
 LIFECYCLE = """
@@ -78,6 +79,7 @@ def lives(
                 final = {"lost": 0, "answered": 516, "rejected": 0}
                 if count:
                     ended["answers_received"] = 516
+                    ended |= {"under_way": 3, "under_way_unanswered": 0}
                     ended["load_passed"] = passed if count == 64 else 0.6
                     ended["busy"] = {**BUSY, "watch_cpu_ns": 400 * MS if count == 512 else 80 * MS}
                 if faults and (member, count, number) == ("actor", 64, 2):
@@ -111,6 +113,7 @@ def test_nothing_lost_is_said_with_what_was_counted(tmp_path: Path) -> None:
         in text
     )
     assert "all 43 344 answers" in text and "1 344 requests sent just before the signal" in text
+    assert "and to 252 of the load that were certainly under way then." in text
     assert "To drain 64 connections takes 5.1 ms" in text
     assert "the next after event_loop and actor takes at least 4.00 ×" in text
     rows = "thread_pool (64 threads), thread_pool (512 threads), event_loop and actor"
@@ -156,6 +159,7 @@ def test_who_was_at_his_limit_before_sigterm_is_told(tmp_path: Path) -> None:
         ({"exit_code": 1}, "exit code with 1"),
         ({"waiting_answered": 15}, "requests that had been sent before SIGTERM not answered with 1"),
         ({"answers_received": 515}, "answers given that did not arrive with 1"),
+        ({"under_way_unanswered": 1}, "requests of the load that had been sent before SIGTERM not answered with 1"),
         ({"replies_wrong": 2}, "answers that said 200 and were wrong with 1"),
     ],
 )
@@ -238,6 +242,7 @@ def test_a_drain_after_the_load_was_over_has_no_number(tmp_path: Path, monkeypat
     loading = SimpleNamespace(wait=lambda **_: load, child=SELF)
     here: Any = SimpleNamespace(start_load=lambda **_: nullcontext(loading), server=SELF)
     monkeypatch.setattr(lifecycle, "_await_clients", lambda *_: None)
+    monkeypatch.setattr(requests, "read", lambda _: [])
     for at_ns, ok in ((1_400_000_000, True), (1_800_000_000, False)):
         stopped = {"signalled_at": at_ns, "waiting": 2, "waiting_answered": 2, "exit_code": 0}
         monkeypatch.setattr(lifecycle, "_stop", lambda *_: dict(stopped))
@@ -254,6 +259,47 @@ def test_a_drain_after_the_load_was_over_has_no_number(tmp_path: Path, monkeypat
     assert "told to stop, 56 of them under load, all exited" in text
 
 
+def of_load(sent_ms: float, ended_ms: float, outcome: str = requests.RIGHT) -> Request:
+    return Request("", round(sent_ms * MS), round(sent_ms * MS), round(ended_ms * MS), outcome, 0)
+
+
+def test_what_was_under_way_at_sigterm_is_to_be_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM comes 400 ms after load's window began; all that the server says of itself is right."""
+    load = {"answered": 5, "wrong": 0, "window_began_ns": 1_000 * MS, "duration_ns": 700 * MS}
+    load |= {"status_counts": {"200": 5}}
+    loading = SimpleNamespace(wait=lambda **_: load, child=SELF)
+    given: dict[str, Any] = {}
+
+    def start_load(**options: Any) -> Any:
+        given.update(options)
+        return nullcontext(loading)
+
+    here: Any = SimpleNamespace(start_load=start_load, server=SELF)
+    stopped = {"signalled_at": 1_400 * MS, "waiting": 0, "waiting_answered": 0, "exit_code": 0}
+    monkeypatch.setattr(lifecycle, "_await_clients", lambda *_: None)
+    monkeypatch.setattr(lifecycle, "_stop", lambda *_: dict(stopped))
+
+    def found(*every: Request) -> tuple[int, set[str]]:
+        monkeypatch.setattr(requests, "read", lambda _: list(every))
+        ended = lifecycle._under_load(here, {"waiting": 0, "load_s": 0}, 8)
+        gates = lifecycle._gates(ended, {"lost": 0, "answered": 5, "rejected": 0})
+        assert set(gates) <= set(GATE_NAMES)
+        return ended["under_way"], {name for name, gate in gates.items() if not gate["ok"]}
+
+    before, last, after = of_load(100, 105), of_load(399, 404), of_load(401, 402, requests.FAILED)
+    lost = {"under_way_unanswered"}
+    assert found(before, last, after) == (0, set()), "who asked after the signal may find nobody"
+    assert given["requests"], "load writes of every request what became of it"
+    assert found(before, of_load(390, 404), last) == (1, set())
+    assert found(before, of_load(390, 404, requests.FAILED), last) == (1, lost)
+    assert found(before, of_load(390, 5_390, requests.TIMEOUT), last) == (1, lost)
+    assert found(before, of_load(200, 204, requests.FAILED), last) == (1, lost), "long before, too"
+    assert found(before, of_load(390, 404, requests.WRONG), last) == (1, set()), "a refusal is an answer"
+    assert found(before, of_load(399, 404, requests.FAILED)) == (0, set()), "load may have been stopped before it sent"
+    assert found(before, of_load(390, 404, requests.FAILED), after) == (0, set()), "… until after the signal"
+    assert found(before, of_load(397, 404, requests.FAILED), last) == (0, set()), "it may not have been there yet"
+
+
 def test_clients_are_accepted_in_silence_and_sigterm_comes_within_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside 512 busy threads nobody would let the last of 512 clients in."""
     load = {"answered": 5, "wrong": 0, "window_began_ns": 0, "duration_ns": 1, "status_counts": {"200": 5}}
@@ -265,6 +311,7 @@ def test_clients_are_accepted_in_silence_and_sigterm_comes_within_the_load(monke
         return nullcontext(SimpleNamespace(wait=lambda **_: load, child=SELF))
 
     monkeypatch.setattr(lifecycle, "_await_clients", lambda *_: None)
+    monkeypatch.setattr(requests, "read", lambda _: [])
     monkeypatch.setattr(lifecycle.time, "sleep", slept.append)
     monkeypatch.setattr(lifecycle, "_stop", lambda *_: {"signalled_at": 0, "waiting_answered": 0})
     for count in (1, 512, 10_000):

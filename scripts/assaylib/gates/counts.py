@@ -75,6 +75,7 @@ GATE_NAMES = {
     "lost": "requests lost at SIGTERM",
     "exit_code": "exit code",
     "waiting_unanswered": "requests sent before SIGTERM and not answered",
+    "under_way_unanswered": "requests of the load sent before SIGTERM and not answered",
     "answers_that_did_not_arrive": "answers given that did not arrive",
     "load_passed": "share of the load's time that had passed at SIGTERM",
     "closed_answered": "answers in the closed loop",

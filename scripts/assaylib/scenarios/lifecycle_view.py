@@ -19,6 +19,7 @@ MS = 1e6
 FAULTS = {
     "lost": "requests lost by its own count",
     "waiting_unanswered": "requests that had been sent before SIGTERM not answered",
+    "under_way_unanswered": "requests of the load that had been sent before SIGTERM not answered",
     "answers_that_did_not_arrive": "answers given that did not arrive",
     "replies_wrong": "answers that said 200 and were wrong",
     "exit_code": "exit code",
@@ -74,6 +75,7 @@ def _losses(outcome: Outcome) -> str:
     under = sum(bool(line["gates"].get("load_passed", {"ok": True})["ok"]) for line in loaded)
     answers = sum(line["counts"]["answers_received"] for line in loaded)
     waiting = sum(line["counts"]["waiting"] for line in loaded)
+    under_way = sum(line["counts"].get("under_way", 0) for line in loaded)
     many = f"{words.counted(len(lines), 'server')} that were told to stop"
     many += " under load" if under == len(lines) else f", {under} of them under load"
     if not loaded:
@@ -83,10 +85,11 @@ def _losses(outcome: Outcome) -> str:
         lead = "No request was lost at SIGTERM"
         if silent:
             lead = f"{words.counted(silent, 'process')} failed without a word of losses; the others lost no request"
+        of_load = f" and to {words.fixed(under_way, 0)} of the load that were certainly under way then"
         return (
             f"{lead}: of {many}, all exited with 0, all {words.fixed(answers, 0)} answers that"
             f" they gave have arrived, and so have those to the {words.fixed(waiting, 0)} requests sent just"
-            " before the signal."
+            f" before the signal{of_load if under_way else ''}."
         )
     parts = [f"{FAULTS[name]} with {bad}" for name, bad in found.items()]
     who = sorted({words.label(line["member"]) for line in lines if faults([line])})
