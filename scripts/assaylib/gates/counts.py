@@ -93,7 +93,7 @@ GATE_NAMES = {
     "rss_growth_mb": "growth of memory, MB",
     "machine_kept_up": "the machine kept to the plan",
     "phases_late_ms": "phases longer or shorter than planned by, ms",
-    "hits_held_back": "share of unrelated requests that the generator had no connection for",
+    "hits_held_back": "unrelated requests that the generator had no connection for, as a share of a phase's",
 }
 
 SCOPES = ("tail", "bound", "closed", "open", "all")
