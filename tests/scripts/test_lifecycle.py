@@ -115,6 +115,7 @@ def test_nothing_lost_is_said_with_what_was_counted(tmp_path: Path) -> None:
     assert "all 43 344 answers" in text and "1 344 requests sent just before the signal" in text
     assert "and to 252 of the load that were certainly under way then." in text
     assert "To drain 64 connections takes 5.1 ms" in text
+    assert "\nNo A/A: a difference below 3 % is taken for none, whatever the machine did.\n" in text
     assert "the next after event_loop and actor takes at least 4.00 ×" in text
     rows = "thread_pool (64 threads), thread_pool (512 threads), event_loop and actor"
     assert f"{rows} share the first place" in text and "a row for each number of them" in text

@@ -12,7 +12,7 @@ from ..charts import BarRow, Chart, bars
 from ..families import Family
 from ..sections.gates import saturated
 from ..verdicts import Estimate
-from .outcome import Outcome, level, nearest, rank, shown, too_few
+from .outcome import NO_A_A, Outcome, level, nearest, rank, shown, too_few
 
 MS = 1e6
 #: What a server must not do at its end, and how it is said.
@@ -60,6 +60,7 @@ def faults(lines: list[dict[str, Any]]) -> dict[str, int]:
 def answer(outcome: Outcome) -> list[str]:
     said = [_losses(outcome), *_failed(outcome), _startup(outcome)]
     said += [_drain(family, outcome.models) for family in outcome.judged.families if count_of(family)]
+    said += [NO_A_A] if len(outcome.models) > 1 else []
     few = too_few(
         next(
             (e for f in outcome.judged.families for m in outcome.models if (e := f.level(m, "drain_ns"))),
