@@ -254,6 +254,7 @@ def test_slopes_of_memory_are_found_and_ranked(tmp_path: Path) -> None:
     assert "thread_pool takes least, the next at least 2.00 ×" in text
     assert "A connection with a request in flight costs the server's process 1.2 KiB (1.2 to 1.3)" in text
     assert "not a line" not in text
+    assert "\nNo A/A: a difference below 3 % is taken for none, whatever the machine did.\n" in text
     assert (
         "5 096 (5 096 to 5 096) under actor" in text and "under actor the server was not at its limit" in text
     )

@@ -116,6 +116,26 @@ def test_the_map_shows_what_is_so(tmp_path: Path) -> None:
     assert svg.count(">pool<") >= 9 and svg.count(">all<") == 15 and svg.count(">tie<") == 3
 
 
+def test_a_pool_has_threads_for_those_who_wait_and_else_for_the_cpu(tmp_path: Path) -> None:
+    """512 that can all run on one CPU would be a handicap of the setting's."""
+    found = mapped(tmp_path, rounds=1)
+    for family in map(plan.Family.from_json, found.facts["families"]):
+        wait_us = family.load["wait_us"]
+        pool = 512 if wait_us else 1
+        threads = {"thread_pool": pool, "event_loop": 1, "actor": 1, "thread_pool.same": pool}
+        assert family.load["threads"] == threads
+        served = mapping.of(mapping._with(family, wait_us, 1))
+        assert {member: served.options(plans.model_of(member))["threads"] for member in family.members} == threads
+    assert (
+        "thread_pool has 512 threads where requests wait, so that as many can wait at once, and 1 where they do not, as"
+        in told(found)
+    )
+    for family in found.facts["families"]:  # of a run of before
+        family["load"]["threads"] = {**family["load"]["threads"], "thread_pool": 512}
+    old = written(tmp_path / "old", [plan.Family.from_json(f) for f in found.facts["families"]], found.lines)
+    assert "where they do not, as" not in told(old)
+
+
 def test_noise_makes_cells_undecided_and_nobody_s_win(tmp_path: Path) -> None:
     found = mapped(tmp_path, noise=0.5)
     assert {state for state, _ in states(found).values()} == {map_cells.UNDECIDED}

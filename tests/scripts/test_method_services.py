@@ -116,15 +116,17 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "overload, slow downstream, memory as a slope, start-up, SIGTERM under load": (
         "scenarios.overload.judged scenarios.slow_downstream.judged scenarios.connections.per_connection"
-        " scenarios.lifecycle.measure",
+        " scenarios.lifecycle.measure scenarios.lifecycle.sent_before",
         "an_overload_of_a_known_queue phases_of_a_known_stall slopes_of_memory_are_found_and_ranked"
+        " what_is_dropped_is_not_taken_for_an_open_door what_was_under_way_at_sigterm_is_to_be_answered"
         " a_real_life_in_small",
     ),
     "tuned and default settings are different rows; the sweep is recorded": (
-        "sweep.families sweep.settings scenarios.scenario.Scenario",
+        "sweep.families sweep.settings scenarios.scenario.Scenario scenarios.map._threaded",
         "every_model_is_swept_by_what_it_uses the_defaults_that_are_named_are_those_of_the_models"
         " a_model_can_have_options_of_its_own each_size_of_a_pool_is_a_server_of_its_own"
-        " no_figure_of_a_pool_is_without_its_threads",
+        " no_figure_of_a_pool_is_without_its_threads one_pool_has_a_thread_for_every_connection_that_waits"
+        " a_pool_has_threads_for_those_who_wait_and_else_for_the_cpu",
     ),
     "a busy machine is refused; force is recorded": (
         "machine.wait_until_quiet record.start",

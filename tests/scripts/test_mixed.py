@@ -36,6 +36,7 @@ def test_what_is_said_of_heavy_requests(tmp_path: Path) -> None:
     )
     assert "With the heavy requests offloaded: event_loop has the lowest p99" in text
     assert "With the heavy requests in place: " in text and "are not told apart as the lowest p99" in text
+    assert "\nNo A/A: a difference below 3 % is taken for none, whatever the machine did.\n" in text
     page = drawn(folder)
     assert "What offloading does, round by round" in page
     assert "how a model scales over cores" in page and "downstream service share a CPU" not in page
@@ -69,6 +70,36 @@ def test_what_offloading_stands_for_is_told(tmp_path: Path, monkeypatch: pytest.
         " same, since heavy requests may block them; thread_per_connection: no change: it has a thread for each"
         " connection, and what its two rows differ by is chance."
     )
+
+
+def test_nobody_gains_by_less_than_a_server_differs_from_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Offloading helps the loop by 8 %, in place it is 5 % ahead. The model to which offloading is nothing shows what
+    that is worth."""
+    models = (*MODELS, "thread_per_connection")
+    built = plan.Built(model_cases=tuple(f"model/rpc/{m}" for m in models), services=("rpc",), cpus=(0, 1))
+    monkeypatch.setattr("failures.BUILT", built)
+    text = MIXED.replace('"event_loop"]', '"event_loop", "thread_per_connection"]')
+
+    def said(same: float) -> list[str]:
+        by = {"event_loop@in_place": 1.05, "event_loop@offloaded": 1.05 * 1.08, "thread_per_connection@offloaded": same}
+
+        def make(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+            metrics, line = heavy(found, "thread_pool@in_place", number)
+            return {**metrics, "fast_p99_ns": metrics["fast_p99_ns"] / by.get(member, 1.0)}, line
+
+        run = made_up(tmp_path / f"{same}", parsed(tmp_path, text), make, rounds=8, rate_hz=100.0)
+        return told(run).splitlines()
+
+    calm, loud = said(1.0), said(1.1)
+    assert calm[1].startswith("Offloading lowers the p99 of fast requests in event_loop (from")
+    assert "With the heavy requests in place: event_loop has the lowest p99 of fast requests." in calm
+    up_to = "thread_per_connection, the same server both times, differs from itself by up to"
+    assert f"No p99 is put before another by less than 3 %: {up_to} 0 %." in calm
+    assert "lowers" not in loud[1] and "by more than 10 % is not shown in thread_pool (" in loud[1]
+    assert any(one.startswith("With the heavy requests in place: ") and "not told apart" in one for one in loud)
+    assert f"No p99 is put before another by less than 10 %: {up_to} 10 %." in loud
 
 
 def test_few_rounds_say_nothing_of_offloading(tmp_path: Path) -> None:

@@ -174,10 +174,14 @@ def test_without_its_maximum_there_is_no_overload(tmp_path: Path) -> None:
 # --- Lines --------------------------------------------------------------------------------------
 
 
-def overloaded(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def overloaded(
+    found: scenario.Scenario, member: str, number: int, refusal: dict[str, Any] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """refusal: what becomes of a request that is refused, if it is something else."""
     maximum_hz = 1000.0 * (1 + number / 100)
     limit = 64 if member.endswith("reject") else None
     every = queue(overload.rates(found.steps, maximum_hz), S / maximum_hz, limit)
+    every = [r._replace(**refusal) if refusal and r.refused else r for r in every]
     return overload.judged(found, maximum_hz, every, looked(lambda t: 50e6 + 1e6 * number))
 
 
@@ -196,6 +200,38 @@ def test_what_is_said_of_an_overload(tmp_path: Path) -> None:
     assert len(rows) == 4 and all(row[-1] == str(ROUNDS) for row in rows)
     page = drawn(folder)
     assert "Slot by slot of 0.1 s" in page and "And then?" in page
+
+
+@pytest.mark.parametrize(
+    "dropped",
+    [
+        {"outcome": requests.FAILED, "status": 0},
+        {"outcome": requests.TIMEOUT, "status": 0},
+        {"outcome": requests.UNSENT, "status": 0, "sent_ns": None, "ended_ns": None},
+    ],
+)
+def test_what_is_dropped_is_not_taken_for_an_open_door(dropped: dict[str, Any], tmp_path: Path) -> None:
+    """A server that resets connections where another says 503 has refused nothing, and is full all the same."""
+
+    def resets(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        return overloaded(found, member, number, dropped if member == "event_loop@reject" else None)
+
+    found = parsed(tmp_path, OVERLOAD)
+    metrics, _ = resets(found, "event_loop@reject", 0)
+    assert metrics["refused_share"] == 0 and metrics["neither_share"] == pytest.approx((900 - 64) / 1800, abs=0.01)
+    assert overloaded(found, "event_loop@reject", 0)[0]["neither_share"] == 0
+
+    folder = made_up(tmp_path / "run", found, resets)
+    text = told(folder)
+    assert "refused nothing" not in text
+    pool, loop = text.splitlines()[2].split("; ")
+    assert "0 % (0 to 0) of what was offered refused, 46." in loop and ") neither answered nor refused, the" in loop
+    assert "neither" not in pool and "neither" not in text.splitlines()[3]
+    table = overload.tables(one(folder))[0]
+    column = [c.title for c in table.columns].index("neither answered nor refused, %")
+    shares = {(row[0].text, row[1].text): row[column].text for row in table.rows}
+    assert shares["reject", "event_loop"].startswith("46.")
+    assert {cell for row, cell in shares.items() if row != ("reject", "event_loop")} == {"0.0 (0.0 to 0.0)"}
 
 
 def test_what_twice_is_twice_of_is_told(tmp_path: Path) -> None:

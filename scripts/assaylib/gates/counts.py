@@ -75,6 +75,7 @@ GATE_NAMES = {
     "lost": "requests lost at SIGTERM",
     "exit_code": "exit code",
     "waiting_unanswered": "requests sent before SIGTERM and not answered",
+    "under_way_unanswered": "requests of the load sent before SIGTERM and not answered",
     "answers_that_did_not_arrive": "answers given that did not arrive",
     "load_passed": "share of the load's time that had passed at SIGTERM",
     "closed_answered": "answers in the closed loop",
@@ -92,7 +93,7 @@ GATE_NAMES = {
     "rss_growth_mb": "growth of memory, MB",
     "machine_kept_up": "the machine kept to the plan",
     "phases_late_ms": "phases longer or shorter than planned by, ms",
-    "hits_held_back": "share of unrelated requests that the generator had no connection for",
+    "hits_held_back": "unrelated requests that the generator had no connection for, as a share of a phase's",
 }
 
 SCOPES = ("tail", "bound", "closed", "open", "all")

@@ -12,7 +12,7 @@ from ..families import Family
 from ..intervals import median
 from ..sections.gates import said, saturated
 from ..verdicts import Estimate
-from .outcome import Outcome, nearest, rank, shown, too_few
+from .outcome import NO_A_A, Outcome, nearest, rank, shown, too_few
 
 WHOLE = "own_bytes_per_connection"
 #: Parts of what the process is charged with: what is said → its figure, less what is told apart.
@@ -48,7 +48,7 @@ def answer(outcome: Outcome) -> list[str]:
         for sentence in [_memory(outcome, name, what)]
         if sentence
     ]
-    said += [_opened(outcome)]
+    said += [_opened(outcome), *([NO_A_A] if len(outcome.models) > 1 else [])]
     said += _kept(outcome)
     said += _bent(outcome)
     said.append(

@@ -126,6 +126,11 @@ CLASS: dict[str, Key] = {
 }
 
 
+def pools(server: Mapping[str, Key]) -> dict[str, Key]:
+    """[server.MODEL] of a kind in which a model may have several numbers of threads: each is a row (Scenario.rows)."""
+    return {**server, "threads": many(server["threads"], ())}
+
+
 class Wrong(UsageError):
     """A key of a scenario's file, and what is wrong with it."""
 

@@ -5,10 +5,12 @@ to its exit, with what was lost on the way.
 *Start-up* is the time from the command that starts it to a 200 of GET /health. *Drain* is what the
 server needs from SIGTERM until every request that it had begun to read is answered and its threads are
 joined; *exit* is when the process has ended. *Lost* is a request of which the server had read the first
-byte and that it did not answer, by the server's own count. Two counts from outside stand beside it,
+byte and that it did not answer, by the server's own count. Three counts from outside stand beside it,
 which a server that deceives itself would not pass: as many answers must have arrived as the server says
-it has given, each with the right bytes or a refusal, and clients that had connected and asked before
-SIGTERM, so that some of them wait in the accept backlog, must all be answered.
+it has given, each with the right bytes or a refusal; what the load had certainly sent before SIGTERM must
+be answered or refused; and so must clients that had connected and asked just before it, so that some of
+them wait in the accept backlog. The last two are stricter than *lost*: from outside nobody sees what was
+read, but all that lies in a server's sockets by then can be.
 """
 
 from __future__ import annotations
@@ -22,13 +24,15 @@ from ..gates import at_limit, most, saturation
 from ..gates.validity import other_bytes
 from ..plan import SERVE_START_S, Built, Family
 from ..programs import Build, Child, Finished, read_json
-from . import held, keys, memory, plans, watching
+from . import held, keys, memory, plans, requests, watching
 from .lifecycle_view import FAULTS, answer, pictures, tables  # noqa: F401: what is said of it
+from .requests import Request
 from .scenario import Scenario
 from .stand import Stand, stand
 
 KEYS: keys.Keys = {
     "server": keys.SERVER,
+    "server.MODEL": keys.pools(keys.SERVER),
     "downstream": keys.DOWNSTREAM,
     "steps": {
         "connections": keys.many(keys.count(low=0, high=100_000)),
@@ -37,6 +41,9 @@ KEYS: keys.Keys = {
         "patience_s": keys.number(30.0, 1, 3600),
     },
 }
+# A sent request may lie so long in the kernel before it is in the server's socket: through loopback it is there when
+# send() returns, unless that CPU's soft interrupts have been left to a thread, which waits for its turn.
+UNDER_WAY_NS = 5_000_000
 AFTER_S = 0.6  # of load that goes on when the server has been told to stop: that may come late
 
 
@@ -47,12 +54,12 @@ def check(scenario: Scenario) -> None:
 
 
 def families(scenario: Scenario, built: Built) -> list[Family]:
-    models = plans.models(scenario, built)
+    rows = [row for model in plans.models(scenario, built) for row in scenario.rows(model)]
     steps = scenario.steps
     each = SERVE_START_S + steps["load_s"] + AFTER_S + 0.3
     return [
         plans.family(
-            scenario, built, models, name=f"c{count}", connections=count, process_s=each + (2 * held.settle_s(count) if count else 0.0)
+            scenario, built, rows, name=f"c{count}", connections=count, process_s=each + (2 * held.settle_s(count) if count else 0.0)
         )
         for count in steps["connections"]
     ]
@@ -109,7 +116,7 @@ def _under_load(here: Stand, steps: dict[str, Any], count: int) -> dict[str, Any
     asked = held.request(here.build, here.asked()) if steps["waiting"] else b""
     settle_s = held.settle_s(count)
     lasts = {"settle_s": settle_s, "warmup_s": 0.0, "duration_s": settle_s + steps["load_s"] + AFTER_S}
-    with here.start_load(arrival="closed", connections=count, **lasts) as loading:
+    with here.start_load(arrival="closed", connections=count, requests=True, **lasts) as loading:
         _await_clients(here, loading, count)
         busy = watching.Busy(here.server, loading)
         time.sleep(settle_s)
@@ -118,10 +125,27 @@ def _under_load(here: Stand, steps: dict[str, Any], count: int) -> dict[str, Any
         busy.look()
         ended = _stop(here, steps, asked)
         load = loading.wait(stopped=True, unanswered=True)
+        mine = sent_before(requests.read(loading), ended["signalled_at"] - load["window_began_ns"])
     passed = (ended["signalled_at"] - load["window_began_ns"]) / load["duration_ns"]
     received = ended["waiting_answered"] + load["answered"] + load["wrong"]
     told = {"answers_received": received, "replies_wrong": other_bytes(load)}
+    told |= {"under_way": len(mine), "under_way_unanswered": sum(map(_unanswered, mine))}
     return {**ended, **told, "load_passed": round(passed, 3), "busy": watching.window(busy.since(0))}
+
+
+def sent_before(every: list[Request], signal_ns: int) -> list[Request]:
+    """Of the load's requests those that had certainly been sent before the signal and had no answer yet then; and
+    those that never got one. Load reads its clock, sends, and reads it again for the next request: whatever was sent
+    before the last of those sent before the signal had left load by then, even if that was stopped in between.
+    signal_ns: like the requests', from the beginning of load's window, by the same clock (CLOCK_MONOTONIC)."""
+    sent = [(r.sent_ns, r) for r in every if r.sent_ns is not None and r.sent_ns < signal_ns]
+    last_ns = max((sent_ns for sent_ns, _ in sent), default=0)
+    before_ns = min(last_ns, signal_ns - UNDER_WAY_NS)
+    return [r for ns, r in sent if ns < before_ns and (_unanswered(r) or (r.ended_ns or 0) > signal_ns)]
+
+
+def _unanswered(request: Request) -> bool:
+    return request.outcome in (requests.FAILED, requests.TIMEOUT)
 
 
 def _await_clients(here: Stand, loading: rig.Loading, count: int) -> None:
@@ -175,6 +199,8 @@ def _gates(ended: dict[str, Any], final: dict[str, Any]) -> dict[str, Any]:
     if "answers_received" in ended:
         given = final["answered"] + final["rejected"]
         gates["answers_that_did_not_arrive"] = _none(given - ended["answers_received"])
+    if "under_way_unanswered" in ended:
+        gates["under_way_unanswered"] = _none(ended["under_way_unanswered"])
     if "replies_wrong" in ended:
         gates["replies_wrong"] = _none(ended["replies_wrong"])
     if "busy" in ended:

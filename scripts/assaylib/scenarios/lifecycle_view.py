@@ -12,13 +12,14 @@ from ..charts import BarRow, Chart, bars
 from ..families import Family
 from ..sections.gates import saturated
 from ..verdicts import Estimate
-from .outcome import Outcome, level, nearest, rank, shown, too_few
+from .outcome import NO_A_A, Outcome, level, nearest, rank, shown, too_few
 
 MS = 1e6
 #: What a server must not do at its end, and how it is said.
 FAULTS = {
     "lost": "requests lost by its own count",
     "waiting_unanswered": "requests that had been sent before SIGTERM not answered",
+    "under_way_unanswered": "requests of the load that had been sent before SIGTERM not answered",
     "answers_that_did_not_arrive": "answers given that did not arrive",
     "replies_wrong": "answers that said 200 and were wrong",
     "exit_code": "exit code",
@@ -59,6 +60,7 @@ def faults(lines: list[dict[str, Any]]) -> dict[str, int]:
 def answer(outcome: Outcome) -> list[str]:
     said = [_losses(outcome), *_failed(outcome), _startup(outcome)]
     said += [_drain(family, outcome.models) for family in outcome.judged.families if count_of(family)]
+    said += [NO_A_A] if len(outcome.models) > 1 else []
     few = too_few(
         next(
             (e for f in outcome.judged.families for m in outcome.models if (e := f.level(m, "drain_ns"))),
@@ -74,6 +76,7 @@ def _losses(outcome: Outcome) -> str:
     under = sum(bool(line["gates"].get("load_passed", {"ok": True})["ok"]) for line in loaded)
     answers = sum(line["counts"]["answers_received"] for line in loaded)
     waiting = sum(line["counts"]["waiting"] for line in loaded)
+    under_way = sum(line["counts"].get("under_way", 0) for line in loaded)
     many = f"{words.counted(len(lines), 'server')} that were told to stop"
     many += " under load" if under == len(lines) else f", {under} of them under load"
     if not loaded:
@@ -83,10 +86,11 @@ def _losses(outcome: Outcome) -> str:
         lead = "No request was lost at SIGTERM"
         if silent:
             lead = f"{words.counted(silent, 'process')} failed without a word of losses; the others lost no request"
+        of_load = f" and to {words.fixed(under_way, 0)} of the load that were certainly under way then"
         return (
             f"{lead}: of {many}, all exited with 0, all {words.fixed(answers, 0)} answers that"
             f" they gave have arrived, and so have those to the {words.fixed(waiting, 0)} requests sent just"
-            " before the signal."
+            f" before the signal{of_load if under_way else ''}."
         )
     parts = [f"{FAULTS[name]} with {bad}" for name, bad in found.items()]
     who = sorted({words.label(line["member"]) for line in lines if faults([line])})
@@ -196,6 +200,12 @@ def tables(outcome: Outcome) -> list[Table]:
         " first byte was read; lost, answered and exit codes are of every server that was told to stop, times of those"
         " that count."
     )
+    if outcome.scenario.pools:
+        table.notes.append(
+            "A pool of threads has a row for each number of them: a thread that waits answers nobody else, so that"
+            " with fewer threads than requests wait at once the rest of them queue; and the more threads, the more"
+            " there is to start and to join. What differs between such rows is the setting's doing, not the model's."
+        )
     spawn = level([v for m in outcome.models for v in figures(outcome, m, "spawn_ns").values()])
     if spawn:
         table.notes.append(

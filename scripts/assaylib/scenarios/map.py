@@ -64,13 +64,14 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
     if len(models) < 2:
         raise scenario.wrong("server.models", "a map compares: two models at least")
     alias = f"{models[0]}.{ALIAS}"
+    members = (*models, alias)
     steps = scenario.steps
     pilot_s = 1.0 + len(steps["connections"]) * plans.noop.PILOT_S  # of the first: the others go by what it finds
     return [
         plans.family(
             scenario,
             built,
-            (*models, alias),
+            members,
             aliases={alias: ALIAS},
             name=f"cpu{cpu_us:g}us-wait{wait_us:g}us",
             process_s=SERVE_START_S
@@ -78,6 +79,7 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
             pilot_s=pilot_s if cpu_us == steps["cpu_us"][0] and wait_us == steps["wait_us"][0] else 0.0,
             cpu_us=cpu_us,
             wait_us=wait_us,
+            threads={m: _threaded(scenario, wait_us).options(plans.model_of(m))["threads"] for m in members},
             **({"downstream_cpu": built.cpus[-1]} if wait_us else {}),
         )
         for cpu_us in steps["cpu_us"]
@@ -93,9 +95,21 @@ def _seconds(steps: dict[str, Any], cpu_us: float, wait_us: float, count: int) -
     return max(steps["warmup_s"], WARM_CYCLES * cycle_s) + opened_s, max(steps["window_s"], WINDOW_CYCLES * cycle_s)
 
 
+def _threaded(scenario: Scenario, wait_us: float) -> Scenario:
+    """The threads of [server.MODEL] are for those that wait in them. Where nobody does, a model has those of [server]:
+    as many more that could all run would measure how the scheduler deals with them."""
+    if wait_us:
+        return scenario
+    of_model = {
+        model: {key: value for key, value in changed.items() if key != "threads"}
+        for model, changed in scenario.of_model.items()
+    }
+    return replace(scenario, of_model=of_model)
+
+
 def _with(family: Family, wait_us: float, iterations: int) -> Family:
     """What runs where so much is computed and so long is waited."""
-    scenario = of(family)
+    scenario = _threaded(of(family), wait_us)
     most = scenario.steps["connections"][-1]
     server = {**scenario.server, "payload": None, "codec": None, "cpu_iterations": iterations}
     if wait_us:

@@ -62,6 +62,7 @@ def answer(outcome: Outcome) -> list[str]:
     said += _most(found)
     said += _undecided(found)
     said.append(_cheaper(of(outcome, "cpu_ns_per_request"), outcome.models))
+    said += _threads(outcome)
     said.append(
         f"How sure: {simultaneous(found)}. A tie: nothing above the tie limit of "
         f"{outcome.scenario.level['tie_percent']:g}{words.SPACE}% can hide among those in front."
@@ -167,6 +168,21 @@ def _cheaper(found: list[Cell], models: list[str]) -> str:
         f"By CPU per request instead: cheapest is {words.listed(parts) if parts else 'nobody alone'}; {ties} ties,"
         f" {sum(c.state == UNDECIDED for c in found)} not decided."
     )
+
+
+def _threads(outcome: Outcome) -> list[str]:
+    """Of a model that has more of them for those that wait."""
+    found: dict[str, dict[bool, int]] = {}
+    for load in (family.plan["load"] for family in outcome.judged.families):
+        for model in outcome.models:
+            found.setdefault(model, {})[bool(load["wait_us"])] = load["threads"][model]
+    return [
+        f"{words.label(model)} has {words.counted(each[True], 'thread')} where requests wait, so that as many can wait"
+        f" at once, and {each[False]} where they do not, as the others have: more would only take turns on the server's"
+        " CPU."
+        for model, each in found.items()
+        if len(set(each.values())) > 1
+    ]
 
 
 # --- Tables -------------------------------------------------------------------------------------

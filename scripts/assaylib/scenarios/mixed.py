@@ -4,7 +4,7 @@ offloaded: what do the fast ones notice?
 
 Each model twice, with the same number of threads that may run turns. Offloading means helper threads
 where a model has them; a model that blocks its threads anyway gets as many threads more. One with a thread
-for each connection is the same server both times.
+for each connection is the same server both times: what it differs from itself by is the kind's A/A.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..programs import Build
 from ..rig import Failure
 from ..service import OFFLOADING
 from . import keys, plans, readings, series
-from .outcome import DELTA, Outcome, rank
+from .outcome import DELTA, NO_A_A, Outcome, rank
 from .scenario import Scenario
 from .stand import of, stand
 
@@ -145,6 +145,8 @@ def gates(family: Family, opened: dict[str, Any], closed: dict[str, Any], final:
 
 # --- What the lines say -------------------------------------------------------------------------
 
+P99 = "fast_p99_ns"  # what is compared
+
 
 def member_of(model: str, setting: str) -> str:
     return f"{model}{plans.SEPARATOR}{setting}"
@@ -160,7 +162,7 @@ def gain(outcome: Outcome, model: str, metric: str, *, more: bool = False) -> Es
 
 
 def answer(outcome: Outcome) -> list[str]:
-    gains = {m: e for m in outcome.models if (e := gain(outcome, m, "fast_p99_ns"))}
+    gains = {m: e for m in outcome.models if (e := gain(outcome, m, P99))}
     if not gains:
         return [outcome.nothing, *_withheld(outcome)]
     return [
@@ -168,31 +170,58 @@ def answer(outcome: Outcome) -> list[str]:
         _meaning(outcome),
         *(_said(outcome, model) for model in outcome.models),
         *(_best(outcome, setting) for setting in SETTINGS),
+        _margin_said(outcome),
         *series.late(outcome.family),
         *_withheld(outcome),
     ]
 
 
+def floor(outcome: Outcome) -> float | None:
+    """By what a server that is the same both times differs from itself in the fast requests' p99: an A/A, of which
+    the outer end of the interval counts. None without such a model, or interval."""
+    same = [(member_of(m, IN_PLACE), member_of(m, OFFLOADED)) for m in outcome.models if m in A_THREAD_EACH]
+    found = [series.ratio(outcome.family, one, P99, P99, other) for one, other in same]
+    ends = [abs(math.log(end)) for each in found if each and each.interval for end in each.interval]
+    return math.expm1(max(ends)) if ends and not any(map(math.isinf, ends)) else None
+
+
+def margin(outcome: Outcome) -> float:
+    return max(DELTA, floor(outcome) or 0.0)
+
+
+def _margin_said(outcome: Outcome) -> str:
+    found = floor(outcome)
+    if found is None:
+        return NO_A_A
+    same = words.listed(words.label(m) for m in outcome.models if m in A_THREAD_EACH)
+    return (
+        f"No p99 is put before another by less than {words.margin(margin(outcome))}: {same}, the same server both"
+        f" times, differs from itself by up to {words.margin(found)}."
+    )
+
+
 #: Where the interval of the ratio lies → what is said of it.
 VERDICTS = {
-    "above": "offloading lowers the p99 of fast requests in {}",
-    "below": "offloading raises the p99 of fast requests in {}",
-    "across": f"that offloading changes the p99 of fast requests by more than {100 * DELTA:g} % is not shown in {{}}",
-    "none": "no verdict on {}",
-    "same": "{} is the same server both times",
+    "above": "offloading lowers the p99 of fast requests in {who}",
+    "below": "offloading raises the p99 of fast requests in {who}",
+    "across": "that offloading changes the p99 of fast requests by more than {margin} is not shown in {who}",
+    "none": "no verdict on {who}",
+    "same": "{who} is the same server both times",
 }
 
 
 def _lead(outcome: Outcome, gains: dict[str, Estimate]) -> str:
     found: dict[str, list[str]] = {verdict: [] for verdict in VERDICTS}
+    delta = margin(outcome)
+    beyond = 1 + delta
     for model, estimate in gains.items():
         low, high = estimate.interval or (0.0, 0.0)
-        beyond = 1 + DELTA
         verdict = "above" if low > beyond else "below" if 0 < high < 1 / beyond else "across" if high else "none"
         verdict = "same" if model in A_THREAD_EACH else verdict
         ends = (_p99(outcome, model, setting) for setting in SETTINGS)
         found[verdict].append(f"{words.label(model)} (from {' to '.join(ends)})")
-    text = "; ".join(VERDICTS[v].format(words.listed(said)) for v, said in found.items() if said)
+    shown = {verdict: words.listed(said) for verdict, said in found.items() if said}
+    text = "; ".join(VERDICTS[v].format(who=who, margin=words.margin(delta)) for v, who in shown.items())
     return text[:1].upper() + text[1:]
 
 
@@ -245,8 +274,8 @@ def _throughput(outcome: Outcome, model: str) -> str:
 
 def _best(outcome: Outcome, setting: str) -> str:
     """Between the models."""
-    values = {m: series.rounds(outcome.family, member_of(m, setting), "fast_p99_ns") for m in outcome.models}
-    ranked = rank(values, more=False)
+    values = {m: series.rounds(outcome.family, member_of(m, setting), P99) for m in outcome.models}
+    ranked = rank(values, more=False, delta=margin(outcome))
     said = setting.replace("_", " ")
     if ranked is None:
         return f"With the heavy requests {said}: no numbers."

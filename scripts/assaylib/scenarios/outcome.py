@@ -15,8 +15,9 @@ from ..judge import Estimate, Family, Judgement
 from .plans import model_of
 from .scenario import Scenario
 
-#: Scenarios have no A/A of their own metrics: a difference below this is none (METHOD 1.6).
-DELTA = 0.03
+DELTA = 0.03  #: a difference below this is none (METHOD 1.6), nor one below what a kind's own A/A shows
+#: Said beside a ranking of kinds that measure nothing twice: there it is all that there is.
+NO_A_A = f"No A/A: a difference below {words.margin(DELTA)} is taken for none, whatever the machine did."
 
 
 @dataclass(frozen=True)

@@ -174,6 +174,7 @@ def judged(
         "useful_share": useful / seconds / maximum_hz,
         "refused_hz": over["refused"] / seconds,
         "refused_share": over["refused"] / max(1, over["planned"]),
+        "neither_share": (over["planned"] - over["right"] - over["refused"]) / max(1, over["planned"]),
         "before_p50_ns": before["p50_ns"],
         "before_p99_ns": usual_ns,
         "over_p50_ns": over["p50_ns"],
@@ -202,8 +203,8 @@ def _memory(looks: dict[str, Any], begin: int, end: int, last: int) -> dict[str,
 
 
 def gates(scenario: Scenario, metrics: dict[str, Any], every: list[Request]) -> dict[str, Any]:
-    """Beside those of METHOD 4: who is refused or late beyond the maximum is a result. Memory that grows
-    beyond what was allowed has no other figures."""
+    """Beside those of METHOD 4: who is refused, late or dropped beyond the maximum is a result. Memory that
+    grows beyond what was allowed has no other figures."""
     wrong = sum(r.outcome == requests.WRONG and not r.refused for r in every)
     early = requests.due(every, 0, ends_ns(scenario.steps)[0])
     good = sum(r.latency_ns is not None for r in early) / max(1, len(early))

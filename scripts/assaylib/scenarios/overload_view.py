@@ -13,6 +13,7 @@ from . import plans, readings, series
 from .outcome import Outcome
 
 NEVER = "not while it was watched"
+NEITHER = "neither answered nor refused"
 
 
 def ends_ns(steps: dict[str, Any]) -> tuple[int, int, int]:
@@ -65,14 +66,15 @@ def _said(outcome: Outcome, full: str) -> str:
     """Every model with its intervals."""
     said = []
     for member in of_setting(outcome, full):
-        useful, refused, age, back = (
+        useful, refused, neither, age, back = (
             series.estimate(outcome.family, member, metric, float("inf") if metric == "recovery_ns" else None)
-            for metric in ("useful_share", "refused_share", "over_p50_ns", "recovery_ns")
+            for metric in ("useful_share", "refused_share", "neither_share", "over_p50_ns", "recovery_ns")
         )
         if useful:
+            dropped = f" {series.shown(neither, 0.01, 1, '%')} {NEITHER}," if neither and max(neither.values) else ""
             said.append(
                 f"{words.label(plans.model_of(member))} {series.shown(useful, 0.01, 0, '%')} in time,"
-                f" {series.shown(refused, 0.01, 0, '%')} of what was offered refused,"
+                f" {series.shown(refused, 0.01, 0, '%')} of what was offered refused,{dropped}"
                 f" the median answer {series.shown(age, 1e6, 1, 'ms')} old,"
                 f" back after {series.shown(back, 1e9, 1, 's', NEVER)}"
             )
@@ -80,11 +82,16 @@ def _said(outcome: Outcome, full: str) -> str:
 
 
 def _never_full(outcome: Outcome) -> list[str]:
-    """Who was to refuse and did not: a model that carries each request to its end before it reads the
-    next has few inside, whatever waits for it."""
+    """Who was to refuse and did not, and dropped nothing either: a model that carries each request to its end
+    before it reads the next has few inside, whatever waits for it."""
     family, scenario = outcome.family, outcome.scenario
-    shares = {m: series.rounds(family, m, "refused_share") for m in of_setting(outcome, "reject")}
-    open_doors = [m for m, each in shares.items() if each and not max(each.values())]
+
+    def nothing(member: str, metric: str) -> bool:
+        each = series.rounds(family, member, metric)
+        return bool(each) and not max(each.values())
+
+    gone = ("refused_share", "neither_share")
+    open_doors = [m for m in of_setting(outcome, "reject") if all(nothing(m, metric) for metric in gone)]
     if not open_doors:
         return []
     late = [s["timeline"]["over"]["held_back"] for m in open_doors for s in series.good(family, m).values()]
@@ -118,6 +125,7 @@ ANSWERED: Columns = (
     ("answered, % of it", "goodput_share", 0.01, 0),
     ("in time, % of it", "useful_share", 0.01, 0),
     ("refused, % of offered", "refused_share", 0.01, 0),
+    (f"{NEITHER}, %", "neither_share", 0.01, 1),
     ("back after, s", "recovery_ns", 1e9, 1),
 )
 AGE: Columns = (
@@ -148,7 +156,8 @@ def tables(outcome: Outcome) -> list[Table]:
         f"In time: answered within {_limit(outcome)} of when it was due. Back: the end of the first slot of"
         f" {steps['slot_ms']} ms in which all was answered with a p99 of at most {scenario.level['back_factor']:g} ×"
         " that of a slot before (of their median). In time is a share of the whole overload: where answers come too"
-        " late once the queue has grown, a longer one leaves less.",
+        " late once the queue has grown, a longer one leaves less. Neither answered nor refused: the connection was"
+        " reset, no answer came before load's time-out, or none of load's connections came free.",
     ]
     age = _figures(outcome, "Age of the queue, who was busy, and memory; medians and intervals as above", AGE)
     age.notes += [

@@ -93,7 +93,7 @@ def figures(requests: Sequence[Request]) -> dict[str, Any]:
     }
 
 
-HELD_BACK_NS = 5_000_000  # sent so late, it waited for a connection of the generator
+HELD_BACK_NS = 5_000_000  # sent so late, it waited for a connection; who waited shorter load alone knows
 
 
 def _held_back(request: Request) -> bool:

@@ -171,6 +171,10 @@ def parse(path: Path, content: dict[str, Any], sha256: str, allowed: Keys) -> Sc
         raise Wrong(where, "file name", "letters, digits, dashes and underscores only")
     if len(set(models)) < len(models):
         raise Wrong(where, "server.models", "names a model twice")
+    for model, changed in found.of_model.items():
+        counts = changed.get("threads")
+        if isinstance(counts, list) and len(set(counts)) < len(counts):
+            raise found.wrong(f"server.{model}.threads", "names one twice")
     return found
 
 
