@@ -63,7 +63,8 @@ class Said:
     final: Mapping[str, Any] = field(default_factory=dict)  #: serve's, where not FINAL
     exit_code: int = 0
     rig_hz: float = 1e7  #: what a server that does nothing reaches
-    lacking: int = 0  #: connections that the kernel has not, of those that are asked for
+    lacking: int = 0  #: connections that the kernel has not, of those that are asked for …
+    lacking_from_s: float = 0.0  #: … from then on
     waiting: int = 0  #: clients that were there before SIGTERM and are answered
     requests: Sequence[Request] = ()
     looks: Mapping[str, Any] = field(default_factory=dict)
@@ -165,7 +166,8 @@ class Acted:
 
     @property
     def _sockets(self) -> int:
-        return max(0, self._held - self._said.lacking)
+        lacking = self._said.lacking if self._clock.now_s >= self._said.lacking_from_s else 0
+        return max(0, self._held - lacking)
 
     @property
     def _memory(self) -> memory.Memory:

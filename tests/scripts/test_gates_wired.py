@@ -237,6 +237,8 @@ def test_each_gate_is_violated_where_it_is_asked_for(
     [
         ("overload", {"looks": NO_LOOKS}, "nothing is known of its memory"),
         ("connections, active", {"lacking": 1}, "8 connections were never all accepted"),
+        # All were accepted, and then one was gone.
+        ("connections, active", {"lacking": 1, "lacking_from_s": 0.01}, "8 connections were never all accepted"),
         ("lifecycle", {"lacking": 1}, "the load's 8 connections were never there at once: 7 at last"),
     ],
 )
