@@ -216,7 +216,14 @@ STEADY, FULL = looked(lambda _: 50e6), used(watch_cpu_ns=(0.3, 1.0), cpu_ns=(0.1
 #: In a window of 3.2 s, of which load tells no median.
 STEPS = {"duration_ns": 3.2e9, "p50_ns": None, "steps": [{"p50_ns": MS, "polled_ns": None}] * 3}
 #: In 3.1 s of hits and misses together, whose median says nothing about hits.
-PLAN = {"duration_ns": 3.1e9, "p50_ns": 1e7, "offered_hz": 1200.0, "achieved_hz": 1200.0}
+PLAN: dict[str, Any] = {"duration_ns": 3.1e9, "p50_ns": 1e7, "offered_hz": 1200.0, "achieved_hz": 1200.0}
+
+
+def classes(held_back: int = 0) -> list[dict[str, Any]]:
+    """How many hits waited for a connection, as load has it."""
+    return [{"name": name, "held_back": held_back if name == "hits" else 0, "unsent": 0} for name in ("hits", "misses")]
+
+
 #: Before SIGTERM.
 UNHURRIED = {"at_ns": [0, 400 * MS], "watch_cpu_ns": [0, 80 * MS], "cpu_ns": [0, 40 * MS]}
 TOO_MUCH = OVERLOAD.replace('workload = "cpu"\ncpu_iterations = 1000', CALL).replace("maximum_hz = 1000", "maximum_hz = 0")
@@ -234,7 +241,7 @@ PROCESSES: dict[str, Process] = {
     "slow-downstream": Process(
         SLOW,
         "event_loop@none",
-        Said(opened=PLAN, requests=stuck(True, None), looks=POOL, told=(*PHASES, END), spent_ns=S // 10),
+        Said(opened={**PLAN, "classes": classes()}, requests=stuck(True, None), looks=POOL, told=(*PHASES, END), spent_ns=S // 10),
     ),
     "mixed": Process(MIXED, "event_loop@in_place"),
     "connections, idle": Process(IDLE, "event_loop"),

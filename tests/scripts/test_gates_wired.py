@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acted import FULL, PROCESSES, SEEN, SERVICE, SWITCHES, UNHURRIED, Acted, Said, line_of, piloted
+from acted import FULL, PROCESSES, SEEN, SERVICE, SWITCHES, UNHURRIED, Acted, Said, classes, line_of, piloted
 from assaylib import discard, scenarios
 from assaylib.gates import GATE_NAMES
 from assaylib.scenarios import lifecycle_view
-from failures import MS, NO_LOOKS, RIG, S, refused
+from assaylib.scenarios import requests
+from failures import MS, NO_LOOKS, RIG, S, refused, right
 from test_busy import used
 from test_overload import looked
 from test_slow_downstream import END, PHASES, stuck
@@ -54,6 +55,8 @@ LOOP: tuple[tuple[dict[str, Any], str, str], ...] = (
     (RIG, "closed_saturated", "bound"),
 )
 
+#: Sent, and another one after it, long before SIGTERM.
+DROPPED = right(0, 200 * MS)._replace(outcome=requests.FAILED, status=0)
 #: Kind → (what is said, the gates that this violates with what each governs).
 VIOLATED: dict[str, list[Row]] = {
     "fixed-rate": [
@@ -114,10 +117,7 @@ VIOLATED: dict[str, list[Row]] = {
             {"requests": [refused(r.due_ns, r.kind) if r.due_ns < 20 * MS else r for r in NEIGHBOURS]},
             "answered_before:all",
         ),
-        (
-            {"requests": [r._replace(sent_ns=None) if r.kind == "hits" else r for r in NEIGHBOURS]},
-            "hits_held_back:all",
-        ),
+        (opened(classes=classes(held_back=100)), "hits_held_back:all"),
         ({"told": [*PHASES[:2], ("after stalled", S + 150 * MS), *PHASES[3:], END]}, "phases_late_ms:all"),
         ({"told": [*PHASES, ("", 32 * S // 10)]}, "machine_kept_up:all"),
     ],
@@ -155,6 +155,7 @@ VIOLATED: dict[str, list[Row]] = {
         (final(answered=106), "answers_that_did_not_arrive:all"),
         ({**closed(wrong=1, status_counts={"200": 101}), **final(answered=106)}, "replies_wrong:all"),
         ({"busy": {**UNHURRIED, "cpu_ns": [0, 400 * MS]}}, "closed_saturated:tail"),
+        ({"requests": [DROPPED, right(100 * MS, MS)]}, "under_way_unanswered:all"),
         (closed(duration_ns=1e8), "load_passed:all"),  # SIGTERM came after 0.124 s
     ],
     "map": [
