@@ -176,7 +176,8 @@ def _withheld(outcome: Outcome) -> list[str]:
 
 def tables(outcome: Outcome) -> list[Table]:
     limits = readings.limits(outcome, "over all phases together")
-    return [_hits(outcome), _misses(outcome), _kinds(outcome), limits, _slots(outcome)]
+    slots = [_slots(outcome, ms) for ms in outcome.scenario.steps["deadlines_ms"]]
+    return [_hits(outcome), _misses(outcome), _kinds(outcome), limits, *slots]
 
 
 def _start(outcome: Outcome, member: str, phase: str) -> list[str]:
@@ -293,15 +294,16 @@ def _timeline(outcome: Outcome, member: str, kind: str) -> list[float | None]:
     return [None if value is None else value / 1e6 for value in middles]
 
 
-def _slots(outcome: Outcome) -> Table:
-    """The pictures' data."""
-    members, slot_s = outcome.family.plan["members"], outcome.scenario.steps["slot_ms"] / 1e3
-    names = [f"{words.label(plans.model_of(m))}, {plans.setting_of(m)}" for m in members]
+def _slots(outcome: Outcome, ms: int) -> Table:
+    """A picture's data."""
+    members, slot_s = of_deadline(outcome, ms), outcome.scenario.steps["slot_ms"] / 1e3
+    names = [words.label(plans.model_of(m)) for m in members]
     table = Table(
-        f"Slot by slot of {slot_s:g} s, medians of rounds: p99 in ms of the right answers to what was due",
+        f"Slot by slot of {slot_s:g} s, {deadline_said(ms)}, medians of rounds: p99 in ms of the right answers to"
+        " what was due",
         [Column("from, s", True), *(Column(f"{name}: {kind}", True) for name in names for kind in (HITS, MISSES))],
         folded=True,
-        shows=tuple(outcome.chart(deadline_name(ms)) for ms in outcome.scenario.steps["deadlines_ms"]),
+        shows=(outcome.chart(deadline_name(ms)),),
     )
     columns = [_timeline(outcome, m, kind) for m in members for kind in (HITS, MISSES)]
     for i in range(max(map(len, columns), default=0)):
