@@ -285,7 +285,8 @@ def test_what_was_under_way_at_sigterm_is_to_be_answered(monkeypatch: pytest.Mon
         ended = lifecycle._under_load(here, {"waiting": 0, "load_s": 0}, 8)
         gates = lifecycle._gates(ended, {"lost": 0, "answered": 5, "rejected": 0})
         assert set(gates) <= set(GATE_NAMES)
-        return ended["under_way"], {name for name, gate in gates.items() if not gate["ok"]}
+        bad = {name for name, gate in gates.items() if not gate["ok"]}
+        return ended["under_way"], bad - {"closed_saturated"}  # of this very process, which may be busy
 
     before, last, after = of_load(100, 105), of_load(399, 404), of_load(401, 402, requests.FAILED)
     lost = {"under_way_unanswered"}
