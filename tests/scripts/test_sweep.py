@@ -180,6 +180,14 @@ def test_the_defaults_that_are_named_are_those_of_the_models() -> None:
     assert set(found) == {model for model, works in sweep.WORKS.items() if any("batch" in w.settings for w in works)}
 
 
+def test_what_is_recorded_went_away_from_the_defaults_of_now() -> None:
+    facts, samples = sweep_table.read(ROOT / "reports" / "sweep")
+    assert facts["sweep_defaults"] == sweep_work.defaults()
+    works = {(model, work.how, work.workload) for model, every in sweep.WORKS.items() for work in every}
+    of = {(f["load"]["model"], f["load"].get("how", "sockets"), f["load"]["workload"]) for f in facts["families"]}
+    assert works <= of and samples.ends
+
+
 def test_an_appendix_and_no_report_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = made_up(tmp_path / "sweep", {"threads=2": 1.3, "batch=1": 0.5})
     facts, lines = synthetic.make_run(count=6, rounds=8, kinds=("model",))
