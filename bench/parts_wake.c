@@ -161,8 +161,7 @@ static void inbox_wake(struct gbench_state *state, void *arg)
     request_destroy(request, &nothing);
 }
 
-/* ---- A mail to an actor whose one worker sleeps; it answers by a semaphore, a wake-up each ----
- */
+/* ---- A mail to an actor whose one worker sleeps, and by a semaphore back: a wake-up each ---- */
 
 struct echo_actor {
     struct actor actor; /* first */

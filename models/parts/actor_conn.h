@@ -57,8 +57,8 @@ struct actor_conns {
     const struct model_config *config;
     struct scheduler *scheduler;
     struct door *door;
-    unsigned
-        steps; /* requests of a connection (and reads) in a row, before other actors have a turn */
+    /* Requests of a connection, and reads, in a row, before other actors have a turn. */
+    unsigned steps;
     /* A complete request has a place in the door and begins. It ends with actor_conn_reply(), here
      * or after it came back as a mail. False: the connection is gone. */
     bool (*begin)(struct sched_worker *worker, struct actor_conn *conn);

@@ -100,8 +100,7 @@ static inline void gather_hold(struct gather *gather)
     /* The request, which this thread has, is the only other holder. */
     atomic_store_explicit(&gather->holders, 2, memory_order_relaxed);
 }
-/* The request has its answers and its turn: the timer, which was cancelled, was the other holder.
- */
+/* The request has its answers and its turn: the timer, now cancelled, was the other holder. */
 static inline void gather_hold_no_more(struct gather *gather)
 {
     atomic_store_explicit(&gather->holders, 1, memory_order_relaxed);
