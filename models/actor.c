@@ -17,9 +17,8 @@
 /* Nameless actors per worker: so many posted requests without a cell can have turns at once, or be
  * stolen. */
 #define NAMELESS 4
-/* Requests of one connection in a row, unless a batch is asked for: others wait for the end of
- * them, and they cost more than mails. */
-#define STEPS 8
+/* Requests of one connection in a row, unless a batch is asked for: they cost more than mails. */
+#define STEPS 1
 
 const struct model actor_model;
 

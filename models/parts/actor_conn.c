@@ -142,16 +142,15 @@ static bool advance(struct sched_worker *worker, struct actor_conn *conn)
             return true;
         }
         /* More that was read already costs turns like mails: others come in between. */
-        bool more_here = i > 1 && !http_conn_is_empty(&conn->http);
-        if (i == most || (more_here && !sched_may_go_on(worker))) {
+        bool here = !http_conn_is_empty(&conn->http);
+        if ((i >= most && (here || conn->readable)) || (i > 1 && here && !sched_may_go_on(worker))) {
             sched_end_batch(worker);
             notify(conn, AGAIN);
             return true;
         }
         int error = 0;
         bool more = true;
-        enum http_step step =
-            http_conn_is_empty(&conn->http) ? HTTP_MORE : http_conn_parse(&conn->http);
+        enum http_step step = here ? http_conn_parse(&conn->http) : HTTP_MORE;
         if (step == HTTP_MORE) {
             if (!read_on(worker, conn, &more))
                 return false;

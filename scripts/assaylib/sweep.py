@@ -83,7 +83,8 @@ def _values(model: str, work: Work, name: str, cpus: int) -> list[int]:
     if name == "threads":
         return [value for value in (1, 2 * cpus) if value != cpus]
     grid = FEW if name == "queue_limit" and work.how == "sockets" else GRID[name]
-    return [value for value in grid if name != "batch" or value != sweep_work.BATCHES[model]]
+    batch = sweep_work.REQUESTS_IN_A_ROW if work is PIPELINED else sweep_work.BATCHES.get(model)
+    return [value for value in grid if name != "batch" or value != batch]
 
 
 def families(built: Built, tier: Tier) -> list[Family]:

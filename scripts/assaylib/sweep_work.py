@@ -20,8 +20,9 @@ from .planned import Family
 from .programs import Build, execute, json_file, read_json
 from .scenarios import requests
 
-#: Of the models, in a row for one connection or actor: what models/*.c say.
-BATCHES = {"thread_pool": 8, "event_loop": 8, "actor": 100}
+#: Of the models, in a row for one actor, or one connection: what models/*.c say.
+BATCHES = {"thread_pool": 1, "event_loop": 1, "actor": 100}
+REQUESTS_IN_A_ROW = 1  # of one connection, in all models
 MIN_TIME_S, REPETITIONS = 0.04, 7  # of an in-process member
 TIMEOUT_S = 60.0
 BODY = b"Hello, sweep!"
@@ -39,7 +40,7 @@ def defaults() -> str:
     """What a sweep goes away from, for readers."""
     batches = ", ".join(f"{batch} ({model})" for model, batch in BATCHES.items())
     said = f"one thread for each CPU, no spinning, a queue limit of 1024, a batch of {batches}"
-    return f"{said}; the actor takes 8 requests of one connection in a row"
+    return f"{said}; the actor takes {REQUESTS_IN_A_ROW} request of one connection in a row"
 
 
 def measure(build: Build, family: Family, member: str, *, padding: int) -> dict[str, dict[str, Any]]:

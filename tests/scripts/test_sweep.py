@@ -177,6 +177,8 @@ def test_the_defaults_that_are_named_are_those_of_the_models() -> None:
         if (batch := re.search(r"^    \.batch = (\d+),", path.read_text(), re.M))
     }
     assert found == sweep_work.BATCHES
+    in_a_row = re.search(r"^#define STEPS (\d+)$", (ROOT / "models" / "actor.c").read_text(), re.M)
+    assert in_a_row and sweep_work.REQUESTS_IN_A_ROW == int(in_a_row[1]) == found["thread_pool"] == found["event_loop"]
     assert set(found) == {model for model, works in sweep.WORKS.items() if any("batch" in w.settings for w in works)}
 
 
@@ -216,13 +218,13 @@ def test_every_model_is_swept_by_what_it_uses() -> None:
         "in_process_cpu", "in_process_ring"
     }  # fmt: skip
     for model in ("thread_pool", "actor"):
-        assert "batch=1" in families[f"sweep/{model}/pipelined_echo"].members
+        assert {"batch=8", "batch=1000"} < set(families[f"sweep/{model}/pipelined_echo"].members)
+        assert "batch=1" not in families[f"sweep/{model}/pipelined_echo"].members
     # The default is a thread for each CPU, which model_bench has to be told; it is no value of its own.
     threads = families["sweep/thread_pool/in_process_cpu"].load["settings"]
     assert threads == {
         "default": {"threads": 2}, "default.same": {"threads": 2}, "threads=1": {"threads": 1}, "threads=4": {"threads": 4}
     }  # fmt: skip
-    assert "batch=8" not in families["sweep/thread_pool/pipelined_echo"].members
     assert "queue_limit=5000" in families["sweep/actor/overload_cpu"].members
     assert "sweep/actor/in_process_count" not in families  # this build has no such case
     # Behind sockets each connection has a thread, which never looks for work, and waits before the door.
@@ -247,7 +249,7 @@ def sweep_in_small(build: Path, monkeypatch: pytest.MonkeyPatch, root: Path, onl
         pytest.skip("serve, load and downstream are not built")
     tier = replace(plan.TIERS["sweep"], service_rounds=1, until_s=0.0)
     monkeypatch.setitem(plan.TIERS, "sweep", tier)
-    monkeypatch.setattr(sweep, "GRID", {"batch": (1,), "spin_us": (20,), "queue_limit": (16,)})
+    monkeypatch.setattr(sweep, "GRID", {"batch": (8,), "spin_us": (20,), "queue_limit": (16,)})
     request = run.Request(tier, only, 3, "small", root, True)
     assert sweep.main(opened, root, request) == 0
 
