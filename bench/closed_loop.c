@@ -217,6 +217,7 @@ static int start(struct closed_loop *loop)
         .spin_ns = world->spin_ns,
         .batch = world->batch,
         .call_timeout_ns = UINT64_C(10000000000),
+        .one_poster = true,
     };
     loop->reply_lens = calloc(count, sizeof *loop->reply_lens);
     loop->cells = calloc(count, sizeof *loop->cells);

@@ -6,8 +6,9 @@
  * each in turn. A request runs to its end in place (parts/in_place.h): WAIT sleeps, CALL and
  * OFFLOAD block, and meanwhile nobody else is served; a peer that does not read its reply holds
  * everybody up for io_timeout_ns at most. (One that is slow to send holds nobody up: only complete
- * requests are begun.) post() runs the request on the caller's thread. One-way messages are carried
- * out after the reply, by the thread that sent them.
+ * requests are begun.) post() runs the request on the caller's thread; where that is the only one
+ * (model_config.one_poster), it is the turns alone, without what several threads need. One-way
+ * messages are carried out after the reply, by the thread that sent them.
  */
 #include "model.h"
 
@@ -41,6 +42,7 @@ enum { MINE, OTHERS, COUNTERS }; /* counters: of the door's thread, of threads t
 
 struct model_run {
     struct model_config config;
+    bool alone; /* no door's thread, one that posts: what follows for others is of no use */
     struct door door;
     struct counters *counters;
     struct in_place in_place; /* its one lock protects every cell, during turns */
@@ -71,13 +73,14 @@ static bool run_request(struct model_run *run, struct request *request, struct c
     bool ran = in_place_run(&run->in_place, counters, request);
     if (!ran)
         atomic_fetch_add_explicit(&run->lost, 1, memory_order_relaxed);
-    door_leave(&run->door);
+    if (!run->alone)
+        door_leave(&run->door);
     return ran;
 }
 
 /* A request posted from within done() is put behind and run when done() has returned: a caller that
  * always posts the next one from there would otherwise never leave its stack. */
-static _Thread_local struct {
+static _Thread_local struct posting {
     struct model_run *run;
     struct request *first, **last;
 } posting;
@@ -85,20 +88,19 @@ static _Thread_local struct {
 static int inline_post(struct model_run *run, struct request *request)
 {
     struct counters *counters = &run->counters[OTHERS];
-    if (!door_enter(&run->door))
+    if (!run->alone && !door_enter(&run->door))
         return door_turn_away(&run->door, request, &counters->rejected);
-    counter_add_shared(&counters->requests, 1);
+    counter_add_mine(counters, &counters->requests, 1);
     request->next = NULL;
     if (posting.run == run) {
         *posting.last = request;
         posting.last = &request->next;
         return 0;
     }
-    struct model_run *outer = posting.run;
-    posting.run = run;
-    posting.first = request;
-    posting.last = &request->next;
-    atomic_fetch_add_explicit(&run->posters, 1, memory_order_relaxed);
+    struct posting outer = posting; /* of another run, whose done() this is in */
+    posting = (struct posting){run, request, &request->next};
+    if (!run->alone)
+        atomic_fetch_add_explicit(&run->posters, 1, memory_order_relaxed);
     while ((request = posting.first)) {
         run_request(run, request, counters);
         posting.first = request->next;
@@ -107,8 +109,9 @@ static int inline_post(struct model_run *run, struct request *request)
         request->done(request);
         in_place_run_list(&run->in_place, counters, &run->later);
     }
-    posting.run = outer;
-    atomic_fetch_sub_explicit(&run->posters, 1, memory_order_release);
+    posting = outer;
+    if (!run->alone)
+        atomic_fetch_sub_explicit(&run->posters, 1, memory_order_release);
     return 0;
 }
 
@@ -286,14 +289,15 @@ static int open_all(struct model_run *run)
     run->request = request_create(config->workload);
     if (!run->counters || !run->request || !polled_init(&run->polled))
         return -ENOMEM;
-    return in_place_open(&run->in_place, &(struct in_place_config){.model = config,
-                                                                   .locks = 1,
-                                                                   .counters = run->counters,
-                                                                   .own = OTHERS,
-                                                                   .count = COUNTERS,
-                                                                   .abandoned = &run->abandoned,
-                                                                   .later = in_place_list_add,
-                                                                   .arg = &run->later});
+    return in_place_open(&run->in_place,
+                         &(struct in_place_config){.model = config,
+                                                   .locks = run->alone ? IN_PLACE_UNLOCKED : 1,
+                                                   .counters = run->counters,
+                                                   .own = run->alone ? COUNTERS : OTHERS,
+                                                   .count = COUNTERS,
+                                                   .abandoned = &run->abandoned,
+                                                   .later = in_place_list_add,
+                                                   .arg = &run->later});
 }
 
 static int inline_start(const struct model_config *config, struct model_run **out, uint16_t *port)
@@ -305,6 +309,7 @@ static int inline_start(const struct model_config *config, struct model_run **ou
     if (!run)
         return -ENOMEM;
     run->config = *config;
+    run->alone = config->one_poster && !config->listen;
     run->door = (struct door){.limit = config->queue_limit, .on_full = config->on_full};
     run->wake_fd = run->listener.fd = run->listener.reserve = -1;
     in_place_list_init(&run->later);

@@ -54,6 +54,9 @@ struct model_config {
     unsigned offload_threads; /* helpers that run TURN_OFFLOADs; 0 counts as 1 */
     uint64_t spin_ns;         /* how long an idle thread looks for work before it sleeps; 0: not */
     unsigned batch;           /* 0: model.batch */
+    /* One thread calls post(), and done(), and never has more than queue_limit under way. For the
+     * floor (inline, without listen), which then takes neither locks nor a place at the door. */
+    bool one_poster;
 };
 
 /* Settings that not every model has a use for: what has no effect is refused (model.uses). */

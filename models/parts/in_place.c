@@ -266,7 +266,7 @@ int in_place_open(struct in_place *in_place, const struct in_place_config *confi
     *in_place = (struct in_place){.config = *config};
     struct cells *cells = &in_place->cells;
     int error = cells_open(cells, model->workload, model->cells, model->setup);
-    if (!error)
+    if (!error && config->locks != IN_PLACE_UNLOCKED)
         error =
             cell_locks_init(&in_place->locks, cells, config->locks ? config->locks : cells->count);
     if (!error)

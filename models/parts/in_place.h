@@ -13,9 +13,11 @@
 #include "cell_locks.h"
 #include "errands.h"
 
+#define IN_PLACE_UNLOCKED UINT32_MAX /* one thread runs all turns */
+
 struct in_place_config {
     const struct model_config *model;
-    uint32_t locks;            /* dealt out to the cells; 0: one for each */
+    uint32_t locks;            /* dealt out to the cells; 0: one for each; or IN_PLACE_UNLOCKED */
     struct counters *counters; /* as errands_init() */
     unsigned own, count;
     /* stop() gave up: nothing may take long any more. Acquire, and release by whoever sets it. */

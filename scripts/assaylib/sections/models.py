@@ -43,7 +43,7 @@ def models(judged: Judgement, drawn: dict[str, Chart]) -> Section:
         Text(
             f"Requests are handed over through `post()` in a closed loop, {_in_process(families)};"
             " every reply is checked. `inline` runs the same turns on the caller's thread, one at a"
-            " time: it is the floor, not a candidate, since it cannot serve two at once."
+            " time, without a lock and a limit: it is the floor, not a candidate, since it cannot serve two at once."
         )
     )
     section.blocks += compared(judged, "model")
