@@ -143,7 +143,8 @@ static bool advance(struct sched_worker *worker, struct actor_conn *conn)
         }
         /* More that was read already costs turns like mails: others come in between. */
         bool here = !http_conn_is_empty(&conn->http);
-        if ((i >= most && (here || conn->readable)) || (i > 1 && here && !sched_may_go_on(worker))) {
+        if ((i >= most && (here || conn->readable)) ||
+            (i > 1 && here && !sched_may_go_on(worker))) {
             sched_end_batch(worker);
             notify(conn, AGAIN);
             return true;
