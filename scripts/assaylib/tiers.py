@@ -35,7 +35,7 @@ TIERS = {
              "does the chain work? 2 rounds, too few for any interval"),
         Tier("quick", 300, 9, 0.6, 8, 8, ("rpc", "call"), 0.15, 0.4, 0.22, 285,
              "ratios of codecs and models; services without tails"),
-        Tier("standard", 1200, 15, 1.0, 30, 8, ("rpc", "cpu", "call"), 0.4, 1.6, 0.8, 1160,
+        Tier("standard", 1200, 15, 1.0, 30, 12, ("rpc", "cpu", "call"), 0.3, 1.0, 0.6, 1160,
              "everything, services with p50 and p99", half_width=0.01),
         Tier("publish", 7200, 30, 1.5, 60, 15, ("rpc", "cpu", "call"), 2.0, 12.0, 4.0, 7100,
              "everything, for publication", half_width=0.01,
