@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define ACCEPT_PAUSE_MS 10 /* after accept() failed for want of memory or the like */
+#define LATE_MOST_MS 1000  /* latecomers wait for others' room, who may be slow */
 
 /* conn_thread.doing */
 enum {
@@ -134,15 +135,19 @@ static void conn_free(struct conn_thread *conn)
 static void leave(struct conn_threads *threads, bool is_conn)
 {
     pthread_mutex_lock(&threads->lock);
-    bool was_full = is_conn && threads->open == CONN_THREADS_MAX;
+    /* While stopping, those who wait for a thread count, too. */
+    bool makes_room = is_conn && threads->accepts &&
+                      (threads->open == CONN_THREADS_MAX || atomic_load(&threads->stopping));
     pthread_t before = threads->last;
     bool has_before = threads->has_last && is_conn;
     if (is_conn) {
         threads->open--;
         threads->last = pthread_self();
         threads->has_last = true;
+    } else {
+        threads->accepts = false;
     }
-    if (was_full)
+    if (makes_room)
         eventfd_write(threads->wake_fd, 1);
     if (--threads->running == 0)
         pthread_cond_signal(&threads->ended);
@@ -190,14 +195,20 @@ static void *conn_main(void *arg)
 /* ---- The acceptor ---- */
 
 /* Without memory or a thread for it the connection is closed: its peer sees that at once. */
-static void conn_open(struct conn_threads *threads, int fd, struct counters *mine)
+static void conn_drop(struct conn_threads *threads, struct conn_thread *conn)
+{
+    counter_add(&threads->config.acceptor->closed, 1);
+    conn_free(conn);
+}
+
+static struct conn_thread *conn_create(struct conn_threads *threads, int fd, struct counters *mine)
 {
     struct conn_thread *conn = calloc(1, sizeof *conn);
     struct request *request = conn ? request_create(threads->config.model->workload) : NULL;
     if (!request) {
         free(conn);
         close(fd);
-        return;
+        return NULL;
     }
     struct timeval timeout = clock_timeval(threads->config.model->io_timeout_ns);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
@@ -207,11 +218,18 @@ static void conn_open(struct conn_threads *threads, int fd, struct counters *min
     conn->request = request;
     conn->counters = &threads->config.shared[conn->http.serial % threads->config.shared_count];
     sem_init(&conn->released, 0, 0);
+    counter_add(&mine->connections, 1);
+    return conn;
+}
+
+static void conn_start(struct conn_threads *threads, struct conn_thread *conn)
+{
     pthread_t thread; /* its own: see leave() */
+    conn->next = NULL;
     pthread_mutex_lock(&threads->lock);
     if (pthread_create(&thread, &threads->attr, conn_main, conn) != 0) {
         pthread_mutex_unlock(&threads->lock);
-        conn_free(conn);
+        conn_drop(threads, conn);
         return;
     }
     conn->next = threads->conns;
@@ -220,14 +238,39 @@ static void conn_open(struct conn_threads *threads, int fd, struct counters *min
     threads->conns = conn;
     threads->open++;
     threads->running++;
-    counter_add(&mine->connections, 1);
     pthread_mutex_unlock(&threads->lock);
 }
 
-static bool is_full(struct conn_threads *threads)
+/* Accepted while stopping, the first one first: they get their threads once nobody else can come.
+ * With each reply a client that asks on would come again, and the backlog would never end. */
+struct latecomers {
+    struct conn_thread *first, **last;
+    unsigned len;
+};
+
+static void latecomers_add(struct latecomers *late, struct conn_thread *conn)
+{
+    *late->last = conn;
+    late->last = &conn->next;
+    late->len++;
+}
+
+static void latecomers_start(struct conn_threads *threads, struct latecomers *late)
+{
+    for (struct conn_thread *next, *conn = late->first; conn; conn = next) {
+        next = conn->next;
+        if (flag(&threads->abandoned)) /* nothing of it was read */
+            conn_drop(threads, conn);
+        else
+            conn_start(threads, conn);
+    }
+    *late = (struct latecomers){.last = &late->first};
+}
+
+static bool is_full(struct conn_threads *threads, const struct latecomers *late)
 {
     pthread_mutex_lock(&threads->lock);
-    bool full = threads->open >= CONN_THREADS_MAX;
+    bool full = threads->open + late->len >= CONN_THREADS_MAX;
     pthread_mutex_unlock(&threads->lock);
     return full;
 }
@@ -236,27 +279,39 @@ static void *acceptor_main(void *arg)
 {
     struct conn_threads *threads = arg;
     struct counters *mine = threads->config.acceptor;
+    struct latecomers late = {.last = &late.first};
     while (!flag(&threads->abandoned)) {
-        bool stopping = flag(&threads->stopping), full = is_full(threads);
+        bool stopping = flag(&threads->stopping), full = is_full(threads, &late);
         int fd = full ? -ENOBUFS : listener_accept(&threads->listener);
-        if (fd >= 0)
-            conn_open(threads, fd, mine);
+        struct conn_thread *conn = fd >= 0 ? conn_create(threads, fd, mine) : NULL;
+        if (conn && stopping)
+            latecomers_add(&late, conn);
+        else if (conn)
+            conn_start(threads, conn);
+        if (fd == -EMFILE) /* they have what others would need */
+            latecomers_start(threads, &late);
         if (fd >= 0 || fd == -EMFILE)
             continue;
         if (fd == -EAGAIN && stopping) /* the backlog is empty */
             break;
+        if (!full)
+            latecomers_start(threads, &late);
         struct pollfd polls[] = {{.fd = threads->wake_fd, .events = POLLIN},
                                  {.fd = threads->listener.fd, .events = POLLIN}};
-        int timeout = fd == -EAGAIN || full ? -1 : ACCEPT_PAUSE_MS;
+        int timeout = fd == -EAGAIN ? -1 : ACCEPT_PAUSE_MS;
+        if (full)
+            timeout = late.len ? LATE_MOST_MS : -1;
         syscalls_tell(&mine->syscalls);
         syscalls_count();
-        poll(polls, fd == -EAGAIN ? 2 : 1, timeout);
+        if (poll(polls, fd == -EAGAIN ? 2 : 1, timeout) == 0) /* nobody else makes room */
+            latecomers_start(threads, &late);
         eventfd_t woken;
         if (polls[0].revents)
             eventfd_read(threads->wake_fd, &woken);
     }
     syscalls_tell(&mine->syscalls);
     listener_close(&threads->listener);
+    latecomers_start(threads, &late);
     leave(threads, false);
     return NULL;
 }
@@ -343,6 +398,7 @@ int conn_threads_start(struct conn_threads *threads)
     if (error)
         return error;
     threads->running = 1; /* before it counts connections */
+    threads->accepts = true;
     error = cpus_thread_create(&threads->acceptor, model->cpus, "acceptor", acceptor_main, threads);
     threads->listens = !error;
     if (error)

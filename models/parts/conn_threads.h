@@ -31,7 +31,9 @@
 struct conn_thread {
     struct http_conn http;
     struct conn_threads *threads;
-    struct conn_thread *next, *prev; /* of all, under threads->lock */
+    /* Of all, under threads->lock; before it has a thread, of those who wait for one: acceptor's.
+     */
+    struct conn_thread *next, *prev;
     struct request *request;
     struct counters *counters; /* shared with some other connections */
     uint64_t told;             /* system calls that are counted there already */
@@ -70,6 +72,7 @@ struct conn_threads {
     struct conn_thread *conns;
     unsigned open;    /* threads of connections */
     unsigned running; /* and the acceptor */
+    bool accepts;     /* the acceptor is one of them */
     /* Threads end in a chain: each joins the one that ended before it, stop the last. */
     pthread_t last;
     bool has_last;

@@ -52,6 +52,37 @@ static void stops_when_full(struct bed *bed)
     bed_end_stop(bed);
 }
 
+/* Nobody from the backlog is answered while others still can come: clients that ask on would keep
+ * it going for ever. */
+static void stops_before_it_answers(struct bed *bed)
+{
+    struct client visitor;
+    bed_start(bed);
+    for (int c = 0; c < CONN_THREADS_MAX; c++) {
+        bed_open(bed, c);
+        if (c > 0) /* one is idle, and makes room at once */
+            assert_true(client_post(&bed->clients[c], "g#busy"));
+    }
+    assert_true(bed_wait_int(&bed->probe.gated, CONN_THREADS_MAX - 1));
+    assert_true(bed_wait_accepted(bed, CONN_THREADS_MAX));
+    for (int c = CONN_THREADS_MAX; c < CONN_THREADS_MAX + MORE; c++) {
+        bed_open(bed, c);
+        assert_true(client_post(&bed->clients[c], "#patient"));
+    }
+    bed_begin_stop(bed);
+    assert_true(client_expect_end(&bed->clients[0], false));
+    assert_true(client_silent(&bed->clients[CONN_THREADS_MAX], 50));
+    bed_open_gate(bed);
+    for (int c = CONN_THREADS_MAX; c < CONN_THREADS_MAX + MORE; c++) {
+        assert_true(client_expect(&bed->clients[c], 200, "#patient"));
+        assert_false(client_open(&visitor, bed->port));
+    }
+    for (int c = 1; c < CONN_THREADS_MAX; c++)
+        assert_true(client_expect(&bed->clients[c], 200, "g#busy"));
+    bed_end_stop(bed);
+    assert_int_equal(bed->final.answered, CONN_THREADS_MAX - 1 + MORE);
+}
+
 static void gives_up_when_full(struct bed *bed)
 {
     bed->config.drain_ns = 100000000;
@@ -64,6 +95,30 @@ static void gives_up_when_full(struct bed *bed)
     struct model_run *run = bed->run;
     bed->run = NULL;
     assert_int_equal(bed->model->stop(run, &bed->final), CONN_THREADS_MAX);
+    assert_true(bed_wait_tasks(bed->tasks));
+}
+
+/* Those who were accepted, and whose threads would have come too late, end with it. */
+static void gives_up_on_latecomers(struct bed *bed)
+{
+    bed->config.drain_ns = 300000000;
+    bed_start(bed);
+    for (int c = 0; c < CONN_THREADS_MAX; c++) {
+        bed_open(bed, c);
+        if (c > 0)
+            assert_true(client_post(&bed->clients[c], "g#never"));
+    }
+    assert_true(bed_wait_int(&bed->probe.gated, CONN_THREADS_MAX - 1));
+    assert_true(bed_wait_accepted(bed, CONN_THREADS_MAX));
+    for (int c = CONN_THREADS_MAX; c < CONN_THREADS_MAX + MORE; c++) {
+        bed_open(bed, c);
+        assert_true(client_post(&bed->clients[c], "#late"));
+    }
+    struct model_run *run = bed->run;
+    bed->run = NULL;
+    assert_int_equal(bed->model->stop(run, &bed->final), CONN_THREADS_MAX - 1);
+    assert_int_equal(bed->final.connections, CONN_THREADS_MAX + 1);
+    assert_int_equal(bed->final.connections_open, 0);
     assert_true(bed_wait_tasks(bed->tasks));
 }
 
@@ -112,7 +167,9 @@ int main(int argc, char **argv)
     static const struct bed_property properties[] = {
         {"further connections wait in the backlog", bounded, NULL},
         {"stop serves them when it is full", stops_when_full, NULL},
+        {"stop answers the backlog when nobody else can come", stops_before_it_answers, NULL},
         {"stop gives up when it is full", gives_up_when_full, NULL},
+        {"stop gives up on those without a thread", gives_up_on_latecomers, NULL},
         {"two system calls a request", two_system_calls, NULL},
         {"whoever waited for room was woken", wake_ups_are_told, NULL},
     };
