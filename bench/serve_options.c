@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define THREADS_MOST 1024
+
 /* What a workload needs must be given; what it does nothing with must not. */
 static int check_needs(const struct options *options, const struct workload *workload)
 {
@@ -65,9 +67,23 @@ static int check_uses(const struct options *options, const struct serve_options 
     return code;
 }
 
-/* Also finds how many threads, if nobody said: a sweep (reports/sweep) found twice as much served
- * with a thread for each of two CPUs as with one, and no more with two for each. */
-static int check_places(const struct options *options, struct serve_options *serve)
+/* How many threads, if nobody said: a sweep (reports/sweep) found twice as much served with a
+ * thread for each of two CPUs as with one, and no more with two for each. Where a call keeps its
+ * thread there would be no more calls at once than that: one for each connection to the service. */
+static uint64_t default_threads(const struct serve_options *serve, const struct workload *workload,
+                                uint64_t cpus)
+{
+    if (!(serve->model->uses & MODEL_THREADS))
+        return 1;
+    bool kept = serve->model->waits == MODEL_WAITS_PER_THREAD &&
+                workload_needs(workload) & WORKLOAD_NEEDS_DOWNSTREAM;
+    uint64_t calls = kept ? serve->downstream_connections : 0;
+    calls = calls < THREADS_MOST ? calls : THREADS_MOST;
+    return calls > cpus ? calls : cpus;
+}
+
+static int check_places(const struct options *options, struct serve_options *serve,
+                        const struct workload *workload)
 {
     struct sockaddr_storage address;
     socklen_t len;
@@ -85,7 +101,7 @@ static int check_places(const struct options *options, struct serve_options *ser
         return options_error(options, "--cpus",
                              "\"%s\" is not a list of CPUs that this process may use", serve->cpus);
     if (serve->threads == 0)
-        serve->threads = serve->model->uses & MODEL_THREADS ? (uint64_t)CPU_COUNT(&cpus) : 1;
+        serve->threads = default_threads(serve, workload, (uint64_t)CPU_COUNT(&cpus));
     return OPTIONS_GO_ON;
 }
 
@@ -142,7 +158,7 @@ static int resolve(const struct options *options, struct serve_options *serve)
     if (batch == 0)
         serve->batch = serve->model->batch;
     if (code == OPTIONS_GO_ON)
-        code = check_places(options, serve);
+        code = check_places(options, serve, workload);
     if (code == OPTIONS_GO_ON)
         code = find_setup(options, serve, workload);
     serve->config = (struct model_config){
@@ -196,8 +212,10 @@ int serve_options_read(struct serve_options *serve, int argc, char **argv)
         OPTIONS_TEXT("--listen", "HOST:PORT", &serve->listen, "port 0: any that is free"),
         OPTIONS_TEXT("--admin", "HOST:PORT", &serve->admin,
                      "/metrics there, too, from a thread that is not the model's"),
-        OPTIONS_COUNT("--threads", "N", &serve->threads, 1, 1024,
-                      "workers or loops; default: one for each of --cpus"),
+        OPTIONS_COUNT(
+            "--threads", "N", &serve->threads, 1, THREADS_MOST,
+            "workers or loops; default: one for each of --cpus, or where a call keeps its "
+            "thread for each downstream connection"),
         OPTIONS_COUNT("--offload-threads", "N", &serve->offload_threads, 1, 1024,
                       "helpers for what blocks, where turns may not"),
         OPTIONS_COUNT("--spin-us", "US", &serve->spin_us, 0, 1e6,

@@ -262,6 +262,7 @@ const struct model actor_model = {
     .name = "actor",
     .summary = "cells and connections are actors, run by work-stealing workers",
     .uses = MODEL_THREADS | MODEL_OFFLOAD_THREADS | MODEL_SPIN,
+    .waits = MODEL_WAITS_UNBOUND,
     .batch = 100,
     .start = actor_start,
     .post = actor_post,

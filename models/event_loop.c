@@ -185,6 +185,7 @@ const struct model event_loop_model = {
     .name = "event_loop",
     .summary = "one epoll loop per thread, non-blocking, cells owned by loops",
     .uses = MODEL_THREADS | MODEL_OFFLOAD_THREADS | MODEL_SPIN,
+    .waits = MODEL_WAITS_UNBOUND,
     .batch = 1, /* requests of a connection before others have a round */
     .start = event_loop_start,
     .post = event_loop_post,

@@ -372,6 +372,7 @@ static uint64_t inline_stop(struct model_run *run, struct model_stats *final)
 const struct model inline_model = {
     .name = "inline",
     .summary = "floor: one thread, one request at a time, nothing overlaps",
+    .waits = MODEL_WAITS_ALONE,
     .start = inline_start,
     .post = inline_post,
     .stats = inline_stats,

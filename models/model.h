@@ -55,7 +55,8 @@ struct model_config {
     uint64_t spin_ns;         /* how long an idle thread looks for work before it sleeps; 0: not */
     unsigned batch;           /* 0: model.batch */
     /* One thread calls post(), and done(), and never has more than queue_limit under way. For the
-     * floor (inline, without listen), which then takes neither locks nor a place at the door. */
+     * floor (inline, without listen), which then has no place at the door to take, and no lock but
+     * that of the list of one-way messages. */
     bool one_poster;
 };
 
@@ -98,10 +99,21 @@ struct model_stats {
 
 struct model_run; /* each model's own */
 
+/* How many requests can be in a wait or in a call at once. What serves them meanwhile is how a
+ * model differs from others; the contract tests hold it to what it tells. */
+enum model_waits {
+    MODEL_WAITS_UNTOLD, /* one at least; what takes two is not asked of it */
+    MODEL_WAITS_ALONE,  /* one: each is run to its end; post() on its caller's thread, and blocks */
+    MODEL_WAITS_PER_THREAD,     /* a request that waits keeps its thread */
+    MODEL_WAITS_PER_CONNECTION, /* so it does; connections have one each, posts share `threads` */
+    MODEL_WAITS_UNBOUND,        /* they are kept in memory, and threads serve others */
+};
+
 struct model {
     const char *name;
     const char *summary; /* one line, for --list */
     unsigned uses;       /* enum model_setting */
+    enum model_waits waits;
     /* Default of model_config.batch: how much of one source of work is done in a row before others
      * have a turn (turns of an actor, requests of a connection …). 0: it has no such bound. A model
      * may have less of what is dear as long as none is asked for. */

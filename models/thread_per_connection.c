@@ -193,6 +193,7 @@ const struct model thread_per_connection_model = {
     .name = "thread_per_connection",
     .summary = "a blocking thread for every connection",
     .uses = MODEL_THREADS | MODEL_SPIN,
+    .waits = MODEL_WAITS_PER_CONNECTION,
     .start = thread_per_connection_start,
     .post = thread_per_connection_post,
     .stats = thread_per_connection_stats,

@@ -13,9 +13,11 @@
 #include "parts/in_place.h"
 #include "parts/poller.h"
 #include "parts/reply.h"
+#include "parts/syscalls.h"
 #include "parts/workers.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -36,7 +38,7 @@ const struct model thread_pool_model;
 /* ---- Connections ---- */
 
 static int answer(struct model_run *run, struct counters *counters, struct poller_conn *conn,
-                  enum http_step step, const struct request *request, int flags)
+                  enum http_step step, struct request *request, int flags)
 {
     bool stopping = poller_flag(&run->poller.stopping);
     struct reply reply = {&thread_pool_model, run, &run->config, counters, stopping, flags};
@@ -55,16 +57,23 @@ static void submit(void *arg, struct poller_conn *conn, struct counters *mine)
     workers_push(&run->workers, mine, (void *)((uintptr_t)conn | CONN_TASK));
 }
 
-/* Reads on: blocking, where a request has begun. A peer that drips has io_timeout_ns for the whole
- * of it. As http_conn_read(). */
+/* Reads on, and waits where a request has begun: io_timeout_ns for the whole of it, also for a peer
+ * that drips. As http_conn_read(). */
 static ssize_t read_on(struct model_run *run, struct poller_conn *conn, uint64_t *until_ns)
 {
-    if (!conn->http.begun)
-        return http_conn_read(&conn->http, MSG_DONTWAIT);
+    ssize_t got = http_conn_read(&conn->http, MSG_DONTWAIT);
+    if (got != -EAGAIN || !conn->http.begun)
+        return got;
     uint64_t now = clock_now_ns();
     if (!*until_ns)
         *until_ns = clock_after_ns(now, run->config.io_timeout_ns);
-    return now > *until_ns ? -ETIMEDOUT : http_conn_read(&conn->http, 0);
+    if (now >= *until_ns)
+        return -ETIMEDOUT;
+    struct pollfd more = {.fd = conn->http.fd, .events = POLLIN};
+    struct timespec left = clock_timespec(*until_ns - now);
+    syscalls_count();
+    ppoll(&more, 1, &left, NULL);
+    return http_conn_read(&conn->http, MSG_DONTWAIT);
 }
 
 enum served { OPEN, HELD, OVER };
@@ -286,6 +295,7 @@ const struct model thread_pool_model = {
     .name = "thread_pool",
     .summary = "a poller hands ready connections to blocking worker threads",
     .uses = MODEL_THREADS | MODEL_SPIN,
+    .waits = MODEL_WAITS_PER_THREAD,
     .batch = 1, /* requests of one connection in a row, before others in the queue have a turn */
     .start = thread_pool_start,
     .post = thread_pool_post,

@@ -83,7 +83,7 @@ void actor_conn_timer(void *item)
 }
 
 static inline int respond(struct sched_worker *worker, struct actor_conn *conn, enum http_step step,
-                          const struct request *request)
+                          struct request *request)
 {
     struct actor_conns *conns = conn->conns;
     struct reply reply = {conns->model,
@@ -176,8 +176,7 @@ static bool advance(struct sched_worker *worker, struct actor_conn *conn)
     return true;
 }
 
-bool actor_conn_reply(struct sched_worker *worker, struct actor_conn *conn,
-                      const struct request *request)
+bool actor_conn_reply(struct sched_worker *worker, struct actor_conn *conn, struct request *request)
 {
     conn->busy = false;
     int error = respond(worker, conn, HTTP_WORK, request);

@@ -92,7 +92,7 @@ static inline struct actor_conn *actor_conns_of(struct actor_conns *conns, unsig
 }
 /* The request is answered and has left the door. False: the connection is gone. */
 bool actor_conn_reply(struct sched_worker *worker, struct actor_conn *conn,
-                      const struct request *request);
+                      struct request *request);
 /* Workers have ended. Closes all; returns how many requests were read and not begun. */
 uint64_t actor_conns_finish(struct actor_conns *conns);
 

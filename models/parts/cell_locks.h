@@ -4,15 +4,16 @@
 #define ASSAY_CELL_LOCKS_H
 
 #include "cells.h"
+#include "lock.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct cell_lock {
     /* One turn at a time. Held during a turn only, not over a wait, a call or into the next cell,
      * so no thread ever has two of them. */
-    _Alignas(64) pthread_mutex_t turn;
+    _Alignas(64) struct lock turn;
 };
 
 struct cell_locks {
@@ -29,20 +30,19 @@ static inline int cell_locks_init(struct cell_locks *locks, const struct cells *
     if (!cells->state)
         return 0;
     locks->locks = aligned_alloc(_Alignof(struct cell_lock), locks->count * sizeof *locks->locks);
-    for (uint32_t i = 0; locks->locks && i < locks->count; i++)
-        pthread_mutex_init(&locks->locks[i].turn, NULL);
-    return locks->locks ? 0 : -ENOMEM;
+    if (!locks->locks)
+        return -ENOMEM;
+    memset(locks->locks, 0, locks->count * sizeof *locks->locks);
+    return 0;
 }
 
 static inline void cell_locks_finish(struct cell_locks *locks)
 {
-    for (uint32_t i = 0; locks->locks && i < locks->count; i++)
-        pthread_mutex_destroy(&locks->locks[i].turn);
     free(locks->locks);
 }
 
 /* NULL where there is nothing to lock. Lock no other one while you have it. */
-static inline pthread_mutex_t *cell_locks_at(const struct cell_locks *locks, uint32_t cell)
+static inline struct lock *cell_locks_at(const struct cell_locks *locks, uint32_t cell)
 {
     return locks->locks ? &locks->locks[cell % locks->count].turn : NULL;
 }

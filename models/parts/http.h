@@ -6,7 +6,9 @@
  * it has been answered, so replies are in order by construction; do not read in between, the body
  * lies in the read buffer. No function here blocks unless the socket is a blocking one and flags is
  * 0; flags are those of recv() and send(): 0 or MSG_DONTWAIT. On a blocking socket -EAGAIN means
- * that SO_RCVTIMEO or SO_SNDTIMEO ran out. Not thread-safe: one thread has a connection at a time.
+ * that SO_RCVTIMEO ran out, or that a whole reply was not taken within SO_SNDTIMEO: a reader who
+ * drips has no more time than one who does not read at all. Not thread-safe: one thread has a
+ * connection at a time.
  */
 #ifndef ASSAY_HTTP_H
 #define ASSAY_HTTP_H

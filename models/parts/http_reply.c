@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Replies of a server connection: head and body in one send, and what the socket did not take. */
+#include "clock.h"
 #include "http.h"
 #include "spare.h"
 #include "syscalls.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -152,7 +154,7 @@ int http_conn_reply(struct http_conn *conn, int status, const char *content_type
     size_t head_len = (size_t)(put_head(conn, head, status, content_type, body_len) - head);
     if (conn->head)
         body_len = 0;
-    ssize_t sent = send_both(conn->fd, head, head_len, body, body_len, flags);
+    ssize_t sent = send_both(conn->fd, head, head_len, body, body_len, flags | MSG_DONTWAIT);
     if (sent < 0 && errno != EAGAIN)
         return -errno;
     size_t done = sent < 0 ? 0 : (size_t)sent;
@@ -166,20 +168,45 @@ int http_conn_reply(struct http_conn *conn, int status, const char *content_type
     if (body_len)
         bytes_append(&conn->out, body + (done - from_head), body_len - (done - from_head));
     next_request(conn);
-    return sent < 0 ? -EAGAIN : http_conn_flush(conn, flags);
+    return sent < 0 && flags & MSG_DONTWAIT ? -EAGAIN : http_conn_flush(conn, flags);
+}
+
+/* Of a blocking socket: until there is room again, and *until_ns at the latest (0: from now on,
+ * what SO_SNDTIMEO says). False: that is over. */
+static bool await_room(int fd, uint64_t *until_ns)
+{
+    uint64_t now = clock_now_ns();
+    if (!*until_ns) {
+        struct timeval timeout = {0};
+        socklen_t len = sizeof timeout;
+        getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, &len);
+        uint64_t us = (uint64_t)timeout.tv_sec * 1000000 + (uint64_t)timeout.tv_usec;
+        *until_ns = us ? clock_after_ns(now, us * 1000) : CLOCK_NEVER;
+    }
+    if (now >= *until_ns)
+        return false;
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+    struct timespec left = clock_timespec(*until_ns - now);
+    syscalls_count();
+    ppoll(&room, 1, *until_ns == CLOCK_NEVER ? NULL : &left, NULL);
+    return true;
 }
 
 int http_conn_flush(struct http_conn *conn, int flags)
 {
+    uint64_t until_ns = 0;
     while (conn->sent < conn->out.len) {
         size_t left = conn->out.len - conn->sent;
         syscalls_count();
         ssize_t sent = send(conn->fd, conn->out.data + conn->sent,
-                            left < SEND_MAX ? left : SEND_MAX, flags | MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR)
+                            left < SEND_MAX ? left : SEND_MAX, MSG_DONTWAIT | MSG_NOSIGNAL);
+        int error = sent < 0 ? errno : 0;
+        if (error == EAGAIN && !(flags & MSG_DONTWAIT) && await_room(conn->fd, &until_ns))
             continue;
-        if (sent < 0)
-            return -errno;
+        if (error == EINTR)
+            continue;
+        if (error)
+            return -error;
         conn->sent += (size_t)sent;
     }
     bytes_finish(&conn->out);

@@ -43,12 +43,11 @@ static enum turn_end take_turns(struct in_place *in_place, struct counters *mine
     enum turn_event event = request->turn.event;
     if (!errands->cells->state)
         return request_step(request, config->workload, NULL, event, config->setup);
-    pthread_mutex_t *lock =
-        request->has_cell ? NULL : cell_locks_at(&in_place->locks, request->cell);
+    struct lock *lock = request->has_cell ? NULL : cell_locks_at(&in_place->locks, request->cell);
     enum turn_end end;
     uint64_t more = 0;
     if (lock)
-        pthread_mutex_lock(lock);
+        lock_take(lock);
     while ((end = request_step(request, config->workload, request_cell(request, errands->cells),
                                event, config->setup)) == TURN_FORWARD &&
            cell_locks_at(&in_place->locks, request->cell) == lock) {
@@ -56,7 +55,7 @@ static enum turn_end take_turns(struct in_place *in_place, struct counters *mine
         more++;
     }
     if (lock)
-        pthread_mutex_unlock(lock);
+        lock_give(lock);
     if (more)
         counter_add_mine(mine, &mine->turns, more);
     return end;

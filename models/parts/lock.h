@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A mutex for what is held for a moment (some ten instructions, an epoll_ctl()), in one word and
- * inline (Drepper, "Futexes are tricky", mutex 3): where nobody contends, taking and giving are one
- * instruction on that word each. pthread_mutex_t does the same in calls into the C library that
- * look up its kind and keep its owner: some 50 instructions a pair more. Who finds it taken looks
- * out for a moment, as PTHREAD_MUTEX_ADAPTIVE_NP does, and then sleeps.
+ * A mutex for what is held for a moment (some ten instructions, an epoll_ctl(), a turn), in one
+ * word and inline (Drepper, "Futexes are tricky", mutex 3): where nobody contends, taking and
+ * giving are one instruction on that word each. pthread_mutex_t does the same in calls into the C
+ * library that look up its kind and keep its owner: some 50 instructions a pair more. Who finds it
+ * taken looks out for a moment, as PTHREAD_MUTEX_ADAPTIVE_NP does, and then sleeps.
  */
 #ifndef ASSAY_LOCK_H
 #define ASSAY_LOCK_H

@@ -44,7 +44,7 @@ static void conn_close(struct loop_conn *conn)
 }
 
 /* False: the connection is gone, or waits for its peer to read. */
-static bool respond(struct loop_conn *conn, enum http_step step, const struct request *request)
+static bool respond(struct loop_conn *conn, enum http_step step, struct request *request)
 {
     struct loop_conns *conns = conn->conns;
     int error = reply_send(&conns->reply, &conn->http, step, request);

@@ -6,6 +6,7 @@
 #include "syscalls.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -14,8 +15,11 @@
 
 enum {
     EVENTS_MAX = 256,
-    AWAY_MAX = 32, /* requests of one connection turned away in a row */
+    AWAY_MAX = 32,      /* requests of one connection turned away in a row */
+    AWAY_READS = 32,    /* reads of one connection that is turned away */
+    ACCEPTED_MOST = 64, /* in a row */
 };
+#define AGAIN (EPOLLIN | EPOLLOUT) /* an event at once, but after those of others */
 #define MS UINT64_C(1000000)
 #define ACCEPT_PAUSE (10 * MS) /* after accept() failed for want of memory or the like */
 
@@ -76,11 +80,15 @@ static void turn_away(struct poller *poller, struct poller_conn *conn)
     int error = conn->http.out.len ? http_conn_flush(&conn->http, MSG_DONTWAIT) : 0;
     if (error == 0 && !conn->http.keep_alive) /* of the reply that has gone out now */
         error = -EPIPE;
-    for (unsigned served = 0; error == 0;) {
+    for (unsigned served = 0, reads = 0; error == 0;) {
         enum http_step step = http_conn_parse(&conn->http);
         if (step == HTTP_MORE) {
             ssize_t got = http_conn_read(&conn->http, MSG_DONTWAIT);
             error = got > 0 ? 0 : got == 0 ? -EPIPE : (int)got;
+            if (error == 0 && ++reads == AWAY_READS) {
+                events = AGAIN;
+                error = -EAGAIN;
+            }
             continue;
         }
         if (step == HTTP_WORK && waiting_enter(&poller->waiting)) { /* there is room by now */
@@ -97,7 +105,7 @@ static void turn_away(struct poller *poller, struct poller_conn *conn)
         if (error == 0 && !conn->http.keep_alive)
             error = -EPIPE;
         if (error == 0 && ++served == AWAY_MAX) {
-            events = EPOLLIN | EPOLLOUT; /* again at once, but after the others */
+            events = AGAIN;
             error = -EAGAIN;
         }
     }
@@ -164,12 +172,19 @@ static void watch_listener(struct poller *poller, int op, uint32_t events)
     epoll_ctl(poller->epoll, op, poller->listener.fd, &event);
 }
 
-static void accept_all(struct poller *poller)
+/* So many at most: others want to be served, too, and the listener tells again of those left. */
+static void accept_some(struct poller *poller, unsigned most)
 {
-    int fd;
-    while ((fd = listener_accept(&poller->listener)) >= 0 || fd == -EMFILE)
+    int fd = 0;
+    for (unsigned i = 0; i < most; i++) {
+        fd = listener_accept(&poller->listener);
+        if (fd < 0 && fd != -EMFILE)
+            break;
         if (fd >= 0)
             open_conn(poller, fd);
+    }
+    if (fd >= 0 || fd == -EMFILE)
+        return;
     if (fd != -EAGAIN) { /* look away for a moment, or it would wake us for ever */
         watch_listener(poller, EPOLL_CTL_MOD, 0);
         timers_add(&poller->timers, clock_now_ns() + ACCEPT_PAUSE, &poller->listener, NULL);
@@ -192,7 +207,7 @@ static void run_timers(struct poller *poller)
  * are closed, the others served. */
 static void begin_draining(struct poller *poller)
 {
-    accept_all(poller);
+    accept_some(poller, UINT_MAX);
     listener_close(&poller->listener);
     struct poller_conn *taken = NULL;
     lock_take(&poller->lock);
@@ -273,7 +288,7 @@ static void *poller_main(void *arg)
             if (source == &poller->wake)
                 wake = true;
             else if (source == &poller->listener)
-                accept_all(poller);
+                accept_some(poller, ACCEPTED_MOST);
             else if (disarm(poller, source)) {
                 if (events[i].events & ~(uint32_t)(EPOLLIN | EPOLLOUT) && has_ended(source))
                     poller_close(poller, source, poller->config.counters);

@@ -11,15 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A model that is not named here is held to what all share. */
-static const struct bed_traits traits[] = {
-    {"inline", BED_ONE_AT_A_TIME},
-    {"thread_pool", BED_PER_THREAD},
-    {"thread_per_connection", BED_PER_CONNECTION},
-    {"event_loop", BED_UNLIMITED},
-    {"actor", BED_UNLIMITED},
-};
-
 static const unsigned thread_counts[] = {1, 3};
 
 static const char *volatile running = "";
@@ -229,26 +220,32 @@ void bed_open_gate(struct bed *bed)
     atomic_store(&bed->probe.gate, true);
 }
 
+void bed_skip(const struct bed *bed, const char *why)
+{
+    print_message("%s: not asked: %s\n", bed->name, why);
+    skip();
+}
+
 unsigned bed_expected_overlap(const struct bed *bed, unsigned requests)
 {
-    if (bed->overlap == BED_UNLIMITED || bed->overlap == BED_PER_CONNECTION)
+    if (bed->waits == MODEL_WAITS_UNBOUND || bed->waits == MODEL_WAITS_PER_CONNECTION)
         return requests;
-    unsigned most = bed->overlap == BED_PER_THREAD ? bed->threads : 1;
+    unsigned most = bed->waits == MODEL_WAITS_PER_THREAD ? bed->threads : 1;
     return requests < most ? requests : most;
 }
 
 unsigned bed_expected_posted_overlap(const struct bed *bed, unsigned requests)
 {
-    if (bed->overlap == BED_ONE_AT_A_TIME)
+    if (bed->waits == MODEL_WAITS_ALONE)
         return requests;
-    if (bed->overlap == BED_PER_CONNECTION)
+    if (bed->waits == MODEL_WAITS_PER_CONNECTION)
         return requests < bed->threads ? requests : bed->threads;
     return bed_expected_overlap(bed, requests);
 }
 
 bool bed_is_overlap(const struct bed *bed, int value, int expected)
 {
-    return bed->overlap == BED_UNKNOWN ? value >= expected : value == expected;
+    return bed->waits == MODEL_WAITS_UNTOLD ? value >= expected : value == expected;
 }
 
 bool bed_wait_overlap(const struct bed *bed, _Atomic int *value, int expected)
@@ -346,14 +343,6 @@ static int tear_down(void **state)
     return bed->ended ? -1 : 0;
 }
 
-static enum bed_overlap overlap_of(const struct model *model)
-{
-    for (size_t i = 0; i < sizeof traits / sizeof traits[0]; i++)
-        if (!strcmp(traits[i].model, model->name))
-            return traits[i].overlap;
-    return BED_UNKNOWN;
-}
-
 static void add(struct bed *bed, struct CMUnitTest *test, const struct model *model,
                 unsigned threads, const struct bed_property *property)
 {
@@ -361,7 +350,7 @@ static void add(struct bed *bed, struct CMUnitTest *test, const struct model *mo
     snprintf(name, sizeof name, "%s/%u: %s", model->name, threads, property->name);
     *bed = (struct bed){.name = strdup(name),
                         .model = model,
-                        .overlap = overlap_of(model),
+                        .waits = model->waits,
                         .threads = threads,
                         .property = property->test,
                         .arg = property->arg};
@@ -418,7 +407,7 @@ int bed_main(int argc, char **argv, const struct bed_property *properties, size_
         if (only && strcmp(models[m]->name, only) != 0)
             continue;
         /* One request at a time needs one thread. */
-        size_t kinds = overlap_of(models[m]) == BED_ONE_AT_A_TIME ? 1 : 2;
+        size_t kinds = models[m]->waits == MODEL_WAITS_ALONE ? 1 : 2;
         for (size_t t = 0; t < kinds; t++)
             for (size_t p = 0; p < count; p++, n++)
                 add(&beds[n], &tests[n], models[m], thread_counts[t], &properties[p]);

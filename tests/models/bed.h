@@ -22,24 +22,10 @@
 #define BED_PATIENCE_S 800 /* a whole test */
 #define BED_WAIT_MS 120000 /* one condition in it */
 
-/* How many waits (or calls) of a model can be in progress at once. */
-enum bed_overlap {
-    BED_ONE_AT_A_TIME,  /* inline: each request to its end; post() blocks, on its caller's thread */
-    BED_PER_THREAD,     /* a waiting request keeps its thread */
-    BED_PER_CONNECTION, /* so it does; every connection has one, posts share `threads` */
-    BED_UNLIMITED,
-    BED_UNKNOWN, /* a model not in the table: at least one at a time; post() may block */
-};
-
-struct bed_traits {
-    const char *model;
-    enum bed_overlap overlap;
-};
-
 struct bed {
     const char *name; /* model/threads: property */
     const struct model *model;
-    enum bed_overlap overlap;
+    enum model_waits waits; /* the model's; a test may hold it to less */
     unsigned threads;
     void (*property)(struct bed *bed);
     const void *arg;
@@ -83,11 +69,13 @@ void bed_end_stop(struct bed *bed);
 void bed_check_books(const struct bed *bed);
 void bed_open(struct bed *bed, int client);
 void bed_open_gate(struct bed *bed);
+/* Tells why this property cannot be asked of this model; does not return. */
+void bed_skip(const struct bed *bed, const char *why);
 /* How many of these requests wait at once: from sockets, or posted (inline: on as many threads). */
 unsigned bed_expected_overlap(const struct bed *bed, unsigned requests);
 unsigned bed_expected_posted_overlap(const struct bed *bed, unsigned requests);
 
-/* That many waits or calls at once, exactly; or more where the model is not known. */
+/* That many waits or calls at once, exactly; or more where the model has not told. */
 bool bed_is_overlap(const struct bed *bed, int value, int expected);
 bool bed_wait_overlap(const struct bed *bed, _Atomic int *value, int expected);
 

@@ -42,7 +42,7 @@ void posted_join(struct posted *posted)
 
 int posted_post(struct posted *posted, struct bed *bed)
 {
-    if (bed->overlap != BED_ONE_AT_A_TIME && bed->overlap != BED_UNKNOWN)
+    if (bed->waits != MODEL_WAITS_ALONE && bed->waits != MODEL_WAITS_UNTOLD)
         return bed->model->post(bed->run, posted->request);
     posted_join(posted);
     posted->bed = bed;
@@ -87,7 +87,7 @@ void posted_finish(struct posted *posted, struct bed *bed)
 void posted_return_all(struct bed *bed)
 {
     int ms = 0;
-    if (bed->overlap != BED_UNKNOWN)
+    if (bed->waits != MODEL_WAITS_UNTOLD)
         return;
     for (struct posted *posted = bed->posts; posted; posted = posted->next) {
         for (; posted->has_thread && atomic_load(&posted->posted) == 1 && ms < POSTED_RETURNS_MS;

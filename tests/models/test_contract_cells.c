@@ -201,7 +201,7 @@ static void cell_is_free_for_good(struct bed *bed)
 {
     static struct posted waits, other; /* in use as long as the wait is, if this fails */
     if (bed_expected_posted_overlap(bed, 2) < 2)
-        skip();
+        bed_skip(bed, "no two can wait at once");
     bed->config.drain_ns = 1000000; /* stop() gives up on it at once */
     bed_start(bed);
     posted_init(&waits, bed, 2, "+w600000#");
@@ -228,7 +228,7 @@ static void wait_text(unsigned i, char *text, size_t cap)
 static void many_waits(struct bed *bed)
 {
     static struct posted posts[MOST];
-    unsigned count = bed->overlap == BED_UNLIMITED ? bed_scale(MOST) : 30;
+    unsigned count = bed->waits == MODEL_WAITS_UNBOUND ? bed_scale(MOST) : 30;
     bed_start(bed);
     post_many(bed, posts, count, wait_text);
     bed_stop(bed);

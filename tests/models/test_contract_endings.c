@@ -271,7 +271,7 @@ static void sends_are_bounded(struct bed *bed)
     bed_open(bed, 0);
     assert_true(client_post(&bed->clients[0], "@0c1{g+}c1{g+}c2{g+}c3{g+}o{g+}!a"));
     assert_true(client_expect(&bed->clients[0], 200, "0:,0:,0:,-11:,-11:"));
-    if (bed->overlap == BED_UNLIMITED) { /* else whoever could ask is busy with them */
+    if (bed->waits == MODEL_WAITS_UNBOUND) { /* else whoever could ask is busy with them */
         bed_open(bed, 1);
         assert_true(client_post(&bed->clients[1], "@2c1{g+}o{g+}!a"));
         assert_true(client_expect(&bed->clients[1], 200, "-11:,-11:"));
@@ -351,7 +351,7 @@ static void offloads(struct bed *bed)
     bool others_run = helpers || at_once > PIECES;
     posted_init(&other, bed, 1, "+w1+n");
     assert_int_equal(posted_post(&other, bed), 0);
-    if (others_run || bed->overlap == BED_ONE_AT_A_TIME)
+    if (others_run || bed->waits == MODEL_WAITS_ALONE)
         assert_true(posted_is(&other, 200, "2"));
     bed_sleep_ms(20);
     assert_true(

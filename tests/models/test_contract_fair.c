@@ -18,6 +18,10 @@ enum {
     FEW = 12,
     PIPELINE = 60, /* requests of each, written before the first turn ends: one read takes all */
     BATCH = 8,
+    /* Of a model that is not asked for any. Twice that may be seen: at the end of a round and at
+     * the beginning of the next, or of a cell and of a connection that take turns (actor's slot).
+     */
+    OWN_BATCH = 1,
     AGAIN_MOST = 3, /* turns: the order may change a little between two rounds */
 };
 
@@ -120,21 +124,35 @@ static bool is_answered(struct client *clients, unsigned client)
     return client_expect(&clients[client], 200, text);
 }
 
+struct way {
+    const struct workload *workload;
+    unsigned batch; /* 0: the model's own */
+};
+
+static unsigned batch_of(const struct bed *bed)
+{
+    const struct way *way = bed->arg;
+    return way->batch ? way->batch : OWN_BATCH;
+}
+
 /* Skips where there is nothing to be asked: of several threads, whether they share a queue or have
  * one each, the kernel decides which goes on; and so it does among connections that have a thread
  * each, as a model that is not known may. */
 static void start(struct bed *bed, struct turns *turns, struct client *clients, unsigned count,
                   unsigned each)
 {
-    if (bed->threads != 1 || bed->overlap == BED_PER_CONNECTION || bed->overlap == BED_UNKNOWN)
-        skip();
+    if (bed->threads != 1 || bed->waits == MODEL_WAITS_PER_CONNECTION ||
+        bed->waits == MODEL_WAITS_UNTOLD) {
+        bed_skip(bed, "the kernel decides which of its threads is next");
+    }
+    const struct way *way = bed->arg;
     *turns = (struct turns){.probe = &bed->probe, .held = true, .clients = count, .each = each};
     pthread_mutex_init(&turns->lock, NULL);
     pthread_cond_init(&turns->more, NULL);
-    bed->config.workload = bed->arg;
+    bed->config.workload = way->workload;
     bed->config.setup = turns;
     bed->config.cells = count;
-    bed->config.batch = BATCH;
+    bed->config.batch = way->batch;
     bed_start(bed);
     for (unsigned i = 0; i < count + OTHERS; i++)
         assert_true(client_open(&clients[i], bed->port));
@@ -198,13 +216,13 @@ static void pipelined(struct bed *bed)
         well = client_settle(&clients[i]) && well;
     well = ask(clients, FEW + 1) && well;
     /* A poller of its own, which takes them in order, has handed all of them over before this. */
-    if (bed->overlap == BED_PER_THREAD)
+    if (bed->waits == MODEL_WAITS_PER_THREAD)
         well = bed_wait_in_flight(bed, FEW + OTHERS) && well;
     turns_set(&turns, &turns.held, false);
     for (unsigned n = 0; n < PIPELINE; n++)
         for (unsigned i = 0; well && i < FEW; i++)
             well = is_answered(clients, i);
-    end(bed, &turns, clients, well, 2 * BATCH);
+    end(bed, &turns, clients, well, 2 * batch_of(bed));
 }
 
 /* One has asked for much, and is being served when another comes and does so, too: it need not wait
@@ -220,23 +238,30 @@ static void joined(struct bed *bed)
     /* Its second turn does not end before it has asked again, so never. */
     well = well && turns_client(&turns, 0) == 0;
     well = well && ask_for_much(clients, 1) && client_settle(&clients[1]);
-    if (bed->overlap == BED_PER_THREAD) /* as above */
+    if (bed->waits == MODEL_WAITS_PER_THREAD) /* as above */
         well = well && bed_wait_in_flight(bed, 2);
     turns_set(&turns, &turns.in_step, false);
     for (unsigned n = 0; n < PIPELINE; n++)
         for (unsigned i = 0; well && i < 2; i++)
             well = is_answered(clients, i);
+    /* Whoever comes is seen after so many turns, or a time in which some ten go: by default, too. */
     end(bed, &turns, clients, well, 3 * BATCH);
 }
 
 int main(int argc, char **argv)
 {
+    static const struct way in_batches = {&plain, BATCH}, cells_in_batches = {&celled, BATCH};
+    static const struct way by_default = {&plain, 0}, cells_by_default = {&celled, 0};
     static const struct bed_property properties[] = {
-        {"whoever asks again at once does not pass who waits", asked_again, &plain},
-        {"nor does whoever has asked for much", pipelined, &plain},
-        {"the same, where cells do the work", pipelined, &celled},
-        {"nor does it pass who comes later", joined, &plain},
-        {"nor that, where cells do the work", joined, &celled},
+        {"whoever asks again at once does not pass who waits", asked_again, &in_batches},
+        {"nor does whoever has asked for much", pipelined, &in_batches},
+        {"the same, where cells do the work", pipelined, &cells_in_batches},
+        {"hardly more than one in a row by default", pipelined, &by_default},
+        {"and so where cells do the work", pipelined, &cells_by_default},
+        {"nor does it pass who comes later", joined, &in_batches},
+        {"nor that, where cells do the work", joined, &cells_in_batches},
+        {"nor by default", joined, &by_default},
+        {"nor by default where cells do the work", joined, &cells_by_default},
     };
     return bed_main(argc, argv, properties, sizeof properties / sizeof properties[0]);
 }

@@ -9,8 +9,8 @@ static void gives_up_on_posts(struct bed *bed)
 {
     enum { REQUESTS = 4 };
     static struct posted posts[REQUESTS];
-    if (bed->overlap == BED_ONE_AT_A_TIME || bed->overlap == BED_UNKNOWN)
-        skip(); /* post() runs on the caller's thread: it cannot be taken from under it */
+    if (bed->waits == MODEL_WAITS_ALONE || bed->waits == MODEL_WAITS_UNTOLD)
+        bed_skip(bed, "post() may run on the caller's thread, and cannot be taken from under it");
     bed->config.drain_ns = 100000000;
     bed_start(bed);
     for (int i = 0; i < REQUESTS; i++) {
@@ -85,8 +85,8 @@ static void ask_again(struct request *request)
 static void gives_up_on_who_asks_again(struct bed *bed)
 {
     static struct asker asker;
-    if (bed->overlap == BED_ONE_AT_A_TIME || bed->overlap == BED_UNKNOWN)
-        skip(); /* as above */
+    if (bed->waits == MODEL_WAITS_ALONE || bed->waits == MODEL_WAITS_UNTOLD)
+        bed_skip(bed, "as above");
     bed->config.drain_ns = 50000000;
     bed_start(bed);
     asker = (struct asker){.bed = bed, .run = bed->run};
@@ -117,8 +117,8 @@ static void gives_up_on_pieces(struct bed *bed)
     enum { PIECES = 3 };
     static struct posted posts[PIECES];
     pthread_t opener;
-    if (!(bed->model->uses & MODEL_OFFLOAD_THREADS) || bed->overlap == BED_UNKNOWN)
-        skip(); /* there is no line */
+    if (!(bed->model->uses & MODEL_OFFLOAD_THREADS) || bed->waits == MODEL_WAITS_UNTOLD)
+        bed_skip(bed, "there is no line of what is offloaded");
     bed->config.drain_ns = 50000000;
     bed->config.offload_threads = 1;
     bed_start(bed);

@@ -161,7 +161,7 @@ static void pipelines_take_one(struct bed *bed)
     char text[4096];
     size_t len = 0;
     if (!reads_on(bed))
-        skip(); /* one thread has it */
+        bed_skip(bed, "one thread has it");
     for (int i = 0; i < MANY; i++)
         len += client_format(text + len, sizeof text - len, "@0g#");
     bed->config.queue_limit = 2;
@@ -194,7 +194,7 @@ static void pages(struct bed *bed)
         int status;
     } kinds[] = {{"/health", 200}, {"/metrics", 200}, {"/nowhere", 404}};
     unsigned rounds = bed_scale(60);
-    bool exact = bed->overlap != BED_PER_THREAD && bed->overlap != BED_UNKNOWN;
+    bool exact = bed->waits != MODEL_WAITS_PER_THREAD && bed->waits != MODEL_WAITS_UNTOLD;
     bed->config.on_full = exact ? MODEL_REJECT : MODEL_WAIT;
     start(bed);
     for (unsigned i = 0; i < rounds; i++) {

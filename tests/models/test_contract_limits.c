@@ -251,7 +251,7 @@ static void half_is_outside(struct bed *bed)
     bed->config.queue_limit = LIMIT;
     bed_start(bed);
     if (bed_expected_overlap(bed, LIMIT + 1) <= LIMIT)
-        skip(); /* half a request may hold the only thread, and limits need others */
+        bed_skip(bed, "half a request may hold the only thread, and limits need others");
     bed_open(bed, 20);
     bed_open(bed, 21);
     assert_true(client_say(&bed->clients[20], "POST / HTTP/1.1\r\nHo"));
@@ -315,7 +315,7 @@ static void a_deaf_reader_takes_no_room(struct bed *bed)
     bed->config.queue_limit = 1;
     bed_start(bed);
     if (bed_expected_overlap(bed, 2) < 2)
-        skip(); /* it has the only thread */
+        bed_skip(bed, "it has the only thread");
     bed_open(bed, 0);
     setsockopt(bed->clients[0].fd, SOL_SOCKET, SO_RCVBUF, &(int){65536}, sizeof(int));
     size_t len = client_format(text, sizeof text, large);
@@ -347,8 +347,8 @@ static void first_come_first_served(struct bed *bed)
     bed->config.on_full = MODEL_WAIT;
     bed->config.batch = 1;
     bed_start(bed);
-    if (bed->overlap == BED_ONE_AT_A_TIME || bed->overlap == BED_UNKNOWN)
-        skip(); /* one thread has all of them; and how many wait, need not be told */
+    if (bed->waits == MODEL_WAITS_ALONE || bed->waits == MODEL_WAITS_UNTOLD)
+        bed_skip(bed, "one thread has all of them; and how many wait, need not be told");
     bed_open(bed, 20);
     assert_true(client_post(&bed->clients[20], "@0g#"));
     assert_true(bed_wait_in_flight(bed, 1));

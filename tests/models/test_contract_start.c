@@ -142,7 +142,7 @@ static void threads_are_told(struct bed *bed)
     bed_start(bed);
     int tasks = bed_count_tasks() - bed->tasks;
     assert_int_equal(bed_stats(bed).threads, tasks);
-    assert_true(tasks >= (bed->overlap == BED_UNKNOWN ? 1 : (int)bed->threads));
+    assert_true(tasks >= (bed->waits == MODEL_WAITS_UNTOLD ? 1 : (int)bed->threads));
     bed_stop(bed);
     assert_true(bed_wait_tasks(bed->tasks));
     bed->config.listen = NULL;

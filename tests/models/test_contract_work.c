@@ -152,7 +152,7 @@ static struct work compare(struct bed *bed, bool offload)
     }
     floor = *bed;
     floor.model = &inline_model;
-    floor.overlap = BED_ONE_AT_A_TIME;
+    floor.waits = MODEL_WAITS_ALONE;
     struct work right = measure(&floor), done = measure(bed);
     assert_true(done.requests >= REQUESTS + AT_ONCE);
     assert_int_equal(done.requests, right.requests);

@@ -93,7 +93,7 @@ static size_t document_of(int connection, int request)
 static void over_sockets(struct bed *bed)
 {
     if (workload_needs(bed->arg) & WORKLOAD_IN_PROCESS_ONLY)
-        skip();
+        bed_skip(bed, "it runs in process only");
     size_t documents[CONNECTIONS * REQUESTS], sent = 0;
     start(bed);
     for (int c = 0; c < CONNECTIONS; c++) {
