@@ -61,9 +61,15 @@ static void print_statistics(const char *what, const struct statistics *statisti
 {
     if (statistics->count == 0)
         return;
+    const char *slowest = NULL; /* the first percentile with no sample beyond it */
     printf("  %s ms:", what);
-    for (const struct load_percentile *p = load_percentiles; p->name; p++)
+    for (const struct load_percentile *p = load_percentiles; p->name; p++) {
         printf(" %s %.3f", p->name, ms(statistics_percentile(statistics, p->ppm)));
+        if (!slowest && p->ppm < 1000000 && statistics->count * (1000000 - p->ppm) < 1000000)
+            slowest = p->name;
+    }
+    if (slowest)
+        printf(" (of %zu: %s is the slowest)", statistics->count, slowest);
     puts("");
 }
 
