@@ -7,7 +7,7 @@ other, of the tier `sweep`, so that plan, store, discard, make-up and resume are
 is swept where it binds: the queue limit under too many requests, spinning behind sockets under load;
 how much is done in a row where there is more than that, messages between actors or pipelined requests;
 threads in process, where they may use all CPUs: several are not pinned, one shares a CPU with the
-client, which sleeps meanwhile. sweep_work.py measures what is not `rpc` behind
+client, which sleeps meanwhile; and of a pool while requests wait for a service, each in its thread. sweep_work.py measures what is not `rpc` behind
 sockets; what is made of it all is in sweep_table.py.
 """
 
@@ -51,11 +51,12 @@ SOCKETS = Work("sockets", WORKLOAD, ("spin_us",))
 OVERLOAD = Work("overload", "cpu", ("queue_limit",), 2.4)
 PIPELINED = Work("pipelined", "echo", ("batch",), 1.2)
 THREADS = Work("in_process", "cpu", ("threads",), 0.5)
+CALLS = Work("calls", "call", ("threads",), 1.2)
 #: What every model has, one from outside the tree, too: a queue limit.
 FEWEST = (Work("sockets", WORKLOAD, ("queue_limit",)),)
 #: Model → works.
 WORKS: Mapping[str, tuple[Work, ...]] = {
-    "thread_pool": (SOCKETS, OVERLOAD, PIPELINED, THREADS),
+    "thread_pool": (SOCKETS, OVERLOAD, PIPELINED, THREADS, CALLS),  # a call keeps its thread
     "event_loop": (SOCKETS, OVERLOAD, PIPELINED, THREADS),
     "actor": (
         SOCKETS,
@@ -72,7 +73,7 @@ WORKS: Mapping[str, tuple[Work, ...]] = {
 
 def settings(model: str, work: Work, cpus: int) -> dict[str, dict[str, int]]:
     """Member → what it changes. model_bench has one thread of its own accord: there even the default is said."""
-    base = {"threads": cpus} if "threads" in work.settings else {}
+    base = {"threads": cpus} if "threads" in work.settings and work.how == "in_process" else {}
     changed: dict[str, dict[str, int]] = {DEFAULT: base, f"{DEFAULT}.same": base}
     for name in work.settings:
         changed |= {f"{name}={value}": {**base, name: value} for value in _values(model, work, name, cpus)}
@@ -80,6 +81,8 @@ def settings(model: str, work: Work, cpus: int) -> dict[str, dict[str, int]]:
 
 
 def _values(model: str, work: Work, name: str, cpus: int) -> list[int]:
+    if work is CALLS:
+        return sorted({cpus, *sweep_work.CALLING})
     if name == "threads":
         return [value for value in (1, 2 * cpus) if value != cpus]
     grid = FEW if name == "queue_limit" and work.how == "sockets" else GRID[name]

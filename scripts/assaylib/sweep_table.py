@@ -57,7 +57,7 @@ class Choice:
 
 def about(load: dict[str, Any]) -> str:
     """The work that a family's settings were tried under."""
-    how = {"in_process": " in process", "pipelined": ", pipelined", "overload": ", too many and in bursts"}
+    how = {"in_process": " in process", "pipelined": ", pipelined", "overload": ", too many and in bursts", "calls": ", each waiting for a service"}
     return f"{load['workload']}{how.get(load.get('how', ''), ' behind sockets')}"
 
 

@@ -35,11 +35,16 @@ CLOSED_CONNECTIONS, OVER_CONNECTIONS = 64, 6000  # more than any limit that is t
 SETTLE_S, CLOSED_S, OVER_S = 0.3, 0.25, 1.0
 IN_TIME_S = 0.1
 
+#: Of `calls`: each waits so long for its answer; threads beside the default, which is one for each connection to the
+#: service (serve's --downstream-connections), and as many as there are CPUs.
+CALL_US, CALLS_S, CALL_CONNECTIONS, CALLING = 5000, 0.5, 64, (16, 128)
+
 
 def defaults() -> str:
     """What a sweep goes away from, for readers."""
     batches = ", ".join(f"{batch} ({model})" for model, batch in BATCHES.items())
-    said = f"one thread for each CPU, no spinning, a queue limit of 1024, a batch of {batches}"
+    threads = f"one thread for each CPU ({CALL_CONNECTIONS} of a pool whose requests call a service)"
+    said = f"{threads}, no spinning, a queue limit of 1024, a batch of {batches}"
     return f"{said}; the actor takes {REQUESTS_IN_A_ROW} request of one connection in a row"
 
 
@@ -216,8 +221,25 @@ def _overload(build: Build, family: Family, member: str, padding: int) -> dict[s
     }
 
 
+def _calls(build: Build, family: Family, member: str, padding: int) -> dict[str, float]:
+    """Requests that each wait for a service: how many are answered in a closed loop."""
+    load = family.load
+    what = {"workload": load["workload"], "payload": load["payload"], "codec": load["codec"]}
+    try:
+        with rig.downstream(build, {"delay": f"fixed:{CALL_US}"}, cpu=load["load_cpu"]) as beside:
+            served = {**what, "model": load["model"], "downstream": beside.address, **load["settings"][member]}
+            with rig.server(build, served, cpu=load["server_cpu"], padding=padding) as server:
+                closed = {"arrival": "closed", "connections": CLOSED_CONNECTIONS, "warmup": 0.1, "duration": CALLS_S}
+                done = rig.load(build, server, {**what, **closed}, cpu=load["load_cpu"])
+                server.stop()
+    except rig.Failure as failure:
+        raise Failure(str(failure)) from None
+    return {"closed_hz": done["achieved_hz"], "cpu_ns_per_request": done["watch_cpu_ns"] / done["answered"]}
+
+
 MEASURES: dict[str, Callable[[Build, Family, str, int], dict[str, float]]] = {
     "in_process": _in_process,
     "pipelined": _pipelined,
     "overload": _overload,
+    "calls": _calls,
 }
