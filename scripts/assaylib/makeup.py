@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import SCHEMA, discard, plan
+from . import SCHEMA, discard, plan, words
 from .families import Judgement
 from .plan import Plan, Task
 from .planned import Family
@@ -136,7 +136,8 @@ def announce(ledger: Ledger, left_s: float, say: Callable[[str], None]) -> None:
     lacking = sum(map(ledger.lacks, ledger.made.families))
     if lacking and left_s > 0:
         say(
-            f"assay: {lacking} rounds do not count (steal, other programs): making up for {minutes(left_s)} at most"
+            f"assay: {words.counted(lacking, 'round')} {'does' if lacking == 1 else 'do'} not count (steal, other"
+            f" programs): making up for {minutes(left_s)} at most"
         )
 
 

@@ -5,7 +5,6 @@ and the table."""
 from __future__ import annotations
 
 import random
-import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -207,11 +206,10 @@ def _measure(
         progress.end()
         writer.append([makeup.end_line(ledger, record.utc(), time.monotonic() - began)])
     except KeyboardInterrupt:
-        again = f"scripts/{resumed_by(TIER)} {shlex.quote(str(folder))}"
-        progress.say(f"assay: interrupted; what is measured is kept. To go on: {again}")
+        progress.say(f"assay: interrupted; what is measured is kept. To go on: {record.again(build, TIER, folder)}")
         return record.INTERRUPTED
     except OSError as error:
-        raise AssayError(f"{folder}: {error}; to go on: {resumed_by(TIER)} {folder}") from None
+        raise AssayError(f"{folder}: {error}; to go on: {record.again(build, TIER, folder)}") from None
     finally:
         writer.close()
     return _show(folder)

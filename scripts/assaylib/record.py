@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime
 import re
 import secrets
+import shlex
 import signal
 import sys
 import time
@@ -18,10 +19,18 @@ from typing import Any, Protocol
 
 from . import SCHEMA, RefusedError, UsageError, environment, machine, store
 from .programs import Build
+from .tiers import resumed_by
 
 MARGIN_PERCENT = 3.0
 INTERRUPTED = 130
+USUAL_BUILD = Path(__file__).resolve().parents[2] / "build"  # where --build is not asked for
 SEED_MAX = 2**63 - 1  # what the programs take
+
+
+def again(build: Build, tier: object, folder: Path) -> str:
+    """What to type to go on with an interrupted run."""
+    command = resumed_by(tier, "" if build.folder == USUAL_BUILD else f"--build {shlex.quote(str(build.folder))}")
+    return f"scripts/{command} {shlex.quote(str(folder))}"
 
 
 class Asked(Protocol):

@@ -8,7 +8,6 @@ Whatever happens to a process is a line in samples.jsonl; only what makes every 
 from __future__ import annotations
 
 import random
-import shlex
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -258,11 +257,11 @@ def _measure(
         progress.end()
         writer.append([makeup.end_line(ledger, utc(), time.monotonic() - began)])
     except KeyboardInterrupt:
-        again = f"scripts/{resumed_by(facts['tier'])} {shlex.quote(str(folder))}"
+        again = record.again(build, facts["tier"], folder)
         progress.say(f"assay: interrupted; what is measured is kept. To go on: {again}")
         return INTERRUPTED
     except OSError as error:
-        raise AssayError(f"{folder}: {error}; to go on: {resumed_by(facts['tier'])} {folder}") from None
+        raise AssayError(f"{folder}: {error}; to go on: {record.again(build, facts['tier'], folder)}") from None
     finally:
         writer.close()
     print(folder)

@@ -114,6 +114,6 @@ SHORT_ROUNDS, SHORT_WARMUP_S, SHORT_WINDOW_S, SHORT_CLOSED_S = 8, 0.4, 2.0, 0.8
 SLOW_S = {"telemetry": 1.2, "feed": 1.2, "order_64k": 0.6, "order_256k": 1.0, "order_1m": 1.0}
 
 
-def resumed_by(tier: object) -> str:
-    """What to type for an interrupted run of that tier; its folder follows."""
-    return f"assay {COMMANDS.get(str(tier), 'run')} --resume"
+def resumed_by(tier: object, option: str = "") -> str:
+    """What to type for an interrupted run of that tier; its folder follows. option: for all commands."""
+    return f"assay {option + ' ' if option else ''}{COMMANDS.get(str(tier), 'run')} --resume"

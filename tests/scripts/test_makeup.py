@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from assaylib import UsageError, cli, discard, families, judge, makeup, plan, record, run, store, verdicts
 from assaylib.plan import Task
+from assaylib.programs import Build
 
 CODEC = ("cjson", "msgpack_c", "cjson.same")
 SERVICE = ("thread_pool", "actor", "thread_pool.same")
@@ -134,6 +135,9 @@ def test_until_the_time_is_up() -> None:
     assert end["service/rpc"]["stopped"] == "all counted"
 
 
+BUILD = Build(record.USUAL_BUILD)
+
+
 class Stolen:
     """In place of the programs: the first two rounds of everything are stolen."""
 
@@ -174,7 +178,7 @@ def facts() -> dict[str, Any]:
 
 
 def test_a_run_makes_up_and_says_why_it_stopped(tmp_path: Path, stolen: Stolen) -> None:
-    assert run._measure(None, made(), facts(), tmp_path, set(), time.monotonic()) == 0  # type: ignore
+    assert run._measure(BUILD, made(), facts(), tmp_path, set(), time.monotonic()) == 0  # type: ignore
     samples = store.read_samples(tmp_path / "samples.jsonl")
     rounds = {f.id: {line["round"] for line in samples.lines if line["family"] == f.id} for f in FAMILIES}
     assert rounds == {f.id: {1, 2, 3, 4, 5} for f in FAMILIES}
@@ -185,7 +189,7 @@ def test_a_run_makes_up_and_says_why_it_stopped(tmp_path: Path, stolen: Stolen) 
 
 def test_a_run_without_time_left_says_so(tmp_path: Path, stolen: Stolen) -> None:
     late = time.monotonic() - TIER.until_s
-    assert run._measure(None, made(), facts(), tmp_path, set(), late) == 0  # type: ignore[arg-type]
+    assert run._measure(BUILD, made(), facts(), tmp_path, set(), late) == 0  # type: ignore[arg-type]
     (end,) = store.read_samples(tmp_path / "samples.jsonl").ends
     for told in end["families"].values():
         assert told == {"planned": 3, "run": 3, "counted": 1, "wanted": 3, "stopped": "time budget"}
@@ -197,11 +201,13 @@ def test_a_run_without_time_left_says_so(tmp_path: Path, stolen: Stolen) -> None
 def test_an_interrupted_run_names_the_command_that_goes_on_with_it(
     tier: str, command: str, tmp_path: Path, stolen: Stolen, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stolen.interrupt_after = 4
     told = {**facts(), "tier": tier}
-    assert run._measure(None, made(), told, tmp_path, set(), time.monotonic()) == record.INTERRUPTED  # type: ignore
-    error = capsys.readouterr().err
-    assert error.endswith(f"To go on: scripts/assay {command} --resume {tmp_path}\n")
+    for folder, option in ((record.USUAL_BUILD, ""), (tmp_path / "my build", f"--build '{tmp_path}/my build' ")):
+        stolen.interrupt_after = stolen.done + 4
+        build = Build(folder)
+        assert run._measure(build, made(), told, tmp_path, set(), time.monotonic()) == record.INTERRUPTED
+        error = capsys.readouterr().err
+        assert error.endswith(f"To go on: scripts/assay {option}{command} --resume {tmp_path}\n")
     assert cli.parser().parse_args([command, "--resume", str(tmp_path), "--force"]).resume == tmp_path
 
 
@@ -213,7 +219,7 @@ def test_resume_goes_on_within_a_make_up_round(
     store.write_whole(tmp_path / "run.json", facts())
     stolen.interrupt_after = after
     began = time.monotonic()
-    assert run._measure(None, made(), facts(), tmp_path, set(), began) == record.INTERRUPTED  # type: ignore
+    assert run._measure(BUILD, made(), facts(), tmp_path, set(), began) == record.INTERRUPTED  # type: ignore
     monkeypatch.setattr(record.environment, "describe_build", lambda build: {"unfit": []})
     monkeypatch.setattr(record.environment, "fingerprint", dict)
     monkeypatch.setattr(record.environment, "identity", lambda *_: "this")
@@ -307,7 +313,7 @@ def test_a_wide_family_gets_its_rounds_and_resume_keeps_to_them(
     # Five rounds of each until three count, then four more of the codec family: broken off in them.
     stolen.interrupt_after = 5 + 15 + 2
     plan_ = replace(made(), tier=NARROWING)
-    assert run._measure(None, plan_, facts(), tmp_path, set(), time.monotonic()) == record.INTERRUPTED  # type: ignore
+    assert run._measure(BUILD, plan_, facts(), tmp_path, set(), time.monotonic()) == record.INTERRUPTED  # type: ignore
     assert run.resume(None, tmp_path, tmp_path, force=True) == 0  # type: ignore[arg-type]
     assert len(looked) == 1
     samples = store.read_samples(tmp_path / "samples.jsonl")
@@ -325,7 +331,7 @@ def test_a_family_that_is_narrow_says_so(
 ) -> None:
     monkeypatch.setattr(run.judge, "judge", lambda facts, lines: judged(0.005))
     plan_ = replace(made(), tier=NARROWING)
-    assert run._measure(None, plan_, facts(), tmp_path, set(), time.monotonic()) == 0  # type: ignore
+    assert run._measure(BUILD, plan_, facts(), tmp_path, set(), time.monotonic()) == 0  # type: ignore
     (end,) = store.read_samples(tmp_path / "samples.jsonl").ends
     assert end["families"]["codec/ack/encode"]["stopped"] == "narrow enough"
     assert end["families"]["service/rpc"]["stopped"] == "all counted"
@@ -338,7 +344,7 @@ def test_a_wide_family_is_not_called_narrow_because_the_time_is_up(
     monkeypatch.setattr(run, "_process", stolen.process)
     monkeypatch.setattr(run.judge, "judge", lambda facts, lines: judged(0.015))
     late = time.monotonic() - TIER.until_s
-    assert run._measure(None, replace(made(), tier=NARROWING), facts(), tmp_path, set(), late) == 0  # type: ignore
+    assert run._measure(BUILD, replace(made(), tier=NARROWING), facts(), tmp_path, set(), late) == 0  # type: ignore
     (end,) = store.read_samples(tmp_path / "samples.jsonl").ends
     told = end["families"]["codec/ack/encode"]
     assert told == {"planned": 3, "run": 3, "counted": 3, "wanted": 7, "stopped": "time budget"}

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import shlex
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass
@@ -212,11 +211,10 @@ def _measure(build: Build, facts: dict[str, Any], folder: Path, left: list[str],
             ]
         )
     except KeyboardInterrupt:
-        again = shlex.join(["scripts/assay", "soak", "--resume", str(folder)])
-        progress.say(f"assay: interrupted; what is measured is kept. To go on: {again}")
+        progress.say(f"assay: interrupted; what is measured is kept. To go on: {record.again(build, TIER, folder)}")
         return record.INTERRUPTED
     except OSError as error:
-        raise AssayError(f"{folder}: {error}; to go on: assay soak --resume {folder}") from None
+        raise AssayError(f"{folder}: {error}; to go on: {record.again(build, TIER, folder)}") from None
     finally:
         writer.close()
     return view.show(folder)
