@@ -15,6 +15,7 @@ from typing import Any
 from . import about, complete, judge, store, words
 from .about import QUICK
 from .review import covariates, doubts
+from .scenarios import KINDS, command, outcome
 from .tiers import resumed_by
 
 
@@ -44,6 +45,8 @@ def review(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def examine(folder: Path) -> doubts.Review:
+    if store.read_run(folder)["tier"] == store.SCENARIO_TIER:
+        return _scenarios(folder)
     run, samples = store.read(folder)
     result = judge.judge(run, samples.every)
     found = doubts.review(result)
@@ -76,6 +79,44 @@ def examine(folder: Path) -> doubts.Review:
     )
     found.notes = [note for notes in kinds for note in _shortened(notes)]
     return found
+
+
+def _scenarios(folder: Path) -> doubts.Review:
+    """Each scenario is one claim. Their kinds have compared nobody whom their own rules tie: what is left to be
+    doubted is whether there is an answer, and how the run came about."""
+    run, samples = command.read(folder)
+    result = judge.judge(run, samples.every, samples.notices)
+    found = doubts.Review()
+    for each in outcome.outcomes(run, samples):
+        answers = not each.all_discarded and each.nothing not in KINDS[each.scenario.kind].answer(each)
+        found.claims += answers
+        if not answers:
+            found.against.append(f"{each.scenario.name}: {each.nothing}")
+    surroundings = covariates.review(result)
+    found.against += [
+        *_incomplete(result),
+        *_failed(samples.lines),
+        *_conditions(run, samples),
+        *surroundings.against,
+        *_build(run),
+    ]
+    found.open = [*_short_of_rounds(result), *_gates(result)]
+    kinds = (
+        samples.notices,
+        _unfinished(result),
+        surroundings.notes,
+        _discards(run, result),
+        _late(run, result),
+        _provenance(run),
+    )
+    found.notes = [note for notes in kinds for note in _shortened(notes)]
+    return found
+
+
+def _short_of_rounds(result: judge.Judgement) -> list[str]:
+    needed = judge.rounds_needed()
+    few = [family for family in result.families if family.counted < needed]
+    return [f"{f.id}: {words.counted(f.counted, 'whole round')}, a single interval takes {needed}" for f in few]
 
 
 def _shortened(notes: list[str]) -> list[str]:

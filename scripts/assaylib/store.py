@@ -299,7 +299,7 @@ def _is(value: Any, types: Any) -> bool:
 
 
 def read(folder: Path) -> tuple[dict[str, Any], Samples]:
-    """A run as `check`, `report` and `export` want it; sound(), and no appendix."""
+    """A run of a tier, as `report` and `export` want it; sound(), and no appendix."""
     run = read_run(folder)
     if what := APPENDICES.get(run["tier"]):
         raise UsageError(f"{folder}: {what}: an appendix of another run (assay report RUN --with {folder})")

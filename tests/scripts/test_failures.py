@@ -17,6 +17,8 @@ from failures import MIXED, MODELS, OVERLOAD, SLOW, parsed
 
 # --- Files --------------------------------------------------------------------------------------
 
+#: With the one fault that has a delay.
+SLOWER = SLOW.replace('["stalled", "dead"]', '["slow", "dead"]')
 #: Of SLOW, from who is measured to how many threads the pool has.
 POOL = SLOW[SLOW.index("models = ") : SLOW.index("[downstream]")]
 
@@ -34,7 +36,12 @@ POOL = SLOW[SLOW.index("models = ") : SLOW.index("[downstream]")]
         (SLOW, '[downstream]\ndelay = "fixed:2000"', "", "downstream: is missing"),
         (SLOW, '[downstream]\ndelay = "fixed:2000"', '[downstream]\ndelay = "2ms"', 'downstream.delay: "2ms" is not of the form'),
         (SLOW, "fixed:250000", "lognormal:100", 'steps.slow_delay: "lognormal:100" is not of the form fixed:US, exp'),
-        (SLOW, "fixed:250000", "lognormal:100.5,0.5", None),
+        (SLOWER, "fixed:250000", "lognormal:100.5,0.5", "steps.slow_delay: lognormal:100.5,0.5 is no slower than"),
+        (SLOWER, "fixed:250000", "fixed:2000", "steps.slow_delay: fixed:2000 is no slower than downstream.delay, fixed"),
+        (SLOWER, "fixed:250000", "bimodal:1000,20000,0.04", "steps.slow_delay: bimodal:1000,20000,0.04 is no slower"),
+        (SLOWER, "fixed:250000", "bimodal:1000,20000,0.1", None),
+        (SLOWER, "fixed:250000", "exp:2001", None),
+        (SLOW, "fixed:250000", "fixed:2000", None),
         (SLOW, '["stalled", "dead"]', '["asleep"]', 'steps.faults: "asleep" is not one of slow, stalled'),
         (SLOW, "[100, 0]", "[0, 0]", "steps.deadlines_ms: names one twice"),
         (SLOW, "fault_s = 0.5", "fault_s = 0.1\n", None),

@@ -122,6 +122,14 @@ def test_nothing_lost_is_said_with_what_was_counted(tmp_path: Path) -> None:
     assert report.main([str(tmp_path)]) == 0 and (tmp_path / "scenario-lifecycle-times.svg").exists()
 
 
+def test_a_server_that_outlasts_the_load_is_told(tmp_path: Path) -> None:
+    """Its drain may have ended because nobody asked any more."""
+    assert "the load ended before" not in told(lives(tmp_path / "sound"))
+    text = told(lives(tmp_path / "long", faults={"outlasted_load": 1}))
+    assert "In 1 process (actor) the load ended before the server did: beside clients that ask on" in text
+    assert "No request was lost" in text
+
+
 def test_one_pool_has_a_thread_for_every_connection_that_waits() -> None:
     """With fewer the others queue behind it, and a drain of its setting is told as one of its model."""
     shipped = scenarios.load("lifecycle")
@@ -187,14 +195,15 @@ def test_the_next_is_whoever_may_be_nearest() -> None:
         why_withheld=lambda m, metric: "",
         tails={},
     )
-    said = lifecycle_view._drain(family, list(drains))  # type: ignore[arg-type]
+    found = SimpleNamespace(models=list(drains), lines=[])
+    said = lifecycle_view._drain(found, family)  # type: ignore[arg-type]
     assert said.endswith(f"; the next after a takes at least 1.30{words.SPACE}× what a does.")
     family.level = lambda m, metric: None if m == "b" else Estimate.of(drains[m], 0.05)
     family.why_withheld = lambda m, metric: "3 of 9 rounds count" if m == "b" else ""
-    said = lifecycle_view._drain(family, list(drains))  # type: ignore[arg-type]
+    said = lifecycle_view._drain(found, family)  # type: ignore[arg-type]
     assert said.endswith(" b has no figure: 3 of 9 rounds count.")
     family.tails = {"c": "said"}
-    said = lifecycle_view._drain(family, list(drains))  # type: ignore[arg-type]
+    said = lifecycle_view._drain(found, family)  # type: ignore[arg-type]
     assert said.endswith(" Beside c the rig and not the server was at its limit before SIGTERM.")
 
 
@@ -245,7 +254,7 @@ def test_a_drain_after_the_load_was_over_has_no_number(tmp_path: Path, monkeypat
     monkeypatch.setattr(lifecycle, "_await_clients", lambda *_: None)
     monkeypatch.setattr(requests, "read", lambda _: [])
     for at_ns, ok in ((1_400_000_000, True), (1_800_000_000, False)):
-        stopped = {"signalled_at": at_ns, "waiting": 2, "waiting_answered": 2, "exit_code": 0}
+        stopped = {"signalled_at": at_ns, "waiting": 2, "waiting_answered": 2, "exit_code": 0, "exit_ns": 0}
         monkeypatch.setattr(lifecycle, "_stop", lambda *_: dict(stopped))
         found = lifecycle._under_load(here, {"waiting": 0, "load_s": 0}, 8)
         gates = lifecycle._gates(found, {"lost": 0, "answered": 7, "rejected": 0})
@@ -276,7 +285,7 @@ def test_what_was_under_way_at_sigterm_is_to_be_answered(monkeypatch: pytest.Mon
         return nullcontext(loading)
 
     here: Any = SimpleNamespace(start_load=start_load, server=SELF)
-    stopped = {"signalled_at": 1_400 * MS, "waiting": 0, "waiting_answered": 0, "exit_code": 0}
+    stopped = {"signalled_at": 1_400 * MS, "waiting": 0, "waiting_answered": 0, "exit_code": 0, "exit_ns": 0}
     monkeypatch.setattr(lifecycle, "_await_clients", lambda *_: None)
     monkeypatch.setattr(lifecycle, "_stop", lambda *_: dict(stopped))
 
@@ -291,6 +300,9 @@ def test_what_was_under_way_at_sigterm_is_to_be_answered(monkeypatch: pytest.Mon
     before, last, after = of_load(100, 105), of_load(399, 404), of_load(401, 402, requests.FAILED)
     lost = {"under_way_unanswered"}
     assert found(before, last, after) == (0, set()), "who asked after the signal may find nobody"
+    assert not lifecycle._under_load(here, {"waiting": 0, "load_s": 0}, 8)["outlasted_load"]
+    stopped["exit_ns"] = load["window_began_ns"] + load["duration_ns"] - stopped["signalled_at"] + 1
+    assert lifecycle._under_load(here, {"waiting": 0, "load_s": 0}, 8)["outlasted_load"]
     assert given["requests"], "load writes of every request what became of it"
     assert found(before, of_load(390, 404), last) == (1, set())
     assert found(before, of_load(390, 404, requests.FAILED), last) == (1, lost)
@@ -315,7 +327,7 @@ def test_clients_are_accepted_in_silence_and_sigterm_comes_within_the_load(monke
     monkeypatch.setattr(lifecycle, "_await_clients", lambda *_: None)
     monkeypatch.setattr(requests, "read", lambda _: [])
     monkeypatch.setattr(lifecycle.time, "sleep", slept.append)
-    monkeypatch.setattr(lifecycle, "_stop", lambda *_: {"signalled_at": 0, "waiting_answered": 0})
+    monkeypatch.setattr(lifecycle, "_stop", lambda *_: {"signalled_at": 0, "waiting_answered": 0, "exit_ns": 0})
     for count in (1, 512, 10_000):
         slept.clear()
         here: Any = SimpleNamespace(start_load=start_load, server=SELF)

@@ -78,6 +78,8 @@ def test_what_is_shipped_can_be_planned_and_stored(path: Path) -> None:
         ('models = ["thread_pool", "event_loop"]', 'models = ["a", "a"]', "server.models: names a model twice"),
         ("[server]", "[server.event_loop]\nqueue = 1\n[server]", "server.event_loop.queue: is not known here"),
         ("[steps]", "[stages]\na = 1\n[steps]", "stages: is not known here"),
+        ("[steps]", "[stages]\na = 1\n[steps]", "tables: server, downstream, load, level, steps"),
+        ("[steps]", '[downstream]\ndelay = "fixed:1"\nseed = -1\n[steps]', "must be from 0 to 9223372036854775807"),
         ("[load]", "[load", "not TOML"),
         ("connections = 8", "[[load.classes]]\nname = 'a'\nshare = 1", "load.classes: must be two tables"),
         ('[server]\nmodels = ["thread_pool", "event_loop"]', "server = 1", "server: must be a table"),
@@ -110,6 +112,7 @@ def test_names_that_the_programs_do_not_know_are_refused_before_anything_runs(
     classes = "[[load.classes]]\nname = 'a'\nshare = 1\ncodec = 'json'\n[[load.classes]]\nname = 'b'\nshare = 1\n"
     for old, new, said in (
         ("[server]", '[server]\nworkload = "rcp"', 'server.workload: "rcp" is not built (there are echo, rpc,'),
+        ("[server]", '[server]\nworkload = "spawn"', 'server.workload: "spawn" runs in process only'),
         ("[server]", '[server]\npayload = "odrer"', 'server.payload: "odrer" is not built (there are '),
         ("[level]", classes + "[level]", 'load.classes[0].codec: "json" is not built (there are '),
     ):
@@ -285,7 +288,8 @@ def test_a_step_whose_gate_failed_has_no_number(tmp_path: Path) -> None:
     text = sections.text(one(folder))
     assert next(row for row in text.splitlines() if row.startswith("actor ")).split()[1:3] == ["–", "–"]
     assert "actor no number" in text
-    assert text.splitlines()[1].startswith("No ranking: actor has no number: "), "it may be the best"
+    why = "No ranking: actor has no number (gates failed: connections held (limit 32)): "
+    assert text.splitlines()[1].startswith(why), "it may be the best"
     for row in lines:
         row["gates"] = {"enough_for_p99": {"value": 3, "limit": 300, "scope": "open", "ok": False}}
     (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
@@ -352,6 +356,46 @@ def test_a_baseline_that_is_not_known_against_itself_ranks_nobody(tmp_path: Path
     (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
     first = sections.text(one(folder)).splitlines()[1]
     assert first.startswith("No ranking: by what thread_pool differs from itself is not known: thread_pool 1")
+
+
+def test_steps_that_break_below_one_that_holds_count_and_are_told(tmp_path: Path) -> None:
+    folder = made_up(tmp_path)
+    lines = [json.loads(row) for row in (folder / "samples.jsonl").read_text().splitlines()]
+    for row in lines:
+        if row["kind"] != "service":
+            continue
+        broke = row["round"] == 2 and row["member"] == "actor@2"
+        row["metrics"]["p99_ns"] = 30e6 if broke else row["metrics"]["p99_ns"]
+        held = row["metrics"]["p99_ns"] <= 20e6
+        who = "nobody: it holds" if held else "nobody" if broke else "server"
+        row["gates"] = {"level_ended_by": {"value": who, "limit": "", "scope": "open", "ok": True}}
+    before = one(folder)
+    (folder / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines))
+    text = sections.text(one(folder))
+    assert "a higher rate of the same round at which it did: 1 of actor." in text
+    assert "Something else came between" not in sections.text(before)
+
+
+def test_whether_a_run_can_be_relied_on_is_asked_of_scenarios_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = made_up(tmp_path / "sound")
+    assert cli.main(["check", str(folder)]) == 0
+    assert "1 claim on page one; nothing speaks against them" in capsys.readouterr().out
+    facts, samples = command.read(folder)
+    samples.lines[0] |= {"status": "failed", "reason": "died of SIGSEGV"}
+    synthetic.write_run(tmp_path / "failed", facts, samples.lines)
+    assert cli.main(["check", str(tmp_path / "failed")]) == 1
+    said = "AGAINST  scenario/capacity/thread_pool@1: failed in 1 processes, last: died of SIGSEGV"
+    assert said in capsys.readouterr().out
+    for each in samples.lines:
+        each["covariates"]["steal_percent"] = 50.0
+    synthetic.write_run(tmp_path / "busy", facts, samples.lines[1:])
+    assert cli.main(["check", str(tmp_path / "busy")]) == 1
+    said = capsys.readouterr().out
+    assert "AGAINST  capacity: No answer: every process was discarded" in said and "incomplete: 1 of" in said
+    assert cli.main(["check", str(made_up(tmp_path / "few", rounds=3))]) == 0
+    assert "open     scenario/capacity: 3 whole rounds, a single interval takes 6" in capsys.readouterr().out
 
 
 def test_of_a_round_whose_highest_steps_have_no_number_the_knee_is_a_bound(tmp_path: Path) -> None:

@@ -89,6 +89,17 @@ def test_phases_of_a_known_stall(tmp_path: Path) -> None:
     assert metrics["stalled_misses_bad_share"] == pytest.approx(0.8)
 
 
+def test_what_was_under_way_when_a_fault_began_is_no_part_of_how_it_was_before(tmp_path: Path) -> None:
+    found = parsed(tmp_path, SLOW)
+    every = [
+        right(r.due_ns, 490 * MS, r.kind) if S // 2 - 40 * MS <= r.due_ns < S // 2 else r for r in stuck(False, None)
+    ]
+    metrics, timeline = slow_downstream.judged(found, every, POOL, spans())
+    assert metrics["normal_hits_p99_ns"] == MS and metrics["normal_misses_p99_ns"] == 4 * MS
+    assert timeline["phases"][0]["hits"]["planned"] == 450, "the last slot of 50 ms is left out"
+    assert timeline["phases"][1]["hits"]["planned"] == 500, "of a fault nothing is"
+
+
 def test_a_service_that_stays_slow_is_not_back(tmp_path: Path) -> None:
     """Misses take twice what back_factor allows for 0.2 s after the stall."""
     found = parsed(tmp_path, SLOW)
@@ -182,31 +193,32 @@ def test_who_was_at_his_limit_is_of_all_phases(tmp_path: Path) -> None:
 
 def test_what_is_said_of_neighbours(tmp_path: Path) -> None:
     folder = made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing, rounds=9)
-    first = told(folder).splitlines()[1]
-    alone, both = first.split("; ")
-    assert alone == (
-        "Requests that do not need the failing service are with a deadline of 100 ms at most twice as slow in"
-        " thread_pool (64 threads) (stalled: 1.0 × (1.0 to 1.0)), thread_pool (200 threads) (stalled: 1.0 × (1.0 to"
-        " 1.0)) and event_loop (stalled: 1.0 × (1.0 to 1.0))"
+    first, _, peace, *others = told(folder).splitlines()[1:]
+    assert first == (
+        "Who holds up requests that do not need the failing service: with a deadline of 100 ms none that is shown to;"
+        " without a deadline thread_pool (64 threads) (stalled: 296 × (296 to 296)) (intervals that hold together at"
+        " 95 %)."
     )
-    assert both == (
-        "without a deadline held up in thread_pool (64 threads) (stalled: 296 × (296 to 296)), at most twice as slow in"
-        " thread_pool (200 threads) (stalled: 1.0 × (1.0 to 1.0)) and event_loop (stalled: 1.0 × (1.0 to 1.0))"
-        " (intervals that hold together at 95 %)."
+    assert peace == (
+        "Shown not to: at most twice as slow in each fault: with a deadline of 100 ms thread_pool (64 threads),"
+        " thread_pool (200 threads) and event_loop; without a deadline thread_pool (200 threads) and event_loop."
+    )
+    assert (
+        "As fast as before again, hits and misses, over all models and faults: after 0.05 s with a deadline of 100 ms;"
+        " 0.05 s without a deadline." in others
     )
     page = drawn(folder)
     assert "900 × 502" in page and "720 × 504" in page, "what came instead, over nine rounds"
-    assert f"after it was: {FULL} stalled 0.05 s (0.05 to 0.05) and 0.05 s (0.05 to 0.05), dead 0.05 s" in page
     assert "What a machine with 2 cores cannot decide here:" in page
     assert "In `mine` generator and downstream service share a CPU" in page
 
 
 def test_few_rounds_give_neighbours_no_verdict(tmp_path: Path) -> None:
-    first = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing, rounds=2)).splitlines()[1]
-    assert "held up" not in first and "at most twice" not in first
-    assert f"without a verdict in {FULL} (stalled: 296 ×)" in first and "2 of 9 rounds needed" in first
+    first, _, second = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing, rounds=2)).splitlines()[1:4]
+    assert "without a deadline none that is shown to" in first and "2 of 9 rounds needed" in first
+    assert second.startswith(f"Without a verdict: with a deadline of 100 ms {FULL}, {ROOMY} and event_loop; without")
     enough_for_one = told(made_up(tmp_path / "more", parsed(tmp_path, SLOW), failing)).splitlines()[1]
-    assert "held up" not in enough_for_one, "seven rounds are for one interval, and twelve are looked at"
+    assert "without a deadline none that is shown to" in enough_for_one, "seven rounds are for one interval, and twelve are looked at"
 
 
 def test_who_has_a_verdict_is_sure_though_another_lost_rounds(tmp_path: Path) -> None:
@@ -216,9 +228,10 @@ def test_who_has_a_verdict_is_sure_though_another_lost_rounds(tmp_path: Path) ->
     lost = {("event_loop@100ms", 1), ("event_loop@none", 1), ("event_loop@none", 2)}
     kept = [row for row in rows if (row["member"], row["round"]) not in lost]
     path.write_text("".join(json.dumps(row) + "\n" for row in kept))
-    first = told(folder).splitlines()[1]
-    assert f"held up in {FULL} (stalled: 296 × (296 to 296)), at most twice as slow in {ROOMY}" in first
-    assert "(stalled: 1.0 × (1.0 to 1.0)), without a verdict in event_loop" in first
+    first, _, peace, unknown = told(folder).splitlines()[1:5]
+    assert f"without a deadline {FULL} (stalled: 296 × (296 to 296))" in first
+    assert peace.endswith(f"; without a deadline {ROOMY}.")
+    assert unknown == "Without a verdict: with a deadline of 100 ms event_loop; without a deadline event_loop."
     assert first.endswith(
         "(intervals that hold together at 95 %; some have no interval: 7 of 9 rounds needed)."
     )
@@ -232,10 +245,15 @@ def test_neighbours_are_left_in_peace_by_all_faults_or_not_shown_to_be(tmp_path:
         wild = 5 * MS if member.startswith("thread_pool") and number == 4 else 1.1 * MS
         return {**metrics, "stalled_hits_p99_ns": 1.3 * MS, "dead_hits_p99_ns": wild}, line
 
-    first = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), two, rounds=9)).splitlines()[1]
-    assert "at most twice as slow in event_loop (stalled: 1.3 × (1.3 to 1.3))" in first
-    neither = f"shown neither to be held up nor to be at most twice as slow in {FULL} (dead: 1.1 × (1.1 to 5.0))"
-    assert neither in first
+    text = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), two, rounds=9))
+    first, _, peace, neither = text.splitlines()[1:5]
+    assert "with a deadline of 100 ms none that is shown to; without a deadline none" in first
+    assert peace.endswith("in each fault: with a deadline of 100 ms event_loop; without a deadline event_loop.")
+    pools = f"{FULL} and {ROOMY}"
+    assert neither == (
+        "Shown neither to hold them up nor to keep them at most twice as slow: with a deadline of 100 ms"
+        f" {pools}; without a deadline {pools}."
+    )
 
 
 def test_hits_that_are_never_answered_are_worse_than_slow(tmp_path: Path) -> None:
@@ -246,7 +264,7 @@ def test_hits_that_are_never_answered_are_worse_than_slow(tmp_path: Path) -> Non
         return slow_downstream.judged(found, every, POOL, spans())
 
     first = told(made_up(tmp_path / "run", parsed(tmp_path, SLOW), refusing, rounds=9)).splitlines()[1]
-    assert f"held up in {FULL} (stalled: never answered (never answered))" in first
+    assert f"without a deadline {FULL} (stalled: never answered (never answered))" in first
 
 
 def test_the_downstream_service_is_told_in_order() -> None:
@@ -289,8 +307,8 @@ def test_connections_to_the_failing_service_are_told(tmp_path: Path) -> None:
     folder = made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing)
     text = told(folder)
     assert (
-        f"Without a deadline, connections to it, most seen in use of 64 (a look every 50 ms): {FULL} normal 1 (1 to 1),"
-        f" stalled 64 (64 to 64), dead 1 (1 to 1); {ROOMY}" in text
+        "Connections to it, over all models, most seen in use of 64 (a look every 50 ms): with a deadline of 100 ms"
+        " normal 1, stalled 64, dead 1; without a deadline normal 1, stalled 64, dead 1." in text
     )
     titles = [column.title.replace(words.SPACE, " ") for column in slow_downstream.tables(one(folder))[1].columns]
     assert "most seen in use of 64 (a look every 50 ms)" in titles

@@ -40,6 +40,7 @@ KEYS: keys.Keys = {
 }
 LAG_SHARE_MAX = 0.5  # of the limit
 PLANNED_MIN = 300  # three beyond the 99th percentile
+HOLDS = "nobody: it holds"  # by what the level ended: it has not
 SAME = "same"  # the baseline once more: what two knees of the same code differ by
 
 
@@ -117,7 +118,7 @@ def of_limit(family: Family, opened: dict[str, Any], gates: dict[str, Any]) -> d
     where the rig's level ends. Where it holds, it holds in spite of the rig."""
     limit_ns, who = 1e3 * family.load["scenario"]["level"]["p99_us"], gates["saturated"]["value"]
     if not broken(opened) and opened["p99_ns"] and opened["p99_ns"] <= limit_ns:
-        who = "nobody: it holds"
+        who = HOLDS
     elif who == "nobody" and not gates.get("open_rig_share", {"ok": True})["ok"]:
         who = "the rig, nearly"
     ok = "server" in who or who.startswith("nobody")
@@ -243,7 +244,8 @@ def answer(outcome: Outcome) -> list[str]:
         who = words.label(ranked.best)
         lead = f"No ranking: the grid of rates begins beyond the knee of {who} (less of steps.lowest)"
     elif not ranked.resolved:
-        lead = f"No ranking: {ranked.why_not}"
+        gates = outcome.failed_gates(m for m, c in found.items() if c is None)
+        lead = f"No ranking: {ranked.why_not}{f' ({gates})' if gates else ''}"
     elif len(ranked.tied) == 1:
         lead = f"{words.label(ranked.best)} carries the highest rate at {level(outcome)}"
     else:
@@ -314,7 +316,35 @@ def _capacities(outcome: Outcome) -> Table:
         f"Margin: nobody is put behind by less than {words.margin(margin(outcome))}: half a step of the grid, or what"
         f" {words.label(outcome.models[0])} differs from itself by, if that is more."
     )
+    table.notes += _against_the_order(outcome)
     return table
+
+
+def _against_the_order(outcome: Outcome) -> list[str]:
+    """Steps where the level did not hold though nobody was at his limit, and held at a higher rate of the same round.
+    They count all the same: to leave out what failed, and never what held, would find more than there is."""
+    said = []
+    for model in outcome.models:
+        rates, count = _rates(outcome, model), 0
+        for number in outcome.family.rounds:
+            held = [rate for rate, ended_by in _ends(outcome, rates, number) if ended_by == HOLDS]
+            count += sum(e == "nobody" and rate < max(held, default=0) for rate, e in _ends(outcome, rates, number))
+        if count:
+            said.append(f"{count} of {words.label(model)}")
+    if not said:
+        return []
+    return [
+        "Steps at which the level did not hold, with nobody at his limit and a higher rate of the same round at which"
+        f" it did: {words.listed(said)}. Something else came between, most likely this machine; they count, and may"
+        " make the knees of their rounds lower."
+    ]
+
+
+def _ends(outcome: Outcome, rates: dict[str, float], number: int) -> list[tuple[float, str]]:
+    """(rate, by what the level ended there) of the steps of a round that have a number."""
+    samples = ((rate, outcome.family.samples.get(member, {}).get(number)) for member, rate in rates.items())
+    found = [(rate, s["gates"].get("level_ended_by")) for rate, s in samples if s and passes(s, "p99_ns")]
+    return [(rate, str(gate["value"])) for rate, gate in found if gate]
 
 
 def _span(low: float, high: float) -> str:

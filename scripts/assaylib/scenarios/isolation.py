@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from .. import words
 from ..blocks import Column, Table
@@ -50,30 +50,36 @@ def answer(outcome: Outcome) -> list[str]:
     every = [e for m in members for e in isolations(outcome, m).values()]
     if not every:
         return [outcome.nothing, *_withheld(outcome)]
-    parts = [_lead(outcome, ms) for ms in steps["deadlines_ms"]]
+    found = {ms: _by_verdict(outcome, ms) for ms in steps["deadlines_ms"]}
+    held_up = _listed({ms: each["above"] for ms, each in found.items()}, "none that is shown to")
     sure = series.how_sure(every, f"intervals that hold together at {words.confidence(ALPHA)}")
     return [
-        f"**Requests that do not need the failing service are {'; '.join(parts)}**{sure}.",
+        f"**Who holds up requests that do not need the failing service: {held_up}**{sure}.",
         f"A figure with × is their p99 during the fault over that before any; held up is more than {HELD_UP:g} ×.",
+        *(
+            f"{said}: {_listed({ms: _names(each[name]) for ms, each in found.items()}, 'nobody')}."
+            for name, said in VERDICTS.items()
+            if any(each[name] for each in found.values())
+        ),
         *_waiting(outcome),
-        *(_said(outcome, ms, *figure) for figure in _figures(outcome) for ms in steps["deadlines_ms"]),
+        _back_said(outcome),
+        _pool_said(outcome),
         *series.late(outcome.family),
         *_withheld(outcome),
     ]
 
 
-#: What is said of a model, by where the intervals of its ratios lie.
+#: What is said of those who are not shown to hold anybody up, by where the intervals of their ratios lie.
 VERDICTS = {
-    "above": "held up in {}",
-    "below": "at most twice as slow in {}",
-    "across": "shown neither to be held up nor to be at most twice as slow in {}",
-    "none": "without a verdict in {}",
+    "below": "Shown not to: at most twice as slow in each fault",
+    "across": "Shown neither to hold them up nor to keep them at most twice as slow",
+    "none": "Without a verdict",
 }
 HELD_UP = 2.0  # times their usual p99: more, and unrelated requests do notice
 
 
 def verdict(found: dict[str, Estimate]) -> tuple[str, str]:
-    """(which of VERDICTS, the fault that shows it). One fault is enough to be held up; nobody is left in
+    """("above" or which of VERDICTS, the fault that shows it). One fault is enough to be held up; nobody is left in
     peace who is not shown to be so in all of them."""
     ends = {fault: estimate.interval for fault, estimate in found.items() if estimate.interval}
     if not ends:
@@ -85,16 +91,26 @@ def verdict(found: dict[str, Estimate]) -> tuple[str, str]:
     return "below" if ends[highest][1] <= HELD_UP and len(ends) == len(found) else "across", highest
 
 
-def _lead(outcome: Outcome, ms: int) -> str:
-    """By the fault that decides."""
-    found: dict[str, list[str]] = {name: [] for name in VERDICTS}
+def _by_verdict(outcome: Outcome, ms: int) -> dict[str, dict[str, str]]:
+    """Verdict → model → the figure of the fault that decides."""
+    found: dict[str, dict[str, str]] = {name: {} for name in ("above", *VERDICTS)}
     for member in of_deadline(outcome, ms):
         ratios = isolations(outcome, member)
         if ratios:
             name, fault = verdict(ratios)
-            found[name].append(f"{words.label(plans.model_of(member))} ({fault}: {_times(ratios[fault])})")
-    parts = [VERDICTS[name].format(words.listed(said)) for name, said in found.items() if said]
-    return f"{deadline_said(ms)} {', '.join(parts) or 'without numbers'}"
+            found[name][words.label(plans.model_of(member))] = f"{fault}: {_times(ratios[fault])}"
+    return found
+
+
+def _names(found: dict[str, str]) -> dict[str, str]:
+    """Without figures, which stand in the table."""
+    return dict.fromkeys(found, "")
+
+
+def _listed(found: dict[int, dict[str, str]], nobody: str) -> str:
+    """Deadline by deadline."""
+    each = {ms: [f"{who} ({figure})" if figure else who for who, figure in one.items()] for ms, one in found.items()}
+    return "; ".join(f"{deadline_said(ms)} {words.listed(said) if said else nobody}" for ms, said in each.items())
 
 
 def _times(found: Estimate | None) -> str:
@@ -127,27 +143,29 @@ def _waiting(outcome: Outcome) -> list[str]:
     ]
 
 
-#: What is told of a model phase by phase: what it is, the phases, and the figure of a member in one.
-Figure = tuple[str, Sequence[str], Callable[[str, str], str]]
+def _back_said(outcome: Outcome) -> str:
+    """Over all models and faults; one by one they are in the tables."""
+    parts = []
+    for ms in outcome.scenario.steps["deadlines_ms"]:
+        every = [
+            _recovery(outcome, member, fault, kind)
+            for member in of_deadline(outcome, ms)
+            for fault in outcome.scenario.steps["faults"]
+            for kind in (HITS, MISSES)
+        ]
+        parts.append(f"{series.hull(every, 1e9, 2, NEVER, 's')} {deadline_said(ms)}")
+    return f"As fast as before again, hits and misses, over all models and faults: after {'; '.join(parts)}."
 
 
-def _figures(outcome: Outcome) -> list[Figure]:
-    every = outcome.scenario.steps["faults"]
-
-    def p99(member: str, phase: str) -> str:
-        return series.shown(_p99(outcome, member, phase), 1e6, 1, "ms", "never")
-
-    def back(member: str, fault: str) -> str:
-        return " and ".join(_back(outcome, member, fault, kind, "s") for kind in (HITS, MISSES))
-
-    def pool(member: str, phase: str) -> str:
-        return series.shown(series.estimate(outcome.family, member, f"{phase}_pool_max"))
-
-    return [
-        ("p99 of unrelated requests", (NORMAL, *every), p99),
-        ("as fast as before (hits and misses) after it was", every, back),
-        (f"connections to it, {_most_in_use(outcome)}", (NORMAL, *every), pool),
-    ]
+def _pool_said(outcome: Outcome) -> str:
+    parts = []
+    for ms in outcome.scenario.steps["deadlines_ms"]:
+        each = {
+            phase: series.hull([_pool(outcome, m, phase, "max") for m in of_deadline(outcome, ms)])
+            for phase in (NORMAL, *outcome.scenario.steps["faults"])
+        }
+        parts.append(f"{deadline_said(ms)} {', '.join(f'{phase} {said}' for phase, said in each.items())}")
+    return f"Connections to it, over all models, {_most_in_use(outcome)}: {'; '.join(parts)}."
 
 
 def _most_in_use(outcome: Outcome) -> str:
@@ -155,15 +173,6 @@ def _most_in_use(outcome: Outcome) -> str:
     limit = outcome.scenario.server["downstream_connections"]
     of = f" of {limit}" if limit else ""
     return f"most seen in use{of} (a look every {1e3 * watching.EVERY_S:g}{words.SPACE}ms)"
-
-
-def _said(outcome: Outcome, ms: int, what: str, phases: Sequence[str], show: Callable[[str, str], str]) -> str:
-    said = [
-        f"{words.label(plans.model_of(m))} {', '.join(f'{phase} {show(m, phase)}' for phase in phases)}"
-        for m in of_deadline(outcome, ms)
-    ]
-    head = deadline_said(ms)
-    return f"{head[0].upper()}{head[1:]}, {what}: {'; '.join(said)}."
 
 
 def _p99(outcome: Outcome, member: str, phase: str, kind: str = HITS) -> Estimate | None:
@@ -184,10 +193,17 @@ def _start(outcome: Outcome, member: str, phase: str) -> list[str]:
     return [plans.setting_of(member), words.label(plans.model_of(member)), phase]
 
 
-def _back(outcome: Outcome, member: str, fault: str, kind: str, unit: str = "") -> str:
+def _recovery(outcome: Outcome, member: str, fault: str, kind: str) -> Estimate | None:
     name = faults.metric(back_name(fault))
-    found = series.estimate(outcome.family, member, f"{name}_{kind}_recovery_ns", math.inf)
-    return series.shown(found, 1e9, 2, unit, NEVER)
+    return series.estimate(outcome.family, member, f"{name}_{kind}_recovery_ns", math.inf)
+
+
+def _back(outcome: Outcome, member: str, fault: str, kind: str) -> str:
+    return series.shown(_recovery(outcome, member, fault, kind), 1e9, 2, "", NEVER)
+
+
+def _pool(outcome: Outcome, member: str, phase: str, what: str) -> Estimate | None:
+    return series.estimate(outcome.family, member, f"{faults.metric(phase)}_pool_{what}")
 
 
 def _bad(outcome: Outcome, member: str, phase: str, kind: str) -> str:
@@ -214,7 +230,8 @@ def _hits(outcome: Outcome) -> Table:
             " answer counts as never answered. As before: the end of the first slot of"
             f" {outcome.scenario.steps['slot_ms']} ms after the service was back in which all was rightly answered with"
             f" a p99 of at most {outcome.scenario.level['back_factor']:g} × that of a slot before (of their median,"
-            " which is less than the p99 of all of normal).",
+            " which is less than the p99 of all of normal). What was due in the last slot of normal, or of a pause after"
+            " a fault, counts for neither: it may have been under way when the next fault began.",
         ],
     )
     for member in outcome.family.plan["members"]:
@@ -251,7 +268,7 @@ def _misses(outcome: Outcome) -> Table:
     for member in outcome.family.plan["members"]:
         for phase in faults.phases(outcome.scenario.steps["faults"]):
             name = faults.metric(phase)
-            most, mean = (series.estimate(outcome.family, member, f"{name}_pool_{k}") for k in ("max", "mean"))
+            most, mean = (_pool(outcome, member, phase, what) for what in ("max", "mean"))
             table.add(
                 *_start(outcome, member, phase),
                 series.marked(outcome.family, member, series.shown(_p99(outcome, member, name, MISSES), 1e6, 1)),

@@ -8,6 +8,7 @@ is what [server.thread_pool] and its like may hold, where that is not what [serv
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,12 +58,22 @@ def delay() -> Key:
     return Key(str, REQUIRED, like=like, form=form)
 
 
+def mean_us(delay: str) -> float:
+    """Of a delay's form, microseconds."""
+    kind, _, given = delay.partition(":")
+    first, *rest = map(float, given.split(","))
+    if kind == "lognormal":
+        return first * math.exp(min(rest[0] * rest[0] / 2, 600.0))  # far beyond any delay, and no overflow
+    return first + rest[1] * (rest[0] - first) if kind == "bimodal" else first
+
+
 def many(key: Key, default: Any = REQUIRED) -> Key:
     """A list: `many(number(REQUIRED, 0.1, 4))`."""
     return Key(key.type, default, key.low, key.high, key.choices, True)
 
 
 Keys = Mapping[str, Mapping[str, Key]]
+TABLES = ("server", "downstream", "load", "level", "steps")
 
 #: serve's options, by its names; how many of what is up to it. Without a default they are left out.
 SERVER: dict[str, Key] = {
@@ -145,7 +156,8 @@ def table(where: str, name: str, given: Any, keys: Mapping[str, Key]) -> dict[st
     prefix = f"{name}." if name else ""
     for key in given:
         if key not in keys:
-            raise Wrong(where, prefix + key, f"is not known here ({', '.join(keys) or 'nothing is'})")
+            also = "" if name else f"; tables: {', '.join(TABLES)}"
+            raise Wrong(where, prefix + key, f"is not known here ({', '.join(keys) or 'nothing is'}{also})")
     return {key: _value(where, prefix + key, given.get(key), spec) for key, spec in keys.items()}
 
 
@@ -178,7 +190,8 @@ def _one(where: str, key: str, given: Any, spec: Key) -> Any:
     low, high = spec.low, spec.high
     # Not `given < low`: nan is a number in TOML.
     if (low is not None and not given >= low) or (high is not None and not given <= high):
-        raise Wrong(where, key, f"{given:g}: must be from {low:g} to {high:g}")
+        said, first, last = (str(x) if isinstance(x, int) else f"{x:g}" for x in (given, low, high))
+        raise Wrong(where, key, f"{said}: must be from {first} to {last}")
     return given
 
 

@@ -44,7 +44,8 @@ KEYS: keys.Keys = {
 # A sent request may lie so long in the kernel before it is in the server's socket: through loopback it is there when
 # send() returns, unless that CPU's soft interrupts have been left to a thread, which waits for its turn.
 UNDER_WAY_NS = 5_000_000
-AFTER_S = 0.6  # of load that goes on when the server has been told to stop: that may come late
+#: Of load that goes on when the server has been told to stop: that may come late. Who takes longer has outlasted_load.
+AFTER_S = 0.6
 
 
 def check(scenario: Scenario) -> None:
@@ -129,6 +130,7 @@ def _under_load(here: Stand, steps: dict[str, Any], count: int) -> dict[str, Any
     passed = (ended["signalled_at"] - load["window_began_ns"]) / load["duration_ns"]
     received = ended["waiting_answered"] + load["answered"] + load["wrong"]
     told = {"answers_received": received, "replies_wrong": other_bytes(load)}
+    told["outlasted_load"] = ended["signalled_at"] + ended["exit_ns"] > load["window_began_ns"] + load["duration_ns"]
     told |= {"under_way": len(mine), "under_way_unanswered": sum(map(_unanswered, mine))}
     return {**ended, **told, "load_passed": round(passed, 3), "busy": watching.window(busy.since(0))}
 

@@ -59,7 +59,7 @@ def faults(lines: list[dict[str, Any]]) -> dict[str, int]:
 
 def answer(outcome: Outcome) -> list[str]:
     said = [_losses(outcome), *_failed(outcome), _startup(outcome)]
-    said += [_drain(family, outcome.models) for family in outcome.judged.families if count_of(family)]
+    said += [_drain(outcome, family) for family in outcome.judged.families if count_of(family)]
     said += [NO_A_A] if len(outcome.models) > 1 else []
     few = too_few(
         next(
@@ -131,7 +131,8 @@ def _startup(outcome: Outcome) -> str:
     return f"From start to the first good answer: {words.listed(parts)}{behind}."
 
 
-def _drain(family: Family, models: list[str]) -> str:
+def _drain(outcome: Outcome, family: Family) -> str:
+    models = outcome.models
     known = [(e, m) for m in models if (e := family.level(m, "drain_ns"))]
     if not known:
         return f"With {words.counted(count_of(family), 'connection')} no process counts."
@@ -153,7 +154,20 @@ def _drain(family: Family, models: list[str]) -> str:
     full = [words.label(m) for m in models if m in family.tails]
     if full:
         without += f" Beside {words.listed(full)} the rig and not the server was at its limit before SIGTERM."
+    without += _outlasted(outcome, family)
     return f"To drain {words.counted(count_of(family), 'connection')} takes {words.listed(parts)}{behind}.{without}"
+
+
+def _outlasted(outcome: Outcome, family: Family) -> str:
+    """A server that drains for as long as somebody asks on has the drain of the load."""
+    lines = [x for x in ended(outcome) if x["family"] == family.id and x["counts"].get("outlasted_load")]
+    if not lines:
+        return ""
+    who = words.listed(dict.fromkeys(words.label(x["member"]) for x in lines))
+    return (
+        f" In {words.counted(len(lines), 'process')} ({who}) the load ended before the server did: beside clients that"
+        " ask on for longer their drain may take longer, too."
+    )
 
 
 # --- Tables and a picture -----------------------------------------------------------------------

@@ -56,11 +56,17 @@ class Outcome:
         if failed:
             why = words.reason(failed[0].get("reason"))
             return f"No answer: {len(failed)} of {len(self.lines)} processes failed: {why}"
-        gates = [g for f in self.judged.families for g in f.gates if g.failed and g.scope in INVALIDATING]
+        why = self.failed_gates(self.models)
+        return f"No answer: no process has a figure that counts{': ' if why else ''}{why}."
+
+    def failed_gates(self, models: Iterable[str]) -> str:
+        """Which of them any process of these has failed; "" if none has."""
+        mine = set(models)
+        every = [g for f in self.judged.families for g in f.gates if model_of(g.member) in mine]
+        gates = [g for g in every if g.failed and g.scope in INVALIDATING]
         limits = (f"{g.limit:g}" if isinstance(g.limit, (int, float)) else str(g.limit) for g in gates)
         names = dict.fromkeys(f"{gate_name(g.name)} (limit {limit})" for g, limit in zip(gates, limits))
-        why = f": gates failed: {words.listed(names)}" if names else ""
-        return f"No answer: no process has a figure that counts{why}."
+        return f"gates failed: {words.listed(names)}" if names else ""
 
 
 def outcomes(facts: dict[str, Any], samples: store.Samples, suffix: str = "") -> list[Outcome]:

@@ -8,12 +8,14 @@ from typing import Any
 from .. import words
 from ..blocks import Column, Table
 from ..charts import Chart, Panel, Span, TimeLine, timeline
+from ..intervals import median
 from ..judge import Estimate
 from . import plans, readings, series
 from .outcome import Outcome
 
 NEVER = "not while it was watched"
 NEITHER = "neither answered nor refused"
+HARDLY = 0.5  # of what is too much: of who refuses less than that, most of it waits somewhere else
 
 
 def ends_ns(steps: dict[str, Any]) -> tuple[int, int, int]:
@@ -27,23 +29,19 @@ def of_setting(outcome: Outcome, setting: str) -> list[str]:
     return [m for m in outcome.family.plan["members"] if plans.setting_of(m) == setting]
 
 
-def _each(outcome: Outcome, setting: str, metric: str, missing: float | None = None) -> list[Estimate | None]:
-    return [series.estimate(outcome.family, m, metric, missing) for m in of_setting(outcome, setting)]
-
-
 def _limit(outcome: Outcome) -> str:
     return f"{words.fixed(outcome.scenario.level['p99_us'] / 1e3, 0)}{words.SPACE}ms"
 
 
 def answer(outcome: Outcome) -> list[str]:
     steps = outcome.scenario.steps
-    every = {full: _each(outcome, full, "useful_share") for full in steps["on_full"]}
-    if not any(found for of_one in every.values() for found in of_one):
+    every = {m: found for m in outcome.family.plan["members"] if (found := _useful(outcome, m))}
+    if not every:
         return [outcome.nothing, *_withheld(outcome)]
-    parts = [_lead(outcome, full, found) for full, found in every.items()]
-    sure = series.how_sure([found for of_one in every.values() for found in of_one], "intervals at 95 % each")
+    parts = [_lead(outcome, full) for full in steps["on_full"]]
+    sure = series.how_sure(list(every.values()), "intervals at 95 % each")
     asked = f"{steps['factor']:g} times {_maximum(steps)}, for {steps['overload_s']:g}{words.SPACE}s"
-    first = f"**At {asked}: {'; '.join(parts)}**{sure}."
+    first = f"**Answered within {_limit(outcome)} at {asked}, in % of that maximum: {'; '.join(parts)}**{sure}."
     said = [first, *(_said(outcome, full) for full in steps["on_full"]), *_never_full(outcome)]
     return [*said, _memory_said(outcome), *series.late(outcome.family), *_withheld(outcome)]
 
@@ -54,52 +52,65 @@ def _maximum(steps: dict[str, Any]) -> str:
     return f"{words.fixed(stated, 0)}/s, a stated maximum" if stated else "each server's closed-loop maximum"
 
 
-def _lead(outcome: Outcome, full: str, useful: list[Estimate | None]) -> str:
-    back = _each(outcome, full, "recovery_ns", float("inf"))
-    return (
-        f"`{full}` still gave {series.hull(useful, 0.01, 0)}{words.SPACE}% of that maximum within {_limit(outcome)},"
-        f" and answers were as fast as before after {series.hull(back, 1e9, 1, NEVER, 's')}"
-    )
+def _useful(outcome: Outcome, member: str) -> Estimate | None:
+    return series.estimate(outcome.family, member, "useful_share")
+
+
+def _lead(outcome: Outcome, full: str) -> str:
+    useful = {plans.model_of(m): _useful(outcome, m) for m in of_setting(outcome, full)}
+    said = (f"{words.label(model)} {series.shown(found, 0.01)}" for model, found in useful.items() if found)
+    return f"`{full}` {', '.join(said) or 'without numbers'}"
 
 
 def _said(outcome: Outcome, full: str) -> str:
     """Every model with its intervals."""
     said = []
     for member in of_setting(outcome, full):
-        useful, refused, neither, age, back = (
+        refused, neither, age, back = (
             series.estimate(outcome.family, member, metric, float("inf") if metric == "recovery_ns" else None)
-            for metric in ("useful_share", "refused_share", "neither_share", "over_p50_ns", "recovery_ns")
+            for metric in ("refused_share", "neither_share", "over_p50_ns", "recovery_ns")
         )
-        if useful:
+        if refused:
             dropped = f" {series.shown(neither, 0.01, 1, '%')} {NEITHER}," if neither and max(neither.values) else ""
             said.append(
-                f"{words.label(plans.model_of(member))} {series.shown(useful, 0.01, 0, '%')} in time,"
-                f" {series.shown(refused, 0.01, 0, '%')} of what was offered refused,{dropped}"
+                f"{words.label(plans.model_of(member))} {series.shown(refused, 0.01, 0, '%')} of what was offered"
+                f" refused,{dropped}"
                 f" the median answer {series.shown(age, 1e6, 1, 'ms')} old,"
-                f" back after {series.shown(back, 1e9, 1, 's', NEVER)}"
+                f" as fast as before after {series.shown(back, 1e9, 1, 's', NEVER)}"
             )
     return f"`{full}`: {'; '.join(said) or 'no numbers'}."
 
 
 def _never_full(outcome: Outcome) -> list[str]:
-    """Who was to refuse and did not, and dropped nothing either: a model that carries each request to its end
+    """Who was to refuse and hardly did, nor dropped anything: a model that carries each request to its end
     before it reads the next has few inside, whatever waits for it."""
     family, scenario = outcome.family, outcome.scenario
 
-    def nothing(member: str, metric: str) -> bool:
-        each = series.rounds(family, member, metric)
-        return bool(each) and not max(each.values())
+    def gone(member: str) -> list[float]:
+        """Round by round, in order: the shares refused and dropped."""
+        refused, dropped = (series.rounds(family, member, m) for m in ("refused_share", "neither_share"))
+        return sorted(share + dropped.get(number, 0.0) for number, share in refused.items())
 
-    gone = ("refused_share", "neither_share")
-    open_doors = [m for m in of_setting(outcome, "reject") if all(nothing(m, metric) for metric in gone)]
-    if not open_doors:
+    too_much = 1 - 1 / scenario.steps["factor"]
+    lost = {m: each for m in of_setting(outcome, "reject") if (each := gone(m))}
+    open_doors = [m for m, each in lost.items() if median(each) <= HARDLY * too_much]
+    if not open_doors or not too_much:
         return []
+    never = not any(lost[m][-1] for m in open_doors)
+    most = max(median(lost[m]) for m in open_doors)
+    what = (
+        "refused nothing"
+        if never
+        else f"refused or dropped no more than {words.ceiling(100 * most, 1)}{words.SPACE}% of what was offered in"
+        f" half of the rounds, of which {words.percent(too_much, 0)} was too much"
+    )
     late = [s["timeline"]["over"]["held_back"] for m in open_doors for s in series.good(family, m).values()]
     more = f", and beyond the {scenario.load['connections']} connections in the generator" if any(late) else ""
     names = words.listed(words.label(plans.model_of(m)) for m in open_doors)
     return [
-        f"Told to refuse, {names} refused nothing: the {scenario.server['queue_limit']} places inside were never full,"
-        f" and what was too much waited before them, in the sockets{more}, as with `wait`."
+        f"Told to refuse, {names} {what}: the {scenario.server['queue_limit']} places inside were"
+        f" {'never' if never else 'not always'} full, and {'what was too much' if never else 'the rest'}"
+        f" waited before them, in the sockets{more}, as with `wait`."
     ]
 
 

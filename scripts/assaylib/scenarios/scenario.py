@@ -136,10 +136,9 @@ def kind_of(path: Path, content: Mapping[str, Any], known: Mapping[str, Any]) ->
 def parse(path: Path, content: dict[str, Any], sha256: str, allowed: Keys) -> Scenario:
     """allowed: the kind's tables, of which [server] and [load] are options of the programs."""
     where = str(path)
-    tables = ("server", "downstream", "load", "level", "steps")
-    top = keys.table(where, "", {k: v for k, v in content.items() if k not in tables}, TOP)
-    given = {name: content.get(name, {}) for name in tables}
-    for name in tables:
+    top = keys.table(where, "", {k: v for k, v in content.items() if k not in keys.TABLES}, TOP)
+    given = {name: content.get(name, {}) for name in keys.TABLES}
+    for name in keys.TABLES:
         if not isinstance(given[name], dict):
             raise Wrong(where, name, "must be a table")
         if name in content and name not in allowed:

@@ -64,6 +64,9 @@ def check(scenario: Scenario) -> None:
         raise scenario.wrong(f"server.{SERVICE_BASELINE}.threads", why)
     if not scenario.downstream:
         raise scenario.wrong("downstream", "is missing: it is what fails")
+    slow, usual = steps["slow_delay"], scenario.downstream["delay"]
+    if "slow" in steps["faults"] and keys.mean_us(slow) <= keys.mean_us(usual):
+        raise scenario.wrong("steps.slow_delay", f"{slow} is no slower than downstream.delay, {usual}, on average")
     if scenario.classes:
         raise scenario.wrong("load.classes", "are this kind's own: hits and misses, at steps.hits_hz and misses_hz")
     for name in ("normal_s", "fault_s", "back_s"):
@@ -157,7 +160,7 @@ def judged(
     metrics: dict[str, Any] = {}
     for phase in phases:
         name = faults.metric(phase["name"])
-        ends = phase["from_ns"], phase["to_ns"]
+        ends = phase["from_ns"], _counted_to_ns(phase, slot_ns)
         for kind in (HITS, MISSES):
             phase[kind] = requests.figures(requests.due(every, *ends, kind))
             if not phase[kind]["planned"]:
@@ -175,6 +178,11 @@ def judged(
             for kind in (HITS, MISSES):
                 metrics[f"{name}_{kind}_recovery_ns"] = _back(phase[kind]["slots"], phases[0][kind]["slots"], factor)
     return metrics, {"phases": phases, **slots}
+
+
+def _counted_to_ns(phase: dict[str, Any], slot_ns: int) -> int:
+    """What is due right before a fault may be under way when that begins: it is no part of how it was without."""
+    return int(phase["to_ns"] - (0 if phase["name"] in FAULTS else slot_ns))
 
 
 def _of(every: list[Request], kind: str) -> list[Request]:
