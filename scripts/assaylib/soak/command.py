@@ -35,7 +35,8 @@ def add(commands: Any) -> None:
         "--at-once",
         action="store_true",
         default=None,
-        help="all models side by side, on the same CPUs: an hour for all of them",
+        help="all models side by side, on the same CPUs: an hour for all of them; of N models each has an Nth of"
+        " its share",
     )
     soak.add_argument("--workload", metavar="NAME", help="rpc, echo, cpu, store or ring (default: rpc)")
     soak.add_argument("--seed", type=int, metavar="N", help="of arrivals (default: drawn)")
