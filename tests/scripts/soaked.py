@@ -24,14 +24,17 @@ def stretches(
     machine: float = 0.0,
     jump_at: float | None = None,
     noise: float = 0.05,
+    gaps: float = 0.0,
     seed: int = 1,
     first: int = 0,
     **changed: Any,
 ) -> list[dict[str, Any]]:
     """Lines of a server that grows by so many bytes and descriptors and whose p99 and CPU time per request rise by
     so large a share, all over the whole time; its heap is warm after five minutes. machine: what it is by which
-    the p99 of all rises, minute by minute."""
+    the p99 of all rises, minute by minute. gaps: by how much the p99 of a whole minute scatters besides, as a
+    standard deviation of its logarithm; one minute in twenty is a hundred times as long."""
     chance, shared, lines = random.Random(seed), random.Random(0), []
+    rough = random.Random(f"gaps/{seed}")
     count = round(hours * HOUR_S / STRETCH_S)
     for i in range(count):
         at = (i + 0.5) * STRETCH_S
@@ -49,7 +52,9 @@ def stretches(
         ]
         p99 = 2e6 * (1 + slower * share) * math.exp(chance.gauss(0, noise))
         p99 *= 1 + machine * share * shared.uniform(0.5, 1.5)
+        gap = math.exp(rough.gauss(0, gaps)) * (100 if rough.random() < 0.05 else 1) if gaps else 1.0
         metrics = {
+            "p99_ns": round(p99 * gap),
             "max_ns": round(10 * p99),
             "cpu_ns_per_request": 20e3 * (1 + dearer * share) * math.exp(shared.gauss(0, 0.02)),
             "answered": 60_000,
@@ -95,6 +100,7 @@ def asked_after(
     for line, each in zip(lines, nothing, strict=True):
         line["yardstick"] = {key: each[key] for key in ("status", "reason", "metrics", "covariates")}
         line["yardstick"]["second_p99_ns"] = [times * ns for ns in each["second_p99_ns"]]
+        line["yardstick"]["metrics"]["p99_ns"] *= times
     return lines
 
 

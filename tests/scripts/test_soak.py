@@ -61,7 +61,7 @@ def test_what_is_printed_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture
     assert report.main([str(whole), "--with", str(folder)]) == 0
     drawn = (whole / "report.md").read_text("utf-8").replace(words.SPACE, " ")
     assert "Soak: does a server stay as it is?" in drawn and "memory grows" in drawn
-    names = {"soak-memory.svg", "soak-p99.svg", "soak-yardstick.svg"}
+    names = {"soak-memory.svg", "soak-p99.svg", "soak-whole.svg", "soak-yardstick.svg"}
     assert {file.name for file in whole.glob("soak-*.svg")} == names
     capsys.readouterr()
     assert report.main([str(folder)]) == 2

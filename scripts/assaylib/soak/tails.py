@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The p99 of a model under steady load, and how much of its rise is the machine's.
 
-The p99 of a stretch is that of a calm second: one of ten is calmer. A server that becomes slower by itself
-does so in every second; what takes the machine away comes and goes, and moves the p99 of a minute, or of its
-median second, by far more than what is looked for. Even so the machine's own speed moves within an hour: a
-yardstick tells by how much. That is a server that does nothing, asked as often after each stretch, or, of
-models that shared the machine (--at-once), the others in the same stretches: their lower median, so that one of
-two that grows does not excuse the rest (of two models, each does excuse the other).
+The p99 of a stretch is told twice: of all its answers, which is what a client has, and of a calm second (one of ten
+is calmer). A server that becomes slower by itself does so in every second; what takes the machine away comes and
+goes, and moves the p99 of a minute, or of its median second, by far more: in the calm ones a smaller rise is seen.
+Even so the machine's own speed moves within an hour: a yardstick tells by how much. That is a server that does
+nothing, asked as often after each stretch, or, of models that shared the machine (--at-once), the others in the same
+stretches: their lower median, so that one of two that grows does not excuse the rest (of two models, each does excuse
+the other).
 
 What is judged is p99 beyond the machine's part: the yardstick's rise, in nanoseconds where the model is the
 slower one, as a share of its own level where the model is the faster one. That is what a machine that comes
@@ -15,7 +16,8 @@ not shown to be flat, or said to grow, with the yardstick's own rise beside it.
 
 A server that stalls in more and more seconds has calm ones all the same. So the share of slow seconds, those whose
 p99 is a multiple of the calm one, is judged as well: by itself, or less the yardstick's own share, whose slow
-seconds are those that lie as far above its calm p99 as the model's do, in nanoseconds.
+seconds are those that lie as far above its calm p99 as the model's do, in nanoseconds. One whose stalls become
+longer in a few seconds of a minute is found in the p99 of all answers.
 """
 
 from __future__ import annotations
@@ -77,39 +79,44 @@ def calm(lines: Lines) -> list[dict[str, Any]]:
     ]
 
 
-def p99_ns(line: dict[str, Any], share: float) -> float | None:
-    """Of the second than which so many are calmer, one without an answer being the worst; None if it is such."""
+def p99_ns(line: dict[str, Any], share: float | None) -> float | None:
+    """Of the second than which so many are calmer, one without an answer being the worst; None if it is such.
+    Without a share of all answers of the stretch."""
+    if share is None:
+        return line["metrics"].get("p99_ns")
     seconds = sorted(math.inf if ns is None else float(ns) for ns in line.get("second_p99_ns") or [])
     found = seconds[int(share * len(seconds))] if seconds else math.inf
     return None if math.isinf(found) else found
 
 
-def own(lines: Lines, share: float) -> list[slopes.Point]:
+def own(lines: Lines, share: float | None) -> list[slopes.Point]:
     """(seconds, log of p99)."""
     return [(line["at_s"], math.log(ns)) for line in calm(lines) if (ns := p99_ns(line, share))]
 
 
-def machine(lines: Lines, yardstick: Yardstick, share: float) -> list[slopes.Point]:
+def machine(lines: Lines, yardstick: Yardstick, share: float | None) -> list[slopes.Point]:
     """(seconds, log of the yardstick's p99): the lower median of its servers, where all have one."""
     each = [_by_round(every, share) for every in yardstick.lines]
     known = [line for line in lines if all(line["round"] in ns for ns in each)]
     return [(line["at_s"], math.log(_lower_median([ns[line["round"]] for ns in each]))) for line in known]
 
 
-def beyond(lines: Lines, yardstick: Yardstick | None, share: float) -> list[slopes.Point]:
+def beyond(lines: Lines, yardstick: Yardstick | None, share: float | None) -> list[slopes.Point]:
     """(seconds, p99 less the machine's part, as a share of the model's median p99, about 0), whose growth is all
     but that of log p99; where the model and all of the yardstick have one. Without a yardstick all is the
-    model's."""
+    model's. Of whole stretches, in which a stall can be thousands of medians, it is the log of p99 over the median
+    and the machine's part."""
     mine = _by_round(lines, share)
     theirs = [_by_round(each, share) for each in yardstick.lines] if yardstick else []
     if not mine or not all(theirs):
         return []
     level, levels = median(list(mine.values())), [median(list(each.values())) for each in theirs]
+    scaled = math.log1p if share is None else float
     rises = [
-        {number: (ns - at) / max(level, at) for number, ns in each.items()}
+        {number: scaled((ns - at) / max(level, at)) for number, ns in each.items()}
         for each, at in zip(theirs, levels, strict=True)
     ]
-    return _less(lines, {number: (ns - level) / level for number, ns in mine.items()}, rises)
+    return _less(lines, {number: scaled((ns - level) / level) for number, ns in mine.items()}, rises)
 
 
 def slow(lines: Lines, yardstick: Yardstick | None) -> list[slopes.Point]:
@@ -145,7 +152,7 @@ def _less(lines: Lines, mine: dict[int, float], theirs: Sequence[dict[int, float
     ]
 
 
-def _by_round(lines: Lines, share: float) -> dict[int, float]:
+def _by_round(lines: Lines, share: float | None) -> dict[int, float]:
     return {line["round"]: ns for line in calm(lines) if (ns := p99_ns(line, share))}
 
 

@@ -11,13 +11,15 @@ last window alone does, and such a step together with a slope that is above 0 is
 that time has no figure there is no line: what is known of a part says nothing of the whole. Else this run was
 too short to tell. Only what holds is called flat.
 
-Of p99 that of calm seconds has to hold, beyond the machine's part (tails.py), and so has the share of slow
+Of p99 that of all answers of a stretch has to hold, and that of calm seconds, both beyond the machine's part
+(tails.py). Of the first, which gaps of the machine move, the margin is a wider one, that a doubling over the whole
+time does not keep; neither its last tenth nor its last third may lie above twice the first. So has the share of slow
 seconds: stalls that come more often leave the calm ones as they were. Of it the yardstick knows little, of a few
-seconds a stretch: so it holds by itself or beyond the yardstick's, and not where it grows beyond that. Stalls that
-become longer where they were before change neither; so the p99 of the median second and of the one that nine of ten
-are calmer than, which chance moves too much for a claim, must not be shown to grow, nor lie in the last third above
-twice the first one's. What happens in fewer than a tenth of the seconds is in the slowest answer, which is told and
-not judged, and in requests that fail or are not sent.
+seconds a stretch: so it holds by itself or beyond the yardstick's, and not where it grows beyond that. The p99 of the
+median second and of the one that nine of ten are calmer than, which chance moves too much for a claim, must not be
+shown to grow, nor lie in the last third above twice the first one's: they say where longer stalls lie. What befalls
+fewer than one answer in a hundred is in the slowest answer, which is told and not judged, and in requests that fail
+or are not sent.
 """
 
 from __future__ import annotations
@@ -38,9 +40,10 @@ WINDOWS_MAX = 60
 RSS_MARGIN_BYTES, RSS_MARGIN_SHARE = 1 << 20, 0.02  # the larger one
 DESCRIPTORS_MARGIN = 1.0
 THREADS_MARGIN = 1.0
-P99_MARGIN = 1.25  # times
+P99_MARGIN = 1.25  # times, of calm seconds
+WHOLE_MARGIN = 1.5  # times, of whole stretches
 SLOW_MARGIN = 0.15  # of all seconds
-ROUGH_TIMES = 2.0  # the last third to the first
+ROUGH_TIMES = 2.0  # the last third to the first; of whole stretches the last tenth to the first, too
 CPU_MARGIN = 1.10  # times, of the server's CPU time per request
 GAP_SHARE_MAX = 0.25  # of the time that is judged: a line through what is known says nothing of the rest
 ACHIEVED_MIN = 0.99
@@ -57,6 +60,7 @@ def declared() -> dict[str, Any]:
         "descriptors_margin": DESCRIPTORS_MARGIN,
         "threads_margin": THREADS_MARGIN,
         "p99_margin": P99_MARGIN,
+        "whole_margin": WHOLE_MARGIN,
         "slow_margin": SLOW_MARGIN,
         "slow_times": SLOW_TIMES,
         "rough_times": ROUGH_TIMES,
@@ -70,9 +74,11 @@ def declared() -> dict[str, Any]:
         f" {WINDOWS_MAX} windows times the time, with Sen's interval at {100 * (1 - ALPHA):g} %. It holds if the"
         f" upper end is at most {RSS_MARGIN_BYTES >> 20} MiB or {100 * RSS_MARGIN_SHARE:g} % of the resident set (the"
         f" larger), {DESCRIPTORS_MARGIN:g} descriptor, {THREADS_MARGIN:g} thread, {100 * (CPU_MARGIN - 1):.0f} % of CPU time per request,"
-        f" {100 * (P99_MARGIN - 1):g} % of p99, and the last tenth (of memory,"
-        " descriptors and threads the last window, too) lies above the first by no more than that; the p99 of a stretch is"
-        f" that of its calm second ({100 * CALM_SHARE:g} % are calmer; of fewer than ten it is the calmest), judged"
+        f" {100 * (P99_MARGIN - 1):g} % of p99 of calm seconds, and the last tenth (of memory,"
+        " descriptors and threads the last window, too) lies above the first by no more than that; p99 of calm seconds is"
+        f" that of a stretch's calm second ({100 * CALM_SHARE:g} % are calmer; of fewer than ten it is the calmest). p99"
+        f" of whole minutes (of all answers of a stretch) holds if the upper end is at most {100 * (WHOLE_MARGIN - 1):g} %"
+        f" and neither the last tenth nor the last third lies above {ROUGH_TIMES:g} times the first. Both are judged"
         " beyond the rise of the same figure of a server that does nothing, asked as often after the stretch, or of"
         " models that shared the machine beyond the (lower) median of the others' in the same stretch: in nanoseconds if"
         " the model is the slower one, else in shares. The share of slow seconds, whose p99 is above"
@@ -80,8 +86,8 @@ def declared() -> dict[str, Any]:
         f" its own) it grows by at most {100 * SLOW_MARGIN:g} % of all seconds, and beyond it is not shown to grow by"
         " more; p99 of the median second, and of the one that nine of ten are calmer than, must not be shown to grow"
         f" by more than {100 * (P99_MARGIN - 1):g} %, nor in the last third be above {ROUGH_TIMES:g} times the first"
-        " third's (stalls in fewer than a tenth of the seconds are seen in the slowest"
-        " answer alone). A stretch in which the host"
+        " third's (what befalls fewer than one answer in a hundred is seen in the slowest answer alone). A stretch in"
+        " which the host"
         f" took more than {STEAL_PERCENT_MAX:g} % of the CPUs, or the model {IDLE_PERCENT_MAX:g} % of one while the other was"
         f" asked, has no p99; without a figure for {100 * GAP_SHARE_MAX:g} % of the time on end there is no line. No"
         f" request may be lost and no connection missing, and {100 * ACHIEVED_MIN:g} % of what was planned has to be sent"
@@ -102,8 +108,11 @@ class Trend:
     why: str = ""
 
 
-def trend(series: Sequence[slopes.Point], margin: float, until_s: float, *, steady: bool = False) -> Trend:
-    """series: (seconds since the beginning, figure). steady: that of a single window is not chance."""
+def trend(
+    series: Sequence[slopes.Point], margin: float, until_s: float, *, steady: bool = False, jump: float | None = None
+) -> Trend:
+    """series: (seconds since the beginning, figure). steady: that of a single window is not chance. jump: of one that
+    chance moves more than the margin, by how much the last tenth may lie above the first, and the last third."""
     begin = SETTLE_SHARE * until_s
     points = windows([point for point in series if point[0] >= begin], begin, until_s)
     if len({x for x, _ in points}) < 2:
@@ -117,12 +126,15 @@ def trend(series: Sequence[slopes.Point], margin: float, until_s: float, *, stea
         return Trend(UNKNOWN, 0.0, None, margin, level, tuple(points), f"{len(points)} windows are too few")
     growth, ends = line.value * span, (line.interval[0] * span, line.interval[1] * span)
     step = max(_step(points, max(1, len(points) // 10), 10), _step(points, 1, 10) if steady else -math.inf)
+    limit = margin
+    if jump is not None:
+        step, limit = max(step, _step(points, max(1, len(points) // 3), 3)), jump
     verdict, why = HOLDS, ""
     if ends[0] > margin:
         verdict = GROWS
-    elif steady and step > margin and ends[0] > 0:
+    elif (steady or jump is not None) and step > limit and ends[0] > 0:
         verdict, why = GROWS, "the end lies above the beginning"
-    elif ends[1] > margin or step > margin:
+    elif ends[1] > margin or step > limit:
         verdict, why = UNKNOWN, "it could be more than the margin"
     return Trend(verdict, growth, ends, margin, level, tuple(points), why)
 
@@ -160,6 +172,15 @@ class Rough:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """p99 of all answers of a stretch."""
+
+    own: Trend  #: log, whoever moves it
+    machine: Trend | None  #: … of the yardstick
+    beyond: Trend  #: what is judged of it
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Of one model."""
 
@@ -172,6 +193,7 @@ class Verdict:
     p99: Trend  #: log of that of calm seconds, whoever moves it
     machine: Trend | None  #: … of the yardstick
     tail: Trend  #: what is judged of it: beyond the machine's part
+    whole: Whole
     slow: Trend  #: share of slow seconds: the model's own if that holds, else less the yardstick's
     slow_share: float | None  #: the model's own, in the median stretch
     rough: tuple[Rough, ...]  #: what must not be shown to grow
@@ -200,7 +222,8 @@ class Verdict:
             and self.lost == 0
             and self.unheld == 0
             and self.achieved >= ACHIEVED_MIN
-            and all(each.verdict == HOLDS for each in (self.rss, self.descriptors, self.threads, self.cpu, self.tail, self.slow))
+            and all(each.verdict == HOLDS for each in (self.rss, self.descriptors, self.threads, self.cpu))
+            and all(each.verdict == HOLDS for each in (self.tail, self.whole.beyond, self.slow))
             and all(each.trend.verdict != GROWS for each in self.rough)
         )
 
@@ -239,7 +262,10 @@ def judge(
     why = str(bad[0]["reason"]) if bad else "" if final else "it has not been watched to its end"
     lags = [float(ns) for line in good if (ns := line["metrics"].get("lag_p99_ns")) is not None]
     margin, until_s = math.log(P99_MARGIN), max([seconds, *(line["at_s"] for line in lines)])
-    machine = trend(tails.machine(lines, yardstick, CALM_SHARE), margin, until_s) if yardstick else None
+    machine, machine_whole = (
+        trend(tails.machine(lines, yardstick, share), margin, until_s) if yardstick else None
+        for share in (CALM_SHARE, None)
+    )
     return Verdict(
         model=model,
         seconds=seconds,
@@ -250,6 +276,11 @@ def judge(
         p99=trend(tails.own(lines, CALM_SHARE), margin, until_s),
         machine=machine,
         tail=trend(judged, margin, until_s),
+        whole=Whole(
+            trend(tails.own(lines, None), margin, until_s),
+            machine_whole,
+            trend(tails.beyond(lines, yardstick, None), math.log(WHOLE_MARGIN), until_s, jump=math.log(ROUGH_TIMES)),
+        ),
         slow=_slow(lines, yardstick, until_s),
         slow_share=median(slow) if slow else None,
         rough=tuple(

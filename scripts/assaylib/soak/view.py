@@ -17,6 +17,8 @@ from .verdicts import GROWS, HOLDS, Trend, Verdict
 
 TIER = store.SOAK_TIER
 MIB = float(1 << 20)
+FACTOR_MAX = math.log(1e6)
+MINUTES_S = 720.0  # from here on a stretch is a minute
 ROUGH = {0.5: "median seconds", 0.9: "seconds that nine of ten are calmer than"}
 
 
@@ -84,7 +86,8 @@ def answer(found: Sequence[Verdict]) -> list[str]:
     over = f"over {_duration(found[0].seconds)} at {_share(found)}"
     if not bad:
         first = f"{_named(flat)} stayed as {_were(flat)} {over}: memory, descriptors, threads, CPU time per"
-        first += f" request, p99 of calm seconds{_beyond(flat[0])} and the share of slow seconds flat, no request lost."
+        first += f" request, p99 of calm seconds and of {_whole(flat[0])}{_beyond(flat[0])} and the share of slow"
+        first += " seconds flat, no request lost."
     else:
         first = f"{_named(bad)} {'was' if len(bad) == 1 else 'were'} not shown to stay as {_were(bad)} {over}"
         first += f"; {_named(flat)} did." if flat else "."
@@ -148,10 +151,15 @@ def sentence(v: Verdict) -> str:
 
 def _tail(v: Verdict) -> list[str]:
     """What is judged of p99, what the model and the yardstick did each by itself, and what is not judged."""
-    parts = [_part(f"p99 of calm seconds{_beyond(v)}", v.tail, _factor(v.tail))]
-    alone = [("its own", v.p99)] + ([(v.yardstick.column, v.machine)] if v.yardstick and v.machine else [])
-    said = [f"{whose} {_factor(trend)} at {_ms(math.exp(trend.level))}" for whose, trend in alone if trend.interval]
-    parts += [", ".join(said)] if said else []
+    parts = []
+    for what, judged, own, machine in (
+        ("calm seconds", v.tail, v.p99, v.machine),
+        (_whole(v), v.whole.beyond, v.whole.own, v.whole.machine),
+    ):
+        parts.append(_part(f"p99 of {what}{_beyond(v)}", judged, _factor(judged)))
+        alone = [("its own", own)] + ([(v.yardstick.column, machine)] if v.yardstick and machine else [])
+        said = [f"{whose} {_factor(trend)} at {_ms(math.exp(trend.level))}" for whose, trend in alone if trend.interval]
+        parts += [", ".join(said)] if said else []
     if v.slow_share is not None:
         own = f"{words.percent(v.slow_share)} of its seconds were slow"
         parts.append(f"{_part('share of slow seconds', v.slow, _points(v.slow))}; {own}")
@@ -174,6 +182,11 @@ def _tail(v: Verdict) -> list[str]:
 
 def _ms(ns: float) -> str:
     return f"{words.fixed(ns / 1e6, 2)}{words.SPACE}ms"
+
+
+def _whole(v: Verdict) -> str:
+    """A stretch of a short soak is less than a minute."""
+    return "whole minutes" if v.seconds >= MINUTES_S else "whole stretches"
 
 
 def _beyond(v: Verdict) -> str:
@@ -205,8 +218,8 @@ def _grown(trend: Trend) -> str:
 
 
 def _factor(trend: Trend) -> str:
-    """Of a log ratio, or what is as good as one."""
-    return _between(trend, lambda x: 100 * math.expm1(x), 1, f"{words.SPACE}%")
+    """Of a log ratio, or what is as good as one: not where it is a thousand, which is no figure."""
+    return _between(trend, lambda x: 100 * math.expm1(min(x, FACTOR_MAX)), 1, f"{words.SPACE}%")
 
 
 def _points(trend: Trend) -> str:
@@ -235,7 +248,7 @@ def table(found: Sequence[Verdict]) -> Table:
     yardstick = found[0].yardstick
     made = Table(
         f"Growth over {_duration(found[0].seconds * (1 - verdicts.SETTLE_SHARE))} (behind the first sixth), with its"
-        f" {100 * (1 - ALPHA):g}{words.SPACE}% interval",
+        f" {100 * (1 - ALPHA):g}{words.SPACE}% interval{f'; p99 beyond {yardstick.column}' if yardstick else ''}",
         [
             Column("model"),
             Column("holds"),
@@ -244,7 +257,8 @@ def table(found: Sequence[Verdict]) -> Table:
             Column("memory", True),
             Column("descriptors", True),
             Column("CPU/request", True),
-            Column(f"p99 beyond {yardstick.column}" if yardstick else "calm p99", True),
+            Column("p99 of calm seconds", True),
+            Column(f"p99 of {_whole(found[0])}", True),
             Column("slow seconds", True),
         ],
     )
@@ -258,6 +272,7 @@ def table(found: Sequence[Verdict]) -> Table:
             _grown(v.descriptors),
             _factor(v.cpu),
             _factor(v.tail),
+            _factor(v.whole.beyond),
             _points(v.slow),
         )
     return made
@@ -293,6 +308,13 @@ def pictures(facts: dict[str, Any], found: Sequence[Verdict], suffix: str = "") 
             "ms",
             lambda y: math.exp(y) / 1e6,
             [v.p99 for v in found],
+        ),
+        (
+            "whole",
+            f"p99 of {_whole(found[0])} over time",
+            "ms",
+            lambda y: math.exp(y) / 1e6,
+            [v.whole.own for v in found],
         ),
         (
             "yardstick",
