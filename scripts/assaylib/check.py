@@ -271,7 +271,7 @@ def _discards(run: dict[str, Any], result: judge.Judgement) -> list[str]:
 
 def _bounded(result: judge.Judgement) -> list[str]:
     return [
-        f"{family.id}/{member}: its throughput is a bound from below, the rig was the limit: {why}"
+        f"{family.id}/{member}: its throughput is a bound from below, the rig was the limit, or may have been: {why}"
         for family in result.families
         for member, why in sorted(family.bounded.items())
     ]

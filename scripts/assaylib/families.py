@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .gates import GATE_FAILURES_MAX, LAG, GateTally, metric_scope, passes
+from .gates import GATE_FAILURES_MAX, LAG, NOT_KNOWN, GateTally, metric_scope, passes
 from .intervals import ALPHA
 
 
@@ -24,9 +24,10 @@ from .verdicts import (
 )
 
 
-#: Of a mark on a tail: its lag gate failed; or only others of that scope did.
+#: Of a mark on a tail: its lag gate failed; or only others of that scope did; or what they are held against is lacking.
 LATE = "the generator itself was late"
 NEAR = "the rig was at its limit or near it"
+UNKNOWN = "the rig's own limit is not known"
 
 
 def role(plan: dict[str, Any], member: str) -> str:
@@ -176,16 +177,19 @@ class Family:
         return ours != theirs and said == (BETTER if ours else WORSE)
 
     def tails_by(self, members: Iterable[str]) -> dict[str, list[str]]:
-        """Why tails are the machine's, too → whose of these members: LATE, or else NEAR."""
+        """Why tails are the machine's, too → whose of these members: LATE, or else NEAR, or else UNKNOWN."""
         lags = [g for g in self.gates if g.name == LAG]
         others = [g for g in self.gates if g.scope == "tail" and g.name != LAG]
         near = {g.member for g in others if g.failed > GATE_FAILURES_MAX * g.total}
+        unknown = {g.member for g in others if g.failed and NOT_KNOWN in g.values}
+        unknown -= {g.member for g in others if g.failed and NOT_KNOWN not in g.values}
         late = {g.member for g in lags if g.failed > GATE_FAILURES_MAX * g.total}
         late |= {g.member for g in lags if g.failed} - near  # together they were too many
         marked = [m for m in members if m in self.tails]
         found = {
             LATE: [m for m in marked if m in late],
-            NEAR: [m for m in marked if m not in late],
+            NEAR: [m for m in marked if m not in late and m not in unknown],
+            UNKNOWN: [m for m in marked if m not in late and m in unknown],
         }
         return {why: names for why, names in found.items() if names}
 

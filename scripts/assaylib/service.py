@@ -220,7 +220,7 @@ def _conditions(family: Family, member: str) -> Conditions:
         threads=load["threads"][member],
         spins=bool(load["spin_us"]),
         ceiling_hz=_ceiling_hz(family, member),
-        rig_hz=load.get("rig_hz"),
+        rig_hz=load.get("rig_hz", math.inf),
     )
 
 

@@ -13,7 +13,7 @@ from .families import Family
 from .intervals import two_modes
 from .verdicts import BETTER, EQUIVALENT, UNRESOLVED, WORSE, Comparison, Interval, verdict
 
-RIG_DOUBT = "the rig was the limit, not the server"
+RIG_DOUBT = "the rig was the limit, or may have been, not the server"
 MODES_DOUBT = "two modes that do not agree"
 #: "Equivalent within ±10 %" is true and says so, though nobody declared that 10 % do not matter. Beyond a
 #: quarter the word misleads whatever stands behind it.

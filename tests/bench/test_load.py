@@ -5,6 +5,7 @@ unsent there are more connections than requests, however busy the machine is."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import http.server
 import itertools
@@ -15,6 +16,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -282,16 +284,46 @@ def test_any_reply_will_do_from_a_server_that_does_nothing(tmp_path: Path) -> No
     """The same requests as for a real one: what load and the sockets can carry at most."""
     options = ["--rate", 200, "--duration", 0.5, "--workload", "rpc", "--payload", "order"]
     options += ["--codec", "cjson"]
-    with subprocess.Popen([program("bare"), "--same-size"], stdout=subprocess.PIPE, text=True) as bare:
+    with bare("--same-size") as address:
+        out = load(tmp_path, address, *options, "--any-reply")
+        assert out["answered"] > 0 and out["wrong"] == out["failed"] == 0
+        out = load(tmp_path, address, *options, code=1)
+        assert out["answered"] == 0 and out["wrong"] == out["sent"]
+
+
+@contextlib.contextmanager
+def bare(*args: str) -> Iterator[str]:
+    """A server that does nothing; its address."""
+    with subprocess.Popen([program("bare"), *args], stdout=subprocess.PIPE, text=True) as server:
         try:
-            assert bare.stdout
-            address = bare.stdout.readline().split()[-1]
-            out = load(tmp_path, address, *options, "--any-reply")
-            assert out["answered"] > 0 and out["wrong"] == out["failed"] == 0
-            out = load(tmp_path, address, *options, code=1)
-            assert out["answered"] == 0 and out["wrong"] == out["sent"]
+            assert server.stdout
+            yield server.stdout.readline().split()[-1]
         finally:
-            bare.kill()
+            server.kill()
+
+
+@pytest.mark.parametrize("size", [0, 100, 40_000, 3_000_000])
+@pytest.mark.parametrize("kind", ["same-size", "close"])
+def test_a_server_that_does_nothing_answers_a_request_once(kind: str, size: int) -> None:
+    """However many pieces it comes in, and with as many bytes, if those are asked for."""
+    request = f"POST / HTTP/1.1\r\nHost: x\r\ncontent-length: {size}\r\n\r\n".encode() + b"y" * size
+    with bare(f"--{kind}") as address:
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as client:
+            for _ in range(1 if kind == "close" else 3):
+                client.sendall(request[: 100 + size // 2])
+                time.sleep(0.05)
+                client.sendall(request[100 + size // 2 :])
+                got = b""
+                while len(got) < (len(request) if kind == "same-size" else 1):
+                    got += client.recv(1 << 20)
+                assert got.count(b"HTTP/1.1 200 OK") == 1
+            client.shutdown(socket.SHUT_WR)
+            while more := client.recv(1 << 20):
+                got += more
+    assert got.count(b"HTTP/1.1 200 OK") == 1
+    if kind == "same-size" and size:
+        assert len(got) == len(request)
 
 
 def test_large_bodies_both_ways(tmp_path: Path) -> None:

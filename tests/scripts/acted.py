@@ -62,7 +62,7 @@ class Said:
     closed_at: tuple[int, Mapping[str, Any]] | None = None  #: … and of that with so many connections alone
     final: Mapping[str, Any] = field(default_factory=dict)  #: serve's, where not FINAL
     exit_code: int = 0
-    rig_hz: float = 1e7  #: what a server that does nothing reaches
+    rig_hz: float | None = 1e7  #: what a server that does nothing reaches
     lacking: int = 0  #: connections that the kernel has not, of those that are asked for …
     lacking_from_s: float = 0.0  #: … from then on
     waiting: int = 0  #: clients that were there before SIGTERM and are answered
@@ -151,7 +151,7 @@ class Acted:
         yield SimpleNamespace(child=child, wait=lambda **_: found)
         self._held = 0
 
-    def _rig(self, _build: Any, asked: Mapping[str, Any], *, close: bool = False, **_: Any) -> float:
+    def _rig(self, _build: Any, asked: Mapping[str, Any], *, close: bool = False, **_: Any) -> float | None:
         self.rig_asked.append((dict(asked), close))
         return self._said.rig_hz
 
@@ -263,7 +263,7 @@ def piloted(kind: str, folder: Path) -> plan.Family:
     return scenarios.pilot(None, family, never)[0]  # type: ignore[arg-type]
 
 
-def _service(rig_hz: float) -> plan.Family:
+def _service(rig_hz: float | None) -> plan.Family:
     """One thread, for which every request waits 5 ms, and a generator that polls."""
     members = ("thread_pool", "thread_pool.same")
     load = served.service_load("call", members, tiers.TIERS["smoke"], CPUS)

@@ -4,6 +4,7 @@ real run in small."""
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import socket
@@ -87,7 +88,7 @@ def test_new_connections_that_were_none_and_held_ones_that_are_missing_have_no_n
 
     def failed(**said: Any) -> set[str]:
         here = type("Here", (), {"load": lambda self, **asked: {**sound, **said}})()
-        found = connections._new(here, steps, None, 2000.0)  # type: ignore[arg-type]
+        found = connections._new(here, steps, math.inf, 2000.0)  # type: ignore[arg-type]
         assert bool(found["metrics"]) == bool({**sound, **said}["answered"])
         assert not passes({"gates": found["gates"]}, "closed_new_hz") or not said
         assert passes({"gates": found["gates"]}, "own_bytes_per_connection"), "memory is another matter"

@@ -93,6 +93,10 @@ def test_lost_requests_and_a_rate_that_is_the_rig_s() -> None:
     near = Conditions(CONNECTIONS, rig_hz=1200.0)
     assert failed(gates.of(near, closed=SOUND)) == {"rig_share"}
     assert failed(gates.of(near, opened=SOUND)) == {"open_rig_share"}
+    unknown = gates.of(Conditions(CONNECTIONS, rig_hz=None), opened=SOUND, closed=SOUND)
+    assert failed(unknown) == {"rig_share", "open_rig_share"}
+    assert unknown["rig_share"] == {"value": "not known", "limit": 0.8, "scope": "bound", "ok": False}
+    assert not any("rig" in name for name in gates.of(Conditions(CONNECTIONS), opened=SOUND, closed=SOUND))
 
 
 def test_what_a_scenario_provokes_is_tolerated_and_no_more() -> None:

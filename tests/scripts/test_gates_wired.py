@@ -34,8 +34,8 @@ def final(**figures: Any) -> dict[str, Any]:
     return {"final": figures}
 
 
-def near(hz: float) -> dict[str, Any]:
-    """What a server that does nothing reaches."""
+def near(hz: float | None) -> dict[str, Any]:
+    """What a server that does nothing reaches; None: nobody knows."""
     return {"rig_hz": hz}
 
 
@@ -70,6 +70,7 @@ VIOLATED: dict[str, list[Row]] = {
         (opened(connections_held=7), "connections_held:all"),
         (opened(offered_hz=9e3, achieved_hz=9e3), "open_below_ceiling:open"),
         (near(120.0), "open_rig_share:tail"),
+        (near(None), "open_rig_share:tail"),
     ],
     "capacity": [
         LOST,
@@ -92,6 +93,7 @@ VIOLATED: dict[str, list[Row]] = {
         (closed(**RIG), "maximum_saturated:all"),
         (closed(achieved_hz=17e3), "maximum_below_ceiling:all"),
         (near(1200.0), "maximum_rig_share:all"),
+        (near(None), "maximum_rig_share:bound open_rig_share:tail"),
         (closed(achieved_hz=700.0), "answered_over_maximum:all"),
         (opened(connections_held=511), "connections_held:all"),
         (opened(cpu_ns=3.1e9), "saturated:tail"),
@@ -131,6 +133,7 @@ VIOLATED: dict[str, list[Row]] = {
         (closed(connections_held=63), "connections_held:all"),
         ({**opened(offered_hz=1e3, achieved_hz=1e3), **near(1200.0)}, "open_rig_share:tail"),
         ({**closed(achieved_hz=1e3), **near(1200.0)}, "rig_share:bound"),
+        (near(None), "open_rig_share:tail rig_share:bound"),
         *((closed(**figures), f"{name}:{scope}") for figures, name, scope in LOOP),
     ],
     "connections, idle": [
@@ -138,6 +141,7 @@ VIOLATED: dict[str, list[Row]] = {
         ({"lacking": 1}, "connections_held:all"),
         (closed(achieved_hz=4100.0), "below_ceiling:closed"),
         (near(120.0), "rig_share:bound"),
+        (near(None), "rig_share:bound"),
         (closed(answered=0), "closed_answered:closed"),
         (closed(closed_by_peer=90), "closed_connections_that_stayed:closed"),
         # Time to connect is in no latency: Little's law says nothing here.
@@ -165,6 +169,7 @@ VIOLATED: dict[str, list[Row]] = {
         ({"closed_at": (6, {"achieved_hz": 6100.0})}, "below_ceiling:closed"),
         ({"closed_at": (6, {"answered": 0})}, "closed_answered:closed"),
         (near(120.0), "rig_share:bound"),
+        (near(None), "rig_share:bound"),
         *(({"closed_at": (at, figures)}, f"{name}:{scope}") for at in (2, 6) for figures, name, scope in LOOP),
     ],
     SERVICE: [
@@ -180,6 +185,7 @@ VIOLATED: dict[str, list[Row]] = {
         (closed(achieved_hz=201.0), "below_ceiling:closed"),
         ({**opened(offered_hz=150.0, achieved_hz=150.0), **near(160.0)}, "open_rig_share:tail"),
         ({**closed(achieved_hz=150.0), **near(160.0)}, "rig_share:bound"),
+        (near(None), "open_rig_share:tail rig_share:bound"),
         *((closed(**figures), f"{name}:{scope}") for figures, name, scope in LOOP),
     ],
 }

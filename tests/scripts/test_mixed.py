@@ -131,7 +131,7 @@ def test_a_throughput_that_is_the_rig_s_is_no_gain(tmp_path: Path) -> None:
         row["gates"]["closed_saturated"] = {"value": value, "limit": "", "scope": "bound", "ok": ok}
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     text = told(folder)
-    assert "throughput is not known: offloaded the generator was at its limit, not the server" in text
+    assert "throughput is not known: offloaded the rig was the limit, or may have been, not the server" in text
     assert "≥ 500 (" in text and "≥ 1" not in text and "throughput to 1.000 ×" in text, "thread_pool's stands"
     assert "the rig's" in [c.text for c in mixed.tables(one(folder))[1].rows[1]]
 

@@ -79,6 +79,17 @@ def test_new_connections_are_bounded_by_new_connections(opened: Build) -> None:
     assert done["closed_by_peer"] >= done["answered"] - 4
 
 
+@standstill.excused
+@pytest.mark.parametrize("close", [False, True])
+def test_requests_of_many_pieces_are_answered_once(close: bool, opened: Build) -> None:
+    """Each of them is larger than what one recv() brings."""
+    anew = {"header": "Connection: close", "in_flight": 4} if close else {}
+    asked = {"workload": "rpc", "payload": "feed", "codec": "cjson", "connections": 4, "arrival": "closed", **anew}
+    with noop.server(opened, cpu=CPUS[0], close=close) as nothing:
+        done = rig.load(opened, nothing, {**noop.any_reply(asked), "duration": 0.3}, cpu=CPUS[-1])
+    assert done["answered"] > 0 and done["wrong"] == done["failed"] == 0
+
+
 class Here:
     """A server under load that says what is told."""
 
@@ -105,11 +116,12 @@ def test_a_maximum_that_is_the_rig_s_is_none(tmp_path: Path) -> None:
 
 def test_a_throughput_near_the_rig_s_is_a_bound(tmp_path: Path) -> None:
     (family,) = families(tmp_path, MIXED)
-    for hz, marks in ((1000.0, {}), (120.0, {"open_rig_share": "tail", "rig_share": "bound"})):
+    both = {"open_rig_share": "tail", "rig_share": "bound"}
+    for hz, marks in ((1000.0, {}), (120.0, both), (None, both)):
         here = plans.fixed(family, rig_hz=hz)
         assert broken(mixed.gates(here, SOUND, SOUND, {"lost": 0})) == marks
     steps = {"new_connections": 64, "new_s": 1.0}
-    for hz, marks in ((1000.0, {}), (120.0, {"rig_share": "bound"}), (None, {})):
+    for hz, marks in ((1000.0, {}), (120.0, {"rig_share": "bound"}), (None, {"rig_share": "bound"})):
         assert broken(connections._new(Here(), steps, hz)["gates"]) == marks  # type: ignore[arg-type]
 
 

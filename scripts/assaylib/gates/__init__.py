@@ -22,4 +22,4 @@ from .counts import (  # noqa: F401
     tally_host,
 )
 from .saturated import SHARE_MIN, Saturation, saturation  # noqa: F401
-from .validity import Conditions, at_limit, least, most, of  # noqa: F401
+from .validity import NOT_KNOWN, Conditions, at_limit, least, most, of  # noqa: F401

@@ -8,6 +8,7 @@ means is in counts.py.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ ACHIEVED_MIN = 0.99
 LAG_SHARE_MAX = 0.1
 LITTLE_MAX = 0.1
 RIG_SHARE_MAX = 0.8  # of what a server that does nothing reaches: nearer, the rig is the limit
+NOT_KNOWN = "not known"  # how near: then nothing tells that it was not
 
 Gates = dict[str, dict[str, Any]]
 Figures = Mapping[str, Any]
@@ -34,7 +36,8 @@ class Conditions:
     #: Wrong or failed replies of the open loop; None: they are the finding, but for other bytes.
     tolerated: int | None = 0
     ceiling_hz: float | None = None  #: connections ÷ delay, threads ÷ delay
-    rig_hz: float | None = None  #: closed loop, through the same rig, of a server that does nothing
+    #: Closed loop, through the same rig, of a server that does nothing. Infinite: nobody asked; None: nobody knows.
+    rig_hz: float | None = math.inf
 
 
 def of(
@@ -91,8 +94,8 @@ def _open(asked: Conditions, opened: Figures) -> Gates:
         found["achieved_over_offered"] = least(achieved, ACHIEVED_MIN, "open")
     if asked.ceiling_hz is not None:
         found["open_below_ceiling"] = most(opened["achieved_hz"], asked.ceiling_hz, "open")
-    if asked.rig_hz:
-        found["open_rig_share"] = most(opened["achieved_hz"] / asked.rig_hz, RIG_SHARE_MAX, "tail")
+    if asked.rig_hz != math.inf:
+        found["open_rig_share"] = _of_rig(opened, asked.rig_hz, "tail")
     return found
 
 
@@ -105,7 +108,13 @@ def _closed(asked: Conditions, closed: Figures) -> Gates:
     }
     if asked.ceiling_hz is not None:
         found["below_ceiling"] = most(closed["achieved_hz"], asked.ceiling_hz, "closed")
-    if asked.rig_hz:
-        share = closed["achieved_hz"] / asked.rig_hz
-        found["rig_share"] = most(share, RIG_SHARE_MAX, "bound")
+    if asked.rig_hz != math.inf:
+        found["rig_share"] = _of_rig(closed, asked.rig_hz, "bound")
     return found
+
+
+def _of_rig(loop: Figures, rig_hz: float | None, scope: str) -> dict[str, Any]:
+    """A bound that should be there and is not marks, too."""
+    if not rig_hz:
+        return {"value": NOT_KNOWN, "limit": RIG_SHARE_MAX, "scope": scope, "ok": False}
+    return most(loop["achieved_hz"] / rig_hz, RIG_SHARE_MAX, scope)

@@ -114,7 +114,7 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
     with stand(build, family, model, seed=seed, padding=padding) as here:
         if state == "idle":
             most_hz = readings.ceiling_hz(of(family), model, steps["new_s"], steps["new_connections"])
-            found = _idle(here, steps, family.load.get("rig_hz"), most_hz)
+            found = _idle(here, steps, family.load.get("rig_hz", math.inf), most_hz)
         else:
             found = _active(here, steps)
         final, done = here.stop()

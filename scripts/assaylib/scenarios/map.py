@@ -10,6 +10,7 @@ order drawn anew. A cell is judged as the families of any run are: map_cells.py.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -194,7 +195,7 @@ def _point(here: Stand, family: Family, model: str, count: int) -> dict[str, Any
         duration_s=window_s,
     )
     within = readings.ceiling_hz(of(_with(family, wait_us, FEW)), model, window_s, count)
-    rig_hz = (family.load.get("rig_hz") or {}).get(str(count))
+    rig_hz = family.load.get("rig_hz", {}).get(str(count), math.inf)
     gates = of_gates(Conditions(count, ceiling_hz=within, rig_hz=rig_hz), closed=done)
     return {
         "connections": count,

@@ -258,7 +258,7 @@ def _said(outcome: Outcome, model: str) -> str:
     rig = " and ".join(s.replace("_", " ") for s in SETTINGS if member_of(model, s) in outcome.family.bounded)
     closed = f"offloading changes throughput to {_throughput(outcome, model)}"
     if rig:
-        closed = f"what it does to throughput is not known: {rig} the generator was at its limit, not the server"
+        closed = f"what it does to throughput is not known: {rig} the rig was the limit, or may have been, not the server"
     return (
         f"{words.label(model)}: in place the fast requests' p99 is {_times(p99)} and their p50 {_times(p50)} that with"
         f" the heavy ones offloaded; {closed}."
@@ -327,7 +327,7 @@ def _figures(outcome: Outcome) -> Table:
             table.add(words.label(model), setting.replace("_", " "), *cells, str(counted))
     table.notes += series.dagger(family)
     if family.bounded:
-        table.notes.append("≥: a bound from below: the generator was at its limit there, and the server was not.")
+        table.notes.append("≥: a bound from below: there the rig was the limit, or may have been, and not the server.")
     return table
 
 

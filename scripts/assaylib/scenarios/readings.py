@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .. import words
@@ -37,7 +38,7 @@ def gates(
         below_knee=below_knee,
         tolerated=0 if below_knee else None,
         ceiling_hz=ceiling_hz,
-        rig_hz=family.load.get("rig_hz"),
+        rig_hz=family.load.get("rig_hz", math.inf),
     )
     return of(asked, opened=result, closed=closed, final=end)
 
@@ -60,10 +61,14 @@ def maximum_gates(family: Family, done: dict[str, Any], model: str) -> dict[str,
         connections,
         threads=scenario.server["threads"],
         ceiling_hz=ceiling_hz(scenario, model, scenario.steps["maximum_s"], connections),
-        rig_hz=family.load.get("rig_hz"),
+        rig_hz=family.load.get("rig_hz", math.inf),
     )
     found = of(asked, closed=done)
-    return {name: {**found[gate], "scope": "all"} for name, gate in MAXIMUM_GATES.items() if gate in found}
+    # Of a bound that is not known nothing hangs but a mark: who was at his limit is asked beside it.
+    scopes = {"rig_share": "all" if asked.rig_hz else "bound"}
+    return {
+        name: {**found[gate], "scope": scopes.get(gate, "all")} for name, gate in MAXIMUM_GATES.items() if gate in found
+    }
 
 
 WAITING = ("call", "blend", "fanout")  # every request waits for the service downstream; of `cache` chance says which

@@ -92,7 +92,7 @@ def method(judged: Judgement) -> Section:
                     f" things are only marked. Where {LATE}, or at the fixed rate {NEAR}, latencies are"
                     f" shown and marked as the machine's. {KEPT}. And where not the server was"
                     " saturated but the rig (generator or downstream service), or the rate came near"
-                    " that of a server that does nothing, throughput is shown as a bound from below"
+                    " that of a server that does nothing, or that is not known, throughput is shown as a bound from below"
                     " (≥) and no verdict rests on it but that whoever is ahead even so is ahead."
                 ),
                 "**Rounding**: ends of intervals outwards, “at least” downwards.",

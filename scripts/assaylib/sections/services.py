@@ -221,7 +221,7 @@ def _workload(judged: Judgement, family: Family) -> Section:
         " requests waited for something else than a CPU."
     )
     closed.notes += [
-        f"≥ {words.label(m)}: a bound from below, the rig was the limit: {family.bounded[m]}."
+        f"≥ {words.label(m)}: a bound from below, the rig was the limit, or may have been: {family.bounded[m]}."
         for m in members
         if m in family.bounded
     ]
