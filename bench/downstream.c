@@ -16,7 +16,7 @@ struct downstream {
     const char *listen, *control, *delay, *cpus, *json;
     double error_rate, stall_every_s, stall_for_s;
     uint64_t seed;
-    bool list;
+    bool list, check;
 
     struct delay_plan plan;
     struct downstream_config config;
@@ -75,6 +75,8 @@ static int resolve(const struct options *options, struct downstream *d)
     if (cpus_parse(d->cpus, &cpus) != 0)
         return options_error(options, "--cpus",
                              "\"%s\" is not a list of CPUs that this process may use", d->cpus);
+    if (d->check)
+        return EXIT_GOOD;
     d->config = (struct downstream_config){
         .listen = d->listen,
         .control = d->control,
@@ -104,6 +106,7 @@ static int read_options(struct downstream *d, int argc, char **argv)
         OPTIONS_TEXT("--cpus", "LIST", &d->cpus, "run on these, e.g. 1 or 0,2-3"),
         OPTIONS_TEXT("--json", "FILE", &d->json, "write its counts there at the end"),
         OPTIONS_FLAG("--list", &d->list, "delays known"),
+        OPTIONS_FLAG("--check", &d->check, "end here if these options go together"),
         {0},
     };
     const struct options options = {"downstream", "a slow service: echoes after a delay", entries};

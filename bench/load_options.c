@@ -209,7 +209,7 @@ static int resolve(const struct options *options, struct load_options *load)
     load->config.watch_pid = (pid_t)load->watch_pid;
     load->config.log = load->requests ? &load->log : NULL;
     load->config.beside_pid = (pid_t)load->beside_pid;
-    return OPTIONS_GO_ON;
+    return load->check ? EXIT_GOOD : OPTIONS_GO_ON;
 }
 
 int load_options_read(struct load_options *load, int argc, char **argv)
@@ -276,6 +276,7 @@ int load_options_read(struct load_options *load, int argc, char **argv)
                      "write a line for every request there: when it was due, sent and ended, and "
                      "how (CSV)"),
         OPTIONS_FLAG("--list", &load->list, "workloads, payloads, codecs known"),
+        OPTIONS_FLAG("--check", &load->check, "end here if these options go together"),
         {0},
     };
     const struct options options = {

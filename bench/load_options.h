@@ -14,7 +14,7 @@ struct load_options {
     double rate_hz, settle_s, warmup_s, duration_s, timeout_s;
     uint64_t connections, in_flight, burst, seed, spin_us, slack_us, watch_pid, beside_pid;
     struct options_texts class_lines;
-    bool list, as_read;
+    bool list, check, as_read;
 
     /* What was made of it. */
     struct target target;

@@ -182,7 +182,7 @@ static int resolve(const struct options *options, struct serve_options *serve)
         .spin_ns = serve->spin_us * 1000,
         .batch = batch,
     };
-    return code;
+    return code == OPTIONS_GO_ON && serve->check ? EXIT_GOOD : code;
 }
 
 int serve_options_read(struct serve_options *serve, int argc, char **argv)
@@ -252,6 +252,7 @@ int serve_options_read(struct serve_options *serve, int argc, char **argv)
                       "after SIGTERM: give up on unanswered requests"),
         OPTIONS_TEXT("--json", "FILE", &serve->json, "write all figures there at the end"),
         OPTIONS_FLAG("--list", &serve->list, "models, workloads, payloads, codecs known"),
+        OPTIONS_FLAG("--check", &serve->check, "end here if these options go together"),
         {0},
     };
     const struct options options = {

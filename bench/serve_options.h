@@ -18,7 +18,7 @@ struct serve_options {
     uint64_t fan, messages;
     uint64_t max_body_bytes, call_timeout_ms, io_timeout_ms, drain_ms;
     const char *journal;
-    bool list, offload;
+    bool list, check, offload;
 
     /* What was made of it. */
     const struct model *model;

@@ -201,25 +201,31 @@ class Loading:
         return dict(content)
 
 
-@contextlib.contextmanager
-def start_load(build: Build, server: Server, options: Options, *, cpu: int | str) -> Iterator[Loading]:
-    """Load that runs beside other things. `classes`: a list of options with a `name` each; `steps`: a
-    list of (rate, seconds) instead of `rate` and `duration`; `requests`: true for its file of them."""
+def load_words(build: Build, options: Options) -> list[str]:
+    """Load's command line. `classes`: a list of options with a `name` each."""
     given = dict(options)
     lines = []
-    steps = [(float(hz), float(seconds)) for hz, seconds in given.pop("steps", None) or []]
     for each in given.pop("classes", None) or []:
         one = dict(each)
         lines += ["--class", " ".join([str(one.pop("name")), *argv(one)])]
     if given.get("arrival") == "closed" or (given.get("arrival") == "uniform" and not lines):
         given.pop("seed", None)
+    return [str(build.program("load")), *argv(given), *lines]
+
+
+@contextlib.contextmanager
+def start_load(build: Build, server: Server, options: Options, *, cpu: int | str) -> Iterator[Loading]:
+    """Load that runs beside other things. Options as load_words() takes them; `steps`: a list of
+    (rate, seconds) instead of `rate` and `duration`; `requests`: true for its file of them."""
+    given = dict(options)
+    steps = [(float(hz), float(seconds)) for hz, seconds in given.pop("steps", None) or []]
     with tempfile.TemporaryDirectory(prefix="assay-") as folder:
         path = Path(folder) / "load.json"
         own: dict[str, Any] = {"target": server.target, "watch_pid": server.pid, "json": path}
         own["beside_pid"] = server.beside_pid
         log = Path(folder) / "requests.csv" if given.pop("requests", False) else None
         own |= {"requests": log, "steps": ",".join(f"{hz:.9g}:{s:.9g}" for hz, s in steps) or None}
-        words = [str(build.program("load")), *argv({**own, **given}), *lines]
+        words = load_words(build, {**own, **given})
         window_s = sum(seconds for _, seconds in steps) or float(given["duration"])
         lasts_s = sum(float(given.get(name) or 0) for name in ("settle", "warmup")) + window_s
         with Child(words, cpus=cpus(cpu)) as child:

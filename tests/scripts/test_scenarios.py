@@ -14,8 +14,10 @@ import synthetic
 from assaylib import UsageError, cli, discard, plan, report, scenarios, service, store, words
 from assaylib.gates import GATE_NAMES, passes
 from assaylib.programs import Build
-from assaylib.scenarios import capacity, command, fixed_rate, outcome, plans, scenario, sections
+from assaylib.scenarios import capacity, command, fixed_rate, names, outcome, plans, scenario, sections
 from conftest import Assay
+from failures import MIXED, OVERLOAD, SLOW
+from test_map import MAP
 
 SHIPPED = sorted(scenario.FOLDER.glob("*.toml"))
 MODELS = ("thread_pool", "event_loop", "actor")
@@ -119,6 +121,48 @@ def test_names_that_the_programs_do_not_know_are_refused_before_anything_runs(
         path = file(tmp_path, CAPACITY.replace(old, new))
         assert cli.main(["--build", str(build), "run", "--scenario", str(path), "--dry-run"]) == 2
         assert f"{path}: {said}" in capsys.readouterr().err
+
+
+CALL = CAPACITY.replace("[server]", '[server]\nworkload = "call"')
+DOWN = '[downstream]\ndelay = "fixed:1"\n'
+TWO = "[[load.classes]]\nname = 'a'\nshare = 1\n[[load.classes]]\nname = 'b'\nshare = 1\nhops = 3\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "said"),
+    [
+        (CAPACITY, "[server]", "[server]\nhops = 3", "server.hops: has no effect with --workload rpc"),
+        (CAPACITY, "[load]", "[server.event_loop]\nfan = 2\n[load]", "server.event_loop.fan: has no effect with --workload"),
+        (CAPACITY, "[server]", '[server]\nworkload = "pingpong"\ncells = 1', "server.cells: pingpong takes two at least"),
+        (CAPACITY, "[load]", f"{DOWN}[load]", "downstream: has no effect with --workload rpc"),
+        (CALL, "[load]", "[load]", "downstream: is needed with --workload call"),
+        (CALL, "[load]", f"{DOWN}seed = 3\n[load]", "downstream.seed: has no effect with a fixed --delay and no"),
+        (CALL, "[load]", f"{DOWN}stall_for = 1\n[load]", "downstream.stall_for: has no effect without --stall-every"),
+        (CALL, "[load]", f"{DOWN}stall_for = 1\nstall_every = 1\n[load]", "downstream.stall_for: must be less than"),
+        (CALL, "[load]", f"{DOWN}stall_for = 0.5\nstall_every = 1\n[load]", ""),
+        (CAPACITY, "connections = 8", "connections = 8\nburst = 4", "load.burst: has no effect without --arrival burst"),
+        (CAPACITY, "connections = 8", "connections = 8\nin_flight = 9", "load.in_flight: is more than --connections"),
+        (CAPACITY, "[level]", f"{TWO}[level]", "load.classes[1].hops: has no effect with --workload rpc"),
+        (OVERLOAD, "connections = 512", "connections = 512\nin_flight = 100", "load.in_flight: is more than --connections"),
+        (SLOW, "[server]", "[server]\nhops = 3", "server.hops: has no effect with --workload cache"),
+        (SLOW, "[load]", "seed = 3\n[load]", ""),  # settings that come later may need it
+        (MIXED, "[server]", "[server]\nmessages = 3", "server.messages: has no effect with --workload mixed"),
+        (MAP, "[server]", "[server]\nfan = 2", "server.fan: has no effect with --workload"),
+        *((text, "[server]", "[server]", "") for text in (CAPACITY, OVERLOAD, SLOW, MIXED, MAP)),
+    ],
+)
+def test_options_that_the_programs_do_not_take_together_are_refused_before_anything_runs(
+    text: str, old: str, new: str, said: str, opened: Build, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert old in text
+    path = file(tmp_path, text.replace(old, new, 1))
+    code = cli.main(["--build", str(opened.folder), "run", "--scenario", str(path), "--dry-run"])
+    err = capsys.readouterr().err
+    assert (code, f"{path}: {said}" in err) == ((2, True) if said else (0, False)), err
+
+
+def test_the_programs_take_what_is_shipped(opened: Build) -> None:
+    names.check(opened, [scenarios.load(path.stem) for path in SHIPPED])
 
 
 def test_fixed_rate_wants_one_way_to_say_its_rate(tmp_path: Path) -> None:

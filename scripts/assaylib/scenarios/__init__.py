@@ -6,6 +6,8 @@ To add a kind of scenario, write one module here, name it in KINDS, and ship a f
 
     KEYS                                 which keys its file may have (keys.py); checked before all else
     check(scenario)                      what no single key tells: raise scenario.wrong(KEY, WHY)
+    starts(scenario, row)                if its processes are not started as the file says: stand.Start, each
+                                         different one; the programs are asked whether they take it (names.py)
     families(scenario, built)            what is measured: made with plans.family(); a member is a model (or a
                                          row of it: Scenario.rows), or MODEL@SETTING; every member gets a process
                                          in every round, in random order

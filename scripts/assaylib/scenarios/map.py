@@ -24,7 +24,7 @@ from ..rig import Failure
 from . import held, keys, plans, readings
 from .map_view import answer, parts, pictures, tables  # noqa: F401: what is said of it
 from .scenario import Scenario
-from .stand import Stand, of, stand
+from .stand import Stand, Start, of, stand
 
 KEYS: keys.Keys = {
     "server": {
@@ -58,6 +58,10 @@ def check(scenario: Scenario) -> None:
         raise scenario.wrong(
             "server.queue_limit", f"{limit} is below {most} connections: requests would be refused"
         )
+
+
+def starts(scenario: Scenario, row: str) -> list[Start]:
+    return [Start(_as_run(scenario, wait_us, FEW)) for wait_us in scenario.steps["wait_us"]]
 
 
 def families(scenario: Scenario, built: Built) -> list[Family]:
@@ -110,7 +114,12 @@ def _threaded(scenario: Scenario, wait_us: float) -> Scenario:
 
 def _with(family: Family, wait_us: float, iterations: int) -> Family:
     """What runs where so much is computed and so long is waited."""
-    scenario = _threaded(of(family), wait_us)
+    here = _as_run(of(family), wait_us, iterations)
+    return replace(family, load={**family.load, "scenario": here.to_json()})
+
+
+def _as_run(scenario: Scenario, wait_us: float, iterations: int) -> Scenario:
+    scenario = _threaded(scenario, wait_us)
     most = scenario.steps["connections"][-1]
     server = {**scenario.server, "payload": None, "codec": None, "cpu_iterations": iterations}
     if wait_us:
@@ -118,8 +127,7 @@ def _with(family: Family, wait_us: float, iterations: int) -> Family:
     else:  # nobody is asked
         server |= {"workload": "cpu", "downstream_connections": None, "call_timeout_ms": None}
     downstream = {"delay": f"fixed:{wait_us:.9g}"} if wait_us else {}
-    here = replace(scenario, server=server, downstream=downstream)
-    return replace(family, load={**family.load, "scenario": here.to_json()})
+    return replace(scenario, server=server, downstream=downstream)
 
 
 # Found once, so that all families do the same work, and are held against the same rig.

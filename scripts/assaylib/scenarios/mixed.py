@@ -24,7 +24,7 @@ from ..service import OFFLOADING
 from . import keys, plans, readings, series
 from .outcome import DELTA, NO_A_A, Outcome, rank
 from .scenario import Scenario
-from .stand import of, stand
+from .stand import Start, of, stand
 
 IN_PLACE, OFFLOADED = "in_place", "offloaded"
 SETTINGS = (IN_PLACE, OFFLOADED)
@@ -55,6 +55,11 @@ KEYS: keys.Keys = {
 def check(scenario: Scenario) -> None:
     if scenario.classes:
         raise scenario.wrong("load.classes", "are this kind's own: fast and heavy, by steps.heavy_percent")
+
+
+def starts(scenario: Scenario, row: str) -> list[Start]:
+    asked = {"classes": classes(scenario)}
+    return [Start(scenario, options(scenario, member_of(row, setting)), asked) for setting in SETTINGS]
 
 
 def families(scenario: Scenario, built: Built) -> list[Family]:

@@ -23,7 +23,7 @@ from .faults import FAULTS, HITS, MISSES
 from .isolation import answer, deadline_name, pictures, tables  # noqa: F401: what a kind has
 from .requests import Request
 from .scenario import Scenario
-from .stand import TooBusy, of, stand
+from .stand import Start, TooBusy, of, stand
 
 NO_DEADLINE_MS = 3_600_000  # the most that serve takes: none, as far as a scenario goes
 #: The workload, its classes and the deadline are the kind's own.
@@ -76,6 +76,11 @@ def check(scenario: Scenario) -> None:
 
 def families(scenario: Scenario, built: Built) -> list[Family]:
     steps = scenario.steps
+def starts(scenario: Scenario, row: str) -> list[Start]:
+    serve = {"workload": "cache", "call_timeout_ms": NO_DEADLINE_MS}
+    return [Start(scenario, serve, {"classes": classes(scenario)}, {"control": "127.0.0.1:0"})]
+
+
     rows = [row for model in plans.models(scenario, built) for row in scenario.rows(model)]
     members = [f"{row}{plans.SEPARATOR}{deadline_name(ms)}" for ms in steps["deadlines_ms"] for row in rows]
     seconds = steps["warmup_s"] + lasts_s(steps)

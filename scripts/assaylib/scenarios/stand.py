@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from .. import rig
@@ -21,6 +21,16 @@ WITHOUT_USE = {
 #: Workloads whose requests are messages: serve wants to know of which type.
 PAYLOADS = ("rpc", "call", "cache")
 ANSWERS = ("workload", "payload", "codec", "cpu_iterations", "hops", "messages")
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a process of a scenario is started with, beside what the file says."""
+
+    scenario: Scenario
+    serve: Mapping[str, Any] = field(default_factory=dict)
+    load: Mapping[str, Any] = field(default_factory=dict)
+    downstream: Mapping[str, Any] = field(default_factory=dict)
 
 
 def of(family: Family) -> Scenario:
@@ -51,13 +61,7 @@ class Stand:
 
     def start_load(self, **options: Any) -> contextlib.AbstractContextManager[rig.Loading]:
         """The same, beside other things."""
-        given = {**_asked(self.scenario, options), "seed": self.seed, **options}
-        for ours in ("settle", "warmup", "duration"):
-            if f"{ours}_s" in given:
-                given[ours] = float(given.pop(f"{ours}_s"))
-        if given["arrival"] == "closed":
-            for name in ("rate", "burst", "spin_us", "slack_us"):
-                given.pop(name, None)
+        given = loading(self.scenario, {"seed": self.seed, **options})
         return rig.start_load(self.build, self.server, given, cpu=self.load_cpu)
 
     def asked(self) -> dict[str, Any]:
@@ -83,11 +87,7 @@ def stand(
     """model: or a row of one. changes: options of serve beside the scenario's. control: downstream.control() is
     wanted."""
     scenario = of(family)
-    options = {**scenario.options(model), **changes}
-    for name in WITHOUT_USE.get(options["model"], ()):
-        options.pop(name, None)
-    if options["workload"] not in PAYLOADS:
-        del options["payload"], options["codec"]
+    options = serving(scenario, model, changes)
     load_cpu = family.load["load_cpu"]
     with contextlib.ExitStack() as stack:
         beside = None
@@ -101,7 +101,29 @@ def stand(
         yield Stand(build, scenario, server, beside, load_cpu, seed)
 
 
-def _asked(scenario: Scenario, options: dict[str, Any]) -> dict[str, Any]:
+def serving(scenario: Scenario, row: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of serve, but for where the service downstream is."""
+    options = {**scenario.options(row), **changes}
+    for name in WITHOUT_USE.get(options["model"], ()):
+        options.pop(name, None)
+    if options["workload"] not in PAYLOADS:
+        del options["payload"], options["codec"]
+    return options
+
+
+def loading(scenario: Scenario, options: Mapping[str, Any]) -> dict[str, Any]:
+    """… of load, but for whom it loads."""
+    given = {**_asked(scenario, options), **options}
+    for ours in ("settle", "warmup", "duration"):
+        if f"{ours}_s" in given:
+            given[ours] = float(given.pop(f"{ours}_s"))
+    if given["arrival"] == "closed":
+        for name in ("rate", "burst", "spin_us", "slack_us"):
+            given.pop(name, None)
+    return given
+
+
+def _asked(scenario: Scenario, options: Mapping[str, Any]) -> dict[str, Any]:
     """What requests ask for, as load's options. options: those that are given besides."""
     what = {name: scenario.server.get(name) for name in ANSWERS}
     load = dict(scenario.load)
