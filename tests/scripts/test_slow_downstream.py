@@ -17,7 +17,7 @@ import pytest
 from assaylib import record, rig, scenarios, words
 from assaylib.gates import GATE_NAMES
 from assaylib.planned import Family
-from assaylib.scenarios import faults, isolation, plans, scenario, series, slow_downstream, stand, watching
+from assaylib.scenarios import faults, isolation, plans, scenario, sections, series, slow_downstream, stand, watching
 from assaylib.scenarios.requests import Request
 from failures import BUILT, MS, NO_LOOKS, SLOW, S, drawn, made_up, one, parsed, refused, right, told
 
@@ -277,11 +277,12 @@ def test_the_downstream_service_is_told_in_order() -> None:
 
     steps = {"faults": list(faults.FAULTS), "slow_delay": "fixed:9", "normal_s": 0, "fault_s": 0, "back_s": 0}
     fake = type("S", (), {"steps": steps, "downstream": {"delay": "fixed:1"}})
-    at = faults.tell(Told(), fake, watching.Spent())  # type: ignore[arg-type]
+    order = ["dead", "slow", "stalled", "refusing"]
+    at = faults.tell(Told(), fake, order, watching.Spent())  # type: ignore[arg-type]
     assert said.pop(0) == {"state": "up"}, "as it was: it only tells who the service is"
-    assert [name for name, _ in at] == [*faults.phases(list(faults.FAULTS)), ""]
+    assert [name for name, _ in at] == [*faults.phases(order), ""]
     assert [ns for _, ns in at] == sorted(ns for _, ns in at)
-    assert said[::2] == [{"delay": "fixed:9"}, {"state": "stopped"}, {"state": "refusing"}, {"state": "dead"}]
+    assert said[::2] == [{"state": "dead"}, {"delay": "fixed:9"}, {"state": "stopped"}, {"state": "refusing"}]
     assert said[1::2] == [{"state": "up", "delay": "fixed:1"}] * 4
 
 
@@ -312,6 +313,100 @@ def test_connections_to_the_failing_service_are_told(tmp_path: Path) -> None:
     )
     titles = [column.title.replace(words.SPACE, " ") for column in slow_downstream.tables(one(folder))[1].columns]
     assert "most seen in use of 64 (a look every 50 ms)" in titles
+
+
+# --- The faults' order, and what one leaves to the next -------------------------------------------
+
+
+def test_each_process_draws_an_order_of_its_own() -> None:
+    every = list(faults.FAULTS)
+    orders = [tuple(faults.drawn(every, seed)) for seed in range(100)]
+    assert all(sorted(order) == sorted(every) for order in orders) and len(set(orders)) > 20
+    assert orders == [tuple(faults.drawn(every, seed)) for seed in range(100)], "the same for the same seed"
+    assert every == list(faults.FAULTS)
+
+
+def swapped(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The same fates, but that in every other round the service is dead first."""
+    if number % 2:
+        return failing(found, member, number)
+
+    def moved(at_ns: int) -> int:
+        return at_ns + (S if S // 2 <= at_ns < 3 * S // 2 else -S if at_ns >= 3 * S // 2 else 0)
+
+    every = stuck(member.startswith(FULL), 100 * MS if member.endswith("100ms") else None)
+    requests = [
+        r._replace(due_ns=moved(r.due_ns), **{
+            name: at and at + moved(r.due_ns) - r.due_ns for name, at in (("sent_ns", r.sent_ns), ("ended_ns", r.ended_ns))
+        })
+        for r in every
+    ]  # fmt: skip
+    names = ("normal", "dead", "after dead", "stalled", "after stalled")
+    phases = [{**phase, "name": name} for phase, name in zip(spans(), names, strict=True)]
+    looks = {**POOL, "pool_in_use": [64 if 32 <= i < 40 else 1 for i in range(50)]}
+    return slow_downstream.judged(found, sorted(requests, key=lambda r: r.due_ns), looks, phases)
+
+
+def test_what_is_told_and_drawn_goes_by_phases_whatever_their_order_was(tmp_path: Path) -> None:
+    one_order, two_orders = (
+        made_up(tmp_path / name, parsed(tmp_path, SLOW), make) for name, make in (("one", failing), ("two", swapped))
+    )
+    assert told(two_orders) == told(one_order)
+    rows = [
+        [[cell.text for cell in row] for table in isolation.tables(one(folder)) for row in table.rows]
+        for folder in (one_order, two_orders)
+    ]
+    assert rows[0] == rows[1] and len(rows[0]) > 100, "slot by slot, too"
+    drawn(two_orders)
+    pictures = [(folder / "scenario-mine-none.svg").read_bytes() for folder in (two_orders, one_order) if drawn(folder)]
+    assert pictures[0] == pictures[1]
+
+
+def test_a_fault_that_begins_before_the_last_was_over_has_no_figures(tmp_path: Path) -> None:
+    """Without a deadline the event loop's misses take six times as long for good once the service has stalled."""
+
+    def never(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        metrics, line = failing(found, member, number)
+        if member == "event_loop@none":
+            slow = [
+                right(r.due_ns, 24 * MS, r.kind) if r.kind == "misses" and r.due_ns >= S and r.outcome == "right" else r
+                for r in stuck(False, None)
+            ]
+            metrics, line = slow_downstream.judged(found, slow, POOL, spans())
+        return metrics, line
+
+    folder = made_up(tmp_path / "run", parsed(tmp_path, SLOW), never, rounds=9)
+    found = one(folder)
+    assert isolation.isolation(found, "event_loop@none", "dead") is None
+    assert isolation.isolation(found, "event_loop@none", "stalled") and isolation.isolation(found, f"{FULL}@none", "dead")
+    text = told(folder)
+    assert (
+        "No figures of dead for event_loop without a deadline: what came before it was not over when it began (p99"
+        " before over normal 6 (limit 3) in 9 of 9 rounds)."
+    ) in text
+    peace = next(said for said in text.splitlines() if said.startswith("Shown not to"))
+    assert "event_loop" not in peace.partition("without a deadline")[2], "one of two faults is not all of them"
+    rows = {tuple(c.text for c in row[:3]): [c.text for c in row[3:]] for row in isolation.tables(found)[0].rows}
+    assert set(rows["none", "event_loop", "dead"][:-1]) == {"–"} and rows["none", "event_loop", "dead"][-1] == "0"
+    assert rows["none", "event_loop", "stalled"][-1] == "9"
+    gates = {row[0].text: [cell.text for cell in row] for row in sections.gate_table(found).rows}
+    assert gates["p99 before over normal"][4:6] == ["9", "108"], "of six members, two faults, nine rounds"
+    assert drawn(folder)
+
+
+def test_one_slow_slot_is_not_what_a_fault_has_left_behind(tmp_path: Path) -> None:
+    found = parsed(tmp_path, SLOW)
+
+    def began(from_ns: int, to_ns: int) -> dict[str, Any]:
+        every = [right(r.due_ns, 24 * MS, r.kind) if from_ns <= r.due_ns < to_ns else r for r in stuck(False, None)]
+        _, line = slow_downstream.judged(found, every, POOL, spans())
+        gate: dict[str, Any] = line["phases"][3]["gates"]["p99_before_over_normal"]
+        return gate
+
+    last = 3 * S // 2 - 50 * MS  # what is due after that may be under way when the service dies
+    assert began(0, 0) == {"value": 1.0, "limit": 3.0, "scope": "all", "ok": True}
+    assert began(last, 3 * S // 2)["ok"] and began(last - 50 * MS, 3 * S // 2)["ok"]
+    assert not began(last - 100 * MS, last)["ok"]
 
 
 # --- A pool's size ------------------------------------------------------------------------------

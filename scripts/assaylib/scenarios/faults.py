@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +23,11 @@ FAULTS: dict[str, dict[str, str]] = {
 }
 
 
+def drawn(faults: Sequence[str], seed: int) -> list[str]:
+    """In an order of the process's own (METHOD 1.2): what follows what differs from round to round."""
+    return random.Random(seed).sample(faults, len(faults))
+
+
 def phases(faults: Sequence[str]) -> list[str]:
     """Their names in order."""
     return [NORMAL, *(name for fault in faults for name in (fault, back_name(fault)))]
@@ -32,15 +38,22 @@ def metric(phase: str) -> str:
     return phase.replace(" ", "_")
 
 
-def tell(downstream: rig.Downstream, scenario: Scenario, spent: Spent) -> list[tuple[str, int]]:
-    """Phase after phase: (its name, when it began by CLOCK_MONOTONIC). A fault begins when it was asked
+def planned_s(steps: dict[str, Any]) -> list[float]:
+    """How long each phase lasts, whatever the faults' order."""
+    return [steps["normal_s"], *([steps["fault_s"], steps["back_s"]] * len(steps["faults"]))]
+
+
+def tell(
+    downstream: rig.Downstream, scenario: Scenario, order: Sequence[str], spent: Spent
+) -> list[tuple[str, int]]:
+    """Phase after phase, with the faults in that order: (its name, when it began by CLOCK_MONOTONIC). A fault begins when it was asked
     for, being back when that was confirmed: what lies between the two belongs to the fault. spent: of the
     service, which is another process after each death."""
     steps, usual = scenario.steps, scenario.downstream["delay"]
     spent.begin(downstream.control(state="up")["pid"])
     told = [(NORMAL, time.monotonic_ns())]
     next_s = time.monotonic() + steps["normal_s"]
-    for fault in steps["faults"]:
+    for fault in order:
         _sleep_until(next_s)
         spent.look()
         told.append((fault, time.monotonic_ns()))
@@ -61,6 +74,11 @@ def _sleep_until(at_s: float) -> None:
 
 def back_name(fault: str) -> str:
     return f"after {fault}"
+
+
+def fault_of(phase: str) -> str:
+    """Of a fault, and of the phase after it."""
+    return phase.removeprefix(back_name(""))
 
 
 def spans(told: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:

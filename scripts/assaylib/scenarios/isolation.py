@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import Any
 
 from .. import words
 from ..blocks import Column, Table
 from ..charts import Chart, Panel, Span, TimeLine, timeline
 from ..intervals import ALPHA
 from ..judge import Estimate
-from . import faults, plans, readings, series, watching
+from . import begun, faults, plans, readings, series, watching
 from .faults import HITS, MISSES, NORMAL, back_name
 from .outcome import Outcome
 
@@ -34,7 +34,7 @@ def deadline_said(ms: int) -> str:
 def isolation(outcome: Outcome, member: str, fault: str, *, together: int = 1) -> Estimate | None:
     """The p99 of hits in the fault, as a multiple of that of the same process before it."""
     over = f"{NORMAL}_{HITS}_p99_ns"
-    return series.ratio(outcome.family, member, f"{fault}_{HITS}_p99_ns", over, together=together)
+    return series.ratio(begun.of(outcome, fault), member, f"{fault}_{HITS}_p99_ns", over, together=together)
 
 
 def isolations(outcome: Outcome, member: str) -> dict[str, Estimate]:
@@ -49,7 +49,7 @@ def answer(outcome: Outcome) -> list[str]:
     steps, members = outcome.scenario.steps, outcome.family.plan["members"]
     every = [e for m in members for e in isolations(outcome, m).values()]
     if not every:
-        return [outcome.nothing, *_withheld(outcome)]
+        return [outcome.nothing, *_withheld(outcome), *_not_begun(outcome)]
     found = {ms: _by_verdict(outcome, ms) for ms in steps["deadlines_ms"]}
     held_up = _listed({ms: each["above"] for ms, each in found.items()}, "none that is shown to")
     sure = series.how_sure(every, f"intervals that hold together at {words.confidence(ALPHA)}")
@@ -66,7 +66,14 @@ def answer(outcome: Outcome) -> list[str]:
         _pool_said(outcome),
         *series.late(outcome.family),
         *_withheld(outcome),
+        *_not_begun(outcome),
     ]
+
+
+def answered(outcome: Outcome) -> bool:
+    """Is anybody shown to hold others up, or not to?"""
+    every = [_by_verdict(outcome, ms) for ms in outcome.scenario.steps["deadlines_ms"]]
+    return any(found["above"] or found["below"] for found in every)
 
 
 #: What is said of those who are not shown to hold anybody up, by where the intervals of their ratios lie.
@@ -78,9 +85,9 @@ VERDICTS = {
 HELD_UP = 2.0  # times their usual p99: more, and unrelated requests do notice
 
 
-def verdict(found: dict[str, Estimate]) -> tuple[str, str]:
+def verdict(found: dict[str, Estimate], asked: int) -> tuple[str, str]:
     """("above" or which of VERDICTS, the fault that shows it). One fault is enough to be held up; nobody is left in
-    peace who is not shown to be so in all of them."""
+    peace who is not shown to be so in all of them, which are so many as asked for."""
     ends = {fault: estimate.interval for fault, estimate in found.items() if estimate.interval}
     if not ends:
         return "none", max(found, key=lambda fault: found[fault].median)
@@ -88,7 +95,7 @@ def verdict(found: dict[str, Estimate]) -> tuple[str, str]:
     if ends[lowest][0] > HELD_UP:
         return "above", lowest
     highest = max(ends, key=lambda fault: ends[fault][1])
-    return "below" if ends[highest][1] <= HELD_UP and len(ends) == len(found) else "across", highest
+    return "below" if ends[highest][1] <= HELD_UP and len(ends) == asked else "across", highest
 
 
 def _by_verdict(outcome: Outcome, ms: int) -> dict[str, dict[str, str]]:
@@ -97,7 +104,7 @@ def _by_verdict(outcome: Outcome, ms: int) -> dict[str, dict[str, str]]:
     for member in of_deadline(outcome, ms):
         ratios = isolations(outcome, member)
         if ratios:
-            name, fault = verdict(ratios)
+            name, fault = verdict(ratios, len(outcome.scenario.steps["faults"]))
             found[name][words.label(plans.model_of(member))] = f"{fault}: {_times(ratios[fault])}"
     return found
 
@@ -176,11 +183,29 @@ def _most_in_use(outcome: Outcome) -> str:
 
 
 def _p99(outcome: Outcome, member: str, phase: str, kind: str = HITS) -> Estimate | None:
-    return series.estimate(outcome.family, member, f"{phase}_{kind}_p99_ns", math.inf)
+    return series.estimate(begun.of(outcome, phase), member, f"{faults.metric(phase)}_{kind}_p99_ns", math.inf)
 
 
 def _withheld(outcome: Outcome) -> list[str]:
     return series.withheld(outcome.family, outcome.family.plan["members"], f"{NORMAL}_{HITS}_p99_ns")
+
+
+def _not_begun(outcome: Outcome) -> list[str]:
+    """A sentence for each fault that some have no figures of, though they have others."""
+    found, metric = [], f"{NORMAL}_{HITS}_p99_ns"
+    for fault in outcome.scenario.steps["faults"]:
+        part, lacking = begun.of(outcome, fault), dict[str, str]()
+        for ms in outcome.scenario.steps["deadlines_ms"]:
+            for member in of_deadline(outcome, ms):
+                why = part.why_withheld(member, metric)
+                if why and not outcome.family.why_withheld(member, metric):
+                    lacking[f"{words.label(plans.model_of(member))} {deadline_said(ms)}"] = why
+        if lacking:
+            found.append(
+                f"No figures of {fault} for {words.listed(lacking)}: what came before it was not over when it began"
+                f" ({'; '.join(dict.fromkeys(lacking.values()))})."
+            )
+    return found
 
 
 def tables(outcome: Outcome) -> list[Table]:
@@ -195,7 +220,7 @@ def _start(outcome: Outcome, member: str, phase: str) -> list[str]:
 
 def _recovery(outcome: Outcome, member: str, fault: str, kind: str) -> Estimate | None:
     name = faults.metric(back_name(fault))
-    return series.estimate(outcome.family, member, f"{name}_{kind}_recovery_ns", math.inf)
+    return series.estimate(begun.of(outcome, fault), member, f"{name}_{kind}_recovery_ns", math.inf)
 
 
 def _back(outcome: Outcome, member: str, fault: str, kind: str) -> str:
@@ -203,11 +228,11 @@ def _back(outcome: Outcome, member: str, fault: str, kind: str) -> str:
 
 
 def _pool(outcome: Outcome, member: str, phase: str, what: str) -> Estimate | None:
-    return series.estimate(outcome.family, member, f"{faults.metric(phase)}_pool_{what}")
+    return series.estimate(begun.of(outcome, phase), member, f"{faults.metric(phase)}_pool_{what}")
 
 
 def _bad(outcome: Outcome, member: str, phase: str, kind: str) -> str:
-    found = series.estimate(outcome.family, member, f"{faults.metric(phase)}_{kind}_bad_share")
+    found = series.estimate(begun.of(outcome, phase), member, f"{faults.metric(phase)}_{kind}_bad_share")
     return series.shown(found, 0.01, 1)
 
 
@@ -232,12 +257,14 @@ def _hits(outcome: Outcome) -> Table:
             f" a p99 of at most {outcome.scenario.level['back_factor']:g} × that of a slot before (of their median,"
             " which is less than the p99 of all of normal). What was due in the last slot of normal, or of a pause after"
             " a fault, counts for neither: it may have been under way when the next fault began.",
+            "Faults come in an order that each process draws. Where the last slots before one were not as fast as before"
+            " (in the middle of three, hits and misses), that process has no figures of it.",
         ],
     )
     for member in outcome.family.plan["members"]:
         for phase in (NORMAL, *outcome.scenario.steps["faults"]):
             fault = phase != NORMAL
-            counted = series.rounds(outcome.family, member, f"{phase}_{HITS}_p99_ns", math.inf)
+            counted = series.rounds(begun.of(outcome, phase), member, f"{phase}_{HITS}_p99_ns", math.inf)
             table.add(
                 *_start(outcome, member, phase),
                 series.marked(outcome.family, member, series.shown(_p99(outcome, member, phase), 1e6, 1)),
@@ -267,11 +294,10 @@ def _misses(outcome: Outcome) -> Table:
     )
     for member in outcome.family.plan["members"]:
         for phase in faults.phases(outcome.scenario.steps["faults"]):
-            name = faults.metric(phase)
             most, mean = (_pool(outcome, member, phase, what) for what in ("max", "mean"))
             table.add(
                 *_start(outcome, member, phase),
-                series.marked(outcome.family, member, series.shown(_p99(outcome, member, name, MISSES), 1e6, 1)),
+                series.marked(outcome.family, member, series.shown(_p99(outcome, member, phase, MISSES), 1e6, 1)),
                 _bad(outcome, member, phase, MISSES),
                 series.shown(most),
                 series.shown(mean, 1, 1),
@@ -291,12 +317,11 @@ def _kinds(outcome: Outcome) -> Table:
     )
     family = outcome.family
     for member in family.plan["members"]:
-        samples = series.good(family, member).values()
         for phase in faults.phases(outcome.scenario.steps["faults"]):
             said = []
             for kind in (HITS, MISSES):
                 total: dict[str, int] = {}
-                for each in (p for s in samples for p in s["timeline"]["phases"] if p["name"] == phase):
+                for each in _phases(outcome, member, phase):
                     for name, number in each[kind]["kinds"].items():
                         total[name] = total.get(name, 0) + number
                 said.append(", ".join(f"{n} × {name}" for name, n in sorted(total.items())) or "none")
@@ -305,10 +330,31 @@ def _kinds(outcome: Outcome) -> Table:
     return table
 
 
-def _timeline(outcome: Outcome, member: str, kind: str) -> list[float | None]:
-    every = [s["timeline"][kind]["p99_ns"] for s in series.good(outcome.family, member).values()]
-    middles = [series.middle(column) for column in zip(*every, strict=False)]
-    return [None if value is None else value / 1e6 for value in middles]
+def _phases(outcome: Outcome, member: str, name: str) -> list[dict[str, Any]]:
+    """Of all processes that have figures of it."""
+    samples = series.good(begun.of(outcome, name), member).values()
+    return [phase for sample in samples for phase in sample["timeline"]["phases"] if phase["name"] == name]
+
+
+def _planned(outcome: Outcome) -> list[tuple[str, float, float]]:
+    """(phase, from when, until when, in seconds), the faults in the file's order: so are they drawn, and told slot by
+    slot, whatever their order in a process was."""
+    steps, found, begin = outcome.scenario.steps, list[tuple[str, float, float]](), 0.0
+    for name, seconds in zip(faults.phases(steps["faults"]), faults.planned_s(steps), strict=True):
+        found.append((name, begin, begin + seconds))
+        begin += seconds
+    return found
+
+
+def _timeline(outcome: Outcome, member: str, kind: str) -> list[tuple[float, float | None]]:
+    """(when a slot begins, p99 in ms), each phase with as many slots as it was planned to have."""
+    slot_s, found = outcome.scenario.steps["slot_ms"] / 1e3, []
+    for name, begin, end in _planned(outcome):
+        every = [phase[kind]["slots"]["p99_ns"] for phase in _phases(outcome, member, name)]
+        for i in range(int((end - begin) / slot_s + 1e-6)):
+            middle = series.middle(each[i] for each in every if i < len(each))
+            found.append((begin + i * slot_s, None if middle is None else middle / 1e6))
+    return found
 
 
 def _slots(outcome: Outcome, ms: int) -> Table:
@@ -316,16 +362,15 @@ def _slots(outcome: Outcome, ms: int) -> Table:
     members, slot_s = of_deadline(outcome, ms), outcome.scenario.steps["slot_ms"] / 1e3
     names = [words.label(plans.model_of(m)) for m in members]
     table = Table(
-        f"Slot by slot of {slot_s:g} s, {deadline_said(ms)}, medians of rounds: p99 in ms of the right answers to"
-        " what was due",
+        f"Slot by slot of {slot_s:g} s, {deadline_said(ms)}, medians of rounds, phases in the file's order: p99 in ms of"
+        " the right answers to what was due",
         [Column("from, s", True), *(Column(f"{name}: {kind}", True) for name in names for kind in (HITS, MISSES))],
         folded=True,
         shows=(outcome.chart(deadline_name(ms)),),
     )
     columns = [_timeline(outcome, m, kind) for m in members for kind in (HITS, MISSES)]
-    for i in range(max(map(len, columns), default=0)):
-        cells = [column[i] if i < len(column) else None for column in columns]
-        table.add(f"{i * slot_s:.2f}", *("–" if c is None else words.fixed(c, 1) for c in cells))
+    for row in zip(*columns, strict=True):
+        table.add(f"{row[0][0]:.2f}", *("–" if ms is None else words.fixed(ms, 1) for _, ms in row))
     return table
 
 
@@ -337,7 +382,7 @@ def pictures(outcome: Outcome) -> list[Chart]:
 def _picture(outcome: Outcome, ms: int) -> Chart:
     members, slot_s = of_deadline(outcome, ms), outcome.scenario.steps["slot_ms"] / 1e3
     lines = [
-        TimeLine(k, i, [((n + 0.5) * slot_s, y) for n, y in enumerate(_timeline(outcome, member, kind))])
+        TimeLine(k, i, [(from_s + slot_s / 2, y) for from_s, y in _timeline(outcome, member, kind)])
         for i, member in enumerate(members)
         for k, kind in enumerate((HITS, MISSES))
     ]
@@ -349,23 +394,6 @@ def _picture(outcome: Outcome, ms: int) -> Chart:
         [Panel("Unrelated requests (hits), p99", "ms", True), Panel("Those that ask it (misses), p99", "ms", True)],
         lines,
         [words.label(plans.model_of(m)) for m in members],
-        _shaded(outcome, members),
-        f"seconds; a mark for each {outcome.scenario.steps['slot_ms']} ms, median of rounds",
+        [Span(begin, end, name) for name, begin, end in _planned(outcome) if name in faults.FAULTS],
+        f"seconds, faults in the file's order; a mark for each {outcome.scenario.steps['slot_ms']} ms, median of rounds",
     )
-
-
-def _shaded(outcome: Outcome, members: Sequence[str]) -> list[Span]:
-    """Faults, where they lay on the median."""
-    found = []
-    for fault in outcome.scenario.steps["faults"]:
-        ends = [
-            (p["from_ns"], p["to_ns"])
-            for m in members
-            for s in series.good(outcome.family, m).values()
-            for p in s["timeline"]["phases"]
-            if p["name"] == fault
-        ]
-        from_ns, to_ns = (series.middle(each) for each in zip(*ends, strict=True)) if ends else (None, None)
-        if from_ns is not None and to_ns is not None:
-            found.append(Span(from_ns / 1e9, to_ns / 1e9, fault))
-    return found

@@ -4,7 +4,8 @@ requests notice that have nothing to do with it?
 
 One server, one plan of arrivals at one rate, two kinds of request (workload `cache`: hits are answered
 at once, misses ask), while the downstream service is told over HTTP what to be. When it was told is
-noted by the clock that load's requests go by; what is made of that is here, and in requests.py.
+noted by the clock that load's requests go by; what is made of that is here, and in requests.py. Faults come
+in an order that each process draws; one that begins before all is as it was before any has no figures (begun.py).
 
 Who waits in a thread takes one from everybody else: of a pool of threads the question has no answer without their
 number. So the file has to list it, and each number is a row.
@@ -18,9 +19,10 @@ from typing import Any
 from ..gates.validity import ACHIEVED_MIN, LAG_SHARE_MAX, least, most
 from ..plan import CAPTURE_S, SERVE_START_S, SERVICE_BASELINE, Built, Family
 from ..programs import Build
-from . import faults, keys, plans, readings, requests, series, watching
-from .faults import FAULTS, HITS, MISSES
-from .isolation import answer, deadline_name, pictures, tables  # noqa: F401: what a kind has
+from . import begun, faults, keys, plans, readings, requests, series, watching
+from .begun import parts  # noqa: F401: what a kind has
+from .faults import FAULTS, HITS, MISSES, planned_s
+from .isolation import answer, answered, deadline_name, pictures, tables  # noqa: F401: what a kind has
 from .requests import Request
 from .scenario import Scenario
 from .stand import Start, TooBusy, of, stand
@@ -74,13 +76,13 @@ def check(scenario: Scenario) -> None:
             raise scenario.wrong(f"steps.{name}", "must hold two slots (steps.slot_ms) at least")
 
 
-def families(scenario: Scenario, built: Built) -> list[Family]:
-    steps = scenario.steps
 def starts(scenario: Scenario, row: str) -> list[Start]:
     serve = {"workload": "cache", "call_timeout_ms": NO_DEADLINE_MS}
     return [Start(scenario, serve, {"classes": classes(scenario)}, {"control": "127.0.0.1:0"})]
 
 
+def families(scenario: Scenario, built: Built) -> list[Family]:
+    steps = scenario.steps
     rows = [row for model in plans.models(scenario, built) for row in scenario.rows(model)]
     members = [f"{row}{plans.SEPARATOR}{deadline_name(ms)}" for ms in steps["deadlines_ms"] for row in rows]
     seconds = steps["warmup_s"] + lasts_s(steps)
@@ -91,11 +93,6 @@ def starts(scenario: Scenario, row: str) -> list[Start]:
 def pilot(build: Build, family: Family, say: plans.Say) -> tuple[Family, dict[str, str]]:
     """The rates are stated; what the rig could do at most is not."""
     return plans.fixed(family, rig_hz=plans.rig_hz(build, family, say, classes=classes(of(family)))), {}
-
-
-def planned_s(steps: dict[str, Any]) -> list[float]:
-    """How long each phase lasts."""
-    return [steps["normal_s"], *([steps["fault_s"], steps["back_s"]] * len(steps["faults"]))]
 
 
 def lasts_s(steps: dict[str, Any]) -> float:
@@ -119,7 +116,7 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
             with here.start_load(requests=True, classes=classes(scenario), **plan) as loading:
                 time.sleep(steps["warmup_s"] + SETTLE_S)
                 spent = watching.Spent()
-                told = faults.tell(here.downstream, scenario, spent)
+                told = faults.tell(here.downstream, scenario, faults.drawn(steps["faults"], seed), spent)
                 result = loading.wait()
                 every = requests.read(loading)
         final, ended = here.stop()
@@ -182,6 +179,9 @@ def judged(
             name, factor = faults.metric(phase["name"]), scenario.level["back_factor"]
             for kind in (HITS, MISSES):
                 metrics[f"{name}_{kind}_recovery_ns"] = _back(phase[kind]["slots"], phases[0][kind]["slots"], factor)
+    for before, phase in zip(phases, phases[1:]):
+        if phase["name"] in FAULTS:
+            phase["gates"] = {begun.GATE: begun.gate(before, phases[0], slot_ns, scenario.level["back_factor"])}
     return metrics, {"phases": phases, **slots}
 
 
