@@ -82,16 +82,20 @@ def examine(folder: Path) -> doubts.Review:
 
 
 def _scenarios(folder: Path) -> doubts.Review:
-    """Each scenario is one claim. Their kinds have compared nobody whom their own rules tie: what is left to be
-    doubted is whether there is an answer, and how the run came about."""
+    """Each scenario that answers its question is one claim. Their kinds have compared nobody whom their own rules
+    tie: what is left to be doubted is whether there is an answer, and how the run came about."""
     run, samples = command.read(folder)
     result = judge.judge(run, samples.every, samples.notices)
     found = doubts.Review()
     for each in outcome.outcomes(run, samples):
-        answers = not each.all_discarded and each.nothing not in KINDS[each.scenario.kind].answer(each)
-        found.claims += answers
-        if not answers:
+        kind = KINDS[each.scenario.kind]
+        said = kind.answer(each)
+        if each.all_discarded or each.nothing in said:
             found.against.append(f"{each.scenario.name}: {each.nothing}")
+        elif kind.answered(each):
+            found.claims += 1
+        else:
+            found.open.append(f"{each.scenario.name}: nothing is claimed: {said[0].replace('**', '')}")
     surroundings = covariates.review(result)
     found.against += [
         *_incomplete(result),
@@ -100,7 +104,7 @@ def _scenarios(folder: Path) -> doubts.Review:
         *surroundings.against,
         *_build(run),
     ]
-    found.open = [*_short_of_rounds(result), *_gates(result)]
+    found.open += [*_short_of_rounds(result), *_gates(result)]
     kinds = (
         samples.notices,
         _unfinished(result),

@@ -6,12 +6,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import synthetic
 from assaylib import check, checks_rounds, judge
+from assaylib.scenarios import KINDS
 from conftest import Assay
+from failures import MIXED, OVERLOAD, SLOW, made_up, one, parsed
+from test_connections import held_memory
+from test_map import mapped
+from test_mixed import heavy
+from test_overload import overloaded
+from test_slow_downstream import failing
 
 Lines = list[dict[str, Any]]
 SOUND = synthetic.make_run("standard", rounds=15)
@@ -278,6 +286,26 @@ def test_throughputs_that_are_the_rig_s_are_a_note(tmp_path: Path) -> None:
     assert against == []
     said = [note for note in notes if "a bound from below" in note]
     assert said and "saturated in the closed loop generator" in said[0]
+
+
+def test_a_scenario_without_an_answer_is_no_claim(tmp_path: Path) -> None:
+    """Whatever it says instead: figures without intervals, nobody ranked, nothing known."""
+    texts = {"slow-downstream": (SLOW, failing), "mixed": (MIXED, heavy), "overload": (OVERLOAD, overloaded)}
+    for name, (text, make) in texts.items():
+        few, enough = (
+            one(made_up(tmp_path / f"{name}{rounds}", parsed(tmp_path, text), make, rounds=rounds, rate_hz=100.0))
+            for rounds in (2, 9)
+        )
+        answered = KINDS[name].answered
+        assert (answered(few), answered(enough)) == (False, True), name
+        assert few.nothing not in KINDS[name].answer(few), "it says something, and nothing that is claimed"
+    for name, few, enough in (
+        ("connections", held_memory(tmp_path / "few", rounds=3), held_memory(tmp_path / "enough")),
+        ("map", mapped(tmp_path / "one", rounds=1), mapped(tmp_path / "more")),
+    ):
+        assert (KINDS[name].answered(few), KINDS[name].answered(enough)) == (False, True), name
+    nobody: Any = SimpleNamespace(lines=[{"status": "ok", "metrics": {"lost": 0}, "counts": {}}])
+    assert not KINDS["lifecycle"].answered(nobody) and all(hasattr(kind, "answered") for kind in KINDS.values())
 
 
 def test_exit_codes(tmp_path: Path, assay: Assay) -> None:

@@ -439,7 +439,9 @@ def test_whether_a_run_can_be_relied_on_is_asked_of_scenarios_too(
     said = capsys.readouterr().out
     assert "AGAINST  capacity: No answer: every process was discarded" in said and "incomplete: 1 of" in said
     assert cli.main(["check", str(made_up(tmp_path / "few", rounds=3))]) == 0
-    assert "open     scenario/capacity: 3 whole rounds, a single interval takes 6" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "open     scenario/capacity: 3 whole rounds, a single interval takes 6" in said
+    assert "open     capacity: nothing is claimed: No ranking: too few rounds" in said and "0 claims on page one" in said
 
 
 def test_of_a_round_whose_highest_steps_have_no_number_the_knee_is_a_bound(tmp_path: Path) -> None:

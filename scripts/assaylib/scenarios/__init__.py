@@ -20,6 +20,7 @@ To add a kind of scenario, write one module here, name it in KINDS, and ship a f
                                          its process. Raise rig.Failure for why there is no result, and
                                          stand.TooBusy where that is nobody's fault but the machine's
     answer(outcome)                      sentences, the answer first; without enough rounds no interval
+    answered(outcome)                    does any of them claim something that was measured? "No ranking" does not
     tables(outcome)                      blocks.Table; the first is also printed in the terminal
     pictures(outcome)                    charts.Chart, whose data are in one of the tables
     parts(outcome)                       if parts of a process have gates of their own: those parts as families

@@ -253,6 +253,11 @@ def answer(outcome: Outcome) -> list[str]:
     return [f"**{lead}**: {listed}.", *series.late(outcome.family, named=_steps_of_models)]
 
 
+def answered(outcome: Outcome) -> bool:
+    ranked = ranking(outcome)
+    return ranked is not None and ranked.resolved
+
+
 def _higher(outcome: Outcome, models: list[str]) -> str:
     """What is to be done about a grid that ends too low."""
     cut = [(m, k) for m in models for k in knees(outcome, m).values() if k.side > 0]

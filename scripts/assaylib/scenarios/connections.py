@@ -23,7 +23,7 @@ from ..gates import of as of_gates
 from ..plan import SERVE_START_S, Built, Family
 from ..programs import Build
 from . import held, keys, memory, plans, readings
-from .connections_view import answer, pictures, tables  # noqa: F401: what is said of it
+from .connections_view import answer, answered, pictures, tables  # noqa: F401: what is said of it
 from .scenario import Scenario
 from .stand import Stand, of, stand
 

@@ -59,6 +59,12 @@ def answer(outcome: Outcome) -> list[str]:
     return said + ([f"{few[:1].upper()}{few[1:]}."] if few else [])
 
 
+def answered(outcome: Outcome) -> bool:
+    """Of a connection of any kind under any model, with an interval."""
+    found = [value(state(outcome, name), m, WHOLE) for name in ("idle", "active") for m in outcome.models]
+    return any(each is not None and each.interval for each in found)
+
+
 def _memory(outcome: Outcome, name: str, what: str) -> str:
     """Least first."""
     family = state(outcome, name)

@@ -125,6 +125,11 @@ def answer(outcome: Outcome) -> list[str]:
     return [f"**{lead}**: {costs}.", _tails(outcome)]
 
 
+def answered(outcome: Outcome) -> bool:
+    ranked = ranking(outcome)
+    return ranked is not None and ranked.resolved
+
+
 def _tails(outcome: Outcome) -> str:
     """Of the latencies, and whether they are the models' at all."""
     family = outcome.family

@@ -25,7 +25,7 @@ from ..gates.validity import other_bytes
 from ..plan import SERVE_START_S, Built, Family
 from ..programs import Build, Child, Finished, read_json
 from . import held, keys, memory, plans, requests, watching
-from .lifecycle_view import FAULTS, answer, pictures, tables  # noqa: F401: what is said of it
+from .lifecycle_view import FAULTS, answer, answered, pictures, tables  # noqa: F401: what is said of it
 from .requests import Request
 from .scenario import Scenario
 from .stand import Stand, stand

@@ -70,6 +70,11 @@ def answer(outcome: Outcome) -> list[str]:
     return said + ([f"{few[:1].upper()}{few[1:]}."] if few else [])
 
 
+def answered(outcome: Outcome) -> bool:
+    """Did any server end under load?"""
+    return any("answers_received" in line["counts"] for line in ended(outcome))
+
+
 def _losses(outcome: Outcome) -> str:
     lines = ended(outcome)
     loaded = [line for line in lines if "answers_received" in line["counts"]]

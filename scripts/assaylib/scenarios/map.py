@@ -22,7 +22,7 @@ from ..plan import SERVE_START_S, Built, Family
 from ..programs import Build
 from ..rig import Failure
 from . import held, keys, plans, readings
-from .map_view import answer, parts, pictures, tables  # noqa: F401: what is said of it
+from .map_view import answer, answered, parts, pictures, tables  # noqa: F401: what is said of it
 from .scenario import Scenario
 from .stand import Stand, Start, of, stand
 

@@ -70,6 +70,10 @@ def answer(outcome: Outcome) -> list[str]:
     return said
 
 
+def answered(outcome: Outcome) -> bool:
+    return any(cell.state != UNDECIDED for cell in of(outcome))
+
+
 def _whole(found: list[Cell], models: list[str]) -> str:
     """The first sentence: who is ahead in how many cells."""
     total = len(found)

@@ -181,6 +181,12 @@ def answer(outcome: Outcome) -> list[str]:
     ]
 
 
+def answered(outcome: Outcome) -> bool:
+    """Is offloading shown to help or to harm anybody?"""
+    gains = {m: e for m in outcome.models if (e := gain(outcome, m, P99))}
+    return any(_verdict(outcome, model, estimate) in ("above", "below") for model, estimate in gains.items())
+
+
 def floor(outcome: Outcome) -> float | None:
     """By what a server that is the same both times differs from itself in the fast requests' p99: an A/A, of which
     the outer end of the interval counts. None without such a model, or interval."""
@@ -217,17 +223,21 @@ VERDICTS = {
 
 def _lead(outcome: Outcome, gains: dict[str, Estimate]) -> str:
     found: dict[str, list[str]] = {verdict: [] for verdict in VERDICTS}
-    delta = margin(outcome)
-    beyond = 1 + delta
     for model, estimate in gains.items():
-        low, high = estimate.interval or (0.0, 0.0)
-        verdict = "above" if low > beyond else "below" if 0 < high < 1 / beyond else "across" if high else "none"
-        verdict = "same" if model in A_THREAD_EACH else verdict
         ends = (_p99(outcome, model, setting) for setting in SETTINGS)
-        found[verdict].append(f"{words.label(model)} (from {' to '.join(ends)})")
+        found[_verdict(outcome, model, estimate)].append(f"{words.label(model)} (from {' to '.join(ends)})")
     shown = {verdict: words.listed(said) for verdict, said in found.items() if said}
-    text = "; ".join(VERDICTS[v].format(who=who, margin=words.margin(delta)) for v, who in shown.items())
+    text = "; ".join(VERDICTS[v].format(who=who, margin=words.margin(margin(outcome))) for v, who in shown.items())
     return text[:1].upper() + text[1:]
+
+
+def _verdict(outcome: Outcome, model: str, estimate: Estimate) -> str:
+    """One of VERDICTS."""
+    beyond = 1 + margin(outcome)
+    low, high = estimate.interval or (0.0, 0.0)
+    if model in A_THREAD_EACH:
+        return "same"
+    return "above" if low > beyond else "below" if 0 < high < 1 / beyond else "across" if high else "none"
 
 
 def _meaning(outcome: Outcome) -> str:

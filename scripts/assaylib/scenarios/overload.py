@@ -19,7 +19,7 @@ from ..plan import CAPTURE_S, SERVE_START_S, Built, Family
 from ..programs import Build
 from ..rig import Failure
 from . import keys, plans, readings, requests, watching
-from .overload_view import answer, ends_ns, pictures, tables  # noqa: F401: what a kind has
+from .overload_view import answer, answered, ends_ns, pictures, tables  # noqa: F401: what a kind has
 from .requests import Request
 from .scenario import Scenario
 from .stand import TooBusy, of, stand

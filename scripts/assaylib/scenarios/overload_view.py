@@ -46,6 +46,12 @@ def answer(outcome: Outcome) -> list[str]:
     return [*said, _memory_said(outcome), *series.late(outcome.family), *_withheld(outcome)]
 
 
+def answered(outcome: Outcome) -> bool:
+    """Of anybody, with an interval."""
+    useful = [_useful(outcome, member) for member in outcome.family.plan["members"]]
+    return any(found is not None and found.interval for found in useful)
+
+
 def _maximum(steps: dict[str, Any]) -> str:
     """What an overload is a multiple of. Older runs know it by another name: theirs was never stated."""
     stated = steps.get("maximum_hz")
