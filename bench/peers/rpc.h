@@ -32,7 +32,13 @@ int rpc_open(struct rpc *rpc, const char *program, const char *summary, int argc
  */
 int rpc_run(void (*serve)(void));
 
-/* Answers what http_conn_parse() has found (not HTTP_MORE); what http_conn_reply() returned. */
+/* What is to be done next. Nothing is parsed where nothing was read, as in the models. */
+static inline enum http_step rpc_next(struct http_conn *conn)
+{
+    return http_conn_is_empty(conn) ? HTTP_MORE : http_conn_parse(conn);
+}
+
+/* Answers what rpc_next() has found (not HTTP_MORE); what http_conn_reply() returned. */
 int rpc_answer(const struct rpc *rpc, struct rpc_scratch *scratch, struct http_conn *conn,
                enum http_step step, int flags);
 

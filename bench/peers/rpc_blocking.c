@@ -17,7 +17,7 @@ static void *serve(void *arg)
     struct http_conn *conn = arg;
     struct rpc_scratch scratch = {0};
     for (bool open = true; open;) {
-        enum http_step step = http_conn_parse(conn);
+        enum http_step step = rpc_next(conn);
         if (step == HTTP_MORE)
             open = http_conn_read(conn, 0) > 0;
         else

@@ -40,7 +40,7 @@ static void conn_ready(struct source *source, uint32_t events)
         return;
     conn->writing = false;
     for (;;) {
-        enum http_step step = http_conn_parse(&conn->http);
+        enum http_step step = rpc_next(&conn->http);
         if (step == HTTP_MORE) {
             if (!readable)
                 return;

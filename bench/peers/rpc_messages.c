@@ -60,7 +60,7 @@ static bool conn_receive(struct actor *actor, struct mail *mail)
         return true;
     conn->writing = false;
     for (;;) {
-        enum http_step step = http_conn_parse(&conn->http);
+        enum http_step step = rpc_next(&conn->http);
         if (step == HTTP_MORE) {
             ssize_t got = readable ? http_conn_read(&conn->http, MSG_DONTWAIT) : -EAGAIN;
             if (got == -EAGAIN)

@@ -38,7 +38,7 @@ static void serve(struct http_conn *conn, struct rpc_scratch *scratch)
 {
     do {
         enum http_step step;
-        while ((step = http_conn_parse(conn)) == HTTP_MORE) {
+        while ((step = rpc_next(conn)) == HTTP_MORE) {
             if (http_conn_read(conn, 0) <= 0) {
                 conn_close(conn);
                 return;
