@@ -5,8 +5,9 @@
  *   count      one cell sends --messages one-way messages to another, 1,000 a request
  *   ring       one request is forwarded --messages times from one of 100 cells to the next
  *   spawn      one cell makes --messages others, 1,000 a request, each answers one call and ends
- * One request at a time. What is under way is bounded by queue_limit, turns in a row of one actor
- * by the model's own batch limit.
+ * One request at a time. One-way messages under way, to all cells together, are bounded by
+ * queue_limit, turns in a row of one actor by the model's own batch limit. No mailbox has a bound
+ * of its own; calls have none.
  */
 #include "clock.h"
 #include "options.h"

@@ -111,11 +111,18 @@ _BARE = "a server that does next to nothing (bench/bare.c) on one CPU, the gener
 _EXACT = ("instructions_per_request", "system_calls_per_request")
 
 
+_ACTOR = (
+    "actor, in process, with its batch limit. Its mailboxes have no bound either: bounded are one-way messages under"
+    " way, those to all actors together (33,000), and requests inside; a request that is forwarded stays the one that it"
+    " was, calls are not counted. One-way messages of one turn to one cell go in chains of 64"
+)
+
+
 def _actors(workload: str, messages: int, threads: int) -> dict[str, Peer]:
     common = ("--workload", workload, "--messages", str(messages), "--threads", str(threads), "--json", "{json}")
     erlang = ("erl", "+S", f"{threads}:{threads}", "-noinput", "-pa", "{peers}", "-run", "actors_erlang", "main")
     return {
-        "model": Peer(("{peers}/actor_model", *common), "", "actor, in process: bounded mailboxes, batch limit; one-way messages of one turn to one cell go in chains of 64"),
+        "model": Peer(("{peers}/actor_model", *common), "", _ACTOR),
         "caf": Peer(("{peers}/actor_caf", *common), "caf", "event-based actors; mailboxes unbounded"),
         "erlang": Peer((*erlang, workload, str(messages), "{json}"), "erlang", "processes; mailboxes unbounded"),
     }
@@ -130,7 +137,7 @@ def _kinds_of_actors() -> tuple[Kind, ...]:
             ("pingpong", "Ping-pong", "400,000 messages between two actors, both ways counted", 400_000, 0.6),
             ("count", "Counting", "a million one-way messages from one actor to another, which counts them; 1,000 are sent when the 1,000 before have been counted", 1_000_000, 0.6),
             ("ring", "Ring of 100", "a token passes half a million times to the next of 100 actors", 500_000, 0.6),
-            ("spawn", "Spawning", "50,000 actors made, 1,000 at a time, each answers one message and ends (counted: actors); ours lives for that one message, and only its maker knows it; the others' could be told to anybody", 50_000, 0.8),
+            ("spawn", "Spawning", "50,000 actors made, 1,000 at a time, each is sent a message, answers and ends (counted: actors); not the same work: the others answer by a message each, ours leaves its answer with the call and counts down, and the last of the 1,000 mails the maker; ours lives for that one message, and only its maker knows it, the others' could be told to anybody", 50_000, 0.8),
         )
         for threads, count in ((1, "one worker"), (2, "two workers"))
     )  # fmt: skip
