@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* libmicrohttpd: sends the body of a POST back. --mode epoll: one thread with epoll; pool: two of
- * them; threads: a thread for each connection. */
+/* libmicrohttpd: sends the body of a POST back, in any of its modes. Without a Date in its replies:
+ * to write the time costs, and ours have none. */
 #include "options.h"
 #include "process.h"
 
@@ -27,7 +27,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, struct upload *
         free(upload);
         return MHD_NO;
     }
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain");
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/octet-stream");
     enum MHD_Result queued = MHD_queue_response(connection, MHD_HTTP_OK, response);
     MHD_destroy_response(response);
     return queued;
@@ -61,37 +61,69 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
     return answer(connection, upload);
 }
 
-/* Without MHD_USE_TURBO: with it epoll answers a tenth fewer, the others as many. */
-static unsigned flags_of(const char *mode)
+struct mode {
+    const char *name;
+    unsigned flags;
+    unsigned threads; /* of a pool; 0: none */
+};
+
+static const struct mode modes[] = {
+    {"epoll", MHD_USE_EPOLL_INTERNAL_THREAD, 0},
+    {"epoll_turbo", MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO, 0},
+    {"epoll_main", MHD_USE_EPOLL, 0}, /* no thread but main()'s */
+    {"poll", MHD_USE_POLL_INTERNAL_THREAD, 0},
+    {"select", MHD_USE_INTERNAL_POLLING_THREAD, 0},
+    {"pool", MHD_USE_EPOLL_INTERNAL_THREAD, 2},
+    {"threads", MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD, 0},
+    {"threads_poll", MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL_INTERNAL_THREAD, 0},
+};
+
+static const struct mode *mode_of(const char *name)
 {
-    if (strcmp(mode, "threads") == 0)
-        return MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD;
-    return strcmp(mode, "epoll") == 0 || strcmp(mode, "pool") == 0 ? MHD_USE_EPOLL_INTERNAL_THREAD
-                                                                   : 0;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(modes[i].name, name) == 0)
+            return &modes[i];
+    return NULL;
+}
+
+static struct MHD_Daemon *start(const struct mode *mode)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return MHD_start_daemon(mode->flags | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0, NULL, NULL, handle,
+                            NULL, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_CONNECTION_LIMIT,
+                            16384u, mode->threads ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
+                            mode->threads, MHD_OPTION_END);
+}
+
+/* Until SIGTERM, which ends a process without threads of the library's at once. */
+static void serve(const struct mode *mode, struct MHD_Daemon *daemon)
+{
+    if (mode->flags & MHD_USE_INTERNAL_POLLING_THREAD)
+        process_await_stop();
+    else
+        while (MHD_run_wait(daemon, -1) == MHD_YES)
+            ;
 }
 
 int main(int argc, char **argv)
 {
-    const char *mode = "epoll";
+    const char *name = "epoll";
     struct options_entry entries[] = {
-        OPTIONS_TEXT("--mode", "MODE", &mode, "epoll, pool or threads"),
+        OPTIONS_TEXT("--mode", "MODE", &name,
+                     "epoll, epoll_turbo, epoll_main, poll, select, pool, threads, threads_poll"),
         {0},
     };
     struct options options = {"server_mhd", "libmicrohttpd: sends the body back", entries};
     int code = options_parse(&options, argc, argv);
     if (code != OPTIONS_GO_ON)
         return code;
-    unsigned flags = flags_of(mode);
-    if (!flags)
-        return options_error(&options, "--mode", "\"%s\" is none of these", mode);
+    const struct mode *mode = mode_of(name);
+    if (!mode)
+        return options_error(&options, "--mode", "\"%s\" is none of these", name);
     process_prepare();
-    process_block_stops();
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    unsigned threads = strcmp(mode, "pool") == 0 ? 2 : 0;
-    struct MHD_Daemon *daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, handle, NULL, MHD_OPTION_SOCK_ADDR, &address,
-        MHD_OPTION_CONNECTION_LIMIT, 16384u, threads ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
-        threads, MHD_OPTION_END);
+    if (mode->flags & MHD_USE_INTERNAL_POLLING_THREAD)
+        process_block_stops();
+    struct MHD_Daemon *daemon = start(mode);
     if (!daemon) {
         fprintf(stderr, "server_mhd: cannot start\n");
         return EXIT_ENVIRONMENT;
@@ -99,7 +131,7 @@ int main(int argc, char **argv)
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
     printf("listening on 127.0.0.1:%u\n", info ? info->port : 0u);
     fflush(stdout);
-    process_await_stop();
+    serve(mode, daemon);
     MHD_stop_daemon(daemon);
     return EXIT_GOOD;
 }

@@ -271,6 +271,14 @@ def test_servers_by_hand_answer_as_the_models_do(build: Path) -> None:
             peer_servers.stop(running)
 
 
+def test_libmicrohttpd_is_held_against_in_every_mode() -> None:
+    kind = next(kind for kind in peers.KINDS if kind.id == "server/mhd")
+    modes = {name for name, peer in kind.members.items() if peer.needs == "mhd"}
+    assert len({kind.members[mode].argv for mode in modes}) == len(modes) == 8
+    held = [set(bar.peers) for bar in peers.BARS if bar.family == kind.id]
+    assert len(held) == 4 and all(peers_of == modes for peers_of in held)
+
+
 @standstill.excused
 def test_command(assay: Assay, build: Path, tmp_path: Path) -> None:
     """The whole way, with what every build with peers has."""
