@@ -22,7 +22,12 @@ from .programs import Build, Child, Finished, execute, read_json
 START_S, STOP_S, ANSWER_S = 60.0, 60.0, 60.0
 CLIENT_SLACK_S = 30.0
 CONNECTIONS = 64
-BODY = b"Hello, peers!"
+NGINX_BODY = b"Hello, peers!"
+#: In every reply of nginx, in none of ours. What is sent back is longer by as much: whole replies are equally long.
+NGINX_HEADERS = b"Server: nginx\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: keep-alive\r\n"
+BODY = NGINX_BODY + b"." * len(NGINX_HEADERS)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+REPLY_BYTES = len(HEAD) + len(BODY)
 POST_LUA = 'wrk.method = "POST"\nwrk.body = "{body}"\nwrk.headers["Content-Type"] = "text/plain"\n'
 CALLGRIND = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
 NGINX_CONF = """
@@ -45,7 +50,7 @@ http {{
     scgi_temp_path {folder}/scgi;
     server {{
         listen 127.0.0.1:{port} backlog=4096;
-        location / {{ default_type text/plain; return 200 "{body}"; }}
+        location / {{ default_type application/octet-stream; return 200 "{body}"; }}
     }}
 }}
 """
@@ -72,9 +77,9 @@ def server(argv: Sequence[str], *, cpu: int, padding: int, under: Sequence[str] 
     {folder} in argv are filled in; without a port the first line on stdout names the address."""
     with tempfile.TemporaryDirectory(prefix="assay-") as name:
         folder = Path(name)
-        port = _free_port() if any("{folder}" in part for part in argv) else 0
+        port = _free_port() if _is_nginx(argv) else 0
         if port:
-            text = NGINX_CONF.format(folder=folder, port=port, body=BODY.decode())
+            text = NGINX_CONF.format(folder=folder, port=port, body=NGINX_BODY.decode())
             (folder / "nginx.conf").write_text(text)
         filled = [part.replace("{folder}", name) for part in (*under, *argv)]
         with Child(filled, cpus=[cpu], padding=padding, line=True) as child:
@@ -88,6 +93,10 @@ def server(argv: Sequence[str], *, cpu: int, padding: int, under: Sequence[str] 
             running = Server(child, ("127.0.0.1", port), folder)
             _await_port(running)
             yield running
+
+
+def _is_nginx(argv: Sequence[str]) -> bool:
+    return any("{folder}" in part for part in argv)
 
 
 def _free_port() -> int:
@@ -122,12 +131,13 @@ def stop(running: Server) -> Finished:
 
 
 class Clients:
-    """Connections that ask at the same time and count. Not fast: for what is counted, not timed."""
+    """Connections that ask at the same time and count. Not fast: for what is counted, not timed.
+    reply_bytes: of every whole reply, or it is a wrong one; None: of any size."""
 
-    def __init__(self, address: tuple[str, int], count: int) -> None:
+    def __init__(self, address: tuple[str, int], count: int, reply_bytes: int | None = None) -> None:
         _many_files()
         self._sockets: list[socket.socket] = []
-        self._lengths: dict[bytes, int] = {}
+        self._expected_bytes = reply_bytes
         self.reply_bytes = 0
         try:
             for _ in range(count):
@@ -164,6 +174,8 @@ class Clients:
         if not got.startswith(b"HTTP/1.1 200 "):
             raise Failure(f"a wrong reply: {got[:80]!r}")
         self.reply_bytes = len(got)
+        if self._expected_bytes not in (None, self.reply_bytes):
+            raise Failure(f"replies of {self.reply_bytes} bytes, where the others' have {self._expected_bytes}")
 
 
 def _many_files() -> None:
@@ -196,16 +208,16 @@ def loaded(build: Build, load: dict[str, Any], argv: Sequence[str], padding: int
     """A closed loop of CONNECTIONS: requests per second, latency, CPU per request."""
     cpus = machine.cpus()
     with server(argv, cpu=cpus[0], padding=padding) as running:
-        clients = Clients(running.address, CONNECTIONS)  # warm, and the replies are right
+        clients = Clients(running.address, CONNECTIONS, load.get("reply_bytes"))  # warm, and the replies are right
         for _ in range(20):
-            clients.ask([(request(load["method"], BODY, "text/plain"), BODY)])
+            clients.ask(requests(build, load, argv))
         clients.close()
         before = cpu_ns(running.child.pid)
         client = _wrk if load["client"] == "wrk" else _load
         metrics = client(build, load, running, cpus[-1])
         used = cpu_ns(running.child.pid) - before
         stop(running)
-    return {**metrics, "cpu_ns_per_request": used / metrics["requests"]}
+    return {**metrics, "cpu_ns_per_request": used / metrics["requests"], "reply_bytes": clients.reply_bytes}
 
 
 _UNITS = {"us": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9}
@@ -261,7 +273,7 @@ def counted(build: Build, load: dict[str, Any], argv: Sequence[str], padding: in
     and system calls (strace), whichever the family wants. CONNECTIONS ask at a time, or as many as
     the family says."""
     metrics: dict[str, float] = {}
-    asked = requests(build, load)
+    asked = requests(build, load, argv)
     connections = load.get("connections", CONNECTIONS)
     tools: dict[str, tuple[tuple[str, ...], Callable[[Server, Finished], int]]] = {
         "instructions_per_request": (CALLGRIND, lambda _, done: instructions(done)),
@@ -273,7 +285,7 @@ def counted(build: Build, load: dict[str, Any], argv: Sequence[str], padding: in
         totals = []
         for bursts in load["bursts"]:
             with server(argv, cpu=machine.cpus()[0], padding=padding, under=under) as running:
-                clients = Clients(running.address, connections)
+                clients = Clients(running.address, connections, load.get("reply_bytes"))
                 for burst in range(bursts):
                     at = burst * connections % len(asked)
                     clients.ask(asked[at:] + asked[:at])
@@ -286,10 +298,10 @@ def counted(build: Build, load: dict[str, Any], argv: Sequence[str], padding: in
     return metrics
 
 
-def requests(build: Build, load: dict[str, Any]) -> list[tuple[bytes, bytes]]:
+def requests(build: Build, load: dict[str, Any], argv: Sequence[str]) -> list[tuple[bytes, bytes]]:
     """(request, body of the reply): one, or the documents of a payload in turn."""
     if "payload" not in load:
-        return [(request(load["method"], BODY, "text/plain"), BODY)]
+        return [(request(load["method"], BODY, "text/plain"), NGINX_BODY if _is_nginx(argv) else BODY)]
     program = str(build.folder / "bench" / "peers" / "bodies")
     done = execute([program, "--payload", load["payload"], "--codec", load["codec"]], timeout_s=START_S)
     if done.failure:
@@ -319,13 +331,13 @@ def _syscalls(running: Server, done: Finished) -> int:
 
 def idle(build: Build, load: dict[str, Any], argv: Sequence[str], padding: int) -> dict[str, float]:
     """What keep-alive connections cost that have asked once and are silent since: RSS."""
-    asked = [(request(load["method"], BODY, "text/plain"), BODY)]
+    asked, reply_bytes = requests(build, load, argv), load.get("reply_bytes")
     with server(argv, cpu=machine.cpus()[0], padding=padding) as running:
-        warm = Clients(running.address, CONNECTIONS)
+        warm = Clients(running.address, CONNECTIONS, reply_bytes)
         warm.ask(asked)
         warm.ask(asked)
         before = rss_bytes(running.child.pid)
-        clients = Clients(running.address, load["connections"])
+        clients = Clients(running.address, load["connections"], reply_bytes)
         try:
             clients.ask(asked)
             time.sleep(0.3)

@@ -12,6 +12,7 @@ from typing import Any
 
 from .peer_kinds import METRICS as METRICS
 from .peer_kinds import Bar, Kind, Peer
+from .peer_servers import BODY, NGINX_HEADERS, REPLY_BYTES
 from .store import PEERS_TIER as TIER
 
 ROUNDS, ROUNDS_MAX = 10, 1000
@@ -150,7 +151,12 @@ def _serve(model: str, workload: str, *arguments: str) -> tuple[str, ...]:
 _NGINX = ("nginx", "-p", "{folder}", "-c", "{folder}/nginx.conf", "-e", "stderr")
 _WEB = {
     "event_loop": Peer(_serve("event_loop", "echo"), "", "one loop, workload echo, the same POST"),
-    "nginx": Peer(_NGINX, "nginx", "return 200, one worker, the same POST; its replies carry Server and Date, too"),
+    "nginx": Peer(
+        _NGINX,
+        "nginx",
+        f"return 200, one worker, the same POST; its replies have Server, Date and Connection, too, {len(NGINX_HEADERS)}"
+        " bytes, and a body that is shorter by as many",
+    ),
     "nginx_get": Peer(_NGINX, "nginx", "return 200, one worker, a GET without a body: its cheapest request"),
 }
 _MHD = {
@@ -171,7 +177,9 @@ _MHD = {
     },
 }
 _MHD_MODES = tuple(name for name in _MHD if name.startswith("mhd_"))
-_ECHO = "a POST of 13 bytes, sent back; 64 keep-alive connections in a closed loop; server on the first CPU, client on the last"
+_POST = f"a POST of {len(BODY)} bytes; whole replies of {REPLY_BYTES} bytes, or the process has no figure"
+_SAME_REPLIES = {"reply_bytes": REPLY_BYTES}
+_ECHO = f"{_POST}; 64 keep-alive connections in a closed loop; server on the first CPU, client on the last"
 _COUNTED = {"bursts": [10, 60]}
 _BY_HAND = {
     "thread_pool": ("blocking", "pool"),
@@ -228,7 +236,7 @@ def _counters() -> Kind:
     return Kind(
         "counters/echo",
         "What the counters of the models cost",
-        "a POST of 13 bytes, sent back; 64 connections ask at a time; counted under callgrind, from two processes"
+        f"{_POST}; 64 connections ask at a time; counted under callgrind, from two processes"
         " that were asked differently often; the same source with and without what model_stats alone needs",
         {**{model: Peer(_serve(model, "echo"), "", "as it comes") for model in _COUNTING}, **uncounted},
         7.0,
@@ -236,7 +244,7 @@ def _counters() -> Kind:
         how="counted",
         tools=("valgrind",),
         exact=True,
-        load={**_COUNTED, "pairs": {model: (f"{model}_uncounted",) for model in _COUNTING}},
+        load={**_COUNTED, **_SAME_REPLIES, "pairs": {model: (f"{model}_uncounted",) for model in _COUNTING}},
     )
 
 
@@ -291,18 +299,22 @@ KINDS: tuple[Kind, ...] = (
          _open_generators("--exact", "--rate", "1000"), 14.0, _EXACT, exact=True),
     *_kinds_of_actors(),
     Kind("server/nginx", "event_loop and nginx", _ECHO,
-         _WEB, 2.6, ("requests_hz", "cpu_ns_per_request", "p50_ns", "p99_ns"), how="loaded", load={"seconds": 2}),
+         _WEB, 2.6, ("requests_hz", "cpu_ns_per_request", "p50_ns", "p99_ns"), ("reply_bytes",), how="loaded",
+         load={"seconds": 2, **_SAME_REPLIES}),
     Kind("server/mhd", "thread_pool, actor and libmicrohttpd",
          f"{_ECHO}; libmicrohttpd without Date in all its modes: what is to be reached holds against each, so against the best",
-         _MHD, 2.6, ("requests_hz", "p99_ns", "cpu_ns_per_request"), how="loaded", load={"seconds": 2}),
-    Kind("server/instructions", "Instructions per request", "a POST of 13 bytes, sent back; 64 connections ask at a time; counted"
+         _MHD, 2.6, ("requests_hz", "p99_ns", "cpu_ns_per_request"), ("reply_bytes",), how="loaded",
+         load={"seconds": 2, **_SAME_REPLIES}),
+    Kind("server/instructions", "Instructions per request", f"{_POST}; 64 connections ask at a time; counted"
          " under callgrind, from two processes that were asked differently often",
-         _WEB, 6.0, ("instructions_per_request",), ("reply_bytes",), how="counted", tools=("valgrind",), exact=True, load=_COUNTED),
+         _WEB, 6.0, ("instructions_per_request",), ("reply_bytes",), how="counted", tools=("valgrind",), exact=True,
+         load={**_COUNTED, **_SAME_REPLIES}),
     Kind("server/syscalls", "System calls per request", "the same, counted by strace",
-         _WEB, 3.0, ("system_calls_per_request",), how="counted", tools=("strace",), exact=True, load=_COUNTED),
+         _WEB, 3.0, ("system_calls_per_request",), how="counted", tools=("strace",), exact=True,
+         load={**_COUNTED, **_SAME_REPLIES}),
     Kind("server/idle", "Memory of idle connections", "10,000 keep-alive connections that have asked once: what the resident set has grown by",
          {name: peer for name, peer in _WEB.items() if name != "nginx_get"}, 3.0, ("rss_bytes_per_connection",), how="idle",
-         exact=True, load={"connections": 10000}),
+         exact=True, load={"connections": 10000, **_SAME_REPLIES}),
     _turns("order"),
     _turns("ack"),
     _counters(),

@@ -256,9 +256,9 @@ def test_servers_by_hand_answer_as_the_models_do(build: Path) -> None:
     for peer in kind.members.values():
         if not peer_programs.there(of, peer.argv):
             continue
-        requests = peer_servers.requests(of, dict(kind.load))
-        assert len({body for _, body in requests}) > 1
         argv = peer_programs.arguments(of, peer.argv)
+        requests = peer_servers.requests(of, dict(kind.load), argv)
+        assert len({body for _, body in requests}) > 1
         with peer_servers.server(argv, cpu=machine.cpus()[0], padding=0) as running:
             clients = peer_servers.Clients(running.address, len(requests))
             clients.ask(requests)
@@ -268,6 +268,54 @@ def test_servers_by_hand_answer_as_the_models_do(build: Path) -> None:
             clients.close()
             assert peer_servers.cpu_ns(running.child.pid) > 0
             assert peer_servers.rss_bytes(running.child.pid) > 0
+            peer_servers.stop(running)
+
+
+#: Sends bodies back, with argv[1] among the headers.
+ECHOES = r"""import socket, sys, threading
+listener = socket.create_server(("127.0.0.1", 0))
+print("listening on 127.0.0.1:%d" % listener.getsockname()[1], flush=True)
+def serve(conn):
+    while got := conn.recv(65536):
+        body = got.partition(b"\r\n\r\n")[2]
+        head = "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n%sContent-Length: %d\r\n\r\n"
+        conn.sendall((head % (sys.argv[1], len(body))).encode() + body)
+while True:
+    threading.Thread(target=serve, args=listener.accept()[:1], daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize("how", peer_servers.MEASURES)
+def test_replies_of_another_size_have_no_figure(how: str, build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer_servers, "CALLGRIND", ())
+    load = {
+        "method": "POST", "seconds": 1, "client": "load", "connections": 2, "bursts": [1, 2],
+        "metrics": ["instructions_per_request"], "reply_bytes": peer_servers.REPLY_BYTES,
+    }  # fmt: skip
+    of, argv = Build.open(build), [sys.executable, "-c", ECHOES]
+    assert "rss_bytes_per_connection" in peer_servers.idle(of, load, [*argv, ""], 0)
+    with pytest.raises(peer_servers.Failure, match="^replies of 174 bytes, where the others' have 168$"):
+        peer_servers.MEASURES[how](of, load, [*argv, "X: y\r\n"], 0)
+
+
+def test_who_is_held_against_others_servers_sends_as_many_bytes(build: Path) -> None:
+    of = Build.open(build)
+    if not peer_programs.built(of):
+        pytest.skip("a build without peers")
+    kinds = [kind for kind in peers.KINDS if {"nginx", "mhd"} & {peer.needs for peer in kind.members.values()}]
+    assert len(kinds) == 5 and all(kind.load["reply_bytes"] == peer_servers.REPLY_BYTES for kind in kinds)
+    members = {name: peer for kind in kinds for name, peer in kind.members.items()}
+    for name, peer in members.items():
+        if not peer_programs.there(of, peer.argv):
+            continue
+        argv = peer_programs.arguments(of, peer.argv)
+        asked = peer_servers.requests(of, {"method": "GET" if name.endswith("_get") else "POST"}, argv)
+        with peer_servers.server(argv, cpu=machine.cpus()[0], padding=0) as running:
+            clients = peer_servers.Clients(running.address, 2)
+            for _ in range(2):
+                clients.ask(asked)
+            assert (name, clients.reply_bytes) == (name, peer_servers.REPLY_BYTES)
+            clients.close()
             peer_servers.stop(running)
 
 
