@@ -28,6 +28,7 @@ METRICS = {
     "cpu_ns_per_request": Metric("CPU per request", "µs", 1e3, 2),
     "instructions_per_request": Metric("user instructions per request", "", 1, 0),
     "instructions_per_task": Metric("user instructions per task", "", 1, 1),
+    "instructions_per_message": Metric("user instructions per message", "", 1, 1),
     "system_calls_per_request": Metric("system calls per request", "", 1, 2),
     "rss_bytes_per_connection": Metric("RSS per idle connection", "B", 1, 0),
     "reply_bytes": Metric("bytes of a whole reply", "B", 1, 0),

@@ -113,7 +113,7 @@ def measure(build: Build, family: Family, member: str, *, padding: int) -> dict[
 
 
 def _counted(build: Build, family: Family, member: str, padding: int) -> dict[str, Any]:
-    """User instructions per task, from two processes of a program that run differently many."""
+    """User instructions per task, or whatever it is, from two processes of a program that run differently many."""
     totals = []
     for count in family.load["counts"]:
         argv = arguments(build, family.load["argv"][member], count=str(count))
@@ -122,7 +122,8 @@ def _counted(build: Build, family: Family, member: str, padding: int) -> dict[st
             raise Failure(done.failure)
         totals.append(instructions(done))
     few, many = family.load["counts"]
-    return {"instructions_per_task": (totals[1] - totals[0]) / (many - few)}
+    (name,) = family.load["metrics"]
+    return {name: (totals[1] - totals[0]) / (many - few)}
 
 
 def _program(build: Build, family: Family, member: str, padding: int) -> tuple[dict[str, Any], Finished]:

@@ -268,6 +268,35 @@ def _counters_in_process() -> Kind:
     )
 
 
+#: Of actor's workloads in process: what is counted, and how many of them, fewer and more.
+_COUNTED_ACTORS = {
+    "ring": ("a token passes to the next of 100 actors", (20_000, 220_000)),
+    "count": ("one-way messages from one actor to another, which counts them", (20_000, 420_000)),
+    "spawn": ("actors made, 1,000 at a time, each is sent a message, answers and ends", (2_000, 52_000)),
+}
+
+
+def _counters_of_actor(workload: str) -> Kind:
+    work, counts = _COUNTED_ACTORS[workload]
+    arguments = ("--workload", workload, "--threads", "1", "--messages", "{count}")
+    return Kind(
+        f"counters/actor_{workload}",
+        f"What the counters of actor cost in process: {workload}",
+        f"{work}; one worker; counted under callgrind, from two processes that run differently many; the same source"
+        " with and without what model_stats alone needs. How often a worker looks at the clock and at epoll depends on"
+        " the time, so that this varies by some per cent",
+        {
+            "actor": Peer(("{peers}/actor_model", *arguments), "", "as it comes"),
+            "actor_uncounted": Peer(("{peers}/actor_model_uncounted", *arguments), "uncounted", "without its counters"),
+        },
+        4.0,
+        ("instructions_per_message",),
+        how="program_counted",
+        tools=("valgrind",),
+        load={"counts": list(counts)},
+    )
+
+
 KINDS: tuple[Kind, ...] = (
     Kind("pool/empty", "Empty tasks, as fast as they can be submitted", f"300,000 empty tasks; {_BOUNDED}; {_SAME}",
          _pools(*_FLOOD, "0", "--limit", "1024"), 0.4, ("tasks_hz",)),
@@ -319,6 +348,7 @@ KINDS: tuple[Kind, ...] = (
     _turns("ack"),
     _counters(),
     _counters_in_process(),
+    *map(_counters_of_actor, _COUNTED_ACTORS),
 )  # fmt: skip
 
 _OTHERS = ("libuv", "glib", "ring", "ring_adaptive")
@@ -376,6 +406,10 @@ BARS: tuple[Bar, ...] = (
         for model in _COUNTING
     ),
     Bar("counters/in_process", "instructions_per_task", "tasks", ("tasks_uncounted",), at_most=1.01),
+    *(
+        Bar(f"counters/actor_{workload}", "instructions_per_message", "actor", ("actor_uncounted",), at_most=1.01)
+        for workload in _COUNTED_ACTORS
+    ),
 )
 
 

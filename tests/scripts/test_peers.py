@@ -327,6 +327,22 @@ def test_libmicrohttpd_is_held_against_in_every_mode() -> None:
     assert len(held) == 4 and all(peers_of == modes for peers_of in held)
 
 
+def test_what_a_program_counts_has_the_name_that_its_family_gives(
+    build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peer_programs, "CALLGRIND", ())
+    program = ["sh", "-c", "echo Collected : $((7 * $0 + 1000)) >&2", "{count}"]
+    load = {
+        "how": "program_counted", "metrics": ["instructions_per_message"], "counts": [10, 30], "argv": {"actor": program},
+    }  # fmt: skip
+    family = plan.Family(
+        id="counters/actor_ring", kind="service", title="t", baseline="actor", members=("actor",),
+        aliases={}, floors={}, injected={}, rounds=1, load=load,
+    )  # fmt: skip
+    line = peer_programs.measure(Build.open(build), family, "actor", padding=0)
+    assert (line["status"], line["metrics"]) == ("ok", {"instructions_per_message": 7.0})
+
+
 @standstill.excused
 def test_command(assay: Assay, build: Path, tmp_path: Path) -> None:
     """The whole way, with what every build with peers has."""
