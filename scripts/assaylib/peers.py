@@ -191,9 +191,12 @@ _BY_HAND = {
 
 #: Why a bar is missed: models/README.md has the figures.
 _LIMITS = {
-    "ack": "; of so small a payload the hand-over shows: a pool gives a connection to a worker and takes it back (two"
-    " locks, one epoll_ctl), which nobody does who has a thread for each; actor has a run queue that others can steal"
-    " from, and looks at clock and epoll every 100 µs, that is for each request while callgrind takes so much longer",
+    "ack": "; of so small a payload all shows that is done besides: a pool gives a connection to a worker and takes it"
+    " back (two locks, one epoll_ctl; 2 %), which nobody does who has a thread for each; event_loop and actor run beside"
+    " a thread that waits for SIGTERM, so that glibc makes their system calls cancellable (nearly 2 %), and callbacks and"
+    " messages by hand alone; event_loop takes 5 % for each connection's share of a round, the door, the way to a turn"
+    " and back, counters; actor has a run queue besides that others can steal from, and looks at clock and epoll every"
+    " 100 µs, that is for each request while callgrind takes so much longer (2 %)",
 }
 
 
