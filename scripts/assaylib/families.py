@@ -106,7 +106,7 @@ class Family:
     failures: list[dict[str, Any]] = field(default_factory=list)
     gates: list[GateTally] = field(default_factory=list)
     withheld: dict[tuple[str, str], str] = field(default_factory=dict)  #: (member, scope) → why
-    dropped: dict[tuple[str, str], int] = field(default_factory=dict)  #: rounds without a number
+    dropped: dict[tuple[str, str], str] = field(default_factory=dict)  #: … why single rounds have none
     tails: dict[str, str] = field(default_factory=dict)  #: member → why its tail is the machine's, too
     bounded: dict[str, str] = field(default_factory=dict)  #: member → why its throughput is the rig's
     host: list[GateTally] = field(default_factory=list)  #: what the machine did, against the rule
@@ -131,7 +131,9 @@ class Family:
 
     def series(self, member: str, metric: str) -> list[tuple[int, float]]:
         """(round, figure) of the rounds that count and passed the gates that govern the metric."""
-        found = []
+        found: list[tuple[int, float]] = []
+        if self.why_withheld(member, metric):
+            return found
         for number in self.rounds:
             sample = self.samples.get(member, {}).get(number)
             value = sample["metrics"].get(metric) if sample and passes(sample, metric) else None
@@ -151,7 +153,9 @@ class Family:
         return self._pairs[key]
 
     def _pair(self, member: str, other: str, metric: str, more: bool) -> list[tuple[int, float]]:
-        values = []
+        values: list[tuple[int, float]] = []
+        if self.why_withheld(member, metric) or self.why_withheld(other, metric):
+            return values
         for number in self.rounds:
             ours = self.samples.get(member, {}).get(number)
             theirs = self.samples.get(other, {}).get(number)

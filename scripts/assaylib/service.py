@@ -94,6 +94,7 @@ def measure(
         result["metrics"] = _metrics(opened, closed, final, server.startup_ns)
         asked = _conditions(family, member)
         result["gates"] = gates.of(asked, opened=opened, closed=closed, final=final)
+        result |= gates.of_server(result["gates"])
     except Failure as failure:
         result.update(status="failed", reason=str(failure))
     covariates = watch.covariates(server_usage)

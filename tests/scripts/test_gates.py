@@ -79,6 +79,7 @@ def test_a_sound_run_passes_every_gate() -> None:
         ({"connections_held": 7}, {"connections_held"}),
         ({"achieved_hz": 2001.0}, {"below_ceiling", "open_below_ceiling"}),
         ({"cpu_ns": 9.5e8, "own_cpus_idle_ns": 4e7}, {"saturated", "closed_saturated"}),
+        ({"answered": 99, "status_counts": {"200": 100}}, {"other_bytes"}),
     ],
 )
 def test_each_gate_is_broken_by_its_figure_alone(
@@ -108,10 +109,10 @@ def test_what_a_scenario_provokes_is_tolerated_and_no_more() -> None:
     nobody = {"p50_ns": None, "lag_p50_ns": None}  # not one right answer
     counts = {"answered": 0, "failed": 7, "status_counts": {"503": 40}}
     found = gates.of(finding, opened={**refusing, **nobody, **counts, "achieved_hz": 0.0})
-    assert set(found) == {"saturated", "connections_held", "replies_wrong"} and failed(found) == set()
+    assert set(found) == {"saturated", "connections_held", "replies_wrong", "other_bytes"} and failed(found) == set()
     # Overload excuses no other bytes under a 200.
     counts = {"answered": 460, "wrong": 41, "status_counts": {"200": 461, "503": 40}}
-    assert failed(gates.of(finding, opened={**refusing, **counts})) == {"replies_wrong"}
+    assert failed(gates.of(finding, opened={**refusing, **counts})) == {"replies_wrong", "other_bytes"}
 
 
 @pytest.mark.parametrize(
@@ -393,16 +394,64 @@ def test_nothing_is_equal_because_the_rig_was() -> None:
                 assert each.verdict not in (judge.BETTER, judge.WORSE, judge.EQUIVALENT)
 
 
-def test_a_rare_failure_leaves_its_round_out_and_many_the_number() -> None:
+def test_a_rare_failure_of_the_rig_leaves_its_round_out_and_many_the_number() -> None:
     def change(line: dict[str, Any]) -> None:
         rare = line["member"] == "actor" and line["round"] == 3
         often = line["member"] == "event_loop" and line["round"] % 2
-        gate(line, "open_below_ceiling", not (rare or often), "open")
+        gate(line, "lag_p99_over_level", not (rare or often), "open")
 
     family = services(change).families[0]
     assert len(family.series("actor", "cpu_ns_per_request")) == 11
+    said = family.dropped["actor", "open"]
+    assert said == "generator's lag p99 ÷ the service level 1 (limit 0) in 1 of 12 rounds"
     assert family.why_withheld("event_loop", "cpu_ns_per_request")
     assert not family.why_withheld("event_loop", "closed_hz"), "that gate does not govern it"
+
+
+@pytest.mark.parametrize("name", ["open_below_ceiling", "replies_wrong", "achieved_over_offered"])
+def test_no_round_is_left_out_for_what_the_server_did(name: str) -> None:
+    """One bad round of twelve: the other eleven would be a choice of the server's own."""
+
+    def once(line: dict[str, Any]) -> None:
+        gate(line, name, (line["member"], line["round"]) != ("actor", 3), "open")
+
+    family = services(once).families[0]
+    why = family.why_withheld("actor", "cpu_ns_per_request")
+    assert why == f"{gates.gate_name(name)} 1 (limit 0) in 1 of 12 rounds" and not family.dropped
+    assert family.series("actor", "cpu_ns_per_request") == [] == family.series("actor", "p99_ns")
+    assert family.advantages("actor", "thread_pool", "p99_ns", False) == []
+    found = family.compared("actor", "cpu_ns_per_request")
+    assert found and found.verdict not in (judge.BETTER, judge.WORSE, judge.EQUIVALENT) and found.why_not == why
+    assert len(family.series("actor", "closed_hz")) == 12, "that gate does not govern it"
+    assert len(family.series("event_loop", "cpu_ns_per_request")) == 12
+
+
+def test_less_than_was_offered_is_the_rig_s_where_that_was_at_its_limit() -> None:
+    def once(line: dict[str, Any]) -> None:
+        bad = (line["member"], line["round"]) == ("actor", 3)
+        gate(line, "achieved_over_offered", not bad, "open", 0.5)
+        gate(line, "saturated", not bad, "tail", "generator" if bad else "nobody")
+
+    family = services(once).families[0]
+    assert not family.withheld and len(family.series("actor", "p99_ns")) == 11
+    assert family.dropped["actor", "open"] == "achieved ÷ offered 0.5 (limit 0) in 1 of 12 rounds"
+
+
+def test_a_process_that_failed_for_what_its_server_did_is_a_round_of_the_case() -> None:
+    def once(line: dict[str, Any]) -> None:
+        if (line["member"], line["round"]) == ("actor", 3):
+            gate(line, "lost", False, "all", 2)
+            line |= gates.of_server(line["gates"])
+            assert (line["status"], line["reason"]) == ("failed", "requests lost by its own count: 2")
+
+    family = services(once).families[0]
+    assert family.why_withheld("actor", "closed_hz") == "requests lost at SIGTERM 2 (limit 0) in 1 of 12 rounds"
+    (tally,) = (g for g in family.gates if g.name == "lost")
+    assert (tally.failed, tally.total) == (1, 1)
+
+
+def test_every_gate_of_the_rig_has_a_name() -> None:
+    assert gates.OF_RIG < set(gates.GATE_NAMES)
 
 
 def test_what_the_machine_did_stands_beside_the_gates() -> None:

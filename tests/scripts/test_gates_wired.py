@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from acted import FULL, PROCESSES, SEEN, SERVICE, SWITCHES, UNHURRIED, Acted, Said, classes, line_of, piloted
 from assaylib import discard, scenarios
-from assaylib.gates import GATE_NAMES
-from assaylib.scenarios import lifecycle_view
+from assaylib.gates import FAULTS, GATE_NAMES
 from assaylib.scenarios import requests
 from failures import MS, NO_LOOKS, RIG, S, refused, right
 from test_busy import used
@@ -41,6 +40,7 @@ def near(hz: float | None) -> dict[str, Any]:
 
 Row = tuple[dict[str, Any], str]
 LOST: Row = (final(lost=1), "lost:all")
+WRONG = {"status_counts": {"200": 101}}  # of 100 right ones
 NEIGHBOURS = stuck(True, None)  # what hits and misses saw
 REFUSING = {"wrong": 30, "achieved_hz": 70.0, "status_counts": {"200": 100, "503": 30}}
 #: A server of one thread, which has no rest, on four CPUs; nor has the generator on its own.
@@ -64,6 +64,7 @@ VIOLATED: dict[str, list[Row]] = {
         (opened(achieved_hz=98.0), "achieved_over_offered:open"),
         (opened(wrong=1), "replies_wrong:open"),
         (opened(failed=1), "replies_wrong:open"),
+        (opened(wrong=1, **WRONG), "replies_wrong:open other_bytes:all"),
         (opened(lag_p99_ns=21e3), "lag_p99_over_p50:tail"),
         (opened(**RIG), "saturated:tail"),
         (opened(lag_p50_ns=21e3), "saturated:tail"),  # it polls, and is late all the same
@@ -74,7 +75,7 @@ VIOLATED: dict[str, list[Row]] = {
     ],
     "capacity": [
         LOST,
-        (opened(wrong=1, status_counts={"200": 101}), "replies_wrong:open"),
+        (opened(wrong=1, **WRONG), "replies_wrong:open other_bytes:all"),
         (opened(lag_p99_ns=21e3), "lag_p99_over_p50:tail"),
         (opened(lag_p99_ns=6e8), "lag_p99_over_p50:tail lag_p99_over_level:open"),
         (opened(planned=299), "enough_for_p99:open"),
@@ -88,6 +89,8 @@ VIOLATED: dict[str, list[Row]] = {
     "overload": [
         LOST,
         (closed(wrong=1), "maximum_replies_wrong:all"),
+        (closed(**WRONG), "maximum_other_bytes:all"),
+        (opened(**WRONG), "other_bytes:all"),
         (closed(connections_held=15), "maximum_connections_held:all"),
         (closed(little_ratio=1.2), "maximum_littles_law:all"),
         (closed(**RIG), "maximum_saturated:all"),
@@ -111,6 +114,7 @@ VIOLATED: dict[str, list[Row]] = {
         LOST,
         (opened(cpu_ns=3e9), "saturated:tail"),
         ({"spent_ns": 24 * S // 10}, "saturated:tail"),
+        (opened(**WRONG), "other_bytes:all"),
         (opened(connections_held=799), "connections_held:all"),
         (near(1300.0), "open_rig_share:tail"),
         (opened(lag_p99_ns=0.5 * MS), "lag_p99_over_p50:tail"),
@@ -127,6 +131,7 @@ VIOLATED: dict[str, list[Row]] = {
         LOST,
         (opened(achieved_hz=98.0), "achieved_over_offered:open"),
         (opened(wrong=1), "replies_wrong:open"),
+        (opened(**WRONG), "other_bytes:all"),
         (opened(lag_p99_ns=1e5, p50_ns=2e6), "lag_p99_over_p50:tail"),  # of the fast ones, not of all
         (opened(**RIG), "saturated:tail"),
         (opened(connections_held=63), "connections_held:all"),
@@ -139,10 +144,11 @@ VIOLATED: dict[str, list[Row]] = {
     "connections, idle": [
         LOST,
         ({"lacking": 1}, "connections_held:all"),
+        (closed(**WRONG), "other_bytes:all"),
         (closed(achieved_hz=4100.0), "below_ceiling:closed"),
         (near(120.0), "rig_share:bound"),
         (near(None), "rig_share:bound"),
-        (closed(answered=0), "closed_answered:closed"),
+        (closed(answered=0, status_counts={}), "closed_answered:closed"),
         (closed(closed_by_peer=90), "closed_connections_that_stayed:closed"),
         # Time to connect is in no latency: Little's law says nothing here.
         *((closed(**figures), f"{name}:{scope}") for figures, name, scope in LOOP if name != "littles_law"),
@@ -151,6 +157,7 @@ VIOLATED: dict[str, list[Row]] = {
         LOST,
         ({"closed_at": (8, {"wrong": 1})}, "closed_replies_wrong:all"),
         ({"closed_at": (80, {"failed": 1})}, "closed_replies_wrong:all"),
+        ({"closed_at": (80, WRONG)}, "other_bytes:all"),
     ],
     "lifecycle": [
         LOST,
@@ -165,9 +172,10 @@ VIOLATED: dict[str, list[Row]] = {
     "map": [
         LOST,
         ({"closed_at": (2, {"connections_held": 1})}, "connections_held:all"),
+        ({"closed_at": (6, WRONG)}, "other_bytes:all"),
         ({"closed_at": (2, {"achieved_hz": 2100.0})}, "below_ceiling:closed"),
         ({"closed_at": (6, {"achieved_hz": 6100.0})}, "below_ceiling:closed"),
-        ({"closed_at": (6, {"answered": 0})}, "closed_answered:closed"),
+        ({"closed_at": (6, {"answered": 0, "status_counts": {}})}, "closed_answered:closed"),
         (near(120.0), "rig_share:bound"),
         (near(None), "rig_share:bound"),
         *(({"closed_at": (at, figures)}, f"{name}:{scope}") for at in (2, 6) for figures, name, scope in LOOP),
@@ -176,6 +184,7 @@ VIOLATED: dict[str, list[Row]] = {
         LOST,
         (opened(achieved_hz=98.0), "achieved_over_offered:open"),
         (opened(wrong=1), "replies_wrong:open"),
+        (opened(wrong=1, **WRONG), "replies_wrong:open other_bytes:all"),
         (opened(lag_p99_ns=21e3), "lag_p99_over_p50:tail"),
         (opened(**RIG), "saturated:tail"),
         (opened(lag_p50_ns=21e3), "saturated:tail"),
@@ -235,8 +244,10 @@ def test_each_gate_is_violated_where_it_is_asked_for(
 ) -> None:
     line = line_of(kind, monkeypatch, tmp_path, **changed)
     assert broken(line) == named(gates)
-    faults = set(named(gates)) & set(lifecycle_view.FAULTS) if kind == "lifecycle" else set()
-    assert (line["status"] == "failed") == bool(faults), "what a server must not do at its end fails the command"
+    of_kind = getattr(scenarios.KINDS.get(kind.partition(",")[0]), "FAULTS", {})
+    faults = set(named(gates)) & {*FAULTS, *of_kind}
+    assert (line["status"] == "failed") == bool(faults), "what a server must never do fails the command"
+    assert all({**FAULTS, **of_kind}[name] in line["reason"] for name in faults)
 
 
 @pytest.mark.parametrize(

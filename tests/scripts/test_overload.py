@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from assaylib import rig
-from assaylib.gates import GATE_NAMES
-from assaylib.scenarios import overload, plans, readings, requests, scenario, series
+from assaylib.gates import GATE_NAMES, of_server
+from assaylib.scenarios import command, overload, plans, readings, requests, scenario, series
 from assaylib.scenarios.requests import Request
 from failures import BUILT, MS, NO_LOOKS, OVERLOAD, RIG, ROUNDS, SOUND, S, drawn, made_up, one, parsed, refused, right, told
 
@@ -261,16 +261,25 @@ def test_one_that_never_came_back_is_said_to_be(tmp_path: Path) -> None:
     assert "as fast as before after not while it was watched (1.4 s to not while it was watched);" in text.splitlines()[3]
 
 
-def test_memory_without_bound_has_no_numbers(tmp_path: Path) -> None:
+def test_memory_without_bound_fails_and_has_no_numbers(tmp_path: Path) -> None:
+    """In two of seven rounds: the other five are no proof that it is bounded."""
     folder = made_up(tmp_path / "run", parsed(tmp_path, OVERLOAD), overloaded)
+    assert "Memory grew by 0.0 MB over what it was before, in every process; more than 32 MB would" in told(folder)
+    assert command.show(folder) == 0
     path = folder / "samples.jsonl"
     rows = [json.loads(row) for row in path.read_text().splitlines()]
     for row in rows:
-        if row["member"] == "event_loop@wait":
+        if row["member"] == "event_loop@wait" and row["round"] in (2, 5):
+            row["metrics"]["rss_growth_bytes"] = 900e6
             row["gates"] = {"rss_growth_mb": {"value": 900.0, "limit": 32.0, "scope": "all", "ok": False}}
+            row |= of_server(row["gates"], overload.FAULTS)
+            assert row["reason"] == "growth of memory in MB, beyond what was allowed: 900.0"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     text = told(folder)
-    assert "event_loop@wait has no number: growth of memory, MB 900 (limit 32) in 7 of 7 rounds" in text
+    assert command.show(folder) == 1
+    said = "Memory was not bounded: it grew by more than 32 MB under event_loop@wait in 2 of 7 rounds, by up to 900.0 MB."
+    assert said in text and "2 failed. growth of memory in MB" in text
+    assert "event_loop@wait has no number: growth of memory, MB 900 (limit 32) in 2 of 7 rounds" in text
     assert "event_loop" not in next(row for row in text.splitlines() if row.startswith("wait: "))
     row = next(row.split() for row in text.splitlines() if row.startswith("wait     event_loop"))
     assert set(row[2:-1]) == {"–"} and row[-1] == "0"
@@ -326,6 +335,15 @@ def test_a_single_round_beyond_a_gate_is_left_out(tmp_path: Path) -> None:
     found = one(folder).family
     assert set(series.rounds(found, "event_loop@wait", "useful_share")) == {1, 2, 4, 5, 6, 7}
     assert len(series.good(found, "event_loop@wait")) == 6 and "has no number" not in told(folder)
+    named = "Left out of event_loop@wait: generator's lag p99, ms 9 (limit 5) in 1 of 7 rounds."
+    assert told(folder).endswith(named) and named in drawn(folder)
+    # What the server did is no reason to leave a round out.
+    for row in rows:
+        if row["gates"]:
+            row["gates"] = {"answered_before": {"value": 0.9, "limit": 0.99, "scope": "all", "ok": False}}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    why = "share answered before anything failed 0.9 (limit 0.99) in 1 of 7 rounds"
+    assert f"event_loop@wait has no number: {why}." in told(folder) and "Left out" not in told(folder)
 
 
 def test_few_rounds_say_so(tmp_path: Path) -> None:

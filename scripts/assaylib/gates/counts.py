@@ -6,6 +6,10 @@ A gate either invalidates its figures, and then they are withheld, or it marks t
 and CPU are not withheld for it; that they are independent of it is not claimed); and "bound", for where
 the rig was the limit, closed-loop throughput is a bound of the server's from below. What the machine
 did ("host") is the discard rule's business: its figures are shown beside the gates.
+
+A gate that invalidates speaks either of the rig, and then a round may be left out for it, which is said, or of
+the server, and then the first failure withholds the case's figures of that scope: rounds left out for what the
+server did would leave its good ones.
 """
 
 from __future__ import annotations
@@ -19,8 +23,19 @@ from ..intervals import median
 if TYPE_CHECKING:
     from ..families import Family
 
-#: A member whose process fails a gate in more than this share of its rounds has no number at all.
+#: A member of which gates of the rig take more than this share of the rounds has no number at all.
 GATE_FAILURES_MAX = 0.25
+
+#: Those that speak of generator, downstream service or machine: no server can bring it about that one fails. All
+#: others speak of the server (from_server).
+OF_RIG = frozenset(
+    (
+        "saturated closed_saturated over_saturated maximum_saturated level_ended_by"
+        " rig_share open_rig_share maximum_rig_share"
+        " lag_p99_over_p50 lag_p99_over_level generator_lag_ms"
+        " enough_for_p99 answered_over_maximum machine_kept_up phases_late_ms load_passed"
+    ).split()
+)
 
 #: Those that invalidate; "tail" and "bound" only mark.
 INVALIDATING = ("all", "open", "closed")
@@ -62,6 +77,7 @@ GATE_NAMES = {
     "level_ended_by": "who was at his limit where the level does not hold",
     "littles_law": "deviation from Little's law",
     "replies_wrong": "wrong or failed replies",
+    "other_bytes": "answers that said 200 and were wrong",
     "closed_replies_wrong": "wrong or failed replies, closed loop",
     "connections_held": "connections held",
     "below_ceiling": "closed-loop rate against its arithmetic ceiling",
@@ -83,6 +99,7 @@ GATE_NAMES = {
     "answered_before": "share answered before anything failed",
     "answered_over_maximum": "answered in the overload ÷ the closed-loop maximum before it",
     "maximum_replies_wrong": "wrong or failed replies while the closed-loop maximum was measured",
+    "maximum_other_bytes": "answers that said 200 and were wrong while the closed-loop maximum was measured",
     "maximum_connections_held": "connections held while the closed-loop maximum was measured",
     "maximum_littles_law": "deviation from Little's law while the closed-loop maximum was measured",
     "maximum_below_ceiling": "the closed-loop maximum against its arithmetic ceiling",
@@ -125,7 +142,10 @@ def metric_scope(metric: str) -> str:
     return "open"
 
 
-def failed_gates(sample: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+Failed = list[tuple[str, str, dict[str, Any]]]
+
+
+def failed_gates(sample: dict[str, Any]) -> Failed:
     """(name, scope, gate) of every gate that a sample does not pass."""
     gates = sample.get("gates") or {}
     return [(n, gate_scope(n, g), g) for n, g in sorted(gates.items()) if g.get("ok") is False]
@@ -137,24 +157,39 @@ def passes(sample: dict[str, Any], metric: str) -> bool:
     return all(found not in governing for _, found, _ in failed_gates(sample))
 
 
+def from_server(sample: dict[str, Any]) -> Failed:
+    """Of failed_gates() those that invalidate and speak of the server. Less than was offered is the rig's where the
+    same process shows the rig at its limit, and the server not."""
+    rig_full = ((sample.get("gates") or {}).get("saturated") or {}).get("ok") is False
+    of_rig = OF_RIG | {"achieved_over_offered"} if rig_full else OF_RIG
+    return [each for each in failed_gates(sample) if each[1] in INVALIDATING and each[0] not in of_rig]
+
+
 def tally(family: Family) -> None:
-    """Counts each gate of each case, withholds what too many rounds invalidate, marks tails that are the
-    machine's, too, and throughputs that are the rig's."""
+    """Counts each gate of each case, withholds what a round of the server's or too many of the rig's invalidate,
+    marks tails that are the machine's, too, and throughputs that are the rig's. A process that failed for what its
+    server did (faults.py) is such a round."""
     marks = {"tail": family.tails, "bound": family.bounded}
     for member in family.plan["members"]:
         samples = [sample for _, sample in sorted(family.samples.get(member, {}).items())]
+        samples += [line for line in family.failures if line.get("member") == member and from_server(line)]
         for name in sorted({name for sample in samples for name in (sample.get("gates") or {})}):
             family.gates.append(_tally_one(member, name, samples))
         for scope in (*INVALIDATING, *marks):
-            bad = [s for s in samples if any(found == scope for _, found, _ in failed_gates(s))]
+            bad = [found for s in samples if (found := _of_scope(failed_gates(s), scope))]
+            own = [found for s in samples if (found := _of_scope(from_server(s), scope))]
             many = len(bad) > GATE_FAILURES_MAX * len(samples)
             if scope in marks:
                 if many:
-                    marks[scope][member] = _gate_reason(bad, scope, len(samples))
+                    marks[scope][member] = _gate_reason(bad, len(samples))
+            elif own or many:
+                family.withheld[member, scope] = _gate_reason(own or bad, len(samples))
             elif bad:
-                family.dropped[member, scope] = len(bad)
-                if many:
-                    family.withheld[member, scope] = _gate_reason(bad, scope, len(samples))
+                family.dropped[member, scope] = _gate_reason(bad, len(samples))
+
+
+def _of_scope(found: Failed, scope: str) -> Failed:
+    return [each for each in found if each[1] == scope]
 
 
 def tally_host(family: Family, rule: dict[str, Any] | None) -> None:
@@ -190,15 +225,13 @@ def _tally_one(member: str, name: str, samples: list[dict[str, Any]]) -> GateTal
     )
 
 
-def _gate_reason(bad: list[dict[str, Any]], governed: str, total: int) -> str:
-    """For example "achieved_over_offered 0.913 (limit 0.99) in 3 of 8 rounds"."""
+def _gate_reason(bad: list[Failed], total: int) -> str:
+    """bad: of each round that fails any. For example "achieved ÷ offered 0.913 (limit 0.99) in 3 of 8 rounds"."""
     worst: dict[str, list[Any]] = {}
     limits: dict[str, Any] = {}
-    for sample in bad:
-        for name, scope, gate in failed_gates(sample):
-            if scope == governed:
-                worst.setdefault(name, []).append(gate.get("value"))
-                limits[name] = gate.get("limit")
+    for name, _, gate in (each for found in bad for each in found):
+        worst.setdefault(name, []).append(gate.get("value"))
+        limits[name] = gate.get("limit")
     parts = []
     for name, values in sorted(worst.items()):
         numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]

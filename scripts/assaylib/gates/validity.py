@@ -57,6 +57,7 @@ def of(
     if loops:
         held = min(loop["connections_held"] for loop in loops)
         found["connections_held"] = least(held, asked.connections, "all")
+        found["other_bytes"] = most(sum(map(other_bytes, loops)), 0, "all")
     if final is not None:
         found["lost"] = most(final["lost"], 0, "all")
     return found
@@ -64,7 +65,8 @@ def of(
 
 def other_bytes(result: Figures) -> int:
     """Replies that say 200 and are not what was asked for: no load excuses that."""
-    return max(0, int(result["status_counts"].get("200", 0)) - int(result["answered"]))
+    told = result.get("status_counts") or {}
+    return max(0, int(told["200"]) - int(result["answered"])) if "200" in told else 0
 
 
 def most(value: float, limit: float, scope: str) -> dict[str, Any]:

@@ -24,6 +24,8 @@ To add a kind of scenario, write one module here, name it in KINDS, and ship a f
     tables(outcome)                      blocks.Table; the first is also printed in the terminal
     pictures(outcome)                    charts.Chart, whose data are in one of the tables
     parts(outcome)                       if parts of a process have gates of their own: those parts as families
+    FAULTS                               gate → how it is said, if a server of this kind must not fail more than those
+                                         that none may (gates/faults.py): such a process counts as failed
 
 An outcome (outcome.py) is a scenario with its lines, judged. Plan, store, discards, resuming and checks of
 the machine are those of every run.
@@ -37,7 +39,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .. import machine
+from .. import gates, machine
 from ..plan import Built, Family
 from ..programs import Build, Finished
 from ..rig import Failure
@@ -102,8 +104,12 @@ def measure(
     try:
         if family.note:
             raise Failure(family.note)
-        result |= kind_of(family).measure(build, family, member, seed, padding)
+        kind = kind_of(family)
+        result |= kind.measure(build, family, member, seed, padding)
         finished = result.pop("server", None)
+        wrong = (gates.of_server(each.get("gates") or {}, getattr(kind, "FAULTS", None))
+                 for each in (result, *result.get("points", [])))  # fmt: skip
+        result |= next(filter(None, wrong), {})
     except TooBusy as why:
         result["gates"] = {"machine_kept_up": {"value": str(why), "limit": "all of it", "scope": "all", "ok": False}}
     except Failure as failure:

@@ -15,7 +15,7 @@ from typing import Any
 from .. import charts, words
 from ..blocks import Column, Table
 from ..charts import Chart
-from ..gates import passes
+from ..gates import from_server, passes
 from ..gates.validity import least, most
 from ..plan import CAPTURE_S, DRAIN_S, SERVE_START_S, Built, Family
 from ..programs import Build
@@ -164,11 +164,14 @@ def _rates(outcome: Outcome, row: str) -> dict[str, float]:
 
 
 def _steps_of(outcome: Outcome, rates: dict[str, float], number: int) -> list[Step]:
-    """Those of a round that have a number."""
-    found = []
+    """Those of a round that have a number, and those at which the server failed a gate of its own: there the level
+    does not hold, whatever else was measured. Left out, they would be missing where the server was at its worst."""
+    found, failed = [], {(line["member"], line["round"]): line for line in outcome.family.failures}
     for member, rate in rates.items():
-        sample = outcome.family.samples.get(member, {}).get(number)
-        if sample and passes(sample, "p99_ns"):
+        sample = outcome.family.samples.get(member, {}).get(number) or failed.get((member, number))
+        if sample and from_server(sample):
+            found.append(Step(rate, None, True))
+        elif sample and sample["status"] == "ok" and passes(sample, "p99_ns"):
             found.append(Step(rate, sample["metrics"]["p99_ns"], broken(sample["metrics"])))
     return found
 

@@ -20,6 +20,7 @@ from typing import Any
 from .. import rig, slopes
 from ..gates import Conditions, least, most, saturation
 from ..gates import of as of_gates
+from ..gates.validity import other_bytes
 from ..plan import SERVE_START_S, Built, Family
 from ..programs import Build
 from . import held, keys, memory, plans, readings
@@ -200,7 +201,7 @@ def _new(
     # Time to connect is in no latency, and connections come and go: neither Little's law nor how many
     # are held says anything here.
     found = of_gates(Conditions(clients, ceiling_hz=most_hz, rig_hz=rig_hz), closed=new)
-    wanted = ("closed_replies_wrong", "closed_saturated", "below_ceiling", "rig_share")
+    wanted = ("closed_replies_wrong", "other_bytes", "closed_saturated", "below_ceiling", "rig_share")
     gates = {name: found[name] for name in wanted if name in found}
     gates["closed_answered"] = least(answered, 1, "closed")
     gates["closed_connections_that_stayed"] = most(stayed, STAYED_MAX, "closed")
@@ -221,12 +222,14 @@ def _new(
 
 
 def _active(here: Stand, steps: dict[str, Any]) -> dict[str, Any]:
-    points, wrong = [], 0
+    points, wrong, others = [], 0, 0
     for count in steps["connections"]:
         point, done = _active_long_enough(here, count, _active_s(steps, count))
         wrong += done["wrong"] + done["failed"]
+        others += other_bytes(done)
         points.append(point)
     gates = {"connections_held": _held_gate(points), "closed_replies_wrong": most(wrong, 0, "all")}
+    gates["other_bytes"] = most(others, 0, "all")
     return {"points": points, "metrics": {}, "gates": gates}
 
 

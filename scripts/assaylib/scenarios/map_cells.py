@@ -15,6 +15,7 @@ from typing import Any
 
 from .. import judge, words
 from ..families import Family
+from ..gates import of_server
 from ..intervals import ALPHA, order_interval
 from ..verdicts import Estimate
 from .outcome import Outcome, nearest
@@ -77,11 +78,10 @@ def _plan(family: dict[str, Any], count: int) -> dict[str, Any]:
 
 
 def _lines(line: dict[str, Any]) -> list[dict[str, Any]]:
-    """A line for each cell of a process; of a failed one there are no points to go by."""
-    if line["status"] != "ok":
-        return []
+    """A line for each cell of a process; of a failed one there are no points to go by, unless it is one for what its
+    server did: then the cells in which it did that have failed."""
     found = []
-    for point in line["points"]:
+    for point in line.get("points") or []:
         id = f"{line['family']}/c{point['connections']}"
         metrics = {key: value for key, value in point.items() if isinstance(value, (int, float))}
         # Both figures of a cell come from its closed loop.
@@ -89,9 +89,8 @@ def _lines(line: dict[str, Any]) -> list[dict[str, Any]]:
             name: {**gate, "scope": "all" if gate["scope"] == "closed" else gate["scope"]}
             for name, gate in (*line["gates"].items(), *point["gates"].items())
         }
-        found.append(
-            {**line, "family": id, "case": f"{id}/{line['member']}", "metrics": metrics, "gates": gates}
-        )
+        here = {"family": id, "case": f"{id}/{line['member']}", "metrics": metrics, "gates": gates}
+        found.append({**line, "status": "ok", "reason": None, **here, **of_server(gates)})
     return found
 
 

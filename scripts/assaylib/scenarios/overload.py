@@ -53,6 +53,11 @@ KEYS: keys.Keys = {
 }
 ANSWERED_MAX = 1.2  # answered in the overload, over the maximum: more, and that was none
 LAG_MAX_MS = 5.0  # the generator's own: later, it was not the load that was asked for
+#: What a server must not do under too much, and how it is said.
+FAULTS = {
+    "rss_growth_mb": "growth of memory in MB, beyond what was allowed",
+    "maximum_other_bytes": "answers that said 200 and were wrong, in the closed loop before",
+}
 
 
 def check(scenario: Scenario) -> None:
@@ -203,8 +208,8 @@ def _memory(looks: dict[str, Any], begin: int, end: int, last: int) -> dict[str,
 
 
 def gates(scenario: Scenario, metrics: dict[str, Any], every: list[Request]) -> dict[str, Any]:
-    """Beside those of METHOD 4: who is refused, late or dropped beyond the maximum is a result. Memory that
-    grows beyond what was allowed has no other figures."""
+    """Beside those of METHOD 4: who is refused, late or dropped beyond the maximum is a result. A server whose memory
+    grows beyond what was allowed has failed."""
     wrong = sum(r.outcome == requests.WRONG and not r.refused for r in every)
     early = requests.due(every, 0, ends_ns(scenario.steps)[0])
     good = sum(r.latency_ns is not None for r in early) / max(1, len(early))

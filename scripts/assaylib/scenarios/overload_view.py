@@ -37,7 +37,7 @@ def answer(outcome: Outcome) -> list[str]:
     steps = outcome.scenario.steps
     every = {m: found for m in outcome.family.plan["members"] if (found := _useful(outcome, m))}
     if not every:
-        return [outcome.nothing, *_withheld(outcome)]
+        return [outcome.nothing, _memory_said(outcome), *_withheld(outcome)]
     parts = [_lead(outcome, full) for full in steps["on_full"]]
     sure = series.how_sure(list(every.values()), "intervals at 95 % each")
     asked = f"{steps['factor']:g} times {_maximum(steps)}, for {steps['overload_s']:g}{words.SPACE}s"
@@ -121,14 +121,26 @@ def _never_full(outcome: Outcome) -> list[str]:
 
 
 def _memory_said(outcome: Outcome) -> str:
-    family, limit = outcome.family, outcome.scenario.level["rss_growth_mb"]
-    grown = [series.estimate(family, m, "rss_growth_bytes") for m in family.plan["members"]]
-    text = series.hull(grown, 1e6, 1)
-    if text == "–":
+    """Of every process, whatever became of it: no round is an excuse for another."""
+    limit = outcome.scenario.level["rss_growth_mb"]
+    grown: dict[str, list[float]] = {}
+    for line in outcome.lines:
+        if (found := (line.get("metrics") or {}).get("rss_growth_bytes")) is not None:
+            grown.setdefault(line["member"], []).append(found / 1e6)
+    if not grown:
         return "Memory: no number."
+    every = [mb for values in grown.values() for mb in values]
+    over = {member: sum(mb > limit for mb in values) for member, values in grown.items()}
+    bad = [f"{words.label(m)} in {n} of {words.counted(len(grown[m]), 'round')}" for m, n in over.items() if n]
+    if bad:
+        return (
+            f"**Memory was not bounded: it grew by more than {limit:g}{words.SPACE}MB under {words.listed(bad)}, by up to"
+            f" {words.ceiling(max(every), 1)}{words.SPACE}MB.**"
+        )
+    low, high = words.floor(min(every), 1), words.ceiling(max(every), 1)
     return (
-        f"Memory grew by {text}{words.SPACE}MB over what it was before; more than {limit:g}{words.SPACE}MB would have"
-        " failed."
+        f"Memory grew by {low if low == high else f'{low} to {high}'}{words.SPACE}MB over what it was before, in every"
+        f" process; more than {limit:g}{words.SPACE}MB would have failed."
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import anchors, answer, checks, judge, page, resolution, words
 from ..blocks import Cell, Check, Column, Raw, Table
+from ..gates import GATE_FAILURES_MAX
 from ..judge import Judgement
 from ..sections.provenance import data, environment
 from . import KINDS, sections
@@ -16,6 +17,10 @@ from .outcome import Outcome
 READING = (
     "A scenario compares what its question names, over rounds of fresh servers in random order. Tied is"
     " who is not shown to be behind the best; with too few rounds there is no interval and no ranking."
+    " A round is left out for what machine, generator or downstream service did, and is named then (at most"
+    f" {words.percent(GATE_FAILURES_MAX)} of a server's rounds, else it has no figure), never for what the server did:"
+    " where a gate that speaks of the server fails once (wrong or lost answers, less achieved than offered, memory"
+    " without bound), it has no figure that this gate governs, and of a step of a capacity the level does not hold."
 )
 LIMITS = (
     "A network: server, load and what is downstream share one machine and its loopback.",

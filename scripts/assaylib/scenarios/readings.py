@@ -9,7 +9,7 @@ from typing import Any
 from .. import words
 from ..blocks import Column, Table
 from ..intervals import median
-from ..gates import Conditions, of, passes
+from ..gates import Conditions, of
 from ..gates.validity import ACHIEVED_MIN  # noqa: F401: capacity judges by it, too
 from ..plan import SERVICE_BASELINE, Family
 from ..rig import final, opened  # noqa: F401: what a kind's metrics are made of
@@ -45,6 +45,7 @@ def gates(
 
 MAXIMUM_GATES = {
     "maximum_replies_wrong": "closed_replies_wrong",
+    "maximum_other_bytes": "other_bytes",
     "maximum_connections_held": "connections_held",
     "maximum_littles_law": "littles_law",
     "maximum_below_ceiling": "below_ceiling",
@@ -145,7 +146,7 @@ def table(outcome: Outcome, caption: str, *shows: str) -> Table:
         shows=tuple(map(outcome.chart, shows)),
     )
     for member in family.plan["members"]:
-        every = [s["metrics"] for s in family.samples.get(member, {}).values() if passes(s, "p99_ns")]
+        every = [s["metrics"] for s in series.good(family, member, "p99_ns").values()]
 
         def middle(
             key: str, divisor: float = 1.0, decimals: int = 0, mark: str = "", every: list[dict[str, Any]] = every
@@ -160,7 +161,7 @@ def table(outcome: Outcome, caption: str, *shows: str) -> Table:
             middle("achieved_hz"),
             middle("p50_ns", 1e6, 2, late),
             middle("p99_ns", 1e6, 2, late),
-            str(sum(m["wrong"] + m["failed"] for m in every)),
+            str(sum(m["wrong"] + m["failed"] for m in every)) if every else "–",
             middle("server_busy_percent"),
             middle("load_busy_percent"),
             middle("lag_p99_ns", 1e6, 2),

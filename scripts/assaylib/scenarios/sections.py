@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import words
 from ..blocks import Block, Column, Items, Picture, Raw, Section, Table, Text
-from ..gates import BEYOND_RIG, GateTally, failed_gates
+from ..gates import BEYOND_RIG, GateTally
 from ..judge import gate_name
 from ..sections.gates import said
 from ..sections.services import RIG_UNKNOWN
@@ -83,21 +83,22 @@ def counted(outcome: Outcome) -> str:
     text = (
         f"{words.counted(len(outcome.lines), 'process')}, each a fresh server, in"
         f" {words.counted(rounds, 'round')}; {gone} discarded by the rule that the run declared (steal,"
-        f" other programs), {len(failed)} failed{_without_figures(outcome)}."
+        f" other programs), {len(failed)} failed."
     )
     for why in list(dict.fromkeys(words.reason(line.get("reason")) for line in failed))[:3]:
         text += f" {why}."
-    return text
+    return " ".join([text, *_left_out(outcome)])
 
 
-def _without_figures(outcome: Outcome) -> str:
-    """Of those that count: whoever failed a gate that governs all figures has none, and did not fail."""
-    samples = [s for f in outcome.judged.families for rounds in f.samples.values() for s in rounds.values()]
-    bad = [[name for name, scope, _ in failed_gates(sample) if scope == "all"] for sample in samples]
-    names = dict.fromkeys(gate_name(name) for failed in bad for name in failed)
-    if not names:
-        return ""
-    return f", {sum(map(bool, bad))} without figures (gates failed: {words.listed(names)})"
+def _left_out(outcome: Outcome) -> list[str]:
+    """Every round that is missing in a figure for what the rig did: members for which the same is to be said
+    together."""
+    found: dict[str, list[str]] = {}
+    for family in outcome.judged.families:
+        for (member, _), why in family.dropped.items():
+            if (member, "all") not in family.withheld:
+                found.setdefault(why, []).append(words.label(member))
+    return [f"Left out of {words.listed(dict.fromkeys(who))}: {why}." for why, who in found.items()]
 
 
 def gate_table(outcome: Outcome) -> Table:

@@ -100,9 +100,9 @@ def gate_table(judged: Judgement, family: Family) -> list[Block]:
         if scope == "all" or (m, "all") not in family.withheld
     ]
     left_out = [
-        f"{words.label(m)}: {words.counted(n, 'round')} without {govern[scope]} figures"
-        for (m, scope), n in sorted(family.dropped.items())
-        if not {(m, scope), (m, "all")} & set(family.withheld)
+        f"{words.label(m)}: left out of {govern[scope]} figures: {why}"
+        for (m, scope), why in sorted(family.dropped.items())
+        if (m, "all") not in family.withheld
     ]
     blocks: list[Block] = [Items(withheld + left_out)] if withheld or left_out else []
     return [*blocks, table]

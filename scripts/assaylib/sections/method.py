@@ -87,8 +87,10 @@ def method(judged: Judgement) -> Section:
                 ),
                 (
                     "**Gates**: a process that fails a gate has no number for what that gate"
-                    " governs; a case that fails it in more than"
-                    f" {words.percent(judge.GATE_FAILURES_MAX)} of its rounds has none at all. Two"
+                    " governs. Where the gate speaks of the server, the first such round leaves the case"
+                    " without any: the other rounds would be a choice of its good ones. Where it speaks of"
+                    " the rig, the round alone is left out, and named; of a case of which that takes more than"
+                    f" {words.percent(judge.GATE_FAILURES_MAX)} nothing is left. Two"
                     f" things are only marked. Where {LATE}, or at the fixed rate {NEAR}, latencies are"
                     f" shown and marked as the machine's. {KEPT}. And where not the server was"
                     " saturated but the rig (generator or downstream service), or the rate came near"
