@@ -220,6 +220,7 @@ def _conditions(family: Family, member: str) -> Conditions:
         load["connections"],
         threads=load["threads"][member],
         spins=bool(load["spin_us"]),
+        server_spins=bool(((load.get("settings") or {}).get(member) or {}).get("spin_us")),
         ceiling_hz=_ceiling_hz(family, member),
         rig_hz=load.get("rig_hz", math.inf),
     )

@@ -231,7 +231,7 @@ IDLE = waits(CONNECTIONS.replace('workload = "echo"', CALL))
 SERVICE = "service"  # no scenario: the families of every run
 
 PROCESSES: dict[str, Process] = {
-    "fixed-rate": Process(waits(FIXED_RATE), "event_loop"),
+    "fixed-rate": Process(waits(FIXED_RATE), "event_loop", Said(closed={"achieved_hz": 500.0})),
     "capacity": Process(waits(CAPACITY.replace("[server]", f"[server]\n{CALL}")), "event_loop@1"),
     "overload": Process(
         waits(TOO_MUCH),
@@ -243,7 +243,7 @@ PROCESSES: dict[str, Process] = {
         "event_loop@none",
         Said(opened={**PLAN, "classes": classes()}, requests=stuck(True, None), looks=POOL, told=(*PHASES, END), spent_ns=S // 10),
     ),
-    "mixed": Process(MIXED, "event_loop@in_place"),
+    "mixed": Process(MIXED, "event_loop@in_place", Said(closed={"achieved_hz": 500.0})),
     "connections, idle": Process(IDLE, "event_loop"),
     "connections, active": Process(IDLE, "event_loop", place=1),
     "lifecycle": Process(LIFECYCLE, "event_loop", Said(final={"answered": 105}, waiting=5, busy=UNHURRIED), place=1),

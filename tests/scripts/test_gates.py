@@ -79,6 +79,7 @@ def test_a_sound_run_passes_every_gate() -> None:
         ({"connections_held": 7}, {"connections_held"}),
         ({"achieved_hz": 2001.0}, {"below_ceiling", "open_below_ceiling"}),
         ({"cpu_ns": 9.5e8, "own_cpus_idle_ns": 4e7}, {"saturated", "closed_saturated"}),
+        ({"watch_cpu_ns": 9.2e8, "watch_cpus_idle_ns": 8e7}, {"server_share"}),
         ({"answered": 99, "status_counts": {"200": 100}}, {"other_bytes"}),
     ],
 )
@@ -113,6 +114,12 @@ def test_what_a_scenario_provokes_is_tolerated_and_no_more() -> None:
     # Overload excuses no other bytes under a 200.
     counts = {"answered": 460, "wrong": 41, "status_counts": {"200": 461, "503": 40}}
     assert failed(gates.of(finding, opened={**refusing, **counts})) == {"replies_wrong", "other_bytes"}
+
+
+def test_how_full_the_cpu_of_a_server_is_that_polls_says_nothing_of_a_knee() -> None:
+    full = {**SOUND, "watch_cpu_ns": 9.2e8, "watch_cpus_idle_ns": 8e7}
+    assert failed(gates.of(Conditions(CONNECTIONS, server_spins=True), opened=full)) == set()
+    assert failed(gates.of(Conditions(CONNECTIONS, below_knee=False), opened=full)) == set(), "there it is the finding"
 
 
 @pytest.mark.parametrize(
@@ -408,7 +415,7 @@ def test_a_rare_failure_of_the_rig_leaves_its_round_out_and_many_the_number() ->
     assert not family.why_withheld("event_loop", "closed_hz"), "that gate does not govern it"
 
 
-@pytest.mark.parametrize("name", ["open_below_ceiling", "replies_wrong", "achieved_over_offered"])
+@pytest.mark.parametrize("name", ["open_below_ceiling", "replies_wrong", "achieved_over_offered", "server_share"])
 def test_no_round_is_left_out_for_what_the_server_did(name: str) -> None:
     """One bad round of twelve: the other eleven would be a choice of the server's own."""
 

@@ -65,6 +65,8 @@ VIOLATED: dict[str, list[Row]] = {
         (opened(wrong=1), "replies_wrong:open"),
         (opened(failed=1), "replies_wrong:open"),
         (opened(wrong=1, **WRONG), "replies_wrong:open other_bytes:all"),
+        (opened(**ON_FOUR), "server_share:open"),
+        (closed(achieved_hz=120.0), "rate_over_closed:open"),
         (opened(lag_p99_ns=21e3), "lag_p99_over_p50:tail"),
         (opened(**RIG), "saturated:tail"),
         (opened(lag_p50_ns=21e3), "saturated:tail"),  # it polls, and is late all the same
@@ -132,6 +134,8 @@ VIOLATED: dict[str, list[Row]] = {
         (opened(achieved_hz=98.0), "achieved_over_offered:open"),
         (opened(wrong=1), "replies_wrong:open"),
         (opened(**WRONG), "other_bytes:all"),
+        (opened(**ON_FOUR), "server_share:open"),
+        (closed(achieved_hz=120.0), "rate_over_closed:open"),
         (opened(lag_p99_ns=1e5, p50_ns=2e6), "lag_p99_over_p50:tail"),  # of the fast ones, not of all
         (opened(**RIG), "saturated:tail"),
         (opened(connections_held=63), "connections_held:all"),
@@ -185,6 +189,7 @@ VIOLATED: dict[str, list[Row]] = {
         (opened(achieved_hz=98.0), "achieved_over_offered:open"),
         (opened(wrong=1), "replies_wrong:open"),
         (opened(wrong=1, **WRONG), "replies_wrong:open other_bytes:all"),
+        (opened(**ON_FOUR), "server_share:open"),
         (opened(lag_p99_ns=21e3), "lag_p99_over_p50:tail"),
         (opened(**RIG), "saturated:tail"),
         (opened(lag_p50_ns=21e3), "saturated:tail"),
@@ -279,7 +284,6 @@ FULL_ON_FOUR |= {"watch_cpus": [4] * len(FULL["at_ns"]), "watch_cpus_idle_ns": [
         # A CPU that is polled away is not used up.
         *((kind, opened(**POLLING)) for kind in ("fixed-rate", SERVICE)),
         # Who has as many threads as are busy is at his limit, and then it was not the rig's alone.
-        *((kind, opened(**ON_FOUR)) for kind in ("fixed-rate", "mixed", SERVICE)),
         *((kind, closed(**ON_FOUR)) for kind in ("overload", "mixed", SERVICE)),
         ("overload", {"busy": FULL_ON_FOUR}),
     ],

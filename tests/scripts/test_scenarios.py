@@ -14,7 +14,18 @@ import synthetic
 from assaylib import UsageError, cli, discard, plan, report, scenarios, service, store, words
 from assaylib.gates import GATE_NAMES, passes
 from assaylib.programs import Build
-from assaylib.scenarios import capacity, command, fixed_rate, names, outcome, plans, scenario, sections
+from assaylib.rig import Failure
+from assaylib.scenarios import (
+    capacity,
+    command,
+    fixed_rate,
+    names,
+    outcome,
+    plans,
+    readings,
+    scenario,
+    sections,
+)
 from conftest import Assay
 from failures import MIXED, OVERLOAD, SLOW
 from test_map import MAP
@@ -171,6 +182,21 @@ def test_fixed_rate_wants_one_way_to_say_its_rate(tmp_path: Path) -> None:
         path = file(tmp_path, text.replace("share = 0.4 ", steps + " "))
         with pytest.raises(UsageError, match="needs either share"):
             scenarios.load(str(path))
+
+
+def test_a_rate_that_is_stated_is_held_against_the_pilot(tmp_path: Path) -> None:
+    """And a share is one of what lies below every knee."""
+    for name, key in (("fixed-rate", "share = 0.4 "), ("mixed", "load_share = 0.5 ")):
+        text = (scenario.FOLDER / f"{name}.toml").read_text()
+        path = file(tmp_path, text.replace(key, f"{key.split()[0]} = 0.81 "))
+        with pytest.raises(UsageError, match=f"steps.{key.split()[0]}: 0.81: must be from 0.01 to 0.8"):
+            scenarios.load(str(path))
+    (family,) = plans.make([scenarios.load("fixed-rate")], BUILT, 1, None).families
+    family = plans.fixed(family, pilot_closed_hz={"event_loop": 1000.0})
+    kept = [readings.below_knee(family, "event_loop", hz)["rate_over_closed"] for hz in (800.0, 801.0)]
+    assert [gate["ok"] for gate in kept] == [True, False] and {gate["scope"] for gate in kept} == {"open"}
+    with pytest.raises(Failure, match="closed loop is not known: the pilot failed"):
+        readings.below_knee(family, "actor", 1.0)
 
 
 def test_a_model_can_have_options_of_its_own(tmp_path: Path) -> None:

@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .saturated import Saturation, saturation
+from .saturated import SERVER, SHARE_MIN, Saturation, saturation
 
 ACHIEVED_MIN = 0.99
 LAG_SHARE_MAX = 0.1
 LITTLE_MAX = 0.1
 RIG_SHARE_MAX = 0.8  # of what a server that does nothing reaches: nearer, the rig is the limit
 NOT_KNOWN = "not known"  # how near: then nothing tells that it was not
+KNEE_SHARE_MAX = 0.8  # of a closed loop: nearer, a rate is not below every knee
 
 Gates = dict[str, dict[str, Any]]
 Figures = Mapping[str, Any]
@@ -33,6 +34,7 @@ class Conditions:
     threads: int | None = None  #: of the server
     spins: bool = False  #: the generator polls in the open loop
     below_knee: bool = True  #: the fixed rate is one that everybody should keep
+    server_spins: bool = False  #: it polls before it sleeps: how full its CPU is says nothing
     #: Wrong or failed replies of the open loop; None: they are the finding, but for other bytes.
     tolerated: int | None = 0
     ceiling_hz: float | None = None  #: connections ÷ delay, threads ÷ delay
@@ -94,6 +96,8 @@ def _open(asked: Conditions, opened: Figures) -> Gates:
         found["lag_p99_over_p50"] = most(lag, LAG_SHARE_MAX, "tail")
     if asked.below_knee:
         found["achieved_over_offered"] = least(achieved, ACHIEVED_MIN, "open")
+        if SERVER in who.shares and not asked.server_spins:
+            found["server_share"] = {**most(who.shares[SERVER], SHARE_MIN, "open"), "ok": SERVER not in who.who}
     if asked.ceiling_hz is not None:
         found["open_below_ceiling"] = most(opened["achieved_hz"], asked.ceiling_hz, "open")
     if asked.rig_hz != math.inf:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """One rate that all models carry with ease, the same for all: latency, CPU, switches, system calls.
 
-The rate is a share of what the slowest model reaches in a closed loop of the pilot, or is stated. At a
-rate below everybody's knee a faster model is not "loaded less": CPU per request says what it costs.
+The rate is a share of what the slowest model reaches in a closed loop of the pilot, or is stated and held against
+that. At a rate below everybody's knee a faster model is not "loaded less": CPU per request says what it costs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from .. import charts, words
 from ..blocks import Column, Table
 from ..charts import Chart
+from ..gates.validity import KNEE_SHARE_MAX
 from ..plan import CAPTURE_S, SERVE_START_S, Built, Family
 from ..programs import Build
 from ..service import two_digits
@@ -26,7 +27,7 @@ KEYS: keys.Keys = {
     "downstream": keys.DOWNSTREAM,
     "load": {**keys.LOAD, "arrival": keys.text("poisson", "poisson", "uniform", "burst")},
     "steps": {
-        "share": keys.number(None, 0.01, 1),
+        "share": keys.number(None, 0.01, KNEE_SHARE_MAX),
         "rate_hz": keys.number(None, 0.1, 1e7),
         "warmup_s": keys.number(keys.REQUIRED, 0, 600),
         "duration_s": keys.number(keys.REQUIRED, 0.05, 3600),
@@ -62,35 +63,36 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
             [*wanted, same],
             aliases={same: "same"},
             process_s=SERVE_START_S + steps["warmup_s"] + steps["duration_s"] + CAPTURE_S,
-            pilot_s=plans.noop.PILOT_S + (len(wanted) * plans.PILOT_PROCESS_S if steps["share"] else 0),
+            pilot_s=plans.noop.PILOT_S + len(wanted) * plans.PILOT_PROCESS_S,
         )
     ]
 
 
 def pilot(build: Build, family: Family, say: plans.Say) -> tuple[Family, dict[str, str]]:
     steps, wanted = family.load["scenario"]["steps"], [m for m in family.members if m not in family.aliases]
-    rate, closed = steps["rate_hz"], {}
+    rate, closed = steps["rate_hz"], plans.closed_hz(build, family, wanted, say)
     if rate is None:
-        closed = plans.closed_hz(build, family, wanted, say)
         rate = two_digits(steps["share"] * min(closed.values())) if closed else None
     rates = dict.fromkeys(family.members, rate) if rate else {}
     return plans.fixed(family, pilot_closed_hz=closed, rates_hz=rates, rig_hz=plans.rig_hz(build, family, say)), {}
 
 
 def measure(build: Build, family: Family, member: str, seed: int, padding: int) -> dict[str, Any]:
-    scenario, rate = of(family), plans.rate_hz(family, member)
-    steps = scenario.steps
-    with stand(build, family, plans.model_of(member), seed=seed, padding=padding) as here:
+    scenario, rate, model = of(family), plans.rate_hz(family, member), plans.model_of(member)
+    steps, kept = scenario.steps, readings.below_knee(family, model, rate)
+    with stand(build, family, model, seed=seed, padding=padding) as here:
         opened = here.load(rate=rate, warmup_s=steps["warmup_s"], duration_s=steps["duration_s"])
         final, done = here.stop()
     return {
         "metrics": {**readings.opened(opened), **readings.final(final)},
-        "gates": readings.gates(
+        "gates": kept
+        | readings.gates(
             family,
             opened,
             final,
             below_knee=True,
-            ceiling_hz=readings.ceiling_hz(scenario, plans.model_of(member), steps["duration_s"]),
+            server_spins=bool(scenario.options(model).get("spin_us")),
+            ceiling_hz=readings.ceiling_hz(scenario, model, steps["duration_s"]),
         ),
         "server": done,
     }

@@ -15,7 +15,7 @@ from typing import Any
 from .. import words
 from ..blocks import Column, Table
 from ..charts import Chart, LevelRow, levels
-from ..gates.validity import LAG_SHARE_MAX, most
+from ..gates.validity import KNEE_SHARE_MAX, LAG_SHARE_MAX, most
 from ..judge import Estimate
 from ..plan import CAPTURE_S, SERVE_START_S, Built, Family
 from ..programs import Build
@@ -44,7 +44,7 @@ KEYS: keys.Keys = {
     "steps": {
         "heavy_percent": keys.number(keys.REQUIRED, 0.01, 99),
         "rate_hz": keys.number(keys.REQUIRED, 0, 1e7),
-        "load_share": keys.number(keys.REQUIRED, 0.01, 0.95),
+        "load_share": keys.number(keys.REQUIRED, 0.01, KNEE_SHARE_MAX),
         "warmup_s": keys.number(keys.REQUIRED, 0, 600),
         "duration_s": keys.number(keys.REQUIRED, 0.1, 3600),
         "closed_s": keys.number(keys.REQUIRED, 0.1, 600),
@@ -66,17 +66,16 @@ def families(scenario: Scenario, built: Built) -> list[Family]:
     wanted, steps = plans.models(scenario, built), scenario.steps
     members = [f"{m}{plans.SEPARATOR}{setting}" for setting in SETTINGS for m in wanted]
     loads = 2 * steps["warmup_s"] + steps["duration_s"] + steps["closed_s"]
-    pilot_s = plans.noop.PILOT_S + (0.0 if steps["rate_hz"] else len(wanted) * plans.PILOT_PROCESS_S)
+    pilot_s = plans.noop.PILOT_S + len(wanted) * plans.PILOT_PROCESS_S
     process_s = SERVE_START_S + loads + CAPTURE_S
     return [plans.family(scenario, built, members, process_s=process_s, pilot_s=pilot_s)]
 
 
 def pilot(build: Build, family: Family, say: plans.Say) -> tuple[Family, dict[str, str]]:
-    """One rate for all, below the slowest model's maximum with the heavy requests in place."""
+    """One rate for all, below the slowest model's maximum with the heavy requests in place; one that is stated is
+    held against that."""
     scenario = of(family)
     family = plans.fixed(family, rig_hz=plans.rig_hz(build, family, say, classes=classes(scenario)))
-    if scenario.steps["rate_hz"]:
-        return plans.fixed(family, rate_hz=scenario.steps["rate_hz"]), {}
     found: dict[str, float] = {}
     for model in dict.fromkeys(map(plans.model_of, family.members)):
         try:
@@ -85,7 +84,7 @@ def pilot(build: Build, family: Family, say: plans.Say) -> tuple[Family, dict[st
                 found[model] = _closed(here, scenario, plans.PILOT_S)["achieved_hz"]
         except Failure as failure:
             say(f"assay: {family.id}/{model}: the pilot failed: {failure}")
-    rate_hz = scenario.steps["load_share"] * min(found.values()) if found else 0.0
+    rate_hz = scenario.steps["rate_hz"] or (scenario.steps["load_share"] * min(found.values()) if found else 0.0)
     return plans.fixed(family, pilot_closed_hz=found, rate_hz=round(rate_hz, 1)), {}
 
 
@@ -118,6 +117,7 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
     steps, rate = scenario.steps, family.load.get("rate_hz")
     if not rate:
         raise Failure("no rate: the pilot failed")
+    kept = readings.below_knee(family, model, rate)
     with stand(build, family, model, seed=seed, padding=padding, **options(scenario, member)) as here:
         opened = here.load(
             rate=rate,
@@ -132,16 +132,18 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
         metrics |= {f"{each['name']}_{k}": each[k] for k in ("p50_ns", "p99_ns", "max_ns", "answered")}
     return {
         "metrics": metrics,
-        "gates": gates(family, opened, closed, final),
+        "gates": kept | gates(family, opened, closed, final, bool(scenario.options(model).get("spin_us"))),
         "timeline": {"seconds": opened["seconds"], "classes": opened["classes"]},
         "server": done,
     }
 
 
-def gates(family: Family, opened: dict[str, Any], closed: dict[str, Any], final: dict[str, Any]) -> dict[str, Any]:
+def gates(
+    family: Family, opened: dict[str, Any], closed: dict[str, Any], final: dict[str, Any], server_spins: bool = False
+) -> dict[str, Any]:
     """METHOD 4: the rate lies below all knees, so nothing may be missing; the loop's throughput is a figure."""
     fast = next(each for each in opened["classes"] if each["name"] == FAST)
-    found = readings.gates(family, opened, final, below_knee=True, closed=closed)
+    found = readings.gates(family, opened, final, below_knee=True, closed=closed, server_spins=server_spins)
     if fast["p50_ns"]:
         share = opened["lag_p99_ns"] / fast["p50_ns"]
         found["lag_p99_over_p50"] = most(share, LAG_SHARE_MAX, "tail")

@@ -10,9 +10,9 @@ from .. import words
 from ..blocks import Column, Table
 from ..intervals import median
 from ..gates import Conditions, of
-from ..gates.validity import ACHIEVED_MIN  # noqa: F401: capacity judges by it, too
+from ..gates.validity import ACHIEVED_MIN, KNEE_SHARE_MAX, most  # noqa: F401: capacity judges by the first, too
 from ..plan import SERVICE_BASELINE, Family
-from ..rig import final, opened  # noqa: F401: what a kind's metrics are made of
+from ..rig import Failure, final, opened  # noqa: F401: what a kind's metrics are made of
 from ..sections.gates import saturated
 from . import plans, series, stand
 from .outcome import Outcome
@@ -27,20 +27,31 @@ def gates(
     below_knee: bool,
     closed: dict[str, Any] | None = None,
     ceiling_hz: float | None = None,
+    server_spins: bool = False,
 ) -> dict[str, Any]:
     """below_knee: at this rate the server has to keep up; else that it does not is the finding. closed: a
-    loop whose throughput is a figure, too."""
+    loop whose throughput is a figure, too. server_spins: it polls, and its CPU is full whatever it has to do."""
     load, threads = family.load["scenario"]["load"], set(family.load["threads"].values())
     asked = Conditions(
         load["connections"],
         threads=threads.pop() if len(threads) == 1 else None,
         spins=bool(load.get("spin_us")),
         below_knee=below_knee,
+        server_spins=server_spins,
         tolerated=0 if below_knee else None,
         ceiling_hz=ceiling_hz,
         rig_hz=family.load.get("rig_hz", math.inf),
     )
     return of(asked, opened=result, closed=closed, final=end)
+
+
+def below_knee(family: Family, model: str, rate_hz: float) -> dict[str, Any]:
+    """A rate that is stated may be any: it is held against what the model did in the pilot. Where that is not known,
+    neither is whether the rate lies below its knee."""
+    closed_hz = (family.load.get("pilot_closed_hz") or {}).get(model)
+    if not closed_hz:
+        raise Failure("what it reaches in a closed loop is not known: the pilot failed")
+    return {"rate_over_closed": most(rate_hz / closed_hz, KNEE_SHARE_MAX, "open")}
 
 
 MAXIMUM_GATES = {
