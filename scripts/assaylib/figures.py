@@ -7,6 +7,7 @@ import math
 from typing import Sequence
 
 from . import about, judge, words
+from .intervals import PLANNED_MIN
 from .judge import Family, Judgement
 
 
@@ -63,6 +64,21 @@ def middle(
         if family.why_withheld(member, metric)
         else "–"
     )
+
+
+def few(family: Family, members: Sequence[str], *kinds: str) -> list[str]:
+    """A note, where a percentile is missing because too few requests were due. kinds: of request, if there are
+    several: beginnings of figures, "fast_"."""
+    missing = any(
+        family.level(m, f"{kind}p50_ns") and not family.level(m, f"{kind}{p}")
+        for m in members
+        for kind in kinds or ("",)
+        for p in PLANNED_MIN
+        if p == "p99_ns" or not kind  # of kinds there is no p99.9
+    )
+    p99, p999 = (words.fixed(needed, 0) for needed in PLANNED_MIN.values())
+    text = f"–: of a p99 {p99} requests have to be due in a round, of a p99.9 {p999}: three beyond it."
+    return [text] if missing else []
 
 
 def p_value(p: float | None) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 ALPHA = 0.05
 
@@ -88,6 +88,36 @@ def percentile(values: Sequence[float], share: float) -> float:
     """Nearest rank: the smallest value with at least `share` of all at or below it."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+#: How many requests have to be due for a percentile of theirs: three beyond it.
+PLANNED_MIN = {"p99_ns": 300, "p999_ns": 3000}
+
+
+def enough(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """A line's figures without percentiles of too few requests. How many were due stands beside them, fast_planned
+    beside fast_p99_ns; where it does not, as in runs of before, nothing is left out."""
+
+    def few(key: str, ending: str, needed: int) -> bool:
+        due = metrics.get(f"{key.removesuffix(ending)}planned") if key.endswith(ending) else None
+        return due is not None and due < needed
+
+    left_out = {key for key in metrics for each in PLANNED_MIN.items() if few(key, *each)}
+    return {key: None if key in left_out else value for key, value in metrics.items()}
+
+
+#: Of the percentile 0.99 by nearest rank: which one it is of fewer than 100, 200 and 300.
+SLOWEST = ("slowest", "second slowest", "third slowest")
+
+
+def p99_said(counts: Iterable[int]) -> str:
+    """What the 99th percentile of so many is called: of fewer than it takes by what it is."""
+    known = list(counts)
+    if not known or min(known) >= PLANNED_MIN["p99_ns"]:
+        return "p99"
+    low, high = min(known), max(known)
+    names = dict.fromkeys((*SLOWEST, "p99")[min(3, n // 100)] for n in (low, high))
+    return f"{' or '.join(names)} of {low}" + (f" to {high}" if high > low else "")
 
 
 @functools.cache

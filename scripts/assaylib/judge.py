@@ -25,6 +25,7 @@ from .gates import GATE_FAILURES_MAX, GateTally, gate_name  # noqa: F401
 from .intervals import (  # noqa: F401: check and the report ask the judge for all of them
     ALPHA,
     binomial_bound,
+    enough,
     holm,
     interval_rank,
     median,
@@ -131,7 +132,7 @@ def _collect(
         if row.get("status") != "ok":
             family.failures.append(row)
             continue
-        sample = {**row, "metrics": row.get("metrics") or {}}
+        sample = {**row, "metrics": enough(row.get("metrics") or {})}
         if excuse:
             family.discarded[member, number] = sample
             family.excuses[member, number] = excuse

@@ -250,7 +250,7 @@ def load(
 COPIED = (
     "offered_hz achieved_hz p50_ns p90_ns p95_ns p99_ns p999_ns max_ns mean_ns"
     " service_p50_ns service_p99_ns lag_p50_ns lag_p99_ns lag_max_ns in_flight_mean"
-    " sent answered unsent failed wrong"
+    " planned sent answered unsent failed wrong"
 ).split()
 
 

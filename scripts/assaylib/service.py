@@ -208,7 +208,7 @@ def _metrics(
         **{
             f"{each['name']}_{key}": each[key]
             for each in opened.get("classes") or []
-            for key in ("p50_ns", "p99_ns")
+            for key in ("p50_ns", "p99_ns", "planned")
             if each.get(key) is not None
         },
     }

@@ -44,7 +44,7 @@ LOADED: dict[str, Any] = {
     **dict.fromkeys(("completed", "watch_answered", "closed_by_peer"), 100),
     **SOUND,
     **{"planned": 1000, "p99_ns": 1e6, "seconds": []},
-    "classes": [{"p99_ns": 5e6, "max_ns": 9e6, "answered": 50, **each} for each in SOUND["classes"]],
+    "classes": [{"p99_ns": 5e6, "max_ns": 9e6, "planned": 500, "answered": 50, **each} for each in SOUND["classes"]],
 }
 #: By serve, at its end.
 FINAL: dict[str, Any] = {

@@ -7,7 +7,7 @@ import math
 import random
 
 import pytest
-from assaylib import judge
+from assaylib import intervals, judge
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,38 @@ def test_rounds_that_an_interval_needs(alpha, rounds):
 def test_ranks_agree_with_published_tables(n, rank):
     # Conover, Practical Nonparametric Statistics, table A3 (two-sided 5 % points of the sign test).
     assert judge.interval_rank(n) == rank
+
+
+def test_a_percentile_of_too_few_requests_is_none():
+    told = {"planned": 2999, "p50_ns": 1, "p99_ns": 2, "p999_ns": 3, "lag_p99_ns": 4, "service_p99_ns": 5}
+    assert intervals.enough(told) == {**told, "p999_ns": None}
+    assert intervals.enough({**told, "planned": 299}) == {**told, "planned": 299, "p999_ns": None, "p99_ns": None}
+    assert intervals.enough({**told, "planned": 3000}) == {**told, "planned": 3000}
+    apart = {"planned": 5000, "p99_ns": 1, "fast_planned": 300, "fast_p99_ns": 2, "heavy_planned": 299, "heavy_p99_ns": 3}
+    assert intervals.enough(apart) == {**apart, "heavy_p99_ns": None}
+    before = {"p99_ns": 2, "p999_ns": 3}
+    assert intervals.enough(before) == before, "runs of before did not tell how many were due"
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ([300, 5000], "p99"),
+        ([], "p99"),
+        ([7, 99], "slowest of 7 to 99"),
+        ([150], "second slowest of 150"),
+        ([99, 100], "slowest or second slowest of 99 to 100"),
+        ([200, 299], "third slowest of 200 to 299"),
+        ([250, 300], "third slowest or p99 of 250 to 300"),
+    ],
+)
+def test_the_99th_percentile_of_few_is_called_what_it_is(counts, said):
+    assert intervals.p99_said(counts) == said
+    names = dict(zip(intervals.SLOWEST, range(3)))
+    for n in counts:
+        if n < 300:
+            place = n - 1 - judge.percentile(range(n), 0.99)
+            assert place == n // 100 and place in names.values()
 
 
 def test_median_and_percentile():

@@ -19,8 +19,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
         " errors_are_beyond_the_knee_whatever_the_latency",
     ),
     "beside it, at one rate below all knees: latencies, CPU per request, context switches": (
-        "scenarios.fixed_rate.measure scenarios.readings.below_knee rig.opened service.pilot",
-        "who_costs_least_at_one_rate a_rate_that_is_stated_is_held_against_the_pilot figures_per_request_are_of_the_same_requests"
+        "scenarios.fixed_rate.measure scenarios.readings.below_knee rig.opened service.pilot intervals.enough",
+        "who_costs_least_at_one_rate a_rate_that_is_stated_is_held_against_the_pilot"
+        " a_percentile_of_too_few_requests_is_none figures_per_request_are_of_the_same_requests"
         " the_pilot_s_rate_is_below_everybody_s",
     ),
     "rounds pass a declared steal rule, and what does not vary stands beside them": (

@@ -550,6 +550,22 @@ def test_who_costs_least_at_one_rate(tmp_path: Path) -> None:
     assert without.startswith("**No ranking at 2 000 requests/s: event_loop has no number**"), "the cheapest of all"
 
 
+def test_tails_of_too_few_requests_are_not_told(tmp_path: Path) -> None:
+    assert not [note for note in fixed_rate.tables(costed(tmp_path))[0].notes if note.startswith("–")]
+    path = tmp_path / "samples.jsonl"
+    rows = [json.loads(row) for row in path.read_text().splitlines()]
+    for row in rows:
+        row["metrics"]["planned"] = 299 if row["member"] == "actor" else 2999
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    table = fixed_rate.tables(one(tmp_path))[0]
+    tails = {row[0].text: [cell.text for cell in row[2:4]] for row in table.rows}
+    assert tails == {"actor": ["–", "–"], **dict.fromkeys(("thread_pool", "event_loop"), ["1.00", "–"])}
+    (note,) = (note for note in table.notes if note.startswith("–"))
+    said = "–: of a p99 300 requests have to be due in a round, of a p99.9 3 000: three beyond it."
+    assert note.replace(words.SPACE, " ") == said
+    assert fixed_rate.pictures(one(tmp_path)) and "actor –" in fixed_rate.answer(one(tmp_path))[1]
+
+
 def test_a_rig_near_its_limit_marks_tails_and_is_not_called_late(tmp_path: Path) -> None:
     found = costed(tmp_path, late="actor", near="event_loop")
     said = fixed_rate.answer(found)[1]

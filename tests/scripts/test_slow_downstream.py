@@ -305,6 +305,19 @@ def test_a_service_that_died_has_used_what_it_used() -> None:
     assert 30 * MS <= spent.total_ns <= watching.cpu_ns(os.getpid()) - before and after > before
 
 
+def test_a_percentile_of_few_is_called_what_it_is(tmp_path: Path) -> None:
+    """500 hits in a phase have one; 100 misses and what is due in a slot of 50 ms have not."""
+    folder = made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing, rounds=9)
+    hits, misses, *_, slots = slow_downstream.tables(one(folder))
+    assert hits.columns[3].title == "p99, ms" and "A figure with × is their p99 during the fault" in told(folder)
+    assert misses.columns[3].title == "slowest or second slowest of 90 to 100, ms"
+    assert slots.caption.endswith("slowest of 50 hits and slowest of 10 misses")
+    (note,) = (note for note in hits.notes if "As before" in note)
+    assert "all was rightly answered, the slowest of 50 hits after at most 3 × the time of a slot before" in note
+    drawn(folder)
+    assert "Those that ask it: slowest of 10 misses" in (folder / "scenario-mine-none.svg").read_text("utf-8")
+
+
 def test_connections_to_the_failing_service_are_told(tmp_path: Path) -> None:
     folder = made_up(tmp_path / "run", parsed(tmp_path, SLOW), failing)
     text = told(folder)

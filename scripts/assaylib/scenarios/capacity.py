@@ -17,6 +17,7 @@ from ..blocks import Column, Table
 from ..charts import Chart
 from ..gates import from_server, passes
 from ..gates.validity import least, most
+from ..intervals import PLANNED_MIN
 from ..plan import CAPTURE_S, DRAIN_S, SERVE_START_S, Built, Family
 from ..programs import Build
 from . import keys, knee, plans, readings, series
@@ -39,7 +40,6 @@ KEYS: keys.Keys = {
     },
 }
 LAG_SHARE_MAX = 0.5  # of the limit
-PLANNED_MIN = 300  # three beyond the 99th percentile
 HOLDS = "nobody: it holds"  # by what the level ended: it has not
 SAME = "same"  # the baseline once more: what two knees of the same code differ by
 
@@ -109,7 +109,7 @@ def of_level(family: Family, opened: dict[str, Any]) -> dict[str, Any]:
     limit_ns = 1e3 * family.load["scenario"]["level"]["p99_us"]
     return {
         "lag_p99_over_level": most((opened["lag_p99_ns"] or 0) / limit_ns, LAG_SHARE_MAX, "open"),
-        "enough_for_p99": least(opened["planned"], PLANNED_MIN, "open"),
+        "enough_for_p99": least(opened["planned"], PLANNED_MIN["p99_ns"], "open"),
     }
 
 

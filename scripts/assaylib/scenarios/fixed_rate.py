@@ -13,6 +13,7 @@ from typing import Any
 from .. import charts, words
 from ..blocks import Column, Table
 from ..charts import Chart
+from ..figures import few
 from ..gates.validity import KNEE_SHARE_MAX
 from ..plan import CAPTURE_S, SERVE_START_S, Built, Family
 from ..programs import Build
@@ -157,7 +158,7 @@ def _costs(outcome: Outcome) -> Table:
             late = "†" if metric.startswith("p") and model in family.tails else ""
             cells.append(words.fixed(found.median / divisor, decimals) + late if found else "–")
         table.add(words.label(model), *cells, str(len(family.series(model, CPU))))
-    table.notes += series.dagger(family, outcome.models)
+    table.notes += [*series.dagger(family, outcome.models), *few(family, outcome.models)]
     if CPU not in family.uncalibrated:
         table.notes.append(
             f"Margin of CPU per request: nobody is put behind by less than {words.margin(family.deltas[CPU])}, which is"

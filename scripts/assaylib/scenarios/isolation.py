@@ -9,7 +9,7 @@ from typing import Any
 from .. import words
 from ..blocks import Column, Table
 from ..charts import Chart, Panel, Span, TimeLine, timeline
-from ..intervals import ALPHA
+from ..intervals import ALPHA, p99_said
 from ..judge import Estimate
 from . import begun, faults, plans, readings, series, watching
 from .faults import HITS, MISSES, NORMAL, back_name
@@ -55,7 +55,8 @@ def answer(outcome: Outcome) -> list[str]:
     sure = series.how_sure(every, f"intervals that hold together at {words.confidence(ALPHA)}")
     return [
         f"**Who holds up requests that do not need the failing service: {held_up}**{sure}.",
-        f"A figure with × is their p99 during the fault over that before any; held up is more than {HELD_UP:g} ×.",
+        f"A figure with × is their {_tail(outcome, HITS)} during the fault over that before any; held up is more than"
+        f" {HELD_UP:g} ×.",
         *(
             f"{said}: {_listed({ms: _names(each[name]) for ms, each in found.items()}, 'nobody')}."
             for name, said in VERDICTS.items()
@@ -236,6 +237,20 @@ def _bad(outcome: Outcome, member: str, phase: str, kind: str) -> str:
     return series.shown(found, 0.01, 1)
 
 
+def _tail(outcome: Outcome, kind: str) -> str:
+    """What the 99th percentile of a phase is."""
+    every = (p for m in outcome.family.plan["members"] for s in series.good(outcome.family, m).values()
+             for p in s["timeline"]["phases"])  # fmt: skip
+    return p99_said(phase[kind]["planned"] for phase in every)
+
+
+def _tail_of_slot(outcome: Outcome, kind: str) -> str:
+    """ "slowest of 31 to 74 hits"."""
+    every = (s for m in outcome.family.plan["members"] for s in series.good(outcome.family, m).values())
+    said = p99_said(due for sample in every for due in sample["timeline"][kind]["planned"] if due)
+    return f"p99 of {kind}" if said == "p99" else f"{said} {kind}"
+
+
 def _hits(outcome: Outcome) -> Table:
     table = Table(
         "Unrelated requests (hits), fault by fault; medians of rounds with intervals of the sign test, each at 95 %",
@@ -243,7 +258,7 @@ def _hits(outcome: Outcome) -> Table:
             Column("deadline"),
             Column("model"),
             Column("downstream is"),
-            Column("p99, ms", True),
+            Column(f"{_tail(outcome, HITS)}, ms", True),
             Column("÷ normal", True),
             Column("no right answer, %", True),
             Column("as before after, s", True),
@@ -253,10 +268,11 @@ def _hits(outcome: Outcome) -> Table:
             series.EACH,
             "A request belongs to the phase in which it was due, and its latency counts from then; one without a right"
             " answer counts as never answered. As before: the end of the first slot of"
-            f" {outcome.scenario.steps['slot_ms']} ms after the service was back in which all was rightly answered with"
-            f" a p99 of at most {outcome.scenario.level['back_factor']:g} × that of a slot before (of their median,"
-            " which is less than the p99 of all of normal). What was due in the last slot of normal, or of a pause after"
-            " a fault, counts for neither: it may have been under way when the next fault began.",
+            f" {outcome.scenario.steps['slot_ms']} ms after the service was back in which all was rightly answered,"
+            f" the {_tail_of_slot(outcome, HITS)} after at most {outcome.scenario.level['back_factor']:g} × the time of a"
+            " slot before (of their median, which is less than the p99 of all of normal); misses alike. What was due in"
+            " the last slot of normal, or of a pause after a fault, counts for neither: it may have been under way when"
+            " the next fault began.",
             "Faults come in an order that each process draws. Where the last slots before one were not as fast as before"
             " (in the middle of three, hits and misses), that process has no figures of it.",
         ],
@@ -284,7 +300,7 @@ def _misses(outcome: Outcome) -> Table:
             Column("deadline"),
             Column("model"),
             Column("phase"),
-            Column("p99, ms", True),
+            Column(f"{_tail(outcome, MISSES)}, ms", True),
             Column("no right answer, %", True),
             Column(_most_in_use(outcome), True),
             Column("on average", True),
@@ -362,8 +378,8 @@ def _slots(outcome: Outcome, ms: int) -> Table:
     members, slot_s = of_deadline(outcome, ms), outcome.scenario.steps["slot_ms"] / 1e3
     names = [words.label(plans.model_of(m)) for m in members]
     table = Table(
-        f"Slot by slot of {slot_s:g} s, {deadline_said(ms)}, medians of rounds, phases in the file's order: p99 in ms of"
-        " the right answers to what was due",
+        f"Slot by slot of {slot_s:g} s, {deadline_said(ms)}, medians of rounds, phases in the file's order: in ms, of"
+        f" the right answers to what was due, {_tail_of_slot(outcome, HITS)} and {_tail_of_slot(outcome, MISSES)}",
         [Column("from, s", True), *(Column(f"{name}: {kind}", True) for name in names for kind in (HITS, MISSES))],
         folded=True,
         shows=(outcome.chart(deadline_name(ms)),),
@@ -389,9 +405,12 @@ def _picture(outcome: Outcome, ms: int) -> Chart:
     return timeline(
         outcome.chart(deadline_name(ms)),
         f"A downstream service that fails, {deadline_said(ms)}",
-        "The 99th percentile over time of requests that do not need the downstream service and of those that do, by"
-        " model, while it is slow, stalls, refuses, dies and comes back. The figures are in the table.",
-        [Panel("Unrelated requests (hits), p99", "ms", True), Panel("Those that ask it (misses), p99", "ms", True)],
+        "How late the slowest of each slot are, over time: requests that do not need the downstream service and those"
+        " that do, by model, while it is slow, stalls, refuses, dies and comes back. The figures are in the table.",
+        [
+            Panel(f"{said}: {_tail_of_slot(outcome, kind)}", "ms", True)
+            for said, kind in (("Unrelated requests", HITS), ("Those that ask it", MISSES))
+        ],
         lines,
         [words.label(plans.model_of(m)) for m in members],
         [Span(begin, end, name) for name, begin, end in _planned(outcome) if name in faults.FAULTS],

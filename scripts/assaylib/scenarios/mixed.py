@@ -15,6 +15,7 @@ from typing import Any
 from .. import words
 from ..blocks import Column, Table
 from ..charts import Chart, LevelRow, levels
+from ..figures import few
 from ..gates.validity import KNEE_SHARE_MAX, LAG_SHARE_MAX, most
 from ..judge import Estimate
 from ..plan import CAPTURE_S, SERVE_START_S, Built, Family
@@ -129,7 +130,7 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
         final, done = here.stop()
     metrics = {**readings.opened(opened), **readings.final(final), "closed_hz": closed["achieved_hz"]}
     for each in opened["classes"]:
-        metrics |= {f"{each['name']}_{k}": each[k] for k in ("p50_ns", "p99_ns", "max_ns", "answered")}
+        metrics |= {f"{each['name']}_{k}": each[k] for k in ("p50_ns", "p99_ns", "max_ns", "planned", "answered")}
     return {
         "metrics": metrics,
         "gates": kept | gates(family, opened, closed, final, bool(scenario.options(model).get("spin_us"))),
@@ -342,7 +343,7 @@ def _figures(outcome: Outcome) -> Table:
                 cells[CLOSED] = f"≥ {cells[CLOSED]}"
             counted = len(series.rounds(family, member, "fast_p99_ns"))
             table.add(words.label(model), setting.replace("_", " "), *cells, str(counted))
-    table.notes += series.dagger(family)
+    table.notes += [*series.dagger(family), *few(family, family.plan["members"], f"{FAST}_", f"{HEAVY}_")]
     if family.bounded:
         table.notes.append("≥: a bound from below: there the rig was the limit, or may have been, and not the server.")
     return table

@@ -8,7 +8,7 @@ from typing import Any
 from .. import words
 from ..blocks import Column, Table
 from ..charts import Chart, Panel, Span, TimeLine, timeline
-from ..intervals import median
+from ..intervals import median, p99_said
 from ..judge import Estimate
 from . import plans, readings, series
 from .outcome import Outcome
@@ -195,8 +195,15 @@ def tables(outcome: Outcome) -> list[Table]:
         " before its door. Busy: of one CPU, in the overload alone; a generator that polls without what it polled in"
         " vain. Grown: the most resident memory since the overload began, over the most before it."
     ]
+    if (tail := _tail_of_slot(outcome)) != "p99":
+        age.notes.append(f"A slot is short: its p99 is the {tail} requests.")
     limits = readings.limits(outcome, "before, overload and after together")
     return [answered, age, limits, _timeline(outcome)]
+
+
+def _tail_of_slot(outcome: Outcome) -> str:
+    every = (s for m in outcome.family.plan["members"] for s in series.good(outcome.family, m).values())
+    return p99_said(due for sample in every for due in sample["timeline"]["planned"] if due)
 
 
 def _how_measured(steps: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Callable
 
 from .. import words
 from ..blocks import Block, Cell, Column, Table
-from ..figures import marked, middle, spread
+from ..figures import few, marked, middle, spread
 from ..intervals import ALPHA
 from ..judge import Family, Judgement
 from ..verdicts import Estimate
@@ -49,6 +49,7 @@ def latency(judged: Judgement, family: Family, name: Callable[[str], str]) -> Ta
         why = family.why_withheld(m, "p99_ns")
         if why:
             table.notes.append(f"{words.label(m)}: latency withheld: {why}.")
+    table.notes += few(family, family.candidates)
     if any_below:
         table.notes.append(
             f"† below this machine's own timer lateness (p99 {words.fixed(timers / 1000, 0)} µs): the"
