@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assaylib import rig
+from assaylib import rig, words
 from assaylib.gates import GATE_NAMES, of_server
 from assaylib.scenarios import command, overload, plans, readings, requests, scenario, series
 from assaylib.scenarios.requests import Request
@@ -344,6 +344,22 @@ def test_a_single_round_beyond_a_gate_is_left_out(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     why = "share answered before anything failed 0.9 (limit 0.99) in 1 of 7 rounds"
     assert f"event_loop@wait has no number: {why}." in told(folder) and "Left out" not in told(folder)
+
+
+def test_every_class_of_an_overload_has_a_row(tmp_path: Path) -> None:
+    classes = "[[load.classes]]\nname = 'light'\nshare = 9\n[[load.classes]]\nname = 'large'\nshare = 1\n"
+    found = parsed(tmp_path, OVERLOAD.replace("[level]", classes + "[level]"))
+
+    def mixed(found: scenario.Scenario, member: str, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        every = queue(overload.rates(found.steps, 1000), MS, 64)
+        every = [r._replace(kind="light" if i % 10 else "large") for i, r in enumerate(every)]
+        return overload.judged(found, 1000, every, looked(lambda t: 50e6))
+
+    table = overload.tables(one(made_up(tmp_path / "run", found, mixed)))[2]
+    rows = {(row[0].text, row[2].text): [cell.text.replace(words.SPACE, " ") for cell in row[3:]] for row in table.rows}
+    assert table.caption == "Due in the overload, class by class: medians of rounds"
+    assert rows["event_loop@wait", "light"][0] == "1 620" and rows["event_loop@wait", "light"][2] == "64.00"
+    assert rows["event_loop@wait", "large"][::2] == ["180", "–"] and table.notes[-1].startswith("–: of a p99 300")
 
 
 def test_few_rounds_say_so(tmp_path: Path) -> None:

@@ -566,6 +566,49 @@ def test_tails_of_too_few_requests_are_not_told(tmp_path: Path) -> None:
     assert fixed_rate.pictures(one(tmp_path)) and "actor –" in fixed_rate.answer(one(tmp_path))[1]
 
 
+CLASSES = "[[load.classes]]\nname = 'light'\nshare = 9\n[[load.classes]]\nname = 'large'\nshare = 1\n"
+
+
+def of_class(name: str, planned: int, p99_ns: float | None) -> dict[str, Any]:
+    return {"name": name, "planned": planned, "p50_ns": p99_ns and p99_ns / 2, "p99_ns": p99_ns}
+
+
+def test_a_level_has_to_hold_for_every_class(tmp_path: Path) -> None:
+    text = CAPACITY.replace("[level]", CLASSES + "[level]")
+    found = scenarios.load(str(file(tmp_path, text)))
+    (family,) = plans.make([found], BUILT, 1, None).families
+    light, large = of_class("light", 2700, 1e6), of_class("large", 300, 2e9)
+    assert capacity.worst_class(found, {"classes": [light, large]}) == {"p99_ns": 2e9, "planned": 300}
+    assert capacity.worst_class(found, {"classes": [light, {**large, "p99_ns": None}]})["p99_ns"] is None
+    assert capacity.worst_class(scenarios.load("capacity"), {"classes": []}) == {}
+    opened = {"wrong": 0, "failed": 0, "achieved_hz": 100.0, "offered_hz": 100.0, "lag_p99_ns": 1e4}
+    opened |= {"p99_ns": 1e6, "planned": 2999, "classes": [light, {**large, "planned": 299}]}
+    opened |= capacity.worst_class(found, opened)
+    assert capacity.of_limit(family, opened, {"saturated": {"value": "server"}})["level_ended_by"]["value"] == "server"
+    assert not capacity.of_level(family, opened)["enough_for_p99"]["ok"], "of the class that has fewest"
+
+
+def test_every_class_has_a_row(tmp_path: Path) -> None:
+    text = CAPACITY.replace("[level]", CLASSES + "[level]")
+    found = scenarios.load(str(file(tmp_path, text)), 2)
+    (family,) = plans.make([found], BUILT, 1, None).families
+    family = plans.fixed(family, rates_hz=dict.fromkeys(family.members, 100.0))
+    lines = [line(family, m, n, 0, 100.0, 2e9) for n in (1, 2) for m in family.members]
+    for i, each in enumerate(lines):
+        large = of_class("large", 299 if each["member"] == "event_loop@1" else 300, 2e9)
+        each["process"] = i
+        each["metrics"] |= readings.of_classes((c["name"], c) for c in (of_class("light", 2700, 1e6), large))
+    facts, _ = synthetic.make_run(kinds=())
+    facts |= {"tier": "scenario", "families": [family.to_json()]}
+    outcome_ = one(synthetic.write_run(tmp_path / "run", facts, lines))
+    table = capacity.tables(outcome_)[-1]
+    rows = {(row[0].text, row[2].text): [cell.text.replace(words.SPACE, " ") for cell in row[3:]] for row in table.rows}
+    assert len(rows) == 2 * len(family.members) and rows["event_loop@2", "light"] == ["2 700", "0.50", "1.00"]
+    assert rows["event_loop@2", "large"] == ["300", "1 000.00", "2 000.00"]
+    assert rows["event_loop@1", "large"] == ["299", "1 000.00", "–"] and table.notes[-1].startswith("–: of a p99")
+    assert "p99 of every class ≤" in capacity.level(outcome_) and "of every class" not in capacity.level(one(made_up(tmp_path)))
+
+
 def test_a_rig_near_its_limit_marks_tails_and_is_not_called_late(tmp_path: Path) -> None:
     found = costed(tmp_path, late="actor", near="event_loop")
     said = fixed_rate.answer(found)[1]

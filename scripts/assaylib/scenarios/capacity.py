@@ -90,9 +90,14 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
             unanswered=True,
         )
         final, done = here.stop()
+    opened |= worst_class(of(family), opened)
     gates = readings.gates(family, opened, final, below_knee=False, ceiling_hz=_ceiling_hz(family, member))
     return {
-        "metrics": {**readings.opened(opened), **readings.final(final)},
+        "metrics": {
+            **readings.opened(opened),
+            **readings.of_classes((each["name"], each) for each in readings.classes(of(family), opened)),
+            **readings.final(final),
+        },
         "gates": {**gates, **of_level(family, opened), **of_limit(family, opened, gates)},
         "server": done,
     }
@@ -101,6 +106,16 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
 def _ceiling_hz(family: Family, member: str) -> float | None:
     scenario = of(family)
     return readings.ceiling_hz(scenario, plans.model_of(member), scenario.steps["duration_s"])
+
+
+def worst_class(scenario: Scenario, opened: dict[str, Any]) -> dict[str, Any]:
+    """What the level is held against where requests are of several classes: it has to hold for each, so the longest
+    p99 and the fewest requests. A class without one right answer has no p99, and that is the longest."""
+    every = readings.classes(scenario, opened)
+    if not every:
+        return {}
+    known = [each["p99_ns"] for each in every]
+    return {"p99_ns": None if None in known else max(known), "planned": min(each["planned"] for each in every)}
 
 
 def of_level(family: Family, opened: dict[str, Any]) -> dict[str, Any]:
@@ -213,7 +228,8 @@ def floor(outcome: Outcome) -> float | None:
 
 
 def level(outcome: Outcome) -> str:
-    return f"p99 ≤ {words.fixed(outcome.scenario.level['p99_us'] / 1e3, 1)}{words.SPACE}ms and no errors"
+    of_each = " of every class" if outcome.scenario.classes else ""
+    return f"p99{of_each} ≤ {words.fixed(outcome.scenario.level['p99_us'] / 1e3, 1)}{words.SPACE}ms and no errors"
 
 
 def said(capacity: Capacity | None) -> str:
@@ -274,7 +290,7 @@ def _steps_of_models(members: list[str]) -> str:
 
 
 def tables(outcome: Outcome) -> list[Table]:
-    return [_capacities(outcome), _steps(outcome)]
+    return [_capacities(outcome), _steps(outcome), *readings.class_table(outcome, "Every step")]
 
 
 def _capacities(outcome: Outcome) -> Table:
@@ -365,7 +381,8 @@ def _span(low: float, high: float) -> str:
 
 def _steps(outcome: Outcome) -> Table:
     """The picture's data."""
-    return readings.table(outcome, "Every step: median of rounds that have a number", "curves")
+    whose = "; p99 of the class in which it is longest" if outcome.scenario.classes else ""
+    return readings.table(outcome, f"Every step: median of rounds that have a number{whose}", "curves")
 
 
 def pictures(outcome: Outcome) -> list[Chart]:

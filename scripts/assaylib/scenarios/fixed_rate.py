@@ -85,7 +85,11 @@ def measure(build: Build, family: Family, member: str, seed: int, padding: int) 
         opened = here.load(rate=rate, warmup_s=steps["warmup_s"], duration_s=steps["duration_s"])
         final, done = here.stop()
     return {
-        "metrics": {**readings.opened(opened), **readings.final(final)},
+        "metrics": {
+            **readings.opened(opened),
+            **readings.of_classes((each["name"], each) for each in readings.classes(scenario, opened)),
+            **readings.final(final),
+        },
         "gates": kept
         | readings.gates(
             family,
@@ -137,11 +141,12 @@ def _tails(outcome: Outcome) -> str:
     """Of the latencies, and whether they are the models' at all."""
     family = outcome.family
     p99 = "; ".join(f"{words.label(m)} {shown(family.level(m, 'p99_ns'), 1e6, 2, 'ms')}" for m in outcome.models)
-    return " ".join([f"p99: {p99}.", *series.late(family, outcome.models)])
+    return " ".join([f"p99{' of all classes together' if outcome.scenario.classes else ''}: {p99}.", *series.late(family, outcome.models)])
 
 
 def tables(outcome: Outcome) -> list[Table]:
-    return [_costs(outcome), _intervals(outcome), readings.table(outcome, "Load, and who was busy")]
+    apart = readings.class_table(outcome, "Latency")
+    return [_costs(outcome), _intervals(outcome), *apart, readings.table(outcome, "Load, and who was busy")]
 
 
 def _costs(outcome: Outcome) -> Table:
@@ -159,6 +164,8 @@ def _costs(outcome: Outcome) -> Table:
             cells.append(words.fixed(found.median / divisor, decimals) + late if found else "–")
         table.add(words.label(model), *cells, str(len(family.series(model, CPU))))
     table.notes += [*series.dagger(family, outcome.models), *few(family, outcome.models)]
+    if outcome.scenario.classes:
+        table.notes.append("All classes of requests together; latency class by class has a table of its own.")
     if CPU not in family.uncalibrated:
         table.notes.append(
             f"Margin of CPU per request: nobody is put behind by less than {words.margin(family.deltas[CPU])}, which is"

@@ -189,6 +189,9 @@ def judged(
         "recovery_ns": back,
         "recovered": int(back is not None),
         **_memory(looks, begin, end, last),
+        **readings.of_classes(
+            (each["name"], requests.figures(requests.due(every, begin, end, each["name"]))) for each in scenario.classes
+        ),
     }
     return metrics, {**line, "kinds": requests.kinds(every), "before": before, "over": over}
 

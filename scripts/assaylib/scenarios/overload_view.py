@@ -198,7 +198,7 @@ def tables(outcome: Outcome) -> list[Table]:
     if (tail := _tail_of_slot(outcome)) != "p99":
         age.notes.append(f"A slot is short: its p99 is the {tail} requests.")
     limits = readings.limits(outcome, "before, overload and after together")
-    return [answered, age, limits, _timeline(outcome)]
+    return [answered, age, *readings.class_table(outcome, "Due in the overload"), limits, _timeline(outcome)]
 
 
 def _tail_of_slot(outcome: Outcome) -> str:

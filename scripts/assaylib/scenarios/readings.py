@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from .. import words
 from ..blocks import Column, Table
+from ..figures import few
 from ..intervals import median
 from ..gates import Conditions, of
 from ..gates.validity import ACHIEVED_MIN, KNEE_SHARE_MAX, most  # noqa: F401: capacity judges by the first, too
@@ -98,6 +100,50 @@ def ceiling_hz(scenario: Scenario, model: str, window_s: float, connections: int
     if model == SERVICE_BASELINE:
         places.append(float(server["threads"]))
     return min(places) * (1 / delay_s + 1 / window_s)
+
+
+def classes(scenario: Scenario, opened: dict[str, Any]) -> list[dict[str, Any]]:
+    """What load says of each class of the file; [] where it has none."""
+    names = {each["name"] for each in scenario.classes}
+    return [each for each in opened["classes"] if each["name"] in names] if names else []
+
+
+def of_classes(every: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+    """(name, figures) of each as a line's metrics."""
+    return {f"{_class(name)}{key}": each[key] for name, each in every for key in ("planned", "p50_ns", "p99_ns")}
+
+
+def _class(name: str) -> str:
+    return f"class_{name}_"
+
+
+def class_table(outcome: Outcome, caption: str) -> list[Table]:
+    """A row for each class of each member, if there are several."""
+    family, names = outcome.family, [each["name"] for each in outcome.scenario.classes]
+    found = Table(
+        f"{caption}, class by class: medians of rounds",
+        [
+            Column("member"),
+            Column("offered/s", True),
+            Column("class"),
+            Column("requests due", True),
+            Column("p50, ms", True),
+            Column("p99, ms", True),
+        ],
+        folded=True,
+    )
+
+    def middle(member: str, metric: str, divisor: float, decimals: int) -> str:
+        estimate = series.estimate(family, member, metric)
+        return words.fixed(estimate.median / divisor, decimals) if estimate else "–"
+
+    for member in family.plan["members"]:
+        for name in names:
+            offered, due = (middle(member, key, 1, 0) for key in ("offered_hz", f"{_class(name)}planned"))
+            late = (middle(member, f"{_class(name)}{p}_ns", 1e6, 2) for p in ("p50", "p99"))
+            found.add(words.label(member), offered, name, due, *(series.marked(family, member, cell) for cell in late))
+    found.notes += [*series.dagger(family), *few(family, family.plan["members"], *map(_class, names))]
+    return [found] if names else []
 
 
 SATURATED = {
