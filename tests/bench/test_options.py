@@ -180,6 +180,15 @@ def test_bad_input(name: str, args: list[str], message: str) -> None:
     assert lines[0].startswith(f"{name}: {message}")
 
 
+@pytest.mark.parametrize(
+    ("name", "args"), [("serve", SERVE), ("load", [*CHECKED, "rpc"]), ("downstream", ["--stall-every", "2", "--stall-for", "1"])]
+)
+def test_options_are_checked_without_a_run(name: str, args: list[str]) -> None:
+    done = run(name, *args, "--check")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert run(name, *args, "--check", "--seed" if name == "downstream" else "--hops", "3").returncode == 2
+
+
 def test_an_error_in_a_mix_names_the_line(tmp_path: Path) -> None:
     mix = tmp_path / "mix"
     for wrong, message in {
