@@ -244,7 +244,8 @@ static void joined(struct bed *bed)
     for (unsigned n = 0; n < PIPELINE; n++)
         for (unsigned i = 0; well && i < 2; i++)
             well = is_answered(clients, i);
-    /* Whoever comes is seen after so many turns, or a time in which some ten go: by default, too. */
+    /* Whoever comes is seen after so many turns, or a time in which some ten go: by default, too.
+     */
     end(bed, &turns, clients, well, 3 * BATCH);
 }
 

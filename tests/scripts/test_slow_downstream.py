@@ -396,7 +396,7 @@ def test_a_fault_that_begins_before_the_last_was_over_has_no_figures(tmp_path: P
     text = told(folder)
     assert (
         "No figures of dead for event_loop without a deadline: what came before it was not over when it began (p99"
-        " before over normal 6 (limit 3) in 9 of 9 rounds)."
+        " before a fault ÷ that of a slot of normal 6 (limit 3) in 9 of 9 rounds)."
     ) in text
     peace = next(said for said in text.splitlines() if said.startswith("Shown not to"))
     assert "event_loop" not in peace.partition("without a deadline")[2], "one of two faults is not all of them"
@@ -404,7 +404,7 @@ def test_a_fault_that_begins_before_the_last_was_over_has_no_figures(tmp_path: P
     assert set(rows["none", "event_loop", "dead"][:-1]) == {"–"} and rows["none", "event_loop", "dead"][-1] == "0"
     assert rows["none", "event_loop", "stalled"][-1] == "9"
     gates = {row[0].text: [cell.text for cell in row] for row in sections.gate_table(found).rows}
-    assert gates["p99 before over normal"][4:6] == ["9", "108"], "of six members, two faults, nine rounds"
+    assert gates["p99 before a fault ÷ that of a slot of normal"][4:6] == ["9", "108"], "of six members, two faults, nine rounds"
     assert drawn(folder)
 
 

@@ -33,7 +33,7 @@ OF_RIG = frozenset(
         "saturated closed_saturated over_saturated maximum_saturated level_ended_by"
         " rig_share open_rig_share maximum_rig_share"
         " lag_p99_over_p50 lag_p99_over_level generator_lag_ms"
-        " enough_for_p99 answered_over_maximum machine_kept_up phases_late_ms load_passed"
+        " enough_for_p99 answered_over_maximum machine_kept_up phases_late_ms load_passed p99_before_over_normal"
     ).split()
 )
 
@@ -75,6 +75,7 @@ GATE_NAMES = {
     "lag_p99_over_level": "generator's lag p99 ÷ the service level",
     "enough_for_p99": "requests of a step",
     "level_ended_by": "who was at his limit where the level does not hold",
+    "p99_before_over_normal": "p99 before a fault ÷ that of a slot of normal",
     "littles_law": "deviation from Little's law",
     "replies_wrong": "wrong or failed replies",
     "other_bytes": "answers that said 200 and were wrong",
