@@ -16,7 +16,7 @@ from .faults import HITS, MISSES, NORMAL
 from .outcome import Outcome
 
 GATE = "p99_before_over_normal"
-LAST = 3  # slots: of one alone the p99 is that of its slowest request
+LAST = 3  # slots, of which the calmest counts: what is not over is in all of them, what the machine does in some
 KEPT = 4
 
 
@@ -33,8 +33,8 @@ def gate(before: dict[str, Any], normal: dict[str, Any], slot_ns: int, factor: f
 
 def _over(slots: dict[str, Any], whole: int, normal: dict[str, Any]) -> float:
     asked = [ns for ns, planned in zip(slots["whole_p99_ns"][:whole], slots["planned"]) if planned]
-    now, usual = series.middle(asked[-LAST:]), series.middle(normal["whole_p99_ns"])
-    return now / usual if now is not None and usual else math.inf
+    now, usual = [ns for ns in asked[-LAST:] if ns is not None], series.middle(normal["whole_p99_ns"])
+    return min(now) / usual if now and usual else math.inf
 
 
 _judged: list[tuple[Outcome, dict[str, Family]]] = []

@@ -273,8 +273,8 @@ def _hits(outcome: Outcome) -> Table:
             " slot before (of their median, which is less than the p99 of all of normal); misses alike. What was due in"
             " the last slot of normal, or of a pause after a fault, counts for neither: it may have been under way when"
             " the next fault began.",
-            "Faults come in an order that each process draws. Where the last slots before one were not as fast as before"
-            " (in the middle of three, hits and misses), that process has no figures of it.",
+            "Faults come in an order that each process draws. Where none of the last three slots before one was as fast"
+            " as before (hits, or misses), that process has no figures of it.",
         ],
     )
     for member in outcome.family.plan["members"]:
